@@ -1,1 +1,4 @@
 //! The replicated state machine.
+mod store;
+
+pub use store::{KeyRange, Read, Table, Visit, Write};
