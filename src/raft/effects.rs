@@ -4,7 +4,7 @@ use super::{Entry, Index, Message, Vote};
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
 /// persist -> send -> apply -> reply.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Effects {
     /// What must reach the disk, and the messages that promise it did.
     pub persist: Option<Persist>,
@@ -27,7 +27,7 @@ impl Effects {
 
 /// One write to the log's disk. Writes are carried out in the order of their tickets, each as one atomic, durable
 /// step; when it is done, `promises` may leave and the core is told the ticket through [`super::Raft::persisted`].
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Persist {
     /// Numbers the writes from 1, without gaps.
     pub ticket: u64,

@@ -1,0 +1,153 @@
+//! Elections: pre-vote (thesis, section 9.6), vote (section 5.2), and the leader's check that it still has a quorum.
+
+use super::{
+    Body, Index, NodeId, Position, RoleName, Term, Vote,
+    quorum::{Tally, is_quorum, tally},
+    raft::Raft,
+    role::{Candidacy, Leader, Role},
+};
+
+impl Raft {
+    pub(super) fn campaign_if_overdue(&mut self) {
+        if self.shared.elapsed_ticks < self.shared.election_ticks {
+            return;
+        }
+        match self.may_campaign() {
+            true => self.pre_campaign(),
+            false => self.shared.elapsed_ticks = 0,
+        }
+    }
+
+    /// Only voters campaign. A voter that an uncommitted change removes still may: its log may be the only complete
+    /// one, and without it the change itself could never commit.
+    fn may_campaign(&self) -> bool {
+        let id = self.shared.options.id;
+        let mut in_force = self.shared.configurations.iter().rev();
+        let Some((index, latest)) = in_force.next() else { return false };
+        latest.is_voter(id)
+            || (*index > self.shared.commit && in_force.next().is_some_and(|(_, before)| before.is_voter(id)))
+    }
+
+    /// Asks whether an election could be won, before it disturbs anybody with a new term.
+    fn pre_campaign(&mut self) {
+        self.transition(Role::PreCandidate(Candidacy::default()));
+        let last = self.shared.log.last();
+        for peer in self.shared.peers() {
+            self.shared.send(peer, Body::PreVoteRequest { last });
+            let request = self.shared.out.messages.last_mut().expect("just sent");
+            request.term += 1;
+        }
+        self.count(self.shared.options.id, true);
+    }
+
+    /// Stands for election in a new term. The requests promise the candidate's own vote, so they wait for the disk.
+    fn campaign(&mut self, leadership_transfer: bool) {
+        let id = self.shared.options.id;
+        self.shared.set_vote(Vote { term: self.term() + 1, candidate: Some(id) });
+        self.transition(Role::Candidate(Candidacy::default()));
+        let last = self.shared.log.last();
+        for peer in self.shared.peers() {
+            self.shared.promise(peer, Body::VoteRequest { last, leadership_transfer });
+        }
+        self.count(id, true);
+    }
+
+    /// A voter that hears from a leader lets nobody depose it: a node that comes back from a partition, or was
+    /// removed, disturbs nobody.
+    pub(super) fn protects_leader(&self) -> bool {
+        match &self.role {
+            Role::Leader(_) => true,
+            Role::Follower(follower) => {
+                follower.leader.is_some()
+                    && self.shared.elapsed_ticks < self.shared.options.election_ticks_min
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) => false,
+        }
+    }
+
+    pub(super) fn on_pre_vote_request(&mut self, from: NodeId, term: Term, last: Position) {
+        let granted = term > self.term() && !self.protects_leader() && last >= self.shared.log.last();
+        self.shared.send(from, Body::PreVoteResponse { granted });
+        if granted {
+            self.shared.out.messages.last_mut().expect("just sent").term = term;
+        }
+    }
+
+    pub(super) fn on_pre_vote_response(&mut self, from: NodeId, term: Term, granted: bool) {
+        // A grant speaks of the term that would be entered: an older one belongs to an earlier ballot.
+        let of_this_ballot = !granted || term == self.term() + 1;
+        if self.role() == RoleName::PreCandidate && of_this_ballot {
+            self.count(from, granted);
+        }
+    }
+
+    pub(super) fn on_vote_request(&mut self, from: NodeId, last: Position) {
+        let free = match self.shared.vote.candidate {
+            None => self.leader().is_none(),
+            Some(candidate) => candidate == from,
+        };
+        let granted = free && last >= self.shared.log.last();
+        if granted {
+            self.shared.set_vote(Vote { term: self.term(), candidate: Some(from) });
+            self.shared.elapsed_ticks = 0;
+            self.shared.promise(from, Body::VoteResponse { granted });
+        } else {
+            self.shared.send(from, Body::VoteResponse { granted });
+        }
+    }
+
+    pub(super) fn on_vote_response(&mut self, from: NodeId, granted: bool) {
+        if self.role() == RoleName::Candidate {
+            self.count(from, granted);
+        }
+    }
+
+    /// Counts a voice in the present ballot, and acts when it is decided.
+    fn count(&mut self, from: NodeId, granted: bool) {
+        let (Role::PreCandidate(candidacy) | Role::Candidate(candidacy)) = &mut self.role else { return };
+        candidacy.votes.entry(from).or_insert(granted);
+        let outcome = tally(self.shared.configuration(), |id| candidacy.votes.get(&id).copied());
+        match (outcome, self.role()) {
+            (Tally::Open, _) => {}
+            (Tally::Lost, _) => self.become_follower(self.term(), None),
+            (Tally::Won, RoleName::PreCandidate) => self.campaign(false),
+            (Tally::Won, _) => self.become_leader(),
+        }
+    }
+
+    /// The leader's first entry commits all that it inherits; until then it serves no reads.
+    fn become_leader(&mut self) {
+        let last: Index = self.shared.log.last().index;
+        let leader = Leader::new(self.shared.peers(), last, self.shared.options.election_ticks_max);
+        self.transition(Role::Leader(leader));
+        self.shared.append_own(super::Payload::Noop);
+        self.broadcast_heartbeat();
+    }
+
+    /// The previous leader hands over: no pre-vote, for the voters still hear from that leader.
+    pub(super) fn on_timeout_now(&mut self) {
+        if self.role() == RoleName::Follower && self.may_campaign() {
+            self.campaign(true);
+        }
+    }
+
+    /// A leader that a quorum no longer answers steps down, so that its clients go elsewhere.
+    pub(super) fn check_quorum(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.quorum_check_ticks += 1;
+        if leader.quorum_check_ticks < self.shared.options.election_ticks_max {
+            return;
+        }
+        leader.quorum_check_ticks = 0;
+        let own = self.shared.options.id;
+        let answered =
+            |id| id == own || leader.peers.get(&id).is_some_and(|progress| progress.recently_active);
+        let has_quorum = is_quorum(self.shared.configuration(), answered);
+        for progress in leader.peers.values_mut() {
+            progress.recently_active = false;
+        }
+        if !has_quorum {
+            self.become_follower(self.term(), None);
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The log as the core sees it: what was compacted away, then consecutive entries in memory.
+
+use std::collections::VecDeque;
+
+use super::{Entry, Index, Position, Term};
+
+/// Invariants: `entries` are consecutive and follow `base`; their terms never decrease.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Log {
+    /// The last position that is gone; everything up to it is committed and part of the state.
+    base: Position,
+    entries: VecDeque<Entry>,
+}
+
+impl Log {
+    pub(super) fn new(base: Position, entries: Vec<Entry>) -> Self {
+        let mut log = Self { base, entries: VecDeque::with_capacity(entries.len()) };
+        for entry in entries {
+            log.push(entry);
+        }
+        log
+    }
+
+    pub(super) fn last(&self) -> Position {
+        self.entries.back().map_or(self.base, Entry::position)
+    }
+
+    /// The term of the entry at an index. `None` when it is compacted or beyond the end: an absent entry has no
+    /// term at all, rather than a term 0 that might compare equal to something.
+    pub(super) fn term_at(&self, index: Index) -> Option<Term> {
+        if index == self.base.index {
+            return Some(self.base.term);
+        }
+        self.get(index).map(|entry| entry.term)
+    }
+
+    pub(super) fn matches(&self, position: Position) -> bool {
+        self.term_at(position.index) == Some(position.term)
+    }
+
+    pub(super) fn get(&self, index: Index) -> Option<&Entry> {
+        let offset = index.checked_sub(self.base.index + 1)?;
+        self.entries.get(usize::try_from(offset).ok()?)
+    }
+
+    pub(super) fn push(&mut self, entry: Entry) {
+        let last = self.last();
+        assert_eq!(entry.index, last.index + 1, "entries are consecutive");
+        assert!(entry.term >= last.term, "terms never decrease along the log");
+        self.entries.push_back(entry);
+    }
+
+    /// Drops the entries from `index` on.
+    pub(super) fn truncate(&mut self, index: Index) {
+        assert!(index > self.base.index, "what is compacted is committed and never truncated");
+        self.entries.truncate((index - self.base.index - 1) as usize);
+    }
+
+    /// Consecutive entries from `from` on: as many as fit into `bytes_max`, but at least one if there is one.
+    pub(super) fn slice(&self, from: Index, bytes_max: usize) -> Vec<Entry> {
+        let start = (from - self.base.index - 1) as usize;
+        let mut bytes = 0;
+        let mut slice = Vec::new();
+        for entry in self.entries.range(start.min(self.entries.len())..) {
+            bytes += entry.size_bytes();
+            if bytes > bytes_max && !slice.is_empty() {
+                break;
+            }
+            slice.push(entry.clone());
+        }
+        slice
+    }
+
+    /// The entries of `from..=to`, all of which are present.
+    pub(super) fn range(&self, from: Index, to: Index) -> impl Iterator<Item = &Entry> {
+        let start = (from - self.base.index - 1) as usize;
+        let end = (to - self.base.index) as usize;
+        self.entries.range(start.min(end)..end)
+    }
+
+    /// The last position at or before `index` whose term is not above `term`: where two logs may still agree.
+    /// Skips a whole term at a time (section 5.3, the optimisation at its end).
+    pub(super) fn agreement(&self, index: Index, term: Term) -> Position {
+        let mut index = index.min(self.last().index).max(self.base.index);
+        loop {
+            match self.term_at(index) {
+                Some(found) if found > term && index > self.base.index => index -= 1,
+                Some(found) => return Position { term: found, index },
+                None => return self.base,
+            }
+        }
+    }
+
+    pub(super) fn base(&self) -> Position {
+        self.base
+    }
+}

@@ -1,0 +1,133 @@
+//! What a leader knows of one peer, and how much it may send it.
+
+use std::collections::VecDeque;
+
+use super::Index;
+
+/// Appends that may be under way to one peer at once.
+const INFLIGHT_MESSAGES_MAX: usize = 256;
+/// Bytes of entries that may be under way to one peer at once: more would only queue in front of heartbeats.
+const INFLIGHT_BYTES_MAX: usize = 16 << 20;
+
+/// Invariant: `matched < next`.
+#[derive(Clone, Debug)]
+pub(super) struct Progress {
+    /// The peer's log is known to match, durably, up to here.
+    pub(super) matched: Index,
+    /// The next entry to send.
+    pub(super) next: Index,
+    /// The commit index that the peer was last told.
+    pub(super) commit_sent: Index,
+    /// It answered since the last check of the quorum.
+    pub(super) recently_active: bool,
+    /// The latest read round that it confirmed.
+    pub(super) round: u64,
+    /// Its priority as a leader, once it said so.
+    pub(super) priority: Option<u32>,
+    pub(super) flow: Flow,
+}
+
+/// How a peer is being fed.
+#[derive(Clone, Debug)]
+pub(super) enum Flow {
+    /// Where the logs agree is a guess: one message at a time.
+    Probe { waiting: bool },
+    /// The logs agree: entries are pipelined within a window.
+    Replicate { window: Window },
+}
+
+impl Progress {
+    pub(super) fn new(last: Index) -> Self {
+        Self {
+            matched: 0,
+            next: last + 1,
+            commit_sent: 0,
+            recently_active: true,
+            round: 0,
+            priority: None,
+            flow: Flow::Probe { waiting: false },
+        }
+    }
+
+    /// Whether another append may be sent now.
+    pub(super) fn may_send(&self) -> bool {
+        match &self.flow {
+            Flow::Probe { waiting } => !waiting,
+            Flow::Replicate { window } => !window.is_full(),
+        }
+    }
+
+    /// Notes that entries up to `last` (none when it is below `next`) left for the peer.
+    pub(super) fn sent(&mut self, last: Index, bytes: usize, commit: Index) {
+        self.commit_sent = self.commit_sent.max(commit);
+        match &mut self.flow {
+            Flow::Probe { waiting } => *waiting = true,
+            Flow::Replicate { window } if last >= self.next => {
+                window.add(last, bytes);
+                self.next = last + 1;
+            }
+            Flow::Replicate { .. } => {}
+        }
+    }
+
+    /// The peer's log matches up to `matched`. Late answers move nothing back.
+    pub(super) fn accepted(&mut self, matched: Index) {
+        if matched < self.matched {
+            return;
+        }
+        self.matched = matched;
+        self.next = self.next.max(matched + 1);
+        match &mut self.flow {
+            Flow::Probe { .. } => self.flow = Flow::Replicate { window: Window::default() },
+            Flow::Replicate { window } => window.free_up_to(matched),
+        }
+    }
+
+    /// The peer refused an append after `previous_index`; the logs may agree at `agreement`. Late refusals, which
+    /// an acceptance has overtaken, change nothing.
+    pub(super) fn rejected(&mut self, previous_index: Index, agreement: Index) {
+        let fresh = match self.flow {
+            Flow::Probe { .. } => previous_index + 1 == self.next,
+            Flow::Replicate { .. } => previous_index > self.matched,
+        };
+        if fresh {
+            self.next = agreement.min(previous_index.saturating_sub(1)).max(self.matched) + 1;
+            self.flow = Flow::Probe { waiting: false };
+        }
+    }
+
+    /// A sign of life: a probe that may have been lost is worth another.
+    pub(super) fn resume(&mut self) {
+        if let Flow::Probe { waiting } = &mut self.flow {
+            *waiting = false;
+        }
+    }
+}
+
+/// The appends under way to one peer, oldest first: the last index of each and its bytes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Window {
+    appends: VecDeque<(Index, usize)>,
+    bytes: usize,
+}
+
+impl Window {
+    fn is_full(&self) -> bool {
+        self.appends.len() >= INFLIGHT_MESSAGES_MAX || self.bytes >= INFLIGHT_BYTES_MAX
+    }
+
+    fn add(&mut self, last: Index, bytes: usize) {
+        self.appends.push_back((last, bytes));
+        self.bytes += bytes;
+    }
+
+    fn free_up_to(&mut self, matched: Index) {
+        while let Some(&(last, bytes)) = self.appends.front() {
+            if last > matched {
+                break;
+            }
+            self.appends.pop_front();
+            self.bytes -= bytes;
+        }
+    }
+}

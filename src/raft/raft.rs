@@ -1,0 +1,423 @@
+//! The node: its inputs, the one gate for terms, the one place where roles change.
+
+use std::sync::Arc;
+
+use super::{
+    AppendOutcome, Body, Configuration, Effects, Entry, Index, Message, NodeId, Payload, Position, RoleName,
+    Term, Vote,
+    log::Log,
+    random::Random,
+    role::{Follower, Role},
+    writes::Writes,
+};
+
+/// How a node behaves. Spans are in ticks.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// This node.
+    pub id: NodeId,
+    /// A leader says so this often.
+    pub heartbeat_ticks: u32,
+    /// Silence of the leader that makes a follower campaign: at least this, drawn anew each time.
+    pub election_ticks_min: u32,
+    /// And at most this.
+    pub election_ticks_max: u32,
+    /// A node that leads hands over to a voter of higher priority as soon as that one is up to date.
+    pub priority: u32,
+    /// Entries in one append, by size.
+    pub append_bytes_max: usize,
+    /// Seed of the timeouts and of the names of reads. Must differ from one start of the node to the next.
+    pub seed: u64,
+}
+
+/// What a node finds on its disk when it starts.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// The stored vote.
+    pub vote: Vote,
+    /// Up to here the log is compacted; 0@0 for nothing.
+    pub base: Position,
+    /// The configuration as of `base`.
+    pub configuration: Configuration,
+    /// The log after `base`.
+    pub entries: Vec<Entry>,
+    /// The state machine holds everything up to here.
+    pub applied: Index,
+}
+
+/// Why a proposal was refused: in each case nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProposeError {
+    /// Another node leads, or nobody.
+    NotLeader {
+        /// Who does, if known.
+        leader: Option<NodeId>,
+    },
+    /// Leadership is being handed over.
+    Transferring,
+}
+
+/// Where proposals went in the log: `first`, `first + 1`, ... all in one term. A proposal took place when the entry
+/// applied at its index bears that term; if another term's entry is applied there, it never will.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposed {
+    /// The leader's term.
+    pub term: Term,
+    /// Index of the first proposal.
+    pub first: Index,
+}
+
+/// One node of the consensus. See the module's documentation for its use.
+///
+/// Invariants, each asserted where it could break: terms and the commit index only grow; committed entries are never
+/// truncated; `applied <= commit <= last`; nothing is applied that is not durable here.
+#[derive(Clone, Debug)]
+pub struct Raft {
+    pub(super) shared: Shared,
+    pub(super) role: Role,
+}
+
+/// What every role needs.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    pub(super) options: Options,
+    pub(super) random: Random,
+    pub(super) vote: Vote,
+    pub(super) log: Log,
+    pub(super) writes: Writes,
+    /// The configurations in the log by index, oldest first: the latest one is in force (section 6).
+    pub(super) configurations: Vec<(Index, Configuration)>,
+    pub(super) commit: Index,
+    /// The last entry handed out to be applied.
+    pub(super) applying: Index,
+    /// Ticks since a leader was heard, a campaign began or (of a leader) a heartbeat was sent.
+    pub(super) elapsed_ticks: u32,
+    /// The present draw of the election timeout.
+    pub(super) election_ticks: u32,
+    pub(super) next_read: u64,
+    pub(super) out: Effects,
+}
+
+impl Raft {
+    /// A node as it comes up: a follower in the term it remembers.
+    pub fn new(options: Options, recovered: Recovered) -> Self {
+        assert!(options.heartbeat_ticks < options.election_ticks_min, "heartbeats come before elections");
+        let mut random = Random::new(options.seed);
+        let log = Log::new(recovered.base, recovered.entries);
+        let last = log.last().index;
+        assert!(recovered.applied <= last, "the state machine is never ahead of the durable log");
+        let mut shared = Shared {
+            vote: recovered.vote,
+            writes: Writes::new(last),
+            configurations: vec![(log.base().index, recovered.configuration)],
+            commit: recovered.applied,
+            applying: recovered.applied,
+            elapsed_ticks: 0,
+            election_ticks: 0,
+            next_read: random.next() >> 1,
+            random,
+            log,
+            options,
+            out: Effects::default(),
+        };
+        shared.note_configurations(shared.log.base().index + 1);
+        shared.redraw_election_timeout();
+        Self { shared, role: Role::Follower(Follower::default()) }
+    }
+
+    /// Time passes by one tick.
+    pub fn tick(&mut self) {
+        self.shared.elapsed_ticks += 1;
+        match &mut self.role {
+            Role::Leader(_) => self.tick_leader(),
+            Role::Follower(_) => {
+                self.expire_forwarded_reads();
+                self.campaign_if_overdue();
+            }
+            Role::PreCandidate(_) | Role::Candidate(_) => self.campaign_if_overdue(),
+        }
+    }
+
+    /// A message arrives. The one gate for terms: what passes it is of this node's own term (or a pre-vote).
+    pub fn step(&mut self, message: Message) {
+        if message.term > self.term() && !self.enter_term(&message) {
+            return;
+        }
+        if message.term < self.term() {
+            return self.answer_stale(&message);
+        }
+        self.dispatch(message);
+    }
+
+    /// Appends commands to the log of the leader. They are replicated together at the next [`Raft::effects`].
+    ///
+    /// # Errors
+    /// This node does not lead, or is handing over.
+    pub fn propose(
+        &mut self,
+        commands: impl IntoIterator<Item = Arc<[u8]>>,
+    ) -> Result<Proposed, ProposeError> {
+        let Role::Leader(leader) = &self.role else {
+            return Err(ProposeError::NotLeader { leader: self.leader() });
+        };
+        if leader.transfer.is_some() {
+            return Err(ProposeError::Transferring);
+        }
+        let proposed = Proposed { term: self.term(), first: self.shared.log.last().index + 1 };
+        for command in commands {
+            self.shared.append_own(Payload::Command(command));
+        }
+        Ok(proposed)
+    }
+
+    /// The write of this ticket, and every earlier one, is durable.
+    pub fn persisted(&mut self, ticket: u64) {
+        self.shared.writes.done(ticket);
+    }
+
+    /// Everything that follows from the inputs since the last call.
+    pub fn effects(&mut self) -> Effects {
+        if self.is_leader() {
+            self.advance_commit();
+            self.start_read_round();
+            self.replicate();
+            self.release_reads();
+        }
+        self.shared.hand_out_committed();
+        let mut effects = std::mem::take(&mut self.shared.out);
+        effects.persist = self.shared.writes.take(&mut effects.messages);
+        effects
+    }
+
+    /// Deals with a message of a later term. False: the message is to be ignored.
+    fn enter_term(&mut self, message: &Message) -> bool {
+        match message.body {
+            // A pre-vote and its grant speak of a term that nobody has entered yet.
+            Body::PreVoteRequest { .. } | Body::PreVoteResponse { granted: true } => return true,
+            Body::VoteRequest { leadership_transfer: false, .. } if self.protects_leader() => return false,
+            _ => {}
+        }
+        let leader = match message.body {
+            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } => Some(message.from),
+            _ => None,
+        };
+        self.become_follower(message.term, leader);
+        true
+    }
+
+    /// A sender of an earlier term learns the present one; its answers are worth nothing any more.
+    fn answer_stale(&mut self, message: &Message) {
+        let body = match message.body {
+            Body::PreVoteRequest { .. } => Body::PreVoteResponse { granted: false },
+            Body::VoteRequest { .. } => Body::VoteResponse { granted: false },
+            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } => {
+                Body::HeartbeatResponse { round: 0, priority: self.shared.options.priority }
+            }
+            _ => return,
+        };
+        self.shared.send(message.from, body);
+    }
+
+    fn dispatch(&mut self, message: Message) {
+        let from = message.from;
+        match message.body {
+            Body::PreVoteRequest { last } => self.on_pre_vote_request(from, message.term, last),
+            Body::PreVoteResponse { granted } => self.on_pre_vote_response(from, message.term, granted),
+            Body::VoteRequest { last, .. } => self.on_vote_request(from, last),
+            Body::VoteResponse { granted } => self.on_vote_response(from, granted),
+            Body::AppendRequest { previous, entries, commit } => {
+                self.on_append_request(from, previous, entries, commit);
+            }
+            Body::AppendResponse { outcome, priority } => match outcome {
+                AppendOutcome::Accepted { matched } => self.on_append_accepted(from, matched, priority),
+                AppendOutcome::Rejected { previous_index, hint } => {
+                    self.on_append_rejected(from, previous_index, hint, priority);
+                }
+            },
+            Body::HeartbeatRequest { commit, round } => self.on_heartbeat_request(from, commit, round),
+            Body::HeartbeatResponse { round, priority } => self.on_heartbeat_response(from, round, priority),
+            Body::TimeoutNow => self.on_timeout_now(),
+            Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
+            Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),
+        }
+    }
+
+    /// The only place where a role changes.
+    pub(super) fn transition(&mut self, role: Role) {
+        use RoleName::{Candidate, Follower, Leader, PreCandidate};
+        let legal = match (self.role.name(), role.name()) {
+            (_, Follower) | (Follower, PreCandidate | Candidate) => true,
+            (PreCandidate | Candidate, PreCandidate | Candidate) => true,
+            (from, Leader) => from == Candidate,
+            (Leader, PreCandidate | Candidate) => false,
+        };
+        assert!(legal, "no way from {} to {}", self.role.name(), role.name());
+        let left = std::mem::replace(&mut self.role, role);
+        self.shared.fail_reads_of(left);
+        self.shared.elapsed_ticks = 0;
+        self.shared.redraw_election_timeout();
+    }
+
+    /// Follows `leader` (or waits for one) in `term`, which is never an earlier one.
+    pub(super) fn become_follower(&mut self, term: Term, leader: Option<NodeId>) {
+        self.shared.enter_term(term);
+        self.transition(Role::Follower(Follower { leader, ..Follower::default() }));
+    }
+}
+
+/// What others may see.
+impl Raft {
+    /// The present term.
+    pub fn term(&self) -> Term {
+        self.shared.vote.term
+    }
+
+    /// The present vote.
+    pub fn vote(&self) -> Vote {
+        self.shared.vote
+    }
+
+    /// The role being played.
+    pub fn role(&self) -> RoleName {
+        self.role.name()
+    }
+
+    /// Whether this node leads its term.
+    pub fn is_leader(&self) -> bool {
+        matches!(self.role, Role::Leader(_))
+    }
+
+    /// Who leads, as far as this node knows.
+    pub fn leader(&self) -> Option<NodeId> {
+        match &self.role {
+            Role::Follower(follower) => follower.leader,
+            Role::Leader(_) => Some(self.shared.options.id),
+            Role::PreCandidate(_) | Role::Candidate(_) => None,
+        }
+    }
+
+    /// The commit index.
+    pub fn commit(&self) -> Index {
+        self.shared.commit
+    }
+
+    /// End of the log.
+    pub fn last(&self) -> Position {
+        self.shared.log.last()
+    }
+
+    /// Entries up to here are on this node's disk.
+    pub fn durable(&self) -> Index {
+        self.shared.writes.durable()
+    }
+
+    /// The entry at an index, unless it is compacted or beyond the end.
+    pub fn entry(&self, index: Index) -> Option<&Entry> {
+        self.shared.log.get(index)
+    }
+
+    /// The position up to which the log is compacted.
+    pub fn base(&self) -> Position {
+        self.shared.log.base()
+    }
+
+    /// The configuration in force.
+    pub fn configuration(&self) -> &Configuration {
+        self.shared.configuration()
+    }
+}
+
+impl Shared {
+    pub(super) fn configuration(&self) -> &Configuration {
+        &self.configurations.last().expect("there is always a configuration").1
+    }
+
+    /// Everybody but this node, in order.
+    pub(super) fn peers(&self) -> Vec<NodeId> {
+        self.configuration().members().filter(|&id| id != self.options.id).collect()
+    }
+
+    /// Enters a term, if it is a new one, with no vote cast in it.
+    pub(super) fn enter_term(&mut self, term: Term) {
+        assert!(term >= self.vote.term, "terms only grow");
+        if term > self.vote.term {
+            self.set_vote(Vote { term, candidate: None });
+        }
+    }
+
+    pub(super) fn set_vote(&mut self, vote: Vote) {
+        let kept = vote.term > self.vote.term || self.vote.candidate.is_none() || self.vote == vote;
+        assert!(kept, "a vote never changes within a term");
+        self.vote = vote;
+        self.writes.vote(vote);
+    }
+
+    /// A message that promises nothing.
+    pub(super) fn send(&mut self, to: NodeId, body: Body) {
+        let message = self.message(to, body);
+        self.out.messages.push(message);
+    }
+
+    /// A message that promises what this node has to make durable first.
+    pub(super) fn promise(&mut self, to: NodeId, body: Body) {
+        let message = self.message(to, body);
+        self.writes.promise(message);
+    }
+
+    fn message(&self, to: NodeId, body: Body) -> Message {
+        Message { from: self.options.id, to, term: self.vote.term, body }
+    }
+
+    /// Appends an entry of the present term.
+    pub(super) fn append_own(&mut self, payload: Payload) {
+        let entry = Entry { term: self.vote.term, index: self.log.last().index + 1, payload };
+        self.append(entry);
+    }
+
+    pub(super) fn append(&mut self, entry: Entry) {
+        if let Payload::Configuration(configuration) = &entry.payload {
+            self.configurations.push((entry.index, configuration.clone()));
+        }
+        self.writes.append(entry.clone());
+        self.log.push(entry);
+    }
+
+    pub(super) fn truncate(&mut self, index: Index) {
+        assert!(index > self.commit, "committed entries are never truncated");
+        self.log.truncate(index);
+        self.writes.truncate(index);
+        while self.configurations.last().is_some_and(|&(at, _)| at >= index) {
+            self.configurations.pop();
+        }
+    }
+
+    /// Puts the configurations that the log holds from an index on in force, as at a restart: committed or not.
+    fn note_configurations(&mut self, from: Index) {
+        for entry in self.log.range(from, self.log.last().index) {
+            if let Payload::Configuration(configuration) = &entry.payload {
+                self.configurations.push((entry.index, configuration.clone()));
+            }
+        }
+    }
+
+    /// Moves the commit index forward, never back.
+    pub(super) fn commit_to(&mut self, index: Index) {
+        assert!(index <= self.log.last().index, "only what the log holds can be committed");
+        self.commit = self.commit.max(index);
+    }
+
+    /// Hands out what may be applied: committed, and durable on this very node, so that its state machine never
+    /// runs ahead of its own log.
+    fn hand_out_committed(&mut self) {
+        let ready = self.commit.min(self.writes.durable());
+        if ready > self.applying {
+            self.out.committed.extend(self.log.range(self.applying + 1, ready).cloned());
+            self.applying = ready;
+        }
+    }
+
+    pub(super) fn redraw_election_timeout(&mut self) {
+        let Options { election_ticks_min, election_ticks_max, .. } = self.options;
+        self.election_ticks = self.random.between(election_ticks_min, election_ticks_max);
+    }
+}

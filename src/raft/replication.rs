@@ -1,0 +1,211 @@
+//! Replication: append, match, commit (section 5.3 and 5.4).
+
+use std::collections::BTreeMap;
+
+use super::{
+    AppendOutcome, Body, Entry, Index, NodeId, Position,
+    progress::Progress,
+    quorum::committed_index,
+    raft::{Raft, Shared},
+    read_index::Rounds,
+    role::{Follower, Leader, Role},
+};
+
+impl Leader {
+    pub(super) fn new(peers: Vec<NodeId>, last: Index, hand_over_ticks: u32) -> Self {
+        Self {
+            peers: peers.into_iter().map(|id| (id, Progress::new(last))).collect::<BTreeMap<_, _>>(),
+            term_start: last + 1,
+            rounds: Rounds::default(),
+            transfer: None,
+            quorum_check_ticks: 0,
+            hand_over_ticks,
+        }
+    }
+}
+
+/// The leader's side.
+impl Raft {
+    pub(super) fn tick_leader(&mut self) {
+        if self.shared.elapsed_ticks >= self.shared.options.heartbeat_ticks {
+            self.shared.elapsed_ticks = 0;
+            self.broadcast_heartbeat();
+        }
+        self.tick_transfer();
+        self.check_quorum();
+    }
+
+    pub(super) fn broadcast_heartbeat(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let round = leader.rounds.latest();
+        for (&id, progress) in &leader.peers {
+            // Never beyond what the peer is known to hold: a heartbeat carries no proof that the logs match.
+            let commit = self.shared.commit.min(progress.matched);
+            self.shared.send(id, Body::HeartbeatRequest { commit, round });
+        }
+    }
+
+    /// Sends every peer what it lacks, as far as its window allows.
+    pub(super) fn replicate(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        for (&id, progress) in &mut leader.peers {
+            while progress.may_send() && self.shared.has_news_for(progress) {
+                self.shared.send_append(id, progress);
+            }
+        }
+    }
+
+    pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: Index, priority: u32) {
+        let Some(progress) = self.heard_from(from, priority) else { return };
+        progress.accepted(matched);
+        self.continue_transfer();
+    }
+
+    pub(super) fn on_append_rejected(
+        &mut self,
+        from: NodeId,
+        previous: Index,
+        hint: Position,
+        priority: u32,
+    ) {
+        let agreement = self.shared.log.agreement(hint.index, hint.term);
+        if let Some(progress) = self.heard_from(from, priority) {
+            progress.rejected(previous, agreement.index);
+        }
+    }
+
+    pub(super) fn on_heartbeat_response(&mut self, from: NodeId, round: u64, priority: u32) {
+        let Some(progress) = self.heard_from(from, priority) else { return };
+        progress.round = progress.round.max(round);
+        progress.resume();
+        self.probe_for_lost_appends(from);
+    }
+
+    /// A peer in this leader's term answered.
+    fn heard_from(&mut self, from: NodeId, priority: u32) -> Option<&mut Progress> {
+        let Role::Leader(leader) = &mut self.role else { return None };
+        let progress = leader.peers.get_mut(&from)?;
+        progress.recently_active = true;
+        progress.priority = Some(priority);
+        Some(progress)
+    }
+
+    /// Appends may have been lost on the way: an empty one behind them finds out, also when the window is full.
+    fn probe_for_lost_appends(&mut self, to: NodeId) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(progress) = leader.peers.get_mut(&to) else { return };
+        let sends_anyway = progress.may_send() && self.shared.has_news_for(progress);
+        if progress.matched < self.shared.log.last().index && !sends_anyway {
+            self.shared.send_entries(to, progress, Vec::new());
+        }
+    }
+
+    /// Commits what a quorum holds durably, but by counting only entries of the leader's own term: earlier ones
+    /// commit with them (section 5.4.2, figure 8).
+    pub(super) fn advance_commit(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let own = self.shared.options.id;
+        let durable = self.shared.writes.durable();
+        let held = committed_index(self.shared.configuration(), |id| match id == own {
+            true => durable,
+            false => leader.peers.get(&id).map_or(0, |progress| progress.matched),
+        });
+        if held > self.shared.commit && self.shared.log.term_at(held) == Some(self.term()) {
+            self.shared.commit_to(held);
+        }
+    }
+}
+
+/// The follower's side.
+impl Raft {
+    pub(super) fn on_append_request(
+        &mut self,
+        from: NodeId,
+        previous: Position,
+        entries: Vec<Entry>,
+        commit: Index,
+    ) {
+        self.follow(from);
+        let outcome = self.shared.append_from_leader(previous, entries, commit);
+        let priority = self.shared.options.priority;
+        self.shared.promise(from, Body::AppendResponse { outcome, priority });
+    }
+
+    pub(super) fn on_heartbeat_request(&mut self, from: NodeId, commit: Index, round: u64) {
+        self.follow(from);
+        self.shared.commit_to(commit);
+        let priority = self.shared.options.priority;
+        self.shared.send(from, Body::HeartbeatResponse { round, priority });
+    }
+
+    /// Accepts `from` as the leader of the present term.
+    fn follow(&mut self, from: NodeId) {
+        assert!(
+            !self.is_leader(),
+            "two leaders, {} and {from}, in term {}",
+            self.shared.options.id,
+            self.term()
+        );
+        match &mut self.role {
+            Role::Follower(Follower { leader: leader @ None, .. }) => *leader = Some(from),
+            Role::Follower(Follower { leader: Some(leader), .. }) => {
+                assert_eq!(*leader, from, "a term has one leader");
+            }
+            _ => self.become_follower(self.term(), Some(from)),
+        }
+        self.shared.elapsed_ticks = 0;
+    }
+}
+
+impl Shared {
+    fn has_news_for(&self, progress: &Progress) -> bool {
+        let entries = progress.next <= self.log.last().index;
+        let commit = self.commit.min(progress.next - 1) > progress.commit_sent;
+        entries || commit
+    }
+
+    fn send_append(&mut self, to: NodeId, progress: &mut Progress) {
+        let entries = self.log.slice(progress.next, self.options.append_bytes_max);
+        self.send_entries(to, progress, entries);
+    }
+
+    fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {
+        let previous_index = progress.next - 1;
+        let term = self.log.term_at(previous_index).expect("the log is kept as far back as any peer needs");
+        let previous = Position { term, index: previous_index };
+        let bytes = entries.iter().map(Entry::size_bytes).sum();
+        let last = entries.last().map_or(previous_index, |entry| entry.index);
+        progress.sent(last, bytes, self.commit.min(last));
+        self.send(to, Body::AppendRequest { previous, entries, commit: self.commit });
+    }
+
+    /// Takes over the leader's entries. What the log holds beyond them stays unless it conflicts: it may be there
+    /// because of a later append that overtook this one.
+    fn append_from_leader(
+        &mut self,
+        previous: Position,
+        entries: Vec<Entry>,
+        commit: Index,
+    ) -> AppendOutcome {
+        // The leader holds every committed entry (section 5.4), so the logs agree up to here whatever it asks.
+        if previous.index < self.commit {
+            return AppendOutcome::Accepted { matched: self.commit };
+        }
+        if !self.log.matches(previous) {
+            let hint = self.log.agreement(previous.index, previous.term);
+            return AppendOutcome::Rejected { previous_index: previous.index, hint };
+        }
+        let matched = previous.index + entries.len() as Index;
+        let fresh = entries.iter().position(|entry| !self.log.matches(entry.position()));
+        if let Some(fresh) = fresh {
+            if entries[fresh].index <= self.log.last().index {
+                self.truncate(entries[fresh].index);
+            }
+            for entry in entries.into_iter().skip(fresh) {
+                self.append(entry);
+            }
+        }
+        self.commit_to(commit.min(matched));
+        AppendOutcome::Accepted { matched }
+    }
+}

@@ -1,0 +1,80 @@
+//! Handing leadership over (thesis, section 3.10): by hand, or to a voter of higher priority.
+
+use super::{Body, NodeId, ProposeError, raft::Raft, role::Role};
+
+/// A transfer under way: the leader takes no proposals, brings the target up to date and tells it to campaign.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Transfer {
+    target: NodeId,
+    told: bool,
+    ticks_left: u32,
+}
+
+impl Raft {
+    /// Hands leadership to another voter. It succeeds when that one is elected; after an election timeout without
+    /// that, this node goes on leading.
+    ///
+    /// # Errors
+    /// This node does not lead, or the target is no voter or already the leader: then nothing changes.
+    pub fn transfer(&mut self, target: NodeId) -> Result<(), ProposeError> {
+        let is_voter = self.shared.configuration().voters.contains(&target);
+        let ticks_left = self.shared.options.election_ticks_max;
+        match &mut self.role {
+            Role::Leader(leader) if is_voter && leader.peers.contains_key(&target) => {
+                leader.transfer = Some(Transfer { target, told: false, ticks_left });
+            }
+            _ => return Err(ProposeError::NotLeader { leader: self.leader() }),
+        }
+        self.continue_transfer();
+        Ok(())
+    }
+
+    /// Tells the target to campaign, as soon as it holds everything.
+    pub(super) fn continue_transfer(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(transfer) = &mut leader.transfer else { return };
+        let target = transfer.target;
+        let matched = leader.peers.get(&target).map_or(0, |progress| progress.matched);
+        if !transfer.told && matched == self.shared.log.last().index {
+            transfer.told = true;
+            self.shared.send(target, Body::TimeoutNow);
+        }
+    }
+
+    pub(super) fn tick_transfer(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        leader.hand_over_ticks = leader.hand_over_ticks.saturating_sub(1);
+        match &mut leader.transfer {
+            Some(transfer) if transfer.ticks_left == 0 => leader.transfer = None,
+            Some(transfer) => transfer.ticks_left -= 1,
+            None => self.hand_over_to_priority(),
+        }
+    }
+
+    /// Looks for a voter of higher priority that holds what is committed. One that turns the lead down is left in
+    /// peace for a while, for each attempt holds the proposals up.
+    fn hand_over_to_priority(&mut self) {
+        const PAUSE_ELECTION_TIMEOUTS: u32 = 10;
+        let Role::Leader(leader) = &mut self.role else { return };
+        if leader.hand_over_ticks > 0 {
+            return;
+        }
+        let voters = &self.shared.configuration().voters;
+        let preferred = leader
+            .peers
+            .iter()
+            .filter(|(id, progress)| {
+                let higher =
+                    progress.priority.is_some_and(|priority| priority > self.shared.options.priority);
+                let up_to_date =
+                    progress.matched >= self.shared.commit && progress.matched >= leader.term_start;
+                voters.contains(id) && higher && up_to_date && progress.recently_active
+            })
+            .max_by_key(|(id, progress)| (progress.priority, std::cmp::Reverse(**id)))
+            .map(|(&id, _)| id);
+        if let Some(target) = preferred {
+            leader.hand_over_ticks = PAUSE_ELECTION_TIMEOUTS * self.shared.options.election_ticks_max;
+            self.transfer(target).expect("a leader can hand over to a voter that it feeds");
+        }
+    }
+}
