@@ -267,6 +267,11 @@ impl Raft {
 
 /// What others may see.
 impl Raft {
+    /// This node.
+    pub fn id(&self) -> NodeId {
+        self.shared.options.id
+    }
+
     /// The present term.
     pub fn term(&self) -> Term {
         self.shared.vote.term

@@ -1,0 +1,332 @@
+//! The invariants, checked at every step of every node (DESIGN: "the testbed", section 8 of the blueprint in
+//! docs/architecture.md). An oracle sees all nodes at once, and their disks across crashes.
+
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use conclave::{
+    kv::Header,
+    node::Observer,
+    raft::{Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName, Term, Vote},
+};
+
+use crate::trace::{StableHash, Trace, What};
+
+/// Watches every node of a run. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Oracle(Arc<Mutex<World>>);
+
+/// Nanoseconds of simulated time since the run began.
+pub type Now = fn() -> u64;
+
+struct World {
+    now: Now,
+    trace: Trace,
+    violation: Option<String>,
+    nodes: BTreeMap<NodeId, Node>,
+    leaders: BTreeMap<Term, NodeId>,
+    /// Every entry that any log ever held: what it carries and the term before it (log matching).
+    entries: BTreeMap<(Index, Term), (u64, Term)>,
+    /// Every committed entry, once and for ever.
+    committed: BTreeMap<Index, (Term, u64)>,
+    /// The state after each applied entry.
+    states: BTreeMap<Index, u64>,
+    elections: u64,
+}
+
+/// What is known of one node, across its crashes.
+#[derive(Default)]
+struct Node {
+    seen: Option<Seen>,
+    /// What its disk has promised to keep: the vote, and the terms of the log's entries.
+    vote: Vote,
+    log: BTreeMap<Index, Term>,
+    applied: Index,
+}
+
+/// What a node last showed in this life.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    role: RoleName,
+    term: Term,
+    last: Position,
+    commit: Index,
+}
+
+impl Oracle {
+    /// An oracle for a run that begins now.
+    pub fn new(now: Now, trace: Trace) -> Self {
+        Self(Arc::new(Mutex::new(World {
+            now,
+            trace,
+            violation: None,
+            nodes: BTreeMap::new(),
+            leaders: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            committed: BTreeMap::new(),
+            states: BTreeMap::new(),
+            elections: 0,
+        })))
+    }
+
+    /// Notes an event of the run.
+    pub fn note(&self, what: What) {
+        self.world().note(what);
+    }
+
+    /// The first invariant that broke, if one did.
+    pub fn violation(&self) -> Option<String> {
+        self.world().violation.clone()
+    }
+
+    /// Notes that an invariant broke; only the first counts.
+    pub fn violate(&self, what: String) {
+        self.world().violate(what);
+    }
+
+    /// Leaders elected so far.
+    pub fn elections(&self) -> u64 {
+        self.world().elections
+    }
+
+    /// The last committed index so far.
+    pub fn committed(&self) -> Index {
+        self.world().committed.last_key_value().map_or(0, |(&index, _)| index)
+    }
+
+    /// How far each node has applied.
+    pub fn applied(&self) -> Vec<Index> {
+        self.world().nodes.values().map(|node| node.applied).collect()
+    }
+
+    /// The trace so far.
+    pub fn trace(&self) -> Trace {
+        self.world().trace.clone()
+    }
+
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.0.lock().expect("an oracle does not panic")
+    }
+}
+
+impl Observer for Oracle {
+    fn started(&self, core: &Raft) {
+        let mut world = self.world();
+        let (node, term, last) = (core.id(), core.term(), core.last().index);
+        world.note(What::Started { node, term, last });
+        world.check_recovery(core);
+    }
+
+    fn stepped(&self, core: &Raft, effects: &Effects) {
+        let mut world = self.world();
+        if let Some(persist) = &effects.persist {
+            world.check_log_matching(core, &persist.entries);
+        }
+        world.check_step(core);
+    }
+
+    fn persisted(&self, node: NodeId, write: &Persist) {
+        self.world().keep(node, write);
+    }
+
+    fn applied(&self, node: NodeId, entry: &Entry, header: &Header) {
+        self.world().check_applied(node, entry, header.state_hash());
+    }
+}
+
+impl World {
+    fn note(&mut self, what: What) {
+        let at_ns = (self.now)();
+        self.trace.push(at_ns, what);
+    }
+
+    fn violate(&mut self, what: String) {
+        self.violation.get_or_insert(what);
+    }
+
+    /// Durability: what a disk promised to keep is there after every crash.
+    fn check_recovery(&mut self, core: &Raft) {
+        let id = core.id();
+        let node = self.nodes.entry(id).or_default();
+        node.seen = None;
+        let mut lost = None;
+        let (promised, found) = (node.vote, core.vote());
+        if (found.term, found.candidate.is_some()) < (promised.term, promised.candidate.is_some()) {
+            lost = Some(format!("durability: node {id} promised {promised:?} and remembers {found:?}"));
+        }
+        for (&index, &term) in node.log.range(core.base().index + 1..) {
+            if core.entry(index).map(|entry| entry.term) != Some(term) {
+                lost = Some(format!("durability: node {id} promised entry {index} of term {term} and lost it"));
+                break;
+            }
+        }
+        if let Some(what) = lost {
+            self.violate(what);
+        }
+        let recovered = (core.base().index + 1..=core.last().index).filter_map(|index| core.entry(index));
+        let recovered: Vec<Entry> = recovered.cloned().collect();
+        self.check_log_matching(core, &recovered);
+        let node = self.nodes.entry(id).or_default();
+        node.vote = core.vote();
+        node.log = recovered.iter().map(|entry| (entry.index, entry.term)).collect();
+        node.applied = core.commit();
+    }
+
+    /// Notes what a disk holds from now on; a vote never changes within a term, across crashes.
+    fn keep(&mut self, id: NodeId, write: &Persist) {
+        let node = self.nodes.entry(id).or_default();
+        let mut broken = None;
+        if let Some(vote) = write.vote {
+            let before = node.vote;
+            if vote.term < before.term {
+                broken = Some(format!("terms only grow: node {id} stored {vote:?} after {before:?}"));
+            }
+            if vote.term == before.term && before.candidate.is_some() && vote.candidate != before.candidate {
+                broken = Some(format!("one vote a term: node {id} stored {vote:?} after {before:?}"));
+            }
+            node.vote = vote;
+        }
+        if let Some(first) = write.entries.first() {
+            node.log.split_off(&first.index);
+            node.log.extend(write.entries.iter().map(|entry| (entry.index, entry.term)));
+        }
+        if let Some(what) = broken {
+            self.violate(what);
+        }
+    }
+
+    /// Log matching (section 5.3): entries of one index and term are the same, and so is what precedes them.
+    fn check_log_matching(&mut self, core: &Raft, entries: &[Entry]) {
+        for entry in entries {
+            let before = core.entry(entry.index - 1).map_or(core.base().term, |previous| previous.term);
+            let content = (payload_hash(&entry.payload), before);
+            let known = *self.entries.entry((entry.index, entry.term)).or_insert(content);
+            if known != content {
+                let position = entry.position();
+                return self.violate(format!("log matching: node {} holds another entry at {position}", core.id()));
+            }
+        }
+    }
+
+    fn check_step(&mut self, core: &Raft) {
+        let seen = Seen { role: core.role(), term: core.term(), last: core.last(), commit: core.commit() };
+        let before = self.nodes.entry(core.id()).or_default().seen.replace(seen);
+        if before == Some(seen) {
+            return;
+        }
+        let Seen { role, term, last, commit } = seen;
+        self.note(What::Step { node: core.id(), role, term, last: last.index, commit });
+        if let Some(before) = before {
+            self.check_monotonic(core.id(), before, seen);
+        }
+        if role == RoleName::Leader && before.is_none_or(|before| (before.role, before.term) != (role, term)) {
+            self.check_leader(core);
+        }
+        self.check_commits(core, before.map_or(0, |before| before.commit));
+    }
+
+    fn check_monotonic(&mut self, id: NodeId, before: Seen, after: Seen) {
+        if after.term < before.term {
+            self.violate(format!("terms only grow: node {id} went from term {} to {}", before.term, after.term));
+        }
+        if after.commit < before.commit {
+            self.violate(format!("commits stay: node {id} went back from {} to {}", before.commit, after.commit));
+        }
+        if after.commit > after.last.index {
+            self.violate(format!("node {id} commits {} beyond the end of its log {}", after.commit, after.last));
+        }
+    }
+
+    /// Election safety and leader completeness (section 5.2 and 5.4).
+    fn check_leader(&mut self, core: &Raft) {
+        let (id, term) = (core.id(), core.term());
+        self.elections += 1;
+        let first = *self.leaders.entry(term).or_insert(id);
+        if first != id {
+            self.violate(format!("one leader a term: nodes {first} and {id} both lead term {term}"));
+        }
+        if let Some((&index, &(committed_in, _))) = self.committed.last_key_value()
+            && index > core.base().index
+            && core.entry(index).map(|entry| entry.term) != Some(committed_in)
+        {
+            self.violate(format!("leader completeness: node {id} leads term {term} without committed entry {index}"));
+        }
+    }
+
+    /// Committed entries are the same everywhere and for ever, and a durable quorum holds them.
+    fn check_commits(&mut self, core: &Raft, before: Index) {
+        for index in before.max(core.base().index) + 1..=core.commit() {
+            let Some(entry) = core.entry(index) else { continue };
+            let content = (entry.term, payload_hash(&entry.payload));
+            match self.committed.get(&index) {
+                Some(known) if *known == content => {}
+                Some(known) => {
+                    let known = known.0;
+                    return self.violate(format!(
+                        "committed entries stay: node {} commits {} where an entry of term {known} was committed",
+                        core.id(),
+                        entry.position(),
+                    ));
+                }
+                None => {
+                    self.check_durable_quorum(core.configuration(), entry);
+                    self.committed.insert(index, content);
+                }
+            }
+        }
+    }
+
+    fn check_durable_quorum(&mut self, configuration: &Configuration, entry: &Entry) {
+        let holds = |id: &NodeId| {
+            self.nodes.get(id).is_some_and(|node| node.log.get(&entry.index) == Some(&entry.term))
+        };
+        for half in [&configuration.voters, &configuration.outgoing] {
+            let holders = half.iter().filter(|id| holds(id)).count();
+            if !half.is_empty() && holders * 2 <= half.len() {
+                let position = entry.position();
+                return self.violate(format!(
+                    "durability: entry {position} is committed on {holders} disks of {}",
+                    half.len()
+                ));
+            }
+        }
+    }
+
+    /// State machine safety (section 5.4.3): only what is committed is applied, in order, and the state it leads to
+    /// is the same everywhere.
+    fn check_applied(&mut self, id: NodeId, entry: &Entry, state_hash: u64) {
+        let index = entry.index;
+        self.note(What::Applied { node: id, index, state_hash });
+        let content = (entry.term, payload_hash(&entry.payload));
+        if self.committed.get(&index) != Some(&content) {
+            self.violate(format!("state machine safety: node {id} applies {}, not what is committed", entry.position()));
+        }
+        let node = self.nodes.entry(id).or_default();
+        let expected = node.applied + 1;
+        node.applied = index;
+        if index != expected {
+            self.violate(format!("state machine safety: node {id} applies {index}, next was {expected}"));
+        }
+        let known = *self.states.entry(index).or_insert(state_hash);
+        if known != state_hash {
+            self.violate(format!("equal states: after {index} node {id} is at {state_hash:016x}, another at {known:016x}"));
+        }
+    }
+}
+
+fn payload_hash(payload: &Payload) -> u64 {
+    let mut hash = StableHash::default();
+    match payload {
+        Payload::Noop => 0_u64.hash(&mut hash),
+        Payload::Command(command) => command.hash(&mut hash),
+        Payload::Configuration(configuration) => {
+            configuration.voters.hash(&mut hash);
+            configuration.outgoing.hash(&mut hash);
+            configuration.learners.hash(&mut hash);
+        }
+    }
+    hash.finish()
+}

@@ -1,0 +1,93 @@
+//! What a node is told (configuration) and what it is handed (environment).
+
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+
+use super::Observer;
+use crate::{
+    clock::Clock,
+    raft::{Configuration, NodeId, Options},
+    storage::Disk,
+};
+
+/// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
+const APPEND_BYTES_MAX: usize = 1 << 20;
+
+/// What a node is told.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of the cluster: nodes and proxies of another one are refused.
+    pub cluster: String,
+    /// This node.
+    pub id: NodeId,
+    /// Where it serves peers and proxies.
+    pub listen: SocketAddr,
+    /// Every node of the cluster, this one included, as `host:port`.
+    pub peers: BTreeMap<NodeId, String>,
+    /// A node of higher priority is preferred as leader, and handed the lead when it is up to date.
+    pub priority: u32,
+    /// How fast failures are noticed.
+    pub timing: Timing,
+}
+
+/// How fast failures are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// A leader says so this often.
+    pub heartbeat: Duration,
+    /// A leader's silence that makes a follower campaign: between this and twice this, drawn anew each time.
+    pub election_timeout: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { heartbeat: Duration::from_millis(30), election_timeout: Duration::from_millis(150) }
+    }
+}
+
+impl Timing {
+    /// The core's unit of time: fine enough to tell heartbeats and timeouts apart.
+    pub fn tick(&self) -> Duration {
+        self.heartbeat / 3
+    }
+}
+
+/// What a node is handed: everything that reaches outside of it, and all of its randomness.
+#[derive(Clone)]
+pub struct Environment {
+    /// Its disk.
+    pub disk: Arc<dyn Disk>,
+    /// Its clock.
+    pub clock: Clock,
+    /// Seed of its randomness; another one at each start.
+    pub seed: u64,
+    /// Who watches.
+    pub observer: Arc<dyn Observer>,
+}
+
+impl Config {
+    /// The configuration of a cluster that starts: every peer votes.
+    pub(super) fn bootstrap(&self) -> Configuration {
+        Configuration::of(self.peers.keys().copied())
+    }
+
+    pub(super) fn raft_options(&self, seed: u64) -> Options {
+        let tick = self.timing.tick();
+        let ticks = |span: Duration| (span.as_nanos().div_ceil(tick.as_nanos().max(1))) as u32;
+        Options {
+            id: self.id,
+            heartbeat_ticks: ticks(self.timing.heartbeat),
+            election_ticks_min: ticks(self.timing.election_timeout),
+            election_ticks_max: ticks(self.timing.election_timeout * 2),
+            priority: self.priority,
+            append_bytes_max: APPEND_BYTES_MAX,
+            seed,
+        }
+    }
+
+    /// The number under which clients of the etcd API see the cluster: a hash (FNV-1a) of its name.
+    pub(super) fn cluster_number(&self) -> u64 {
+        self.cluster.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+}

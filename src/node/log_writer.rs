@@ -1,0 +1,62 @@
+//! The log's disk: everything that waits shares one durable write, and promises leave only after it.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Environment, event_loop::Report, links::Links};
+use crate::{
+    raft::{NodeId, Persist},
+    storage::{Disk, LogStore},
+};
+
+/// Where the event loop leaves its writes. Unbounded because every write answers an event that was admitted: the
+/// bounds are the event queue, the proposals admitted, and the windows of the leader.
+pub(super) type Writer = mpsc::UnboundedSender<Persist>;
+
+pub(super) fn start(
+    node: NodeId,
+    log: LogStore,
+    environment: &Environment,
+    links: Links,
+    reports: mpsc::UnboundedSender<Report>,
+) -> Writer {
+    let (writer, mut writes) = mpsc::unbounded_channel();
+    let (disk, observer) = (environment.disk.clone(), environment.observer.clone());
+    tokio::spawn(async move {
+        let mut log = log;
+        let mut batch = Vec::new();
+        while writes.recv_many(&mut batch, usize::MAX).await > 0 {
+            let (returned, result, written) = write(log, std::mem::take(&mut batch), &*disk).await;
+            if let Err(error) = result {
+                let _ = reports.send(Report::Failed(error.into()));
+                return;
+            }
+            let ticket = written.last().expect("a batch is not empty").ticket;
+            for persist in written {
+                observer.persisted(node, &persist);
+                links.send(persist.promises);
+            }
+            if reports.send(Report::Persisted(ticket)).is_err() {
+                return;
+            }
+            log = returned;
+        }
+    });
+    writer
+}
+
+/// One durable write of a whole batch. The log travels to the disk's thread and back.
+async fn write(
+    mut log: LogStore,
+    batch: Vec<Persist>,
+    disk: &dyn Disk,
+) -> (LogStore, Result<(), crate::storage::StorageError>, Vec<Persist>) {
+    let (done_tx, done_rx) = oneshot::channel();
+    let job = move || {
+        let result = log.write_all(&batch);
+        let _ = done_tx.send((log, result, batch));
+    };
+    disk.run(Box::new(job)).await;
+    done_rx.await.expect("the disk runs every job to its end")
+}

@@ -1,0 +1,134 @@
+//! A node: one task owns the consensus core; disk writes, applies and peers run beside it and report back as events.
+//!
+//! ```text
+//!  peers, proxies ──▶ services ──▶ ┌────────────┐ ── persist ──▶ log writer ──▶ promises ──▶ peer links
+//!                                  │ event loop │ ── messages ───────────────────────────▶ peer links
+//!          ticks ────────────────▶ │   (Raft)   │ ── committed, reads ──▶ applier ──▶ replies ──▶ proxies
+//!                                  └────────────┘ ◀── persisted ── log writer
+//! ```
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `config.rs` | what a node is told, and what it is handed |
+//! | `event_loop.rs` | events in, one set of effects out |
+//! | `log_writer.rs` | everything that waits shares one durable write |
+//! | `applier.rs` | committed entries into the state machine, answers out |
+//! | `links.rs` | one stream to every peer |
+//! | `services.rs` | the gRPC face |
+//! | `wire/` | protobuf from and to the core's and the state machine's types |
+//! | `observer.rs` | what the testbed sees |
+
+mod applier;
+mod config;
+mod event_loop;
+mod links;
+mod log_writer;
+mod observer;
+mod reply;
+mod services;
+mod wire;
+
+use std::{future::Future, sync::Arc};
+
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use config::{Config, Environment, Timing};
+pub use observer::{Nobody, Observer};
+
+use crate::{
+    raft::{Raft, Recovered},
+    rpc::RpcError,
+    storage::{Identity, LogStore, StateStore, StorageError},
+};
+
+/// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
+const EVENT_QUEUE_LENGTH: usize = 1024;
+
+/// Why a node stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// The disk failed, or holds what this node must not touch. Nothing is served from a disk that lied.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The address could not be served.
+    #[error(transparent)]
+    Rpc(#[from] RpcError),
+    /// A part of the node ended without a reason.
+    #[error("the {0} stopped unexpectedly: this is a bug, please report it")]
+    Part(&'static str),
+}
+
+/// Runs a node until `shutdown` completes or it cannot go on.
+///
+/// # Errors
+/// The data directory is another node's or held by another process, the address is in use, or the disk failed.
+pub async fn run(
+    config: Config,
+    environment: Environment,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), NodeError> {
+    let (events_tx, events_rx) = mpsc::channel(EVENT_QUEUE_LENGTH);
+    let (reports_tx, reports_rx) = mpsc::unbounded_channel();
+    let (status_tx, status_rx) = watch::channel(services::Snapshot::default());
+    let server = services::server(&config, events_tx, status_rx).bind(config.listen).await?;
+    let address = server.local_addr();
+    let stores = Stores::open(&config, &environment).await?;
+
+    let core = Raft::new(config.raft_options(environment.seed), stores.recovered);
+    environment.observer.started(&core);
+    tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
+    let links = links::Links::start(&config, &environment.clock);
+    let writer = log_writer::start(config.id, stores.log, &environment, links.clone(), reports_tx.clone());
+    let applier = applier::start(&config, stores.state.clone(), &environment, reports_tx);
+    let parts = event_loop::Parts { events: events_rx, reports: reports_rx, links, writer, applier, status: status_tx };
+    let mut deciding = tokio::spawn(event_loop::run(core, config, environment, parts));
+    let (stop_tx, stop_rx) = oneshot::channel::<()>();
+    let mut serving = tokio::spawn(server.serve(async {
+        let _ = stop_rx.await;
+    }));
+    let result = tokio::select! { biased;
+        ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
+        ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
+        () = shutdown => Ok(()),
+    };
+    deciding.abort();
+    drop(stop_tx);
+    if result.is_ok() {
+        stores.state.sync()?;
+    }
+    result
+}
+
+struct Stores {
+    log: LogStore,
+    state: Arc<StateStore>,
+    recovered: Recovered,
+}
+
+impl Stores {
+    /// Opens both files, away from the tasks that must stay responsive: recovery may read a lot.
+    async fn open(config: &Config, environment: &Environment) -> Result<Self, NodeError> {
+        let (done_tx, done_rx) = oneshot::channel();
+        let (config, disk) = (config.clone(), environment.disk.clone());
+        let job = move || {
+            let _ = done_tx.send(Self::open_blocking(&config, &*disk));
+        };
+        environment.disk.run(Box::new(job)).await;
+        done_rx.await.map_err(|_| NodeError::Part("disk"))?
+    }
+
+    fn open_blocking(config: &Config, disk: &dyn crate::storage::Disk) -> Result<Self, NodeError> {
+        let identity = Identity { cluster: config.cluster.clone(), node: config.id };
+        let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
+        let state = StateStore::open(disk, &identity)?;
+        let applied = crate::kv::Header::load(&state.read()?).map_err(StorageError::from)?.applied_index;
+        let recovered = Recovered {
+            vote: found.vote,
+            base: found.compacted,
+            configuration: found.configuration,
+            entries: found.entries,
+            applied,
+        };
+        Ok(Self { log, state: Arc::new(state), recovered })
+    }
+}

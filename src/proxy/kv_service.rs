@@ -1,0 +1,82 @@
+//! The etcd API: one call in, one answer out.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tonic::{Code, Request, Response, Status};
+
+use super::{
+    outcome,
+    router::{Answer, Call, Operation},
+};
+use crate::rpc::{
+    self,
+    pb::{
+        etcdserverpb::{
+            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, kv_server,
+        },
+        v1::{command, reply},
+    },
+};
+
+#[derive(Clone)]
+pub(super) struct KvService {
+    calls: mpsc::Sender<Call>,
+    patience: Duration,
+}
+
+impl KvService {
+    pub(super) fn new(calls: mpsc::Sender<Call>, patience: Duration) -> Self {
+        Self { calls, patience }
+    }
+
+    /// Hands the operation to the router and waits for its one answer.
+    async fn call(&self, operation: Operation, patience: Option<Duration>) -> Result<reply::Outcome, Status> {
+        let (answer_tx, answer_rx) = oneshot::channel::<Answer>();
+        let deadline = tokio::time::Instant::now() + patience.unwrap_or(self.patience).min(self.patience);
+        let call = Call { operation, deadline, answer: answer_tx };
+        self.calls.try_send(call).map_err(|_| {
+            outcome::did_not_happen(Code::ResourceExhausted, "the proxy has too many calls waiting: try again later")
+        })?;
+        answer_rx.await.map_err(|_| outcome::unknown("the proxy is stopping: the outcome is unknown"))?
+    }
+}
+
+#[tonic::async_trait]
+impl kv_server::Kv for KvService {
+    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        let patience = rpc::deadline_of(&request);
+        let range = request.into_inner();
+        match self.call(Operation::Read(range), patience).await? {
+            reply::Outcome::Range(response) => Ok(Response::new(response)),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
+        let patience = rpc::deadline_of(&request);
+        let put = request.into_inner();
+        match self.call(Operation::Write(command::Operation::Put(put)), patience).await? {
+            reply::Outcome::Put(response) => Ok(Response::new(response)),
+            other => Err(crossed(&other)),
+        }
+    }
+
+    async fn delete_range(
+        &self,
+        request: Request<DeleteRangeRequest>,
+    ) -> Result<Response<DeleteRangeResponse>, Status> {
+        let patience = rpc::deadline_of(&request);
+        let delete = request.into_inner();
+        match self.call(Operation::Write(command::Operation::DeleteRange(delete)), patience).await? {
+            reply::Outcome::DeleteRange(response) => Ok(Response::new(response)),
+            other => Err(crossed(&other)),
+        }
+    }
+}
+
+/// An answer of another kind than the question would be a crossed wire: never passed on as if it fitted.
+fn crossed(outcome: &reply::Outcome) -> Status {
+    tracing::error!(?outcome, "an answer does not fit its question");
+    Status::internal("the answer does not fit the question: this is a bug, please report it")
+}
