@@ -1,2 +1,25 @@
-//! The one place that builds tonic servers and channels: the real and the simulated transport differ here, nowhere else.
+//! The one place that builds tonic servers and channels: the real and the simulated transport differ here, nowhere
+//! else. `conformance` holds both to the same behaviour.
+//!
+//! - [`Server`] carries services: [`Server::bind`] first, so that a taken port is reported at once, then
+//!   [`Bound::serve`] until told to stop.
+//! - [`connect`] and [`connect_lazy`] make a [`Channel`]; [`with_deadline`] bounds a call on it.
+//! - [`WithLimits`] raises a service's or a client's message sizes to ours.
+//! - The conversions between the wire's messages and the core's are in `convert`.
+mod channel;
+mod convert;
+mod deadline;
+mod error;
+mod limits;
 pub mod pb;
+#[cfg_attr(madsim, path = "server_sim.rs")]
+mod server;
+
+#[cfg(test)]
+mod conformance;
+
+pub use channel::{connect, connect_lazy};
+pub use deadline::{Channel, with_deadline};
+pub use error::RpcError;
+pub use limits::{CLIENT_REQUEST_BYTES_MAX, CONNECT_TIMEOUT, MESSAGE_BYTES_MAX, SHUTDOWN_GRACE, WithLimits};
+pub use server::{Bound, Server};

@@ -1,0 +1,205 @@
+//! Between the wire's messages and the core's. Encoding always succeeds; decoding refuses what the core must never see.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use super::{
+    RpcError,
+    pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
+};
+use crate::raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position};
+
+use RpcError::Malformed;
+
+impl From<Message> for v1::RaftMessage {
+    fn from(message: Message) -> Self {
+        Self { from: message.from, to: message.to, term: message.term, body: Some(message.body.into()) }
+    }
+}
+
+impl TryFrom<v1::RaftMessage> for Message {
+    type Error = RpcError;
+
+    fn try_from(wire: v1::RaftMessage) -> Result<Self, RpcError> {
+        if wire.from == 0 || wire.to == 0 {
+            return Err(Malformed("a message from or to nobody"));
+        }
+        let body = wire.body.ok_or(Malformed("a message without a body"))?.try_into()?;
+        Ok(Self { from: wire.from, to: wire.to, term: wire.term, body })
+    }
+}
+
+impl From<Body> for Wire {
+    fn from(body: Body) -> Self {
+        match body {
+            Body::PreVoteRequest { last } => Self::PreVoteRequest(v1::PreVoteRequest { last: encoded(last) }),
+            Body::PreVoteResponse { granted } => Self::PreVoteResponse(v1::PreVoteResponse { granted }),
+            Body::VoteRequest { last, leadership_transfer } => {
+                Self::VoteRequest(v1::VoteRequest { last: encoded(last), leadership_transfer })
+            }
+            Body::VoteResponse { granted } => Self::VoteResponse(v1::VoteResponse { granted }),
+            Body::AppendRequest { previous, entries, commit } => {
+                let entries = entries.into_iter().map(Into::into).collect();
+                Self::AppendRequest(v1::AppendRequest { previous: encoded(previous), entries, commit })
+            }
+            Body::AppendResponse { outcome, priority } => {
+                Self::AppendResponse(v1::AppendResponse { outcome: Some(outcome.into()), priority })
+            }
+            Body::HeartbeatRequest { commit, round } => {
+                Self::HeartbeatRequest(v1::HeartbeatRequest { commit, round })
+            }
+            Body::HeartbeatResponse { round, priority } => {
+                Self::HeartbeatResponse(v1::HeartbeatResponse { round, priority })
+            }
+            Body::TimeoutNow => Self::TimeoutNow(v1::TimeoutNow {}),
+            Body::ReadIndexRequest { id } => Self::ReadIndexRequest(v1::ReadIndexRequest { id }),
+            Body::ReadIndexResponse { id, index } => {
+                Self::ReadIndexResponse(v1::ReadIndexResponse { id, index })
+            }
+        }
+    }
+}
+
+impl TryFrom<Wire> for Body {
+    type Error = RpcError;
+
+    fn try_from(wire: Wire) -> Result<Self, RpcError> {
+        Ok(match wire {
+            Wire::PreVoteRequest(it) => Self::PreVoteRequest { last: decoded(it.last)? },
+            Wire::PreVoteResponse(it) => Self::PreVoteResponse { granted: it.granted },
+            Wire::VoteRequest(it) => Self::VoteRequest {
+                last: decoded(it.last)?,
+                leadership_transfer: it.leadership_transfer,
+            },
+            Wire::VoteResponse(it) => Self::VoteResponse { granted: it.granted },
+            Wire::AppendRequest(it) => append_request(it)?,
+            Wire::AppendResponse(it) => {
+                let outcome = it.outcome.ok_or(Malformed("an append response without an outcome"))?;
+                Self::AppendResponse { outcome: outcome.try_into()?, priority: it.priority }
+            }
+            Wire::HeartbeatRequest(it) => Self::HeartbeatRequest { commit: it.commit, round: it.round },
+            Wire::HeartbeatResponse(it) => Self::HeartbeatResponse { round: it.round, priority: it.priority },
+            Wire::TimeoutNow(v1::TimeoutNow {}) => Self::TimeoutNow,
+            Wire::ReadIndexRequest(it) => Self::ReadIndexRequest { id: it.id },
+            Wire::ReadIndexResponse(it) => Self::ReadIndexResponse { id: it.id, index: it.index },
+        })
+    }
+}
+
+/// Entries must follow `previous` without a gap, in terms that never fall.
+fn append_request(wire: v1::AppendRequest) -> Result<Body, RpcError> {
+    let previous = decoded(wire.previous)?;
+    let entries = wire.entries.into_iter().map(Entry::try_from).collect::<Result<Vec<_>, _>>()?;
+    let mut before = previous;
+    for entry in &entries {
+        if Some(entry.index) != before.index.checked_add(1) {
+            return Err(Malformed("entries that are not consecutive"));
+        }
+        if entry.term < before.term {
+            return Err(Malformed("entries whose terms fall"));
+        }
+        before = entry.position();
+    }
+    Ok(Body::AppendRequest { previous, entries, commit: wire.commit })
+}
+
+impl From<AppendOutcome> for Outcome {
+    fn from(outcome: AppendOutcome) -> Self {
+        match outcome {
+            AppendOutcome::Accepted { matched } => Self::Accepted(matched),
+            AppendOutcome::Rejected { previous_index, hint } => {
+                Self::Rejected(v1::AppendRejected { previous_index, hint: encoded(hint) })
+            }
+        }
+    }
+}
+
+impl TryFrom<Outcome> for AppendOutcome {
+    type Error = RpcError;
+
+    fn try_from(wire: Outcome) -> Result<Self, RpcError> {
+        Ok(match wire {
+            Outcome::Accepted(matched) => Self::Accepted { matched },
+            Outcome::Rejected(it) => {
+                Self::Rejected { previous_index: it.previous_index, hint: decoded(it.hint)? }
+            }
+        })
+    }
+}
+
+impl From<Entry> for v1::Entry {
+    fn from(entry: Entry) -> Self {
+        let payload = match entry.payload {
+            Payload::Noop => entry::Payload::Noop(v1::Noop {}),
+            Payload::Command(command) => entry::Payload::Command(bytes::Bytes::from_owner(command)),
+            Payload::Configuration(it) => entry::Payload::Configuration(it.into()),
+        };
+        Self { term: entry.term, index: entry.index, payload: Some(payload) }
+    }
+}
+
+impl TryFrom<v1::Entry> for Entry {
+    type Error = RpcError;
+
+    fn try_from(wire: v1::Entry) -> Result<Self, RpcError> {
+        if wire.index == 0 || wire.term == 0 {
+            return Err(Malformed("an entry without index or term"));
+        }
+        let payload = match wire.payload.ok_or(Malformed("an entry without a payload"))? {
+            entry::Payload::Noop(v1::Noop {}) => Payload::Noop,
+            entry::Payload::Command(command) => Payload::Command(Arc::from(&*command)),
+            entry::Payload::Configuration(it) => Payload::Configuration(it.try_into()?),
+        };
+        Ok(Self { term: wire.term, index: wire.index, payload })
+    }
+}
+
+impl From<Configuration> for v1::Configuration {
+    fn from(configuration: Configuration) -> Self {
+        let Configuration { voters, outgoing, learners } = configuration;
+        let list = |ids: BTreeSet<NodeId>| ids.into_iter().collect();
+        Self { voters: list(voters), outgoing: list(outgoing), learners: list(learners) }
+    }
+}
+
+impl TryFrom<v1::Configuration> for Configuration {
+    type Error = RpcError;
+
+    fn try_from(wire: v1::Configuration) -> Result<Self, RpcError> {
+        let configuration =
+            Self { voters: ids(wire.voters)?, outgoing: ids(wire.outgoing)?, learners: ids(wire.learners)? };
+        if configuration.voters.is_empty() {
+            return Err(Malformed("a configuration without voters"));
+        }
+        if configuration.learners.iter().any(|&id| configuration.is_voter(id)) {
+            return Err(Malformed("a learner that is a voter"));
+        }
+        Ok(configuration)
+    }
+}
+
+fn ids(list: Vec<NodeId>) -> Result<BTreeSet<NodeId>, RpcError> {
+    let count = list.len();
+    let ids = BTreeSet::from_iter(list);
+    if ids.len() != count {
+        return Err(Malformed("a configuration that names a node twice"));
+    }
+    if ids.contains(&0) {
+        return Err(Malformed("a configuration with nobody in it"));
+    }
+    Ok(ids)
+}
+
+fn encoded(position: Position) -> Option<v1::LogPosition> {
+    Some(v1::LogPosition { term: position.term, index: position.index })
+}
+
+fn decoded(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
+    let wire = wire.ok_or(Malformed("a message without its log position"))?;
+    if (wire.term == 0) != (wire.index == 0) {
+        return Err(Malformed("a log position with half of it missing"));
+    }
+    Ok(Position { term: wire.term, index: wire.index })
+}
+
+#[cfg(test)]
+mod tests;

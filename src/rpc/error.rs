@@ -1,0 +1,60 @@
+//! What can go wrong before a call gets its status.
+
+use std::{io, net::SocketAddr};
+
+use tonic::Status;
+
+/// One line that says what is wrong and, where the operator can do something, what.
+#[derive(Debug, thiserror::Error)]
+pub enum RpcError {
+    /// The address cannot be parsed; nothing was tried.
+    #[error("`{0}` is no address: write HOST:PORT, for example 127.0.0.1:2379")]
+    Address(String),
+    /// The server cannot listen there.
+    #[error("cannot listen on {address}: {reason}; {}", bind_advice(.reason.kind()))]
+    Bind {
+        /// Where it was to listen.
+        address: SocketAddr,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The server stopped although nobody told it to.
+    #[error("the server on {address} failed: {reason}")]
+    Serve {
+        /// Where it listened.
+        address: SocketAddr,
+        /// What the transport said.
+        reason: String,
+    },
+    /// No connection within the time allowed; no request was sent.
+    #[error("cannot reach {address}: {reason}; check that it runs and that the network lets you through")]
+    Unreachable {
+        /// Who was called.
+        address: String,
+        /// What the transport said.
+        reason: String,
+    },
+    /// A message that breaks the protocol; nothing of it was used.
+    #[error("malformed message: {0}")]
+    Malformed(&'static str),
+}
+
+fn bind_advice(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => "stop the program that uses the port, or choose another port",
+        io::ErrorKind::AddrNotAvailable => "choose an address of this machine",
+        io::ErrorKind::PermissionDenied => "choose a port above 1023",
+        _ => "choose another address",
+    }
+}
+
+impl From<RpcError> for Status {
+    fn from(error: RpcError) -> Self {
+        let message = error.to_string();
+        match error {
+            RpcError::Address(_) | RpcError::Malformed(_) => Self::invalid_argument(message),
+            RpcError::Unreachable { .. } => Self::unavailable(message),
+            RpcError::Bind { .. } | RpcError::Serve { .. } => Self::internal(message),
+        }
+    }
+}

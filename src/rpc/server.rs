@@ -1,0 +1,210 @@
+//! The real server: tonic over TCP.
+
+use std::{
+    convert::Infallible,
+    io,
+    net::SocketAddr,
+    pin::{Pin, pin},
+    task::{Context, Poll},
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+    sync::{oneshot, watch},
+    time::{sleep, timeout},
+};
+use tokio_stream::StreamExt;
+use tonic::{
+    body::Body,
+    codegen::{Service, http},
+    server::NamedService,
+    service::RoutesBuilder,
+    transport::{
+        self,
+        server::{Connected, TcpIncoming},
+    },
+};
+
+use super::{
+    RpcError, SHUTDOWN_GRACE,
+    limits::{
+        ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
+        PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
+    },
+};
+
+/// Services that will share one address.
+#[derive(Debug, Default)]
+pub struct Server {
+    routes: RoutesBuilder,
+}
+
+impl Server {
+    /// A server without services: every call answers UNIMPLEMENTED.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a generated service.
+    #[must_use]
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
+            + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+        S::Future: Send + 'static,
+    {
+        self.routes.add_service(service);
+        self
+    }
+
+    /// Takes the address; port 0 takes any free port. Callers may connect from now on, and are answered once
+    /// [`Bound::serve`] runs.
+    pub async fn bind(self, address: SocketAddr) -> Result<Bound, RpcError> {
+        let refused = |reason| RpcError::Bind { address, reason };
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let local_addr = listener.local_addr().map_err(refused)?;
+        Ok(Bound { routes: self.routes, listener, local_addr })
+    }
+}
+
+/// A server that has its address.
+#[derive(Debug)]
+pub struct Bound {
+    routes: RoutesBuilder,
+    listener: TcpListener,
+    local_addr: SocketAddr,
+}
+
+impl Bound {
+    /// The address with its true port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `shutdown`; then takes nothing new, leaves calls under way [`SHUTDOWN_GRACE`] to end, and cuts
+    /// what remains. Dropping the future cuts everything at once.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RpcError> {
+        let address = self.local_addr;
+        let failed = |error: transport::Error| RpcError::Serve { address, reason: error.to_string() };
+        let (cut, uncut) = watch::channel(());
+        let (stop, stopped) = oneshot::channel();
+        let incoming = TcpIncoming::from(self.listener)
+            .with_nodelay(Some(true))
+            .then(move |accepted| connection(accepted, uncut.clone()));
+        let mut serving =
+            pin!(builder().add_routes(self.routes.routes()).serve_with_incoming_shutdown(incoming, async {
+                let _ = stopped.await;
+            }));
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            outcome = &mut serving => return outcome.map_err(failed),
+        }
+        let _ = stop.send(());
+        if let Ok(outcome) = timeout(SHUTDOWN_GRACE, &mut serving).await {
+            return outcome.map_err(failed);
+        }
+        drop(cut);
+        serving.await.map_err(failed)
+    }
+}
+
+fn builder() -> transport::Server {
+    transport::Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
+        .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+}
+
+/// Pauses when a connection cannot be taken: without it, a process short of file descriptors would spin.
+async fn connection(accepted: io::Result<TcpStream>, uncut: watch::Receiver<()>) -> io::Result<Connection> {
+    match accepted {
+        Ok(stream) => Ok(Connection::new(stream, uncut)),
+        Err(reason) => {
+            tracing::warn!(%reason, "cannot accept a connection");
+            sleep(ACCEPT_PAUSE).await;
+            Err(reason)
+        }
+    }
+}
+
+/// A TCP connection that the server can cut: tonic itself would wait for every stream to end, and ours never do.
+struct Connection {
+    stream: TcpStream,
+    /// Ends when the connection is cut; `None` from then on.
+    uncut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+}
+
+impl Connection {
+    /// The connection lives as long as the sender of `uncut`.
+    fn new(stream: TcpStream, mut uncut: watch::Receiver<()>) -> Self {
+        let sender_lives = async move { while uncut.changed().await.is_ok() {} };
+        Self { stream, uncut: Some(Box::pin(sender_lives)) }
+    }
+
+    fn is_cut(&mut self, context: &mut Context<'_>) -> bool {
+        if self.uncut.as_mut().is_some_and(|uncut| uncut.as_mut().poll(context).is_ready()) {
+            self.uncut = None;
+        }
+        self.uncut.is_none()
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.is_cut(context) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+impl Connected for Connection {
+    type ConnectInfo = <TcpStream as Connected>::ConnectInfo;
+
+    fn connect_info(&self) -> Self::ConnectInfo {
+        self.stream.connect_info()
+    }
+}

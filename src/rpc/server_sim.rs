@@ -1,0 +1,274 @@
+//! The simulated server: what madsim-tonic's clients expect, over madsim's network.
+//!
+//! madsim-tonic brings a server of its own, which waits for the first message of a connection before it accepts the
+//! next: one slow client stalls all others. And it lets a handler run on when its caller is gone. This one serves
+//! every connection by itself and drops what nobody waits for, as real tonic does.
+//!
+//! A connection carries one call. These messages cross, where M is a message of the service:
+//!
+//! | request  |                                          |
+//! |----------|------------------------------------------|
+//! | single   | `Opening` with the M                     |
+//! | stream   | `Opening` with `()`, then the Ms         |
+//!
+//! | response |                                          |
+//! |----------|------------------------------------------|
+//! | single   | `Result<Response<M>>`                    |
+//! | stream   | `Result<Response<()>>`, `Result<M>`.., `()` |
+
+use std::{
+    collections::BTreeMap,
+    future::ready,
+    io,
+    net::SocketAddr,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures_util::{
+    StreamExt, TryStreamExt,
+    future::try_join_all,
+    stream::{self, BoxStream},
+};
+use madsim::net::{Endpoint, Receiver, Sender};
+use tokio::{sync::watch, time::timeout};
+use tonic::{
+    Code, Request, Response, Status,
+    codegen::{BoxFuture, BoxMessage, BoxMessageStream, RequestExt, Service, http::uri::PathAndQuery},
+    transport::NamedService,
+};
+
+use super::{
+    RpcError, SHUTDOWN_GRACE,
+    limits::{ACCEPTORS, FIRST_MESSAGE_TIMEOUT},
+};
+
+/// A call's first message: where it goes, whether a stream is to come back, and the request.
+type Opening = (PathAndQuery, bool, Request<BoxMessage>);
+
+type Answer = Response<BoxMessageStream>;
+type Services = BTreeMap<&'static str, Box<dyn Dispatch>>;
+
+/// A generated service, whatever its type.
+trait Dispatch: Send + Sync {
+    fn call(&self, path: PathAndQuery, request: Request<BoxMessageStream>) -> BoxFuture<Answer, Status>;
+}
+
+impl<S> Dispatch for S
+where
+    S: Service<
+            (PathAndQuery, Request<BoxMessageStream>),
+            Response = Answer,
+            Error = Status,
+            Future = BoxFuture<Answer, Status>,
+        > + Clone
+        + Send
+        + Sync,
+{
+    fn call(&self, path: PathAndQuery, request: Request<BoxMessageStream>) -> BoxFuture<Answer, Status> {
+        Service::call(&mut self.clone(), (path, request))
+    }
+}
+
+/// Services that will share one address.
+#[derive(Default)]
+pub struct Server {
+    services: Services,
+}
+
+impl Server {
+    /// A server without services: every call answers UNIMPLEMENTED.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a generated service.
+    #[must_use]
+    pub fn add<S>(mut self, service: S) -> Self
+    where
+        S: Service<
+                (PathAndQuery, Request<BoxMessageStream>),
+                Response = Answer,
+                Error = Status,
+                Future = BoxFuture<Answer, Status>,
+            > + NamedService
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+    {
+        self.services.insert(S::NAME, Box::new(service));
+        self
+    }
+
+    /// Takes the address; port 0 takes any free port. Callers may connect from now on, and are answered once
+    /// [`Bound::serve`] runs.
+    pub async fn bind(self, address: SocketAddr) -> Result<Bound, RpcError> {
+        let refused = |reason| RpcError::Bind { address, reason };
+        let endpoint = Endpoint::bind(address).await.map_err(refused)?;
+        let local_addr = endpoint.local_addr().map_err(refused)?;
+        Ok(Bound { services: Arc::new(self.services), endpoint, local_addr })
+    }
+}
+
+/// A server that has its address.
+pub struct Bound {
+    services: Arc<Services>,
+    endpoint: Endpoint,
+    local_addr: SocketAddr,
+}
+
+impl Bound {
+    /// The address with its true port.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
+    /// Serves until `shutdown`; then takes nothing new, leaves calls under way [`SHUTDOWN_GRACE`] to end, and cuts
+    /// what remains. Dropping the future cuts everything at once.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RpcError> {
+        let address = self.local_addr;
+        let (cut, uncut) = watch::channel(());
+        let acceptors = (0..ACCEPTORS).map(|_| self.accept(uncut.clone()));
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            outcome = try_join_all(acceptors) => {
+                return outcome.map(drop).map_err(|error| RpcError::Serve { address, reason: error.to_string() });
+            }
+        }
+        drop(self);
+        drop(uncut);
+        if timeout(SHUTDOWN_GRACE, cut.closed()).await.is_err() {
+            cut.send_replace(());
+            cut.closed().await;
+        }
+        Ok(())
+    }
+
+    /// Gives every connection a task of its own, which ends when `uncut` changes or loses its sender.
+    async fn accept(&self, uncut: watch::Receiver<()>) -> io::Result<()> {
+        loop {
+            let (tx, rx, caller) = self.endpoint.accept1().await?;
+            let connection = Connection {
+                services: self.services.clone(),
+                server: self.local_addr,
+                caller,
+                tx: Arc::new(tx),
+            };
+            let mut uncut = uncut.clone();
+            tokio::spawn(async move {
+                tokio::select! {
+                    biased;
+                    _ = uncut.changed() => {}
+                    () = connection.serve(rx) => {}
+                }
+            });
+        }
+    }
+}
+
+struct Connection {
+    services: Arc<Services>,
+    server: SocketAddr,
+    caller: SocketAddr,
+    tx: Arc<Sender>,
+}
+
+impl Connection {
+    /// Serves the one call of the connection, until it is answered or the caller goes away.
+    async fn serve(self, mut rx: Receiver) {
+        // A connection that ends without a word is a client's test whether the server is there.
+        let Ok(Ok(first)) = timeout(FIRST_MESSAGE_TIMEOUT, rx.recv()).await else { return };
+        let (path, wants_stream, mut request) =
+            *first.downcast::<Opening>().expect("madsim-tonic's client opens every call so");
+        request.set_tcp_connect_info(self.server, self.caller);
+        let deadline = request.timeout();
+        let request = request.map(|body| incoming(body, rx, Arc::downgrade(&self.tx)));
+        let respond = async {
+            let answer = self.answer(path, request, deadline).await;
+            if wants_stream { self.send_stream(answer).await } else { self.send_single(answer).await }
+        };
+        tokio::select! {
+            biased;
+            () = self.tx.closed() => {}
+            // A failed send means that the caller went away: nobody is left to be told.
+            _ = respond => {}
+        }
+    }
+
+    async fn answer(
+        &self,
+        path: PathAndQuery,
+        request: Request<BoxMessageStream>,
+        deadline: Option<Duration>,
+    ) -> Result<Answer, Status> {
+        let name = path.path().split('/').nth(1).unwrap_or_default();
+        let Some(service) = self.services.get(name) else {
+            return Err(Status::unimplemented(format!("no service {name}")));
+        };
+        let handler = service.call(path.clone(), request);
+        let answer = match deadline {
+            Some(deadline) => timeout(deadline, handler).await.unwrap_or_else(|_| Err(late(deadline))),
+            None => handler.await,
+        };
+        answer.map_err(|status| unknown_method(status, &path))
+    }
+
+    async fn send_single(&self, answer: Result<Answer, Status>) -> io::Result<()> {
+        let answer = match answer {
+            Ok(response) => single(response).await,
+            Err(status) => Err(status),
+        };
+        self.tx.send(Box::new(answer)).await
+    }
+
+    async fn send_stream(&self, answer: Result<Answer, Status>) -> io::Result<()> {
+        let (head, mut messages) = match answer {
+            Ok(response) => {
+                let (metadata, messages, extensions) = response.into_parts();
+                (Ok(Response::from_parts(metadata, (), extensions)), messages)
+            }
+            Err(status) => return self.tx.send(Box::new(Err::<Response<()>, _>(status))).await,
+        };
+        self.tx.send(Box::new(head as Result<Response<()>, Status>)).await?;
+        while let Some(message) = messages.next().await {
+            let failed = message.is_err();
+            self.tx.send(Box::new(message as Result<BoxMessage, Status>)).await?;
+            if failed {
+                return Ok(());
+            }
+        }
+        self.tx.send(Box::new(())).await
+    }
+}
+
+/// The caller's messages. A stream that breaks off because the caller went away ends in an error, not as if it were
+/// complete. It must not hold the sender: a handler may keep it longer than the call lasts.
+fn incoming(body: BoxMessage, rx: Receiver, tx: Weak<Sender>) -> BoxMessageStream {
+    if !body.is::<()>() {
+        return stream::once(ready(Ok(body))).boxed();
+    }
+    let ending = stream::once(async move { tx.upgrade().is_none_or(|tx| tx.is_closed()) })
+        .filter_map(|gone| ready(gone.then(|| Err(Status::cancelled("the caller went away")))));
+    let messages: BoxStream<'static, Result<BoxMessage, Status>> = rx.map_err(Status::from).boxed();
+    messages.chain(ending).boxed()
+}
+
+async fn single(response: Answer) -> Result<Response<BoxMessage>, Status> {
+    let (metadata, mut messages, extensions) = response.into_parts();
+    let message = messages.next().await.expect("a generated unary handler yields one message")?;
+    Ok(Response::from_parts(metadata, message, extensions))
+}
+
+fn late(deadline: Duration) -> Status {
+    Status::deadline_exceeded(format!("no answer within {deadline:?}"))
+}
+
+/// The generated code of madsim-tonic calls an unknown method an invalid argument; real tonic calls it unimplemented.
+fn unknown_method(status: Status, path: &PathAndQuery) -> Status {
+    if status.code() == Code::InvalidArgument && status.message() == format!("no path: {path}") {
+        return Status::unimplemented(format!("no method {path}"));
+    }
+    status
+}
