@@ -1,1 +1,16 @@
-fn main() {}
+//! `cargo sim`: the simulation's command line.
+#![allow(clippy::print_stderr)]
+
+#[cfg(not(madsim))]
+fn main() {
+    eprintln!(
+        "error: this binary was built without the simulator: run `cargo sim` with the RUSTFLAGS variable unset \
+         (it overrides the flags that .cargo/config.toml gives)"
+    );
+    std::process::exit(2);
+}
+
+#[cfg(madsim)]
+fn main() -> std::process::ExitCode {
+    conclave_sim::cli::main()
+}

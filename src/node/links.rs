@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::{Mutex, mpsc};
 use tonic::Status;
 
-use super::{Config, wire};
+use super::Config;
 use crate::{
     clock::Clock,
     raft::{Message, NodeId},
-    rpc::{self, pb::v1},
+    rpc::{self, WithLimits, pb::v1},
 };
 
 /// Batches of messages that may wait for a peer. A peer that lags further behind learns by probing anyway.
@@ -82,9 +82,7 @@ impl Link {
 
     async fn stream(&self) -> Result<std::convert::Infallible, Status> {
         let channel = rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
-        let mut client = v1::peer_client::PeerClient::new(channel)
-            .max_decoding_message_size(rpc::MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(rpc::MESSAGE_BYTES_MAX);
+        let mut client = v1::peer_client::PeerClient::new(channel).with_limits();
         let envelopes = envelopes(self.cluster.clone(), self.queue.clone(), self.clock.clone());
         let opening = client.send(envelopes);
         let mut signs = self.within_silence(opening).await??.into_inner();
@@ -129,7 +127,7 @@ fn envelopes(
                 Some(_) => {}
                 None => probe_at = tokio::time::Instant::now() + clock.true_span(PROBE_INTERVAL),
             }
-            let messages = batch.drain(..).flatten().map(wire::raft::message_to_pb).collect();
+            let messages = batch.drain(..).flatten().map(Into::into).collect();
             yield v1::Envelope { cluster: cluster.clone(), messages };
         }
     }

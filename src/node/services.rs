@@ -15,8 +15,8 @@ use super::{
 };
 use crate::{
     kv::Header,
-    raft::{Index, NodeId, Raft, RoleName, Term},
-    rpc::{self, pb::v1},
+    raft::{Index, Message, NodeId, Raft, RoleName, Term},
+    rpc::{self, RpcError, WithLimits, pb::v1},
 };
 
 /// Replies in one batch: what gathers while the stream is busy.
@@ -70,16 +70,8 @@ pub(super) fn server(
 ) -> rpc::Server {
     let face = Face { config: config.clone(), events, status };
     rpc::Server::new()
-        .add(
-            v1::peer_server::PeerServer::new(face.clone())
-                .max_decoding_message_size(rpc::MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(rpc::MESSAGE_BYTES_MAX),
-        )
-        .add(
-            v1::node_server::NodeServer::new(face.clone())
-                .max_decoding_message_size(rpc::MESSAGE_BYTES_MAX)
-                .max_encoding_message_size(rpc::MESSAGE_BYTES_MAX),
-        )
+        .add(v1::peer_server::PeerServer::new(face.clone()).with_limits())
+        .add(v1::node_server::NodeServer::new(face.clone()).with_limits())
         .add(v1::status_server::StatusServer::new(face))
 }
 
@@ -125,8 +117,9 @@ impl v1::peer_server::Peer for Face {
                     yield v1::Alive {};
                     continue;
                 }
-                let messages = envelope.messages.into_iter().map(wire::raft::message_from_pb);
-                let messages = messages.collect::<Result<Vec<_>, _>>().map_err(|error| Status::invalid_argument(error.to_string()))?;
+                let messages = envelope.messages.into_iter().map(Message::try_from);
+                let messages: Result<Vec<Message>, RpcError> = messages.collect();
+                let messages = messages.map_err(|error| Status::invalid_argument(error.to_string()))?;
                 face.send(Event::Messages(messages)).await?;
             }
         };

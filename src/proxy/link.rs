@@ -10,7 +10,7 @@ use tonic::Status;
 
 use crate::{
     clock::Clock,
-    rpc::{self, pb::v1},
+    rpc::{self, WithLimits, pb::v1},
 };
 
 /// Requests in one batch.
@@ -73,9 +73,7 @@ impl Link {
 
     async fn stream(&self) -> Result<Infallible, Status> {
         let channel = rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
-        let mut client = v1::node_client::NodeClient::new(channel)
-            .max_decoding_message_size(rpc::MESSAGE_BYTES_MAX)
-            .max_encoding_message_size(rpc::MESSAGE_BYTES_MAX);
+        let mut client = v1::node_client::NodeClient::new(channel).with_limits();
         let (outbox, requests) = mpsc::unbounded_channel();
         let batches = batches(self.cluster.clone(), requests, self.clock.clone());
         let opening = client.session(batches);

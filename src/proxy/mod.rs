@@ -32,7 +32,7 @@ pub use outcome::HAPPENED_HEADER;
 use crate::{
     clock::Clock,
     rpc::{
-        self, RpcError,
+        self, RpcError, WithLimits,
         pb::{etcdserverpb::kv_server::KvServer, v1::status_server::StatusServer},
     },
 };
@@ -66,7 +66,7 @@ pub async fn run(
     let (face_tx, face_rx) = watch::channel(router::Face::default());
     let kv = kv_service::KvService::new(calls_tx, config.patience);
     let status = status::StatusService::new(&config, face_rx);
-    let bound = rpc::Server::new().add(KvServer::new(kv)).add(StatusServer::new(status)).bind(config.listen).await?;
+    let bound = rpc::Server::new().add(KvServer::new(kv).with_limits()).add(StatusServer::new(status)).bind(config.listen).await?;
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (news_tx, news_rx) = mpsc::unbounded_channel();

@@ -1,7 +1,6 @@
 //! Protobuf from and to the types of the core and of the state machine, which know nothing of it.
 
 pub(super) mod kv;
-pub(super) mod raft;
 
 use crate::{
     raft::RoleName,

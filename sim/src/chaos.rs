@@ -1,0 +1,98 @@
+//! Faults strike and heal: one function for each way.
+
+use madsim::{net::NetSim, task::NodeId};
+
+use crate::{
+    scenario::{Fault, Kind},
+    trace::{What, describe},
+    world::World,
+};
+
+/// The faults of a run, and which of them hold at present. Links are cut once for each fault that cuts them, so that
+/// healing one fault leaves another's cut in place.
+#[derive(Default)]
+pub struct Chaos {
+    cuts: Vec<(usize, NodeId, NodeId)>,
+    paused: Vec<(usize, u64)>,
+}
+
+impl Chaos {
+    /// A fault strikes.
+    pub fn strike(&mut self, world: &mut World, number: usize, fault: &Fault) {
+        world.oracle.note(What::Fault(describe(&fault.kind)));
+        match &fault.kind {
+            Kind::Crash { node } => world.crash_node(*node),
+            Kind::PowerLoss { node } => world.power_loss(*node),
+            Kind::PowerLossInSync { node, nth } => world.arm_power_loss(*node, *nth),
+            Kind::Blackout => world.scenario.node_ids().for_each(|id| world.power_loss(id)),
+            Kind::Pause { node } => {
+                self.paused.push((number, *node));
+                world.pause(*node);
+            }
+            Kind::Partition { side } => {
+                let beyond = world.machines_beyond(side);
+                for near in side.iter().map(|&id| world.machine(id)) {
+                    for &far in &beyond {
+                        self.cut(number, near, far);
+                        self.cut(number, far, near);
+                    }
+                }
+            }
+            Kind::CutOneWay { from, to } => self.cut(number, world.machine(*from), world.machine(*to)),
+            Kind::Deaf { node, inbound } => {
+                for other in world.machines_beyond(&[*node]) {
+                    let own = world.machine(*node);
+                    let (from, to) = if *inbound { (other, own) } else { (own, other) };
+                    self.cut(number, from, to);
+                }
+            }
+            Kind::SlowNetwork { latency_us } => world.set_latency(*latency_us),
+            Kind::ProxyCrash { proxy } => world.crash_proxy(*proxy),
+            Kind::ClientCrash { client } => world.crash_client(*client),
+        }
+    }
+
+    /// A fault heals.
+    pub fn heal(&mut self, world: &mut World, number: usize, fault: &Fault) {
+        world.oracle.note(What::Healed(describe(&fault.kind)));
+        match &fault.kind {
+            Kind::Crash { node } | Kind::PowerLoss { node } | Kind::PowerLossInSync { node, .. } => {
+                bring_up(world, *node);
+            }
+            Kind::Blackout => world.scenario.node_ids().for_each(|id| bring_up(world, id)),
+            Kind::Pause { node } => {
+                self.paused.retain(|(owner, _)| *owner != number);
+                if self.paused.iter().all(|(_, paused)| paused != node) {
+                    world.resume(*node);
+                }
+            }
+            Kind::Partition { .. } | Kind::CutOneWay { .. } | Kind::Deaf { .. } => self.mend(number),
+            Kind::SlowNetwork { .. } => world.set_latency(world.scenario.latency_us),
+            Kind::ProxyCrash { proxy } if !world.proxy_is_running(*proxy) => world.start_proxy(*proxy),
+            Kind::ClientCrash { client } if !world.client_is_running(*client) => world.start_client(*client),
+            Kind::ProxyCrash { .. } | Kind::ClientCrash { .. } => {}
+        }
+    }
+
+    fn cut(&mut self, owner: usize, from: NodeId, to: NodeId) {
+        self.cuts.push((owner, from, to));
+        NetSim::current().clog_link(from, to);
+    }
+
+    fn mend(&mut self, owner: usize) {
+        let (own, others): (Vec<_>, Vec<_>) = self.cuts.drain(..).partition(|(by, ..)| *by == owner);
+        self.cuts = others;
+        for (_, from, to) in own {
+            if self.cuts.iter().all(|&(_, by_from, by_to)| (by_from, by_to) != (from, to)) {
+                NetSim::current().unclog_link(from, to);
+            }
+        }
+    }
+}
+
+/// A node that an armed power loss has not struck yet is not down.
+fn bring_up(world: &mut World, node: u64) {
+    if !world.is_running(node) {
+        world.start_node(node);
+    }
+}
