@@ -32,7 +32,8 @@ pub fn connect_lazy(address: &str) -> Result<Channel, RpcError> {
 fn endpoint(address: &str) -> Result<Endpoint, RpcError> {
     let malformed = || RpcError::Address(address.to_owned());
     let uri: Uri = format!("http://{address}").parse().map_err(|_| malformed())?;
-    let is_host_and_port = uri.port_u16().is_some() && uri.authority().is_some_and(|it| it.as_str() == address);
+    let is_host_and_port =
+        uri.port_u16().is_some() && uri.authority().is_some_and(|it| it.as_str() == address);
     if !is_host_and_port {
         return Err(malformed());
     }
@@ -92,8 +93,17 @@ mod tests {
         for good in ["127.0.0.1:2379", "localhost:80", "[::1]:2379", "node-1.example.org:7001"] {
             assert!(endpoint(good).is_ok(), "{good}");
         }
-        for bad in ["", "localhost", ":80", "host:", "host:99999", "http://host:80", "host:80/path", "a b:1", "u@h:1"]
-        {
+        for bad in [
+            "",
+            "localhost",
+            ":80",
+            "host:",
+            "host:99999",
+            "http://host:80",
+            "host:80/path",
+            "a b:1",
+            "u@h:1",
+        ] {
             assert!(matches!(endpoint(bad), Err(RpcError::Address(_))), "{bad}");
         }
     }

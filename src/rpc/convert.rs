@@ -66,10 +66,9 @@ impl TryFrom<Wire> for Body {
         Ok(match wire {
             Wire::PreVoteRequest(it) => Self::PreVoteRequest { last: decoded(it.last)? },
             Wire::PreVoteResponse(it) => Self::PreVoteResponse { granted: it.granted },
-            Wire::VoteRequest(it) => Self::VoteRequest {
-                last: decoded(it.last)?,
-                leadership_transfer: it.leadership_transfer,
-            },
+            Wire::VoteRequest(it) => {
+                Self::VoteRequest { last: decoded(it.last)?, leadership_transfer: it.leadership_transfer }
+            }
             Wire::VoteResponse(it) => Self::VoteResponse { granted: it.granted },
             Wire::AppendRequest(it) => append_request(it)?,
             Wire::AppendResponse(it) => {
@@ -120,7 +119,7 @@ impl TryFrom<Outcome> for AppendOutcome {
         Ok(match wire {
             Outcome::Accepted(matched) => Self::Accepted { matched },
             Outcome::Rejected(it) => {
-                Self::Rejected { previous_index: it.previous_index, hint: decoded(it.hint)? }
+                Self::Rejected { previous_index: it.previous_index, hint: present(it.hint)? }
             }
         })
     }
@@ -193,11 +192,17 @@ fn encoded(position: Position) -> Option<v1::LogPosition> {
     Some(v1::LogPosition { term: position.term, index: position.index })
 }
 
+/// A place where an entry is, or the place before the first.
 fn decoded(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
-    let wire = wire.ok_or(Malformed("a message without its log position"))?;
-    if (wire.term == 0) != (wire.index == 0) {
+    let position = present(wire)?;
+    if (position.term == 0) != (position.index == 0) {
         return Err(Malformed("a log position with half of it missing"));
     }
+    Ok(position)
+}
+
+fn present(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
+    let wire = wire.ok_or(Malformed("a message without its log position"))?;
     Ok(Position { term: wire.term, index: wire.index })
 }
 

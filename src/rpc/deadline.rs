@@ -57,7 +57,8 @@ mod real {
         }
 
         fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-            let span = request.headers().get("grpc-timeout").and_then(|value| parse_span(value.to_str().ok()?));
+            let span =
+                request.headers().get("grpc-timeout").and_then(|value| parse_span(value.to_str().ok()?));
             let answer = self.0.call(request);
             Box::pin(async move {
                 match span {
@@ -114,7 +115,9 @@ mod real {
             assert_eq!(parse_span("500m"), Some(Duration::from_millis(500)));
             assert_eq!(parse_span("60000000u"), Some(Duration::from_secs(60)));
             assert_eq!(parse_span("7n"), Some(Duration::from_nanos(7)));
-            for nonsense in ["", "S", "10", "-1S", "1s", "1é", "99999999999999999999S", "9999999999999999999H"] {
+            for nonsense in
+                ["", "S", "10", "-1S", "1s", "1é", "99999999999999999999S", "9999999999999999999H"]
+            {
                 assert_eq!(parse_span(nonsense), None, "{nonsense}");
             }
         }

@@ -1,0 +1,158 @@
+//! Services whose behaviour the request asks for.
+
+use std::{future::pending, pin::Pin, time::Duration};
+
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::sleep,
+};
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::rpc::pb::{
+    etcdserverpb::{
+        DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+        kv_server::Kv,
+    },
+    mvccpb::KeyValue,
+    v1::{Envelope, Reply, ReplyBatch, RequestBatch, SendResponse, node_server::Node, peer_server::Peer},
+};
+
+/// What a handler went through, as seen from the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Event {
+    Entered,
+    Dropped,
+    RequestsEnded,
+    RequestsBroken,
+}
+
+#[derive(Clone)]
+pub(super) struct Toy(UnboundedSender<Event>);
+
+impl Toy {
+    pub(super) fn new() -> (Self, UnboundedReceiver<Event>) {
+        let (sender, events) = unbounded_channel();
+        (Self(sender), events)
+    }
+
+    fn report(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    /// Lives as long as the handler.
+    fn enter(&self) -> Handling {
+        self.report(Event::Entered);
+        Handling(self.clone())
+    }
+
+    async fn stall(&self) -> ! {
+        let _handling = self.enter();
+        pending::<()>().await;
+        unreachable!("nothing ends a pending future")
+    }
+
+    async fn drain(&self, mut requests: Streaming<Envelope>) {
+        let event = loop {
+            match requests.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => break Event::RequestsEnded,
+                Err(_) => break Event::RequestsBroken,
+            }
+        };
+        self.report(event);
+    }
+}
+
+struct Handling(Toy);
+
+impl Drop for Handling {
+    fn drop(&mut self) {
+        self.0.report(Event::Dropped);
+    }
+}
+
+/// How long a `slow` put takes: well within the grace of a shutdown.
+const SLOW: Duration = Duration::from_millis(100);
+
+#[tonic::async_trait]
+impl Kv for Toy {
+    async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
+        let question = request.metadata().get("question").cloned();
+        let PutRequest { key, value, .. } = request.into_inner();
+        match &*key {
+            b"refuse" => {
+                let mut status = Status::failed_precondition("not today");
+                status.metadata_mut().insert("reason", "holiday".parse().unwrap());
+                return Err(status);
+            }
+            b"slow" => {
+                self.report(Event::Entered);
+                sleep(SLOW).await;
+            }
+            b"stall" => self.stall().await,
+            _ => {}
+        }
+        let prev_kv = Some(KeyValue { key, value, ..KeyValue::default() });
+        let mut response = Response::new(PutResponse { header: None, prev_kv });
+        if let Some(question) = question {
+            response.metadata_mut().insert("answer", question);
+        }
+        Ok(response)
+    }
+
+    async fn range(&self, _: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        Err(Status::internal("the stories only put"))
+    }
+
+    async fn delete_range(
+        &self,
+        _: Request<DeleteRangeRequest>,
+    ) -> Result<Response<DeleteRangeResponse>, Status> {
+        Err(Status::internal("the stories only put"))
+    }
+}
+
+#[tonic::async_trait]
+impl Peer for Toy {
+    /// Counts the messages. An envelope of the cluster "detached" has the rest read by a task of its own.
+    async fn send(&self, request: Request<Streaming<Envelope>>) -> Result<Response<SendResponse>, Status> {
+        let mut envelopes = request.into_inner();
+        let mut count = 0;
+        while let Some(envelope) = envelopes.message().await? {
+            count += 1;
+            if envelope.cluster == "detached" {
+                let toy = self.clone();
+                tokio::spawn(async move { toy.drain(envelopes).await });
+                self.stall().await;
+            }
+        }
+        let mut response = Response::new(SendResponse {});
+        response.metadata_mut().insert("count", count.to_string().parse().unwrap());
+        Ok(response)
+    }
+}
+
+#[tonic::async_trait]
+impl Node for Toy {
+    type SessionStream = Pin<Box<dyn Stream<Item = Result<ReplyBatch, Status>> + Send>>;
+
+    /// Answers every batch by its ids; one of the cluster "fail" ends the stream in an error.
+    async fn session(
+        &self,
+        request: Request<Streaming<RequestBatch>>,
+    ) -> Result<Response<Self::SessionStream>, Status> {
+        let mut batches = request.into_inner();
+        let handling = self.enter();
+        Ok(Response::new(Box::pin(async_stream::try_stream! {
+            let _handling = handling;
+            while let Some(batch) = batches.message().await? {
+                if batch.cluster == "fail" {
+                    Err(Status::data_loss("as you wish"))?;
+                }
+                let replies = batch.requests.iter().map(|it| Reply { id: it.id, outcome: None }).collect();
+                yield ReplyBatch { leadership: None, replies };
+            }
+        })))
+    }
+}
