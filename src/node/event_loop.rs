@@ -15,6 +15,7 @@ use super::{
     log_writer::Writer,
     reply::ReplySender,
     services::Snapshot,
+    wire,
 };
 use crate::{
     kv::Header,
@@ -151,7 +152,10 @@ impl EventLoop {
     /// Lets a request into this round, or refuses it at once.
     fn admit(&mut self, replies: ReplySender, request: v1::Request) {
         match request.kind {
-            Some(Kind::Write(command)) => self.round.writes.push((replies, request.id, command)),
+            Some(Kind::Write(command)) => match wire::kv::validate(&command) {
+                Ok(()) => self.round.writes.push((replies, request.id, command)),
+                Err(message) => replies.refuse(request.id, Reason::Invalid, message),
+            },
             Some(Kind::Read(range)) => {
                 let read = Read { request: request.id, range, replies };
                 match read.range.serializable {
