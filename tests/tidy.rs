@@ -1,0 +1,243 @@
+//! Style that matters is a test: which room may enter which, what simulated code must not touch, how long a file and
+//! a function may be.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+const FILE_LINES_MAX: usize = 600;
+const FUNCTION_LINES_MAX: usize = 70;
+
+/// Room -> the rooms that it may import. Everything else is a wall.
+const DOORS: &[(&str, &[&str])] = &[
+    ("raft", &[]),
+    ("kv", &[]),
+    ("storage", &["raft", "kv"]),
+    ("rpc", &[]),
+    ("node", &["raft", "kv", "storage", "rpc", "clock"]),
+    ("proxy", &["rpc", "clock"]),
+    ("client", &["rpc"]),
+    ("cli", &["node", "proxy", "client", "rpc", "storage", "clock"]),
+];
+
+/// What would make a simulation differ from run to run, or from its replay.
+const FORBIDDEN_IN_SIMULATION: &[&str] = &[
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "SystemTime::now",
+    "std::thread",
+    "std::fs",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "HashMap",
+    "HashSet",
+    "thread_rng",
+    "rand::random",
+    "rand::rng()",
+    "getrandom",
+    "static ",
+    "thread_local!",
+];
+
+/// File, token, reason: what is forbidden in general and right there.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    ("src/storage/file_disk.rs", "std::fs", "the production disk; not compiled in simulation"),
+    ("sim/src/campaign.rs", "std::thread", "runs several simulations at a time, from the outside"),
+    ("sim/src/run.rs", "std::thread", "gives each simulation a thread of its own, from the outside"),
+    ("sim/src/cli.rs", "std::thread", "counts the cores, outside of any simulation"),
+    ("sim/src/cli.rs", "std::fs", "reads a stored scenario, outside of any simulation"),
+    ("sim/src/cli.rs", "rand::random", "draws the first seed of a campaign"),
+];
+
+#[test]
+fn rooms_are_entered_through_their_doors() {
+    let mut broken = Vec::new();
+    for (room, doors) in DOORS {
+        for file in sources(&format!("src/{room}")) {
+            for (number, line) in code_lines(&file) {
+                for entered in named_rooms(&line) {
+                    if entered != *room && !doors.contains(&entered.as_str()) && is_room(&entered) {
+                        broken.push(format!("{}:{number}: {room} enters {entered}", file.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "walls between rooms are broken:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn the_core_and_the_state_machine_need_nothing_but_the_standard_library() {
+    let mut broken = Vec::new();
+    for room in ["raft", "kv"] {
+        for file in sources(&format!("src/{room}")).filter(|file| !is_test_file(file)) {
+            for (number, line) in code_lines(&file) {
+                let imported = line.trim().strip_prefix("use ").map(|path| path.split([':', ';', ' ']).next());
+                if let Some(Some(root)) = imported
+                    && !["std", "crate", "super", "self"].contains(&root)
+                    && !root.starts_with(char::is_uppercase)
+                {
+                    broken.push(format!("{}:{number}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "pure rooms import crates:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn simulated_code_is_deterministic() {
+    let mut broken = Vec::new();
+    let simulated = ["raft", "kv", "storage", "rpc", "node", "proxy", "client"];
+    let files = simulated.iter().flat_map(|room| sources(&format!("src/{room}"))).chain(sources("sim/src"));
+    for file in files.chain([PathBuf::from("src/clock.rs")]).filter(|file| !is_test_file(file)) {
+        for (number, line) in code_lines(&file) {
+            for token in FORBIDDEN_IN_SIMULATION {
+                if line.contains(token) && !is_excepted(&file, token) {
+                    broken.push(format!("{}:{number}: {token}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "not deterministic:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn every_select_is_biased() {
+    let mut broken = Vec::new();
+    for file in all_sources() {
+        let lines = code_lines(&file);
+        for (position, (number, line)) in lines.iter().enumerate() {
+            if line.contains("select! {") || line.contains("select!{") {
+                let opening = format!("{line} {}", lines.get(position + 1).map_or("", |(_, next)| next));
+                if !opening.contains("biased;") {
+                    broken.push(format!("{}:{number}: {}", file.display(), line.trim()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "select! draws from a process-wide counter unless it is biased:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn files_and_functions_fit_the_eye() {
+    let mut broken = Vec::new();
+    for file in all_sources() {
+        let text = fs::read_to_string(&file).expect("a source file is text");
+        let length = text.lines().count();
+        if length > FILE_LINES_MAX {
+            broken.push(format!("{}: {length} lines, {FILE_LINES_MAX} allowed", file.display()));
+        }
+        for (name, start, length) in functions(&text) {
+            if length > FUNCTION_LINES_MAX {
+                let file = file.display();
+                broken.push(format!("{file}:{start}: {name} has {length} lines, {FUNCTION_LINES_MAX} allowed"));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "too long:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn nothing_is_left_half_done() {
+    let mut broken = Vec::new();
+    for file in all_sources() {
+        for (number, line) in fs::read_to_string(&file).expect("a source file is text").lines().enumerate() {
+            for token in ["TODO", "FIXME", "XXX", "unimplemented!(", "todo!("] {
+                if line.contains(token) && !file.ends_with("tidy.rs") {
+                    broken.push(format!("{}:{}: {}", file.display(), number + 1, line.trim()));
+                }
+            }
+        }
+    }
+    assert!(broken.is_empty(), "left half done:\n{}", broken.join("\n"));
+}
+
+/// The rooms of `src` that a line names after `crate::` or `conclave::`, also inside braces.
+fn named_rooms(line: &str) -> Vec<String> {
+    let mut rooms = Vec::new();
+    for prefix in ["crate::", "conclave::"] {
+        for rest in line.split(prefix).skip(1) {
+            let room: String = rest.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            rooms.push(room);
+        }
+    }
+    // Formatted imports put each room of `use crate::{...}` on a line of its own, four spaces in.
+    let nested = line.strip_prefix("    ").filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.split_once("::"));
+    if let Some((room, _)) = nested
+        && line.trim_end().ends_with(['{', ','])
+    {
+        rooms.push(room.to_owned());
+    }
+    rooms
+}
+
+fn is_room(name: &str) -> bool {
+    DOORS.iter().any(|(room, _)| *room == name)
+}
+
+fn is_excepted(file: &Path, token: &str) -> bool {
+    EXCEPTIONS.iter().any(|(excepted, allowed, _)| file == Path::new(excepted) && *allowed == token)
+}
+
+fn is_test_file(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    name.contains("test") || file.components().any(|part| ["conformance", "tests"].iter().any(|test| part.as_os_str() == *test)) || name == "conformance.rs"
+}
+
+/// The lines of a file that are code of the product: no comments, nothing from `#[cfg(test)] mod` on.
+fn code_lines(file: &Path) -> Vec<(usize, String)> {
+    let text = fs::read_to_string(file).expect("a source file is text");
+    let mut lines = Vec::new();
+    let mut tests_follow = false;
+    for (number, line) in text.lines().enumerate() {
+        if tests_follow && line.trim_start().starts_with("mod ") && line.trim_end().ends_with('{') {
+            break;
+        }
+        tests_follow = line.trim() == "#[cfg(test)]";
+        if !line.trim_start().starts_with("//") {
+            lines.push((number + 1, line.to_owned()));
+        }
+    }
+    lines
+}
+
+/// The functions of a file: name, line, length. Formatted code closes a function at the indent of its opening.
+fn functions(text: &str) -> Vec<(String, usize, usize)> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut found = Vec::new();
+    for (start, line) in lines.iter().enumerate() {
+        let indent = line.len() - line.trim_start().len();
+        let Some((before, after)) = line.split_once("fn ") else { continue };
+        let is_head = before.trim().split(' ').all(|word| word.is_empty() || word.starts_with("pub") || ["async", "const", "in"].contains(&word) || word.ends_with(')'));
+        if !is_head || line.trim_end().ends_with(';') || line.trim_end().ends_with('}') {
+            continue;
+        }
+        let closing = format!("{}}}", " ".repeat(indent));
+        let end = lines[start..].iter().position(|line| *line == closing);
+        let name = after.split(['(', '<']).next().unwrap_or_default().to_owned();
+        found.push((name, start + 1, end.map_or(0, |end| end + 1)));
+    }
+    found
+}
+
+fn all_sources() -> impl Iterator<Item = PathBuf> {
+    ["src", "sim", "tests", "benches"].into_iter().flat_map(sources)
+}
+
+fn sources(folder: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    let mut files = BTreeSet::new();
+    let mut folders = vec![PathBuf::from(folder)];
+    while let Some(folder) = folders.pop() {
+        for item in fs::read_dir(&folder).into_iter().flatten().flatten().map(|item| item.path()) {
+            if item.is_dir() {
+                folders.push(item);
+            } else if item.extension().is_some_and(|extension| extension == "rs") {
+                files.insert(item);
+            }
+        }
+    }
+    files.into_iter()
+}
