@@ -32,8 +32,9 @@ pub fn connect_lazy(address: &str) -> Result<Channel, RpcError> {
 fn endpoint(address: &str) -> Result<Endpoint, RpcError> {
     let malformed = || RpcError::Address(address.to_owned());
     let uri: Uri = format!("http://{address}").parse().map_err(|_| malformed())?;
-    let is_host_and_port =
-        uri.port_u16().is_some() && uri.authority().is_some_and(|it| it.as_str() == address);
+    let is_host_and_port = uri.port_u16().is_some()
+        && uri.host().is_some_and(|host| !host.is_empty())
+        && uri.authority().is_some_and(|authority| authority.as_str() == address && !address.contains('@'));
     if !is_host_and_port {
         return Err(malformed());
     }

@@ -35,7 +35,7 @@ use super::{
 };
 
 /// Services that will share one address.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Server {
     routes: RoutesBuilder,
 }
@@ -48,6 +48,7 @@ impl Server {
 
     /// Adds a generated service.
     #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "a server is no sum")]
     pub fn add<S>(mut self, service: S) -> Self
     where
         S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>
@@ -73,7 +74,6 @@ impl Server {
 }
 
 /// A server that has its address.
-#[derive(Debug)]
 pub struct Bound {
     routes: RoutesBuilder,
     listener: TcpListener,

@@ -84,6 +84,7 @@ impl Server {
 
     /// Adds a generated service.
     #[must_use]
+    #[allow(clippy::should_implement_trait, reason = "a server is no sum")]
     pub fn add<S>(mut self, service: S) -> Self
     where
         S: Service<

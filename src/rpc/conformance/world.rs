@@ -117,3 +117,51 @@ pub(super) async fn silent_connection(address: &str) -> (madsim::net::Sender, ma
     let endpoint = madsim::net::Endpoint::connect(address).await.expect("any port is free");
     endpoint.connect1(address).await.expect("the server listens")
 }
+
+/// An address that nobody listens on.
+#[cfg(not(madsim))]
+pub(super) async fn vacant_address() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("port 0 is always free");
+    listener.local_addr().expect("it is bound").to_string()
+}
+
+/// An address that nobody listens on: on the server's node, since a caller's own sockets take low ports on its own.
+#[cfg(madsim)]
+pub(super) async fn vacant_address() -> String {
+    "10.0.0.1:9".into()
+}
+
+/// Something that can be killed, so that nothing of it can say goodbye.
+#[cfg(not(madsim))]
+pub(super) struct Process(tokio::runtime::Runtime);
+
+#[cfg(not(madsim))]
+impl Process {
+    pub(super) fn start(life: impl Future<Output = ()> + Send + 'static) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let process = Self(runtime.expect("a runtime"));
+        process.0.spawn(life);
+        process
+    }
+
+    pub(super) fn kill(self) {
+        self.0.shutdown_background();
+    }
+}
+
+/// Something that can be killed, so that nothing of it can say goodbye.
+#[cfg(madsim)]
+pub(super) struct Process(madsim::task::NodeId);
+
+#[cfg(madsim)]
+impl Process {
+    pub(super) fn start(life: impl Future<Output = ()> + Send + 'static) -> Self {
+        let node = madsim::runtime::Handle::current().create_node().ip([10, 0, 0, 3].into()).build();
+        drop(node.spawn(life));
+        Self(node.id())
+    }
+
+    pub(super) fn kill(self) {
+        madsim::runtime::Handle::current().kill(self.0);
+    }
+}
