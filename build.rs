@@ -4,8 +4,14 @@ use std::{env, error::Error, fs, path::PathBuf};
 
 use prost::Message;
 
-const PROTOS: &[&str] =
-    &["conclave/v1/command.proto", "conclave/v1/peer.proto", "conclave/v1/node.proto", "conclave/v1/status.proto", "etcd/mvccpb.proto", "etcd/etcdserverpb.proto"];
+const PROTOS: &[&str] = &[
+    "conclave/v1/command.proto",
+    "conclave/v1/peer.proto",
+    "conclave/v1/node.proto",
+    "conclave/v1/status.proto",
+    "etcd/mvccpb.proto",
+    "etcd/etcdserverpb.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=proto");

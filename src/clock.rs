@@ -40,7 +40,8 @@ impl Clock {
         let elapsed = self.0.started.elapsed();
         let drift_ppm = self.0.drift_ppm.load(Ordering::Relaxed);
         let drifted_ms = elapsed.as_millis() as i64 + elapsed.as_millis() as i64 * drift_ppm / 1_000_000;
-        let now_ms = self.0.started_unix.as_millis() as i64 + drifted_ms + self.0.skew_ms.load(Ordering::Relaxed);
+        let now_ms =
+            self.0.started_unix.as_millis() as i64 + drifted_ms + self.0.skew_ms.load(Ordering::Relaxed);
         now_ms.max(0) as u64
     }
 

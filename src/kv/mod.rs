@@ -1,4 +1,38 @@
-//! The replicated state machine.
-mod store;
+//! The replicated state machine: command in, reply out. It is pure: its state lies in the tables of a [`Write`], its
+//! clock is the time that leaders stamp into commands.
+//!
+//! Like etcd, the store has one revision, which each write that changes something raises by one, and keeps every
+//! version of every key, so that it can be read as it was.
+//!
+//! - [`Applier`] applies batches of the log; [`range`] reads; [`Header`] says where the state stands.
+//! - Sessions make a retried write apply once: a command's [`Stamp`] finds the reply of the first attempt.
+//! - [`Header::state_hash`] is equal on all replicas at equal applied index; [`recompute_content_hash`] checks a
+//!   replica against itself.
 
+mod apply;
+mod codec;
+mod command;
+mod error;
+mod hash;
+mod header;
+mod ledger;
+mod memory;
+mod range;
+mod record;
+mod reply;
+mod session;
+mod span;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use apply::Applier;
+pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
+pub use error::Error;
+pub use header::Header;
+pub use ledger::recompute_content_hash;
+pub use memory::MemoryStore;
+pub use range::{RangeRejection, RangeReply, RangeRequest, SortOrder, SortTarget, range};
+pub use reply::{KeyValue, Rejection, Reply};
+pub use session::SESSION_IDLE_MS_MAX;
 pub use store::{KeyRange, Read, Table, Visit, Write};

@@ -19,7 +19,8 @@ pub enum Table {
 
 impl Table {
     /// Every table.
-    pub const ALL: [Table; 5] = [Table::Header, Table::Current, Table::History, Table::Sessions, Table::Replies];
+    pub const ALL: [Table; 5] =
+        [Table::Header, Table::Current, Table::History, Table::Sessions, Table::Replies];
 }
 
 /// A range of keys.

@@ -1,0 +1,198 @@
+//! Applying the log: a pure function of the state and the entry, so that every replica goes through the same states.
+
+use std::ops::ControlFlow::Continue;
+
+use super::{
+    Command, DeleteRange, Error, Header, Operation, Put, Rejection, Reply, Stamp, Table, Write,
+    error::{Direction, scan},
+    ledger::Ledger,
+    record::{Past, Version, history_key},
+    session::{Admission, Sessions},
+    span::Span,
+    validate,
+};
+
+/// Applies one batch of entries within one transaction.
+///
+/// Invariants: entries are applied in the order of the log, each once, none left out; and how the log is cut into
+/// batches leaves no mark on the state. After an error the transaction is in pieces and must be dropped.
+pub struct Applier<'a, W: Write> {
+    header: Header,
+    ledger: Ledger<'a, W>,
+    sessions: Sessions,
+    /// Where records are encoded: one allocation for the whole batch.
+    scratch: Vec<u8>,
+}
+
+impl<'a, W: Write> Applier<'a, W> {
+    /// Begins a batch where the store stands.
+    pub fn begin(store: &'a mut W) -> Result<Self, Error<W::Error>> {
+        let header = Header::load(store)?;
+        let ledger = Ledger { store, content_hash: header.content_hash };
+        Ok(Applier { header, ledger, sessions: Sessions::default(), scratch: Vec::new() })
+    }
+
+    /// Applies the command of the entry at a position (term, index).
+    ///
+    /// # Panics
+    /// When the entry is not the one that follows the last applied: to go on would let replicas diverge.
+    pub fn apply(&mut self, position: (u64, u64), command: &Command) -> Result<Reply, Error<W::Error>> {
+        self.advance(position);
+        self.header.timestamp_ms = self.header.timestamp_ms.max(command.timestamp_ms);
+        match command.stamp {
+            Some(stamp) => self.execute_once(stamp, &command.operation),
+            None => self.execute(&command.operation),
+        }
+    }
+
+    /// Passes over an entry that carries no command.
+    ///
+    /// # Panics
+    /// As [`Applier::apply`] does.
+    pub fn skip(&mut self, position: (u64, u64)) {
+        self.advance(position);
+    }
+
+    /// Ends the batch: writes what was gathered, and the header once.
+    pub fn finish(mut self) -> Result<Header, Error<W::Error>> {
+        self.sessions.flush(&mut self.ledger)?;
+        self.header.content_hash = self.ledger.content_hash;
+        self.header.save(self.ledger.store)?;
+        Ok(self.header)
+    }
+
+    fn advance(&mut self, (term, index): (u64, u64)) {
+        let header = &mut self.header;
+        assert!(
+            index > header.applied_index,
+            "entry {index} is applied already, up to {}",
+            header.applied_index
+        );
+        assert!(
+            index == header.applied_index + 1,
+            "entry {index} leaves a gap after {}",
+            header.applied_index
+        );
+        assert!(
+            term >= header.applied_term,
+            "entry {index} goes back from term {} to {term}",
+            header.applied_term
+        );
+        (header.applied_term, header.applied_index) = (term, index);
+    }
+
+    fn execute_once(&mut self, stamp: Stamp, operation: &Operation) -> Result<Reply, Error<W::Error>> {
+        match self.sessions.admit(&self.ledger, stamp, self.header.timestamp_ms)? {
+            Admission::New => {
+                let reply = self.execute(operation)?;
+                self.sessions.remember(&mut self.ledger, stamp, &reply, &mut self.scratch)?;
+                Ok(reply)
+            }
+            Admission::Answered(reply) => Ok(reply),
+            Admission::Stale => Ok(Reply::Rejected(Rejection::Stale)),
+            Admission::Expired => Ok(Reply::Rejected(Rejection::SessionExpired)),
+        }
+    }
+
+    fn execute(&mut self, operation: &Operation) -> Result<Reply, Error<W::Error>> {
+        if let Err(message) = validate(operation) {
+            return Ok(Reply::Rejected(Rejection::Invalid(message)));
+        }
+        match operation {
+            Operation::Put(put) => self.put(put),
+            Operation::DeleteRange(delete) => self.delete_range(delete),
+            Operation::OpenSession => self.open_session(),
+        }
+    }
+
+    fn put(&mut self, put: &Put) -> Result<Reply, Error<W::Error>> {
+        let stored = self.ledger.get(Table::Current, &put.key)?;
+        let previous = stored.as_deref().map(Version::decode).transpose()?;
+        if previous.is_none() && (put.ignore_value || put.ignore_lease) {
+            return Ok(Reply::Rejected(Rejection::KeyNotFound));
+        }
+        let revision = self.header.revision + 1;
+        self.scratch.clear();
+        next_version(put, previous, revision).encode(&mut self.scratch);
+        self.ledger.insert(Table::Current, &put.key, &self.scratch)?;
+        if let (Some(record), Some(previous)) = (&stored, previous) {
+            self.retire(&put.key, previous.mod_revision, record, revision)?;
+        }
+        self.header.revision = revision;
+        let prev_kv = previous.filter(|_| put.prev_kv).map(|version| version.to_key_value(&put.key));
+        Ok(Reply::Put { revision, prev_kv })
+    }
+
+    /// All that one request deletes shares one revision. If there is nothing to delete, the store stays as it is.
+    fn delete_range(&mut self, delete: &DeleteRange) -> Result<Reply, Error<W::Error>> {
+        let doomed = self.records_in(Span::new(&delete.key, &delete.range_end))?;
+        let revision = self.header.revision + i64::from(!doomed.is_empty());
+        let mut prev_kvs = Vec::new();
+        for (key, record) in &doomed {
+            let version = Version::decode(record)?;
+            self.ledger.remove(Table::Current, key)?;
+            self.retire(key, version.mod_revision, record, revision)?;
+            self.bury(key, revision)?;
+            if delete.prev_kv {
+                prev_kvs.push(version.to_key_value(key));
+            }
+        }
+        self.header.revision = revision;
+        Ok(Reply::DeleteRange { revision, deleted: doomed.len() as i64, prev_kvs })
+    }
+
+    fn records_in(&self, span: Span<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error<W::Error>> {
+        let mut records = Vec::new();
+        let Some(range) = span.current() else { return Ok(records) };
+        scan(self.ledger.store, Table::Current, range, Direction::Ascending, |key, record| {
+            records.push((key.to_vec(), record.to_vec()));
+            Ok(Continue(()))
+        })?;
+        Ok(records)
+    }
+
+    /// Moves a version that ends at a revision to the history.
+    fn retire(
+        &mut self,
+        key: &[u8],
+        mod_revision: i64,
+        version: &[u8],
+        ended: i64,
+    ) -> Result<(), Error<W::Error>> {
+        self.scratch.clear();
+        Past::encode_version(ended, version, &mut self.scratch);
+        self.ledger.insert(Table::History, &history_key(key, mod_revision), &self.scratch)
+    }
+
+    /// Notes in the history that a key was deleted.
+    fn bury(&mut self, key: &[u8], revision: i64) -> Result<(), Error<W::Error>> {
+        self.scratch.clear();
+        Past::encode_tombstone(&mut self.scratch);
+        self.ledger.insert(Table::History, &history_key(key, revision), &self.scratch)
+    }
+
+    fn open_session(&mut self) -> Result<Reply, Error<W::Error>> {
+        let session = self.header.applied_index;
+        self.sessions.open(&mut self.ledger, session, self.header.timestamp_ms)?;
+        Ok(Reply::SessionOpened { session })
+    }
+}
+
+/// The version that a put makes of the previous one.
+fn next_version<'v>(put: &'v Put, previous: Option<Version<'v>>, revision: i64) -> Version<'v> {
+    let fresh = Version {
+        create_revision: revision,
+        mod_revision: revision,
+        version: 1,
+        lease: put.lease,
+        value: &put.value,
+    };
+    let Some(previous) = previous else { return fresh };
+    Version {
+        create_revision: previous.create_revision,
+        version: previous.version + 1,
+        lease: if put.ignore_lease { previous.lease } else { put.lease },
+        value: if put.ignore_value { previous.value } else { &put.value },
+        ..fresh
+    }
+}

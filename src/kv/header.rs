@@ -1,0 +1,104 @@
+//! The one record that says where the state machine stands.
+
+use super::{
+    Error, Read, Table, Write,
+    codec::{Decoder, Encode},
+    error::Corrupt,
+    hash,
+};
+
+const KEY: &[u8] = b"header";
+
+/// Layout of every table. A program refuses a store of a layout that it does not know.
+const FORMAT: u8 = 1;
+
+/// Where the state machine stands: what it has applied, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// Term of the last entry applied; 0 before the first.
+    pub applied_term: u64,
+    /// Index of the last entry applied; 0 before the first.
+    pub applied_index: u64,
+    /// Store-wide revision: 1 while empty, one more with each write that changes something.
+    pub revision: i64,
+    /// Reads before this revision are refused; 0 while nothing was compacted.
+    pub compacted_revision: i64,
+    /// The store's clock, in milliseconds since 1970: the latest time that a leader stamped. It never runs backwards.
+    pub timestamp_ms: u64,
+    /// Sum of the hashes of every record of every other table.
+    pub content_hash: u128,
+}
+
+impl Default for Header {
+    /// The header of an empty store.
+    fn default() -> Self {
+        Header {
+            applied_term: 0,
+            applied_index: 0,
+            revision: 1,
+            compacted_revision: 0,
+            timestamp_ms: 0,
+            content_hash: 0,
+        }
+    }
+}
+
+impl Header {
+    /// Reads the header of a store; an empty store has the default one.
+    pub fn load<R: Read>(store: &R) -> Result<Header, Error<R::Error>> {
+        match store.get(Table::Header, KEY).map_err(Error::Store)? {
+            Some(record) => Ok(Header::decode(&record)?),
+            None => Ok(Header::default()),
+        }
+    }
+
+    pub(crate) fn save<W: Write>(&self, store: &mut W) -> Result<(), Error<W::Error>> {
+        store.insert(Table::Header, KEY, &self.encode()).map_err(Error::Store)?;
+        Ok(())
+    }
+
+    /// One number that replicas compare: equal at equal applied index, whatever path led there.
+    pub fn state_hash(&self) -> u64 {
+        hash::of_words(&[
+            self.applied_term,
+            self.applied_index,
+            self.revision as u64,
+            self.compacted_revision as u64,
+            self.timestamp_ms,
+            self.content_hash as u64,
+            (self.content_hash >> 64) as u64,
+        ])
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut record = Vec::with_capacity(57);
+        record.u8(FORMAT);
+        record.u64(self.applied_term);
+        record.u64(self.applied_index);
+        record.i64(self.revision);
+        record.i64(self.compacted_revision);
+        record.u64(self.timestamp_ms);
+        record.extend_from_slice(&self.content_hash.to_be_bytes());
+        record
+    }
+
+    fn decode(record: &[u8]) -> Result<Header, Corrupt> {
+        let mut decoder = Decoder::new(Table::Header, record);
+        if decoder.u8()? != FORMAT {
+            return Err(decoder.corrupt("this program does not know its format"));
+        }
+        let header = Header {
+            applied_term: decoder.u64()?,
+            applied_index: decoder.u64()?,
+            revision: decoder.i64()?,
+            compacted_revision: decoder.i64()?,
+            timestamp_ms: decoder.u64()?,
+            content_hash: u128::from_be_bytes(decoder.array()?),
+        };
+        if header.revision < 1 || header.compacted_revision > header.revision {
+            return Err(decoder.corrupt("its revisions are impossible"));
+        }
+        decoder.end()?;
+        Ok(header)
+    }
+}

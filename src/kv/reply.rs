@@ -1,0 +1,171 @@
+//! What the state machine answers.
+
+use std::fmt;
+
+use super::{
+    Table,
+    codec::{Decoder, Encode},
+    error::Corrupt,
+};
+
+/// The answer to one command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// The pair was written.
+    Put {
+        /// The store's revision, which the pair now bears.
+        revision: i64,
+        /// The pair that was replaced, if it was asked for and there was one.
+        prev_kv: Option<KeyValue>,
+    },
+    /// Whatever lay in the range is gone.
+    DeleteRange {
+        /// The store's revision; a new one only if something was deleted.
+        revision: i64,
+        /// How many pairs were deleted.
+        deleted: i64,
+        /// The deleted pairs, if they were asked for.
+        prev_kvs: Vec<KeyValue>,
+    },
+    /// The session is open.
+    SessionOpened {
+        /// Its id.
+        session: u64,
+    },
+    /// This attempt changed nothing.
+    Rejected(Rejection),
+}
+
+/// A pair, as clients see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KeyValue {
+    /// The key.
+    pub key: Vec<u8>,
+    /// Store revision at which this life of the key began.
+    pub create_revision: i64,
+    /// Store revision of the latest write to the key.
+    pub mod_revision: i64,
+    /// Number of writes since the key was created; a delete starts over.
+    pub version: i64,
+    /// Lease that keeps the key alive; 0 for none.
+    pub lease: i64,
+    /// The value.
+    pub value: Vec<u8>,
+}
+
+/// Why a command changed nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rejection {
+    /// The put keeps the value or the lease of a key that does not exist.
+    KeyNotFound,
+    /// The session is unknown, or was idle for too long: this attempt did nothing, an earlier one may have.
+    SessionExpired,
+    /// The session has already acknowledged the answer to this write: it was applied at most once, and is not again.
+    Stale,
+    /// The operation itself is wrong, and always will be.
+    Invalid(String),
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rejection::KeyNotFound => "etcdserver: key not found",
+            Rejection::SessionExpired => "the session has expired: an earlier attempt may have been applied",
+            Rejection::Stale => "the session has already acknowledged the answer to this write",
+            Rejection::Invalid(message) => message,
+        })
+    }
+}
+
+const PUT: u8 = 1;
+const DELETE_RANGE: u8 = 2;
+const SESSION_OPENED: u8 = 3;
+const KEY_NOT_FOUND: u8 = 4;
+const SESSION_EXPIRED: u8 = 5;
+const STALE: u8 = 6;
+const INVALID: u8 = 7;
+
+impl Reply {
+    /// Writes the reply as the sessions cache it.
+    pub(crate) fn encode(&self, record: &mut Vec<u8>) {
+        match self {
+            Reply::Put { revision, prev_kv } => {
+                record.u8(PUT);
+                record.i64(*revision);
+                encode_pairs(prev_kv.as_slice(), record);
+            }
+            Reply::DeleteRange { revision, deleted, prev_kvs } => {
+                record.u8(DELETE_RANGE);
+                record.i64(*revision);
+                record.i64(*deleted);
+                encode_pairs(prev_kvs, record);
+            }
+            Reply::SessionOpened { session } => {
+                record.u8(SESSION_OPENED);
+                record.u64(*session);
+            }
+            Reply::Rejected(Rejection::KeyNotFound) => record.u8(KEY_NOT_FOUND),
+            Reply::Rejected(Rejection::SessionExpired) => record.u8(SESSION_EXPIRED),
+            Reply::Rejected(Rejection::Stale) => record.u8(STALE),
+            Reply::Rejected(Rejection::Invalid(message)) => {
+                record.u8(INVALID);
+                record.bytes(message.as_bytes());
+            }
+        }
+    }
+
+    pub(crate) fn decode(record: &[u8]) -> Result<Reply, Corrupt> {
+        let mut decoder = Decoder::new(Table::Replies, record);
+        let reply = match decoder.u8()? {
+            PUT => Reply::Put { revision: decoder.i64()?, prev_kv: decode_pairs(&mut decoder)?.pop() },
+            DELETE_RANGE => Reply::DeleteRange {
+                revision: decoder.i64()?,
+                deleted: decoder.i64()?,
+                prev_kvs: decode_pairs(&mut decoder)?,
+            },
+            SESSION_OPENED => Reply::SessionOpened { session: decoder.u64()? },
+            KEY_NOT_FOUND => Reply::Rejected(Rejection::KeyNotFound),
+            SESSION_EXPIRED => Reply::Rejected(Rejection::SessionExpired),
+            STALE => Reply::Rejected(Rejection::Stale),
+            INVALID => Reply::Rejected(Rejection::Invalid(decode_text(&mut decoder)?)),
+            _ => return Err(decoder.corrupt("it is no kind of reply")),
+        };
+        decoder.end()?;
+        Ok(reply)
+    }
+}
+
+fn encode_pairs(pairs: &[KeyValue], record: &mut Vec<u8>) {
+    record.u64(pairs.len() as u64);
+    for pair in pairs {
+        record.bytes(&pair.key);
+        record.i64(pair.create_revision);
+        record.i64(pair.mod_revision);
+        record.i64(pair.version);
+        record.i64(pair.lease);
+        record.bytes(&pair.value);
+    }
+}
+
+/// The count is not trusted with an allocation: a corrupt one runs into the end of the record instead.
+fn decode_pairs(decoder: &mut Decoder<'_>) -> Result<Vec<KeyValue>, Corrupt> {
+    let count = decoder.u64()?;
+    (0..count).map(|_| decode_pair(decoder)).collect()
+}
+
+fn decode_pair(decoder: &mut Decoder<'_>) -> Result<KeyValue, Corrupt> {
+    Ok(KeyValue {
+        key: decoder.bytes()?.to_vec(),
+        create_revision: decoder.i64()?,
+        mod_revision: decoder.i64()?,
+        version: decoder.i64()?,
+        lease: decoder.i64()?,
+        value: decoder.bytes()?.to_vec(),
+    })
+}
+
+fn decode_text(decoder: &mut Decoder<'_>) -> Result<String, Corrupt> {
+    let text =
+        std::str::from_utf8(decoder.bytes()?).map_err(|_| decoder.corrupt("its message is not text"))?;
+    Ok(text.to_owned())
+}
