@@ -132,8 +132,12 @@ impl Observer for Oracle {
         self.world().keep(node, write);
     }
 
-    fn applied(&self, node: NodeId, entry: &Entry, header: &Header) {
-        self.world().check_applied(node, entry, header.state_hash());
+    fn applied(&self, node: NodeId, entries: &[Entry], header: &Header) {
+        let mut world = self.world();
+        for entry in entries {
+            world.check_applied(node, entry);
+        }
+        world.check_state(node, header);
     }
 }
 
@@ -297,22 +301,26 @@ impl World {
 
     /// State machine safety (section 5.4.3): only what is committed is applied, in order, and the state it leads to
     /// is the same everywhere.
-    fn check_applied(&mut self, id: NodeId, entry: &Entry, state_hash: u64) {
-        let index = entry.index;
-        self.note(What::Applied { node: id, index, state_hash });
+    fn check_applied(&mut self, id: NodeId, entry: &Entry) {
         let content = (entry.term, payload_hash(&entry.payload));
-        if self.committed.get(&index) != Some(&content) {
+        if self.committed.get(&entry.index) != Some(&content) {
             self.violate(format!("state machine safety: node {id} applies {}, not what is committed", entry.position()));
         }
         let node = self.nodes.entry(id).or_default();
         let expected = node.applied + 1;
-        node.applied = index;
-        if index != expected {
-            self.violate(format!("state machine safety: node {id} applies {index}, next was {expected}"));
+        node.applied = entry.index;
+        if entry.index != expected {
+            self.violate(format!("state machine safety: node {id} applies {}, next was {expected}", entry.index));
         }
+    }
+
+    /// Equal applied index, equal state: sessions and cached replies included.
+    fn check_state(&mut self, id: NodeId, header: &Header) {
+        let (index, state_hash) = (header.applied_index, header.state_hash());
+        self.note(What::Applied { node: id, index, state_hash });
         let known = *self.states.entry(index).or_insert(state_hash);
         if known != state_hash {
-            self.violate(format!("equal states: after {index} node {id} is at {state_hash:016x}, another at {known:016x}"));
+            self.violate(format!("equal states: at {index} node {id} has {state_hash:016x}, another had {known:016x}"));
         }
     }
 }

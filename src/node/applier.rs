@@ -143,21 +143,20 @@ impl Machine {
             false => Durability::Relaxed,
         };
         let mut answers = Vec::new();
-        let header = self.state.write(durability, |tables| -> Result<Header, StorageError> {
+        let header = self.state.write(durability, |tables| {
             let mut transaction = Transaction::begin(tables)?;
             for entry in entries {
-                let position = crate::kv::Position { term: entry.term, index: entry.index };
-                match &entry.payload {
-                    Payload::Command(bytes) => {
-                        let command = wire::decode_command(bytes).map_err(|what| StorageError::corrupt_entry(entry.index, what))?;
-                        answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
-                    }
-                    Payload::Noop | Payload::Configuration(_) => transaction.skip(position)?,
+                let position = (entry.term, entry.index);
+                if let Payload::Command(bytes) = &entry.payload {
+                    let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
+                    answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
+                } else {
+                    transaction.skip(position);
                 }
-                self.observer.applied(self.node, entry, transaction.header());
             }
-            Ok(transaction.finish()?)
+            Ok::<Header, StorageError>(transaction.finish()?)
         })?;
+        self.observer.applied(self.node, entries, &header);
         if durability == Durability::Synced {
             self.synced = last;
         }
@@ -211,4 +210,9 @@ impl Machine {
             ..Default::default()
         }
     }
+}
+
+/// What was committed is not what was proposed.
+fn corrupt(entry: &Entry, what: &'static str) -> StorageError {
+    StorageError::Corrupt { file: "the log", what: format!("entry {}: {what}", entry.index) }
 }

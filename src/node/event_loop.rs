@@ -58,15 +58,14 @@ pub(super) struct Parts {
     pub(super) status: watch::Sender<Snapshot>,
 }
 
-/// Runs until the disk fails or a part is gone.
+/// Runs until the disk fails or a part is gone. The state machine stands at `header`.
 pub(super) async fn run(
     core: Raft,
     config: Config,
     environment: Environment,
+    header: Header,
     parts: Parts,
 ) -> Result<(), NodeError> {
-    let applied = core.commit();
-    let header = Header { applied_index: applied, ..Header::default() };
     EventLoop { core, config, environment, parts, header, round: Round::default(), reads: BTreeMap::new() }.run().await
 }
 

@@ -1,7 +1,5 @@
 //! The log's disk: everything that waits shares one durable write, and promises leave only after it.
 
-use std::sync::Arc;
-
 use tokio::sync::{mpsc, oneshot};
 
 use super::{Environment, event_loop::Report, links::Links};

@@ -36,6 +36,7 @@ pub use config::{Config, Environment, Timing};
 pub use observer::{Nobody, Observer};
 
 use crate::{
+    kv::Header,
     raft::{Raft, Recovered},
     rpc::RpcError,
     storage::{Identity, LogStore, StateStore, StorageError},
@@ -81,7 +82,7 @@ pub async fn run(
     let writer = log_writer::start(config.id, stores.log, &environment, links.clone(), reports_tx.clone());
     let applier = applier::start(&config, stores.state.clone(), &environment, reports_tx);
     let parts = event_loop::Parts { events: events_rx, reports: reports_rx, links, writer, applier, status: status_tx };
-    let mut deciding = tokio::spawn(event_loop::run(core, config, environment, parts));
+    let mut deciding = tokio::spawn(event_loop::run(core, config, environment, stores.header, parts));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {
         let _ = stop_rx.await;
@@ -102,6 +103,7 @@ pub async fn run(
 struct Stores {
     log: LogStore,
     state: Arc<StateStore>,
+    header: Header,
     recovered: Recovered,
 }
 
@@ -120,15 +122,15 @@ impl Stores {
     fn open_blocking(config: &Config, disk: &dyn crate::storage::Disk) -> Result<Self, NodeError> {
         let identity = Identity { cluster: config.cluster.clone(), node: config.id };
         let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
-        let state = StateStore::open(disk, &identity)?;
-        let applied = crate::kv::Header::load(&state.read()?).map_err(StorageError::from)?.applied_index;
+        let state = StateStore::open(disk)?;
+        let header = Header::load(&state.read()?).map_err(StorageError::from)?;
         let recovered = Recovered {
             vote: found.vote,
             base: found.compacted,
             configuration: found.configuration,
             entries: found.entries,
-            applied,
+            applied: header.applied_index,
         };
-        Ok(Self { log, state: Arc::new(state), recovered })
+        Ok(Self { log, state: Arc::new(state), header, recovered })
     }
 }

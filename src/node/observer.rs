@@ -16,8 +16,8 @@ pub trait Observer: Send + Sync + 'static {
     /// The log's disk holds this write from now on; its promises leave next.
     fn persisted(&self, _node: NodeId, _write: &Persist) {}
 
-    /// The state machine applied an entry and stands at this header, not yet stored.
-    fn applied(&self, _node: NodeId, _entry: &Entry, _header: &Header) {}
+    /// The state machine applied these entries, in one transaction, and stands at this header.
+    fn applied(&self, _node: NodeId, _entries: &[Entry], _header: &Header) {}
 }
 
 /// Nobody watches.

@@ -3,7 +3,7 @@
 use std::{pin::Pin, time::Duration};
 
 use tokio::sync::{mpsc, watch};
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
@@ -27,7 +27,7 @@ const SIGNS_QUEUE_LENGTH: usize = 4;
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
 /// What the event loop publishes after every round.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     role: Option<RoleName>,
     is_learner: bool,
@@ -48,7 +48,7 @@ impl Snapshot {
             leader,
             last: core.last().index,
             commit: core.commit(),
-            header: *header,
+            header: header.clone(),
         }
     }
 
@@ -164,18 +164,21 @@ fn replies(
 ) -> impl Stream<Item = Result<v1::ReplyBatch, Status>> + Send {
     async_stream::try_stream! {
         let mut receiving = std::pin::pin!(receiving);
-        let leadership = status.borrow_and_update().leadership(node);
-        yield v1::ReplyBatch { leadership: Some(leadership), replies: Vec::new() };
+        let mut told = status.borrow_and_update().leadership(node);
+        yield v1::ReplyBatch { leadership: Some(told), replies: Vec::new() };
         loop {
             let mut batch = v1::ReplyBatch::default();
-            tokio::select! { biased;
-                changed = status.changed() => {
-                    changed.map_err(|_| Status::unavailable("the node is stopping"))?;
-                    batch.leadership = Some(status.borrow_and_update().leadership(node));
-                }
-                ended = &mut receiving => return ended?,
-                Some(()) = signs.recv() => {}
-                _ = replies.recv_many(&mut batch.replies, REPLIES_PER_BATCH_MAX) => {}
+            let woken = tokio::select! { biased;
+                changed = status.changed() => changed.map_err(|_| Status::unavailable("the node is stopping")),
+                ended = &mut receiving => ended.and(Err(Status::cancelled("the proxy closed the stream"))),
+                Some(()) = signs.recv() => Ok(()),
+                _ = replies.recv_many(&mut batch.replies, REPLIES_PER_BATCH_MAX) => Ok(()),
+            };
+            woken?;
+            let latest = status.borrow_and_update().leadership(node);
+            if latest != told {
+                told = latest;
+                batch.leadership = Some(latest);
             }
             yield batch;
         }
@@ -185,7 +188,7 @@ fn replies(
 #[tonic::async_trait]
 impl v1::status_server::Status for Face {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
-        let snapshot = *self.status.borrow();
+        let snapshot = self.status.borrow().clone();
         let node = v1::NodeStatus {
             id: self.config.id,
             address: self.config.peers.get(&self.config.id).cloned().unwrap_or_default(),

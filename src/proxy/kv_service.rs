@@ -10,7 +10,6 @@ use super::{
     router::{Answer, Call, Operation},
 };
 use crate::rpc::{
-    self,
     pb::{
         etcdserverpb::{
             DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, kv_server,
@@ -31,9 +30,9 @@ impl KvService {
     }
 
     /// Hands the operation to the router and waits for its one answer.
-    async fn call(&self, operation: Operation, patience: Option<Duration>) -> Result<reply::Outcome, Status> {
+    async fn call(&self, operation: Operation) -> Result<reply::Outcome, Status> {
         let (answer_tx, answer_rx) = oneshot::channel::<Answer>();
-        let deadline = tokio::time::Instant::now() + patience.unwrap_or(self.patience).min(self.patience);
+        let deadline = tokio::time::Instant::now() + self.patience;
         let call = Call { operation, deadline, answer: answer_tx };
         self.calls.try_send(call).map_err(|_| {
             outcome::did_not_happen(Code::ResourceExhausted, "the proxy has too many calls waiting: try again later")
@@ -45,18 +44,16 @@ impl KvService {
 #[tonic::async_trait]
 impl kv_server::Kv for KvService {
     async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
-        let patience = rpc::deadline_of(&request);
         let range = request.into_inner();
-        match self.call(Operation::Read(range), patience).await? {
+        match self.call(Operation::Read(range)).await? {
             reply::Outcome::Range(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
         }
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
-        let patience = rpc::deadline_of(&request);
         let put = request.into_inner();
-        match self.call(Operation::Write(command::Operation::Put(put)), patience).await? {
+        match self.call(Operation::Write(command::Operation::Put(put))).await? {
             reply::Outcome::Put(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
         }
@@ -66,9 +63,8 @@ impl kv_server::Kv for KvService {
         &self,
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
-        let patience = rpc::deadline_of(&request);
         let delete = request.into_inner();
-        match self.call(Operation::Write(command::Operation::DeleteRange(delete)), patience).await? {
+        match self.call(Operation::Write(command::Operation::DeleteRange(delete))).await? {
             reply::Outcome::DeleteRange(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
         }

@@ -1,4 +1,26 @@
 //! Durable storage: the log and the state machine, each a redb file, through one [`Disk`] seam.
+//!
+//! - [`LogStore`] keeps vote and log: what waits is one commit and one fsync.
+//! - [`StateStore`] keeps the state machine: commits need no fsync of their own, because the log can be replayed.
+//! - [`FileDisk`] is the production disk; the simulation has one of its own.
+
+mod codec;
+mod database;
 mod disk;
+mod error;
+#[cfg(not(madsim))]
+mod file_disk;
+mod log_store;
+mod state_store;
 
 pub use disk::{Disk, Job};
+pub use error::StorageError;
+#[cfg(not(madsim))]
+pub use file_disk::FileDisk;
+pub use log_store::{Identity, LogStore, Recovered};
+pub use state_store::{Durability, StateRead, StateStore, Tables};
+
+/// The file of the log and the vote.
+pub const LOG_FILE: &str = "log.redb";
+/// The file of the state machine.
+pub const STATE_FILE: &str = "state.redb";

@@ -1,0 +1,124 @@
+//! How records lie on the disk: a checksum over key and body, then the body. Integers are little-endian.
+
+use std::sync::Arc;
+
+use crate::raft::{Configuration, Entry, NodeId, Payload, Position, Vote};
+
+const NOOP: u8 = 0;
+const COMMAND: u8 = 1;
+const CONFIGURATION: u8 = 2;
+
+/// Seals a body under its key: a record that was moved or altered does not open.
+pub(super) fn seal(key: &[u8], body: &[u8]) -> Vec<u8> {
+    let mut record = checksum(key, body).to_le_bytes().to_vec();
+    record.extend_from_slice(body);
+    record
+}
+
+/// The body of a record, if it is what was sealed under this key.
+pub(super) fn open<'a>(key: &[u8], record: &'a [u8]) -> Option<&'a [u8]> {
+    let (sum, body) = record.split_first_chunk()?;
+    (u32::from_le_bytes(*sum) == checksum(key, body)).then_some(body)
+}
+
+fn checksum(key: &[u8], body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(key);
+    hasher.update(body);
+    hasher.finalize()
+}
+
+pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
+    let mut body = Vec::with_capacity(entry.size_bytes());
+    body.extend_from_slice(&entry.term.to_le_bytes());
+    match &entry.payload {
+        Payload::Noop => body.push(NOOP),
+        Payload::Command(command) => {
+            body.push(COMMAND);
+            body.extend_from_slice(command);
+        }
+        Payload::Configuration(configuration) => {
+            body.push(CONFIGURATION);
+            encode_configuration(configuration, &mut body);
+        }
+    }
+    body
+}
+
+pub(super) fn decode_entry(index: u64, body: &[u8]) -> Option<Entry> {
+    let mut reader = Reader(body);
+    let term = reader.number()?;
+    let payload = match reader.byte()? {
+        NOOP => Payload::Noop,
+        COMMAND => Payload::Command(Arc::from(reader.rest())),
+        CONFIGURATION => Payload::Configuration(reader.configuration()?),
+        _ => return None,
+    };
+    reader.is_empty().then_some(Entry { term, index, payload })
+}
+
+pub(super) fn encode_vote(vote: Vote) -> Vec<u8> {
+    // Nobody has id 0, so it stands for no candidate.
+    [vote.term, vote.candidate.unwrap_or(0)].iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+pub(super) fn decode_vote(body: &[u8]) -> Option<Vote> {
+    let mut reader = Reader(body);
+    let (term, candidate) = (reader.number()?, reader.number()?);
+    reader.is_empty().then_some(Vote { term, candidate: (candidate != 0).then_some(candidate) })
+}
+
+/// Where the log begins: the last compacted position, and the configuration as of it.
+pub(super) fn encode_base(position: Position, configuration: &Configuration) -> Vec<u8> {
+    let mut body = [position.term, position.index].iter().flat_map(|number| number.to_le_bytes()).collect();
+    encode_configuration(configuration, &mut body);
+    body
+}
+
+pub(super) fn decode_base(body: &[u8]) -> Option<(Position, Configuration)> {
+    let mut reader = Reader(body);
+    let position = Position { term: reader.number()?, index: reader.number()? };
+    let configuration = reader.configuration()?;
+    reader.is_empty().then_some((position, configuration))
+}
+
+fn encode_configuration(configuration: &Configuration, body: &mut Vec<u8>) {
+    for members in [&configuration.voters, &configuration.outgoing, &configuration.learners] {
+        body.extend_from_slice(&(members.len() as u64).to_le_bytes());
+        members.iter().for_each(|id| body.extend_from_slice(&id.to_le_bytes()));
+    }
+}
+
+/// Takes a body apart; `None` as soon as it is too short.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn number(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(u64::from_le_bytes(*number))
+    }
+
+    fn byte(&mut self) -> Option<u8> {
+        let (&byte, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(byte)
+    }
+
+    fn rest(&mut self) -> &'a [u8] {
+        std::mem::take(&mut self.0)
+    }
+
+    fn configuration(&mut self) -> Option<Configuration> {
+        Some(Configuration { voters: self.members()?, outgoing: self.members()?, learners: self.members()? })
+    }
+
+    fn members<C: FromIterator<NodeId>>(&mut self) -> Option<C> {
+        let count = self.number()?;
+        (0..count).map(|_| self.number()).collect()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

@@ -1,0 +1,84 @@
+//! What can go wrong with a disk: each message says what to do.
+
+use std::io;
+
+use crate::kv;
+
+/// A failure of storage. All are fatal to the node: nothing is served from a disk that failed or lied.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// The data directory cannot be used.
+    #[error("cannot use the data directory {directory}: {reason}")]
+    Directory {
+        /// Which.
+        directory: String,
+        /// Why, as the operating system says.
+        reason: io::Error,
+    },
+    /// Another process holds the data directory.
+    #[error("the data directory {directory} is in use by another process: stop that one, or name another --data-dir")]
+    Locked {
+        /// Which.
+        directory: String,
+    },
+    /// A file cannot be opened.
+    #[error("cannot open {file}: {reason}")]
+    Open {
+        /// Which.
+        file: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// The disk failed while it was in use.
+    #[error("the disk failed under {file}: {reason}; the node stops, check the disk before it starts again")]
+    Disk {
+        /// Which file.
+        file: &'static str,
+        /// How.
+        reason: String,
+    },
+    /// A record is not what was written.
+    #[error("{file} is corrupt: {what}; restore the node from its peers: start it with an empty --data-dir and a new --id")]
+    Corrupt {
+        /// Where.
+        file: &'static str,
+        /// Which record, and what is wrong with it.
+        what: String,
+    },
+    /// The data directory belongs to somebody else.
+    #[error(
+        "the data directory belongs to node {found_node} of cluster {found_cluster:?}, not to node {node} of cluster \
+         {cluster:?}: start the right node, or name another --data-dir"
+    )]
+    WrongIdentity {
+        /// The node that was started.
+        node: u64,
+        /// Its cluster.
+        cluster: String,
+        /// The owner.
+        found_node: u64,
+        /// The owner's cluster.
+        found_cluster: String,
+    },
+    /// The files were written by a program that this one does not know.
+    #[error("{file} has format {found}, this program knows {known}: use the program that wrote it")]
+    Format {
+        /// Which file.
+        file: &'static str,
+        /// Its format.
+        found: u64,
+        /// Ours.
+        known: u64,
+    },
+}
+
+impl From<kv::Error<StorageError>> for StorageError {
+    fn from(error: kv::Error<StorageError>) -> Self {
+        match error {
+            kv::Error::Store(error) => error,
+            kv::Error::Corrupt { table, what } => {
+                StorageError::Corrupt { file: super::STATE_FILE, what: format!("a record of table {table:?}: {what}") }
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! The log's file: vote, entries, and where the log begins. Everything that waits is one commit and one fsync.
+
+use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+
+use super::{Disk, LOG_FILE, StorageError, codec, database};
+use crate::raft::{Configuration, Entry, Index, Persist, Position, Vote};
+
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
+
+const FORMAT: u64 = 1;
+const FORMAT_KEY: &str = "format";
+const IDENTITY_KEY: &str = "identity";
+const VOTE_KEY: &str = "vote";
+const BASE_KEY: &str = "base";
+
+/// Pages kept in memory: the log is written at its end and read once, at start.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// Whose data this is. A node refuses the data of another: it would break promises that the other made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Id of the node.
+    pub node: u64,
+}
+
+/// What a log holds when it is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// The stored vote.
+    pub vote: Vote,
+    /// Entries up to here are gone; 0@0 for none.
+    pub compacted: Position,
+    /// The configuration as of `compacted`.
+    pub configuration: Configuration,
+    /// Every entry after `compacted`.
+    pub entries: Vec<Entry>,
+}
+
+/// The durable log of one node.
+#[derive(Debug)]
+pub struct LogStore {
+    database: Database,
+    last: Index,
+}
+
+type Meta<'txn> = Table<'txn, &'static str, &'static [u8]>;
+type Entries<'txn> = Table<'txn, u64, &'static [u8]>;
+
+impl LogStore {
+    /// Opens the log, or begins one with the bootstrap configuration. A bootstrap that differs from what is stored
+    /// changes nothing: membership is in the data.
+    ///
+    /// # Errors
+    /// The log is another node's, of an unknown format, or corrupt; or the disk failed.
+    pub fn open(
+        disk: &dyn Disk,
+        identity: &Identity,
+        bootstrap: &Configuration,
+    ) -> Result<(Self, Recovered), StorageError> {
+        let mut log = Self { database: database::open(disk, LOG_FILE, CACHE_BYTES)?, last: 0 };
+        log.transact(|meta, _| match get(meta, FORMAT_KEY)? {
+            Some(format) => check_owner(meta, &format, identity),
+            None => begin(meta, identity, bootstrap),
+        })?;
+        let recovered = log.recover()?;
+        log.last = recovered.entries.last().map_or(recovered.compacted.index, |entry| entry.index);
+        Ok((log, recovered))
+    }
+
+    /// Makes a write durable. See [`LogStore::write_all`].
+    ///
+    /// # Errors
+    /// The disk failed: what of the write is durable is unknown, and the node must stop.
+    pub fn write(&mut self, write: &Persist) -> Result<(), StorageError> {
+        self.write_all(std::slice::from_ref(write))
+    }
+
+    /// Makes several writes durable in one commit, in their order: all of them, or none.
+    ///
+    /// # Errors
+    /// The disk failed: what of the writes is durable is unknown, and the node must stop.
+    pub fn write_all(&mut self, writes: &[Persist]) -> Result<(), StorageError> {
+        if writes.iter().all(|write| write.vote.is_none() && write.entries.is_empty()) {
+            return Ok(());
+        }
+        let mut last = self.last;
+        self.transact(|meta, entries| {
+            if let Some(vote) = writes.iter().filter_map(|write| write.vote).next_back() {
+                put(meta, VOTE_KEY, &codec::encode_vote(vote))?;
+            }
+            for write in writes {
+                last = append(entries, last, &write.entries)?;
+            }
+            Ok(())
+        })?;
+        self.last = last;
+        Ok(())
+    }
+
+    fn transact(
+        &mut self,
+        change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>) -> Result<(), StorageError>,
+    ) -> Result<(), StorageError> {
+        let mut transaction = self.database.begin_write().map_err(failed)?;
+        transaction.set_durability(Durability::Immediate).map_err(failed)?;
+        {
+            let (mut meta, mut entries) = open_tables(&transaction)?;
+            change(&mut meta, &mut entries)?;
+        }
+        transaction.commit().map_err(failed)
+    }
+
+    fn recover(&self) -> Result<Recovered, StorageError> {
+        let transaction = self.database.begin_read().map_err(failed)?;
+        let meta = transaction.open_table(META).map_err(failed)?;
+        let vote = get(&meta, VOTE_KEY)?.map(|body| codec::decode_vote(&body).ok_or_else(|| corrupt("the vote")));
+        let base = get(&meta, BASE_KEY)?.ok_or_else(|| corrupt("the log's beginning, which is missing"))?;
+        let (compacted, configuration) = codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
+        let mut entries = Vec::new();
+        for item in transaction.open_table(ENTRIES).map_err(failed)?.iter().map_err(failed)? {
+            let (index, record) = item.map_err(failed)?;
+            let index = index.value();
+            let expected = compacted.index + 1 + entries.len() as Index;
+            if index != expected {
+                return Err(corrupt(&format!("entry {expected}, which is missing")));
+            }
+            entries.push(read_entry(index, record.value())?);
+        }
+        Ok(Recovered { vote: vote.transpose()?.unwrap_or_default(), compacted, configuration, entries })
+    }
+}
+
+fn open_tables(transaction: &WriteTransaction) -> Result<(Meta<'_>, Entries<'_>), StorageError> {
+    Ok((transaction.open_table(META).map_err(failed)?, transaction.open_table(ENTRIES).map_err(failed)?))
+}
+
+fn begin(meta: &mut Meta<'_>, identity: &Identity, bootstrap: &Configuration) -> Result<(), StorageError> {
+    put(meta, FORMAT_KEY, &FORMAT.to_le_bytes())?;
+    put(meta, IDENTITY_KEY, &encode_identity(identity))?;
+    put(meta, BASE_KEY, &codec::encode_base(Position::default(), bootstrap))
+}
+
+fn check_owner(meta: &Meta<'_>, format: &[u8], identity: &Identity) -> Result<(), StorageError> {
+    let found = <[u8; 8]>::try_from(format).map(u64::from_le_bytes).map_err(|_| corrupt("the format"))?;
+    if found != FORMAT {
+        return Err(StorageError::Format { file: LOG_FILE, found, known: FORMAT });
+    }
+    let stored = get(meta, IDENTITY_KEY)?.and_then(|body| decode_identity(&body));
+    let owner = stored.ok_or_else(|| corrupt("the identity"))?;
+    if owner == *identity {
+        return Ok(());
+    }
+    Err(StorageError::WrongIdentity {
+        node: identity.node,
+        cluster: identity.cluster.clone(),
+        found_node: owner.node,
+        found_cluster: owner.cluster,
+    })
+}
+
+/// Appends entries, replacing what is there from the first one's index on. Returns the new end of the log.
+fn append(table: &mut Entries<'_>, last: Index, entries: &[Entry]) -> Result<Index, StorageError> {
+    let (Some(first), Some(end)) = (entries.first(), entries.last()) else { return Ok(last) };
+    assert!(first.index <= last + 1, "entry {} would leave a gap after {last}", first.index);
+    for index in end.index + 1..=last {
+        table.remove(index).map_err(failed)?;
+    }
+    for entry in entries {
+        let record = codec::seal(&entry.index.to_le_bytes(), &codec::encode_entry(entry));
+        table.insert(entry.index, record.as_slice()).map_err(failed)?;
+    }
+    Ok(end.index)
+}
+
+fn read_entry(index: Index, record: &[u8]) -> Result<Entry, StorageError> {
+    let body = codec::open(&index.to_le_bytes(), record);
+    body.and_then(|body| codec::decode_entry(index, body)).ok_or_else(|| corrupt(&format!("entry {index}")))
+}
+
+fn put(meta: &mut Meta<'_>, key: &'static str, body: &[u8]) -> Result<(), StorageError> {
+    meta.insert(key, codec::seal(key.as_bytes(), body).as_slice()).map_err(failed)?;
+    Ok(())
+}
+
+fn get(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    key: &'static str,
+) -> Result<Option<Vec<u8>>, StorageError> {
+    let Some(record) = meta.get(key).map_err(failed)? else { return Ok(None) };
+    let body = codec::open(key.as_bytes(), record.value()).ok_or_else(|| corrupt(&format!("the {key}")))?;
+    Ok(Some(body.to_vec()))
+}
+
+fn encode_identity(identity: &Identity) -> Vec<u8> {
+    let mut body = identity.node.to_le_bytes().to_vec();
+    body.extend_from_slice(identity.cluster.as_bytes());
+    body
+}
+
+fn decode_identity(body: &[u8]) -> Option<Identity> {
+    let (node, cluster) = body.split_first_chunk()?;
+    let cluster = String::from_utf8(cluster.to_vec()).ok()?;
+    Some(Identity { cluster, node: u64::from_le_bytes(*node) })
+}
+
+fn failed(error: impl Into<redb::Error>) -> StorageError {
+    database::failed(LOG_FILE, error)
+}
+
+fn corrupt(what: &str) -> StorageError {
+    StorageError::Corrupt { file: LOG_FILE, what: what.to_owned() }
+}
