@@ -14,7 +14,7 @@
 //! The same code runs in two worlds: on real machines, and compiled with `--cfg madsim` inside the seeded world of
 //! the `sim` package.
 
-
+pub mod client;
 pub mod clock;
 pub mod kv;
 pub mod node;

@@ -74,7 +74,8 @@ fn the_core_and_the_state_machine_need_nothing_but_the_standard_library() {
     for room in ["raft", "kv"] {
         for file in sources(&format!("src/{room}")).filter(|file| !is_test_file(file)) {
             for (number, line) in code_lines(&file) {
-                let imported = line.trim().strip_prefix("use ").map(|path| path.split([':', ';', ' ']).next());
+                let imported =
+                    line.trim().strip_prefix("use ").map(|path| path.split([':', ';', ' ']).next());
                 if let Some(Some(root)) = imported
                     && !["std", "crate", "super", "self"].contains(&root)
                     && !root.starts_with(char::is_uppercase)
@@ -118,7 +119,11 @@ fn every_select_is_biased() {
             }
         }
     }
-    assert!(broken.is_empty(), "select! draws from a process-wide counter unless it is biased:\n{}", broken.join("\n"));
+    assert!(
+        broken.is_empty(),
+        "select! draws from a process-wide counter unless it is biased:\n{}",
+        broken.join("\n")
+    );
 }
 
 #[test]
@@ -133,7 +138,8 @@ fn files_and_functions_fit_the_eye() {
         for (name, start, length) in functions(&text) {
             if length > FUNCTION_LINES_MAX {
                 let file = file.display();
-                broken.push(format!("{file}:{start}: {name} has {length} lines, {FUNCTION_LINES_MAX} allowed"));
+                broken
+                    .push(format!("{file}:{start}: {name} has {length} lines, {FUNCTION_LINES_MAX} allowed"));
             }
         }
     }
@@ -165,7 +171,10 @@ fn named_rooms(line: &str) -> Vec<String> {
         }
     }
     // Formatted imports put each room of `use crate::{...}` on a line of its own, four spaces in.
-    let nested = line.strip_prefix("    ").filter(|rest| !rest.starts_with(' ')).and_then(|rest| rest.split_once("::"));
+    let nested = line
+        .strip_prefix("    ")
+        .filter(|rest| !rest.starts_with(' '))
+        .and_then(|rest| rest.split_once("::"));
     if let Some((room, _)) = nested
         && line.trim_end().ends_with(['{', ','])
     {
@@ -184,7 +193,9 @@ fn is_excepted(file: &Path, token: &str) -> bool {
 
 fn is_test_file(file: &Path) -> bool {
     let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.contains("test") || file.components().any(|part| ["conformance", "tests"].iter().any(|test| part.as_os_str() == *test)) || name == "conformance.rs"
+    name.contains("test")
+        || file.components().any(|part| ["conformance", "tests"].iter().any(|test| part.as_os_str() == *test))
+        || name == "conformance.rs"
 }
 
 /// The lines of a file that are code of the product: no comments, nothing from `#[cfg(test)] mod` on.
@@ -211,7 +222,12 @@ fn functions(text: &str) -> Vec<(String, usize, usize)> {
     for (start, line) in lines.iter().enumerate() {
         let indent = line.len() - line.trim_start().len();
         let Some((before, after)) = line.split_once("fn ") else { continue };
-        let is_head = before.trim().split(' ').all(|word| word.is_empty() || word.starts_with("pub") || ["async", "const", "in"].contains(&word) || word.ends_with(')'));
+        let is_head = before.trim().split(' ').all(|word| {
+            word.is_empty()
+                || word.starts_with("pub")
+                || ["async", "const", "in"].contains(&word)
+                || word.ends_with(')')
+        });
         if !is_head || line.trim_end().ends_with(';') || line.trim_end().ends_with('}') {
             continue;
         }

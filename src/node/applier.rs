@@ -7,12 +7,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{
-    Config, Environment, Observer,
-    event_loop::Report,
-    reply::ReplySender,
-    wire::kv as wire,
-};
+use super::{Config, Environment, Observer, event_loop::Report, reply::ReplySender, wire::kv as wire};
 use crate::{
     kv::{Applier as Transaction, Header},
     raft::{Entry, Index, NodeId, Payload, Term},
@@ -170,7 +165,11 @@ impl Machine {
             let Some(waiter) = self.waiting.remove(&index) else { continue };
             match waiter.term == term {
                 true => waiter.replies.send(waiter.request, wire::reply_to_pb(reply, self.response_header())),
-                false => waiter.replies.refuse(waiter.request, Reason::Dropped, "another leader's entry took its place"),
+                false => waiter.replies.refuse(
+                    waiter.request,
+                    Reason::Dropped,
+                    "another leader's entry took its place",
+                ),
             }
         }
     }

@@ -86,8 +86,8 @@ impl Config {
 
     /// The number under which clients of the etcd API see the cluster: a hash (FNV-1a) of its name.
     pub(super) fn cluster_number(&self) -> u64 {
-        self.cluster.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        })
+        self.cluster
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }

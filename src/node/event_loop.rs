@@ -1,9 +1,6 @@
 //! The task that owns the core: events in, one set of effects out.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message as _;
 use tokio::sync::{mpsc, watch};
@@ -20,7 +17,7 @@ use super::{
 use crate::{
     kv::Header,
     raft::{Effects, Index, Message, ProposeError, Proposed, Raft},
-    rpc::pb::v1::{self, request::Kind, refusal::Reason},
+    rpc::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
 /// Events taken together, at most: their effects share one write, one message a peer, one read round.
@@ -66,7 +63,9 @@ pub(super) async fn run(
     header: Header,
     parts: Parts,
 ) -> Result<(), NodeError> {
-    EventLoop { core, config, environment, parts, header, round: Round::default(), reads: BTreeMap::new() }.run().await
+    EventLoop { core, config, environment, parts, header, round: Round::default(), reads: BTreeMap::new() }
+        .run()
+        .await
 }
 
 struct EventLoop {
@@ -162,7 +161,9 @@ impl EventLoop {
                     false => self.round.reads.push(read),
                 }
             }
-            None => replies.refuse(request.id, Reason::Invalid, "the request names neither a read nor a write"),
+            None => {
+                replies.refuse(request.id, Reason::Invalid, "the request names neither a read nor a write")
+            }
         }
     }
 

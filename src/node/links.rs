@@ -81,7 +81,8 @@ impl Link {
     }
 
     async fn stream(&self) -> Result<std::convert::Infallible, Status> {
-        let channel = rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let channel =
+            rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::peer_client::PeerClient::new(channel).with_limits();
         let envelopes = envelopes(self.cluster.clone(), self.queue.clone(), self.clock.clone());
         let opening = client.send(envelopes);

@@ -81,7 +81,14 @@ pub async fn run(
     let links = links::Links::start(&config, &environment.clock);
     let writer = log_writer::start(config.id, stores.log, &environment, links.clone(), reports_tx.clone());
     let applier = applier::start(&config, stores.state.clone(), &environment, reports_tx);
-    let parts = event_loop::Parts { events: events_rx, reports: reports_rx, links, writer, applier, status: status_tx };
+    let parts = event_loop::Parts {
+        events: events_rx,
+        reports: reports_rx,
+        links,
+        writer,
+        applier,
+        status: status_tx,
+    };
     let mut deciding = tokio::spawn(event_loop::run(core, config, environment, stores.header, parts));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {

@@ -88,7 +88,9 @@ impl Face {
             return Ok(());
         }
         let own = &self.config.cluster;
-        Err(Status::failed_precondition(format!("this is cluster {own:?}, not {named:?}: check the addresses")))
+        Err(Status::failed_precondition(format!(
+            "this is cluster {own:?}, not {named:?}: check the addresses"
+        )))
     }
 
     async fn send(&self, event: Event) -> Result<(), Status> {
@@ -97,7 +99,10 @@ impl Face {
 }
 
 /// The next message of a stream; a stream silent for too long is given up.
-async fn next_within<T: Send + 'static>(stream: &mut Streaming<T>, silence: Duration) -> Result<Option<T>, Status> {
+async fn next_within<T: Send + 'static>(
+    stream: &mut Streaming<T>,
+    silence: Duration,
+) -> Result<Option<T>, Status> {
     tokio::time::timeout(silence, stream.message())
         .await
         .map_err(|_| Status::deadline_exceeded("no sign of life"))?
@@ -107,7 +112,10 @@ async fn next_within<T: Send + 'static>(stream: &mut Streaming<T>, silence: Dura
 impl v1::peer_server::Peer for Face {
     type SendStream = BoxStream<v1::Alive>;
 
-    async fn send(&self, request: Request<Streaming<v1::Envelope>>) -> Result<Response<Self::SendStream>, Status> {
+    async fn send(
+        &self,
+        request: Request<Streaming<v1::Envelope>>,
+    ) -> Result<Response<Self::SendStream>, Status> {
         let mut envelopes = request.into_inner();
         let face = self.clone();
         let signs = async_stream::try_stream! {
@@ -203,7 +211,8 @@ impl v1::status_server::Status for Face {
             revision: snapshot.header.revision,
             priority: self.config.priority,
         };
-        let response = v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
+        let response =
+            v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
         Ok(Response::new(response))
     }
 }

@@ -9,13 +9,12 @@ use super::{
     outcome,
     router::{Answer, Call, Operation},
 };
-use crate::rpc::{
-    pb::{
-        etcdserverpb::{
-            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, kv_server,
-        },
-        v1::{command, reply},
+use crate::rpc::pb::{
+    etcdserverpb::{
+        DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+        kv_server,
     },
+    v1::{command, reply},
 };
 
 #[derive(Clone)]
@@ -35,7 +34,10 @@ impl KvService {
         let deadline = tokio::time::Instant::now() + self.patience;
         let call = Call { operation, deadline, answer: answer_tx };
         self.calls.try_send(call).map_err(|_| {
-            outcome::did_not_happen(Code::ResourceExhausted, "the proxy has too many calls waiting: try again later")
+            outcome::did_not_happen(
+                Code::ResourceExhausted,
+                "the proxy has too many calls waiting: try again later",
+            )
         })?;
         answer_rx.await.map_err(|_| outcome::unknown("the proxy is stopping: the outcome is unknown"))?
     }

@@ -45,7 +45,8 @@ pub(super) fn start(
     clock: &Clock,
     news: mpsc::UnboundedSender<News>,
 ) -> String {
-    let link = Link { number, address: address.to_owned(), cluster: cluster.to_owned(), clock: clock.clone(), news };
+    let link =
+        Link { number, address: address.to_owned(), cluster: cluster.to_owned(), clock: clock.clone(), news };
     tokio::spawn(link.run());
     address.to_owned()
 }
@@ -72,7 +73,8 @@ impl Link {
     }
 
     async fn stream(&self) -> Result<Infallible, Status> {
-        let channel = rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let channel =
+            rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::node_client::NodeClient::new(channel).with_limits();
         let (outbox, requests) = mpsc::unbounded_channel();
         let batches = batches(self.cluster.clone(), requests, self.clock.clone());

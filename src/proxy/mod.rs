@@ -27,8 +27,6 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use outcome::HAPPENED_HEADER;
-
 use crate::{
     clock::Clock,
     rpc::{
@@ -66,12 +64,17 @@ pub async fn run(
     let (face_tx, face_rx) = watch::channel(router::Face::default());
     let kv = kv_service::KvService::new(calls_tx, config.patience);
     let status = status::StatusService::new(&config, face_rx);
-    let bound = rpc::Server::new().add(KvServer::new(kv).with_limits()).add(StatusServer::new(status)).bind(config.listen).await?;
+    let bound = rpc::Server::new()
+        .add(KvServer::new(kv).with_limits())
+        .add(StatusServer::new(status))
+        .bind(config.listen)
+        .await?;
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (news_tx, news_rx) = mpsc::unbounded_channel();
     let links = config.nodes.iter().enumerate();
-    let links = links.map(|(number, address)| link::start(number, address, &config.cluster, &clock, news_tx.clone()));
+    let links =
+        links.map(|(number, address)| link::start(number, address, &config.cluster, &clock, news_tx.clone()));
     let routing = tokio::spawn(router::Router::new(links.collect(), face_tx).run(calls_rx, news_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {

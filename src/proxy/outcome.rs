@@ -3,8 +3,7 @@
 
 use tonic::{Code, Status, metadata::MetadataValue};
 
-/// Header of a failed call: `no` (it did not and will not happen) or `unknown` (it may have, or may yet).
-pub const HAPPENED_HEADER: &str = "conclave-happened";
+use crate::rpc::HAPPENED_HEADER;
 
 /// It did not happen, and will not.
 pub(super) fn did_not_happen(code: Code, message: impl Into<String>) -> Status {

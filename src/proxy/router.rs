@@ -91,7 +91,10 @@ struct Outstanding {
 enum Kind {
     Read(RangeRequest),
     /// A write, with its session and its sequence number there from the first time it is sent.
-    Write { operation: command::Operation, number: Option<(u64, u64)> },
+    Write {
+        operation: command::Operation,
+        number: Option<(u64, u64)>,
+    },
 }
 
 impl Kind {
@@ -132,7 +135,11 @@ impl Router {
     }
 
     /// Runs as long as the proxy serves.
-    pub(super) async fn run(mut self, mut calls: mpsc::Receiver<Call>, mut news: mpsc::UnboundedReceiver<News>) {
+    pub(super) async fn run(
+        mut self,
+        mut calls: mpsc::Receiver<Call>,
+        mut news: mpsc::UnboundedReceiver<News>,
+    ) {
         let mut sweep_at = Instant::now() + SWEEP_INTERVAL;
         let mut waiting = Vec::new();
         loop {
@@ -159,7 +166,8 @@ impl Router {
 
     fn accept(&mut self, call: Call) {
         if self.outstanding.len() >= OUTSTANDING_MAX {
-            let status = outcome::did_not_happen(Code::ResourceExhausted, "too many calls wait: try again later");
+            let status =
+                outcome::did_not_happen(Code::ResourceExhausted, "too many calls wait: try again later");
             let _ = call.answer.send(Err(status));
             return;
         }
@@ -170,7 +178,12 @@ impl Router {
         self.issue(kind, Some(call.deadline), Some(call.answer));
     }
 
-    fn issue(&mut self, kind: Kind, deadline: Option<Instant>, answer: Option<oneshot::Sender<Answer>>) -> u64 {
+    fn issue(
+        &mut self,
+        kind: Kind,
+        deadline: Option<Instant>,
+        answer: Option<oneshot::Sender<Answer>>,
+    ) -> u64 {
         let id = self.next_id;
         self.next_id += 1;
         self.outstanding.insert(id, Outstanding { kind, deadline, answer, sent_through: None, attempts: 0 });
@@ -182,7 +195,9 @@ impl Router {
         match news {
             News::Up { link, outbox } => self.links[link].outbox = Some(outbox),
             News::Leadership { link, leadership } => self.on_leadership(link, &leadership),
-            News::Replies { link, replies } => replies.into_iter().for_each(|reply| self.on_reply(link, reply)),
+            News::Replies { link, replies } => {
+                replies.into_iter().for_each(|reply| self.on_reply(link, reply))
+            }
             News::Down { link } => self.on_down(link),
         }
     }
@@ -340,7 +355,8 @@ impl Router {
     /// Answers what is overdue, and sends again what was refused.
     fn sweep(&mut self) {
         let now = Instant::now();
-        let overdue = self.outstanding.iter().filter(|(_, request)| request.deadline.is_some_and(|at| at <= now));
+        let overdue =
+            self.outstanding.iter().filter(|(_, request)| request.deadline.is_some_and(|at| at <= now));
         let overdue: Vec<u64> = overdue.map(|(&id, _)| id).collect();
         for id in overdue {
             let status = self.outstanding[&id].overdue();
@@ -360,7 +376,9 @@ impl Outstanding {
     fn overdue(&self) -> Status {
         match (&self.kind, self.attempts) {
             (Kind::Write { .. }, 1..) => outcome::unknown("no answer in time: the outcome is unknown"),
-            (_, 0) => outcome::did_not_happen(Code::Unavailable, "no leader in time: nothing was sent, try again"),
+            (_, 0) => {
+                outcome::did_not_happen(Code::Unavailable, "no leader in time: nothing was sent, try again")
+            }
             (Kind::Read(_), _) => outcome::did_not_happen(Code::Unavailable, "no answer in time: read again"),
         }
     }

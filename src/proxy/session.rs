@@ -53,6 +53,9 @@ mod tests {
         assert_eq!(session.stamp(first).acknowledged_below, first);
         session.answered(first);
         let third = session.number();
-        assert_eq!(session.stamp(third), v1::Stamp { session: 7, sequence: third, acknowledged_below: third });
+        assert_eq!(
+            session.stamp(third),
+            v1::Stamp { session: 7, sequence: third, acknowledged_below: third }
+        );
     }
 }

@@ -58,3 +58,6 @@ impl From<RpcError> for Status {
         }
     }
 }
+
+/// Header of a proxy's failed call: `no` (it did not and will not happen) or `unknown` (it may have, or may yet).
+pub const HAPPENED_HEADER: &str = "conclave-happened";

@@ -20,6 +20,6 @@ mod conformance;
 
 pub use channel::{connect, connect_lazy};
 pub use deadline::{Channel, with_deadline};
-pub use error::RpcError;
+pub use error::{HAPPENED_HEADER, RpcError};
 pub use limits::{CLIENT_REQUEST_BYTES_MAX, CONNECT_TIMEOUT, MESSAGE_BYTES_MAX, SHUTDOWN_GRACE, WithLimits};
 pub use server::{Bound, Server};

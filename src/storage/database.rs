@@ -7,7 +7,11 @@ use redb::{BackendError, Database, StorageBackend};
 use super::{Disk, StorageError};
 
 /// Opens (or creates) the database in a file of the disk.
-pub(super) fn open(disk: &dyn Disk, file: &'static str, cache_bytes: usize) -> Result<Database, StorageError> {
+pub(super) fn open(
+    disk: &dyn Disk,
+    file: &'static str,
+    cache_bytes: usize,
+) -> Result<Database, StorageError> {
     let failed = |reason: String| StorageError::Open { file, reason };
     let backend = disk.open(file).map_err(|error| failed(error.to_string()))?;
     redb::Builder::new()

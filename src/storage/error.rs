@@ -16,7 +16,9 @@ pub enum StorageError {
         reason: io::Error,
     },
     /// Another process holds the data directory.
-    #[error("the data directory {directory} is in use by another process: stop that one, or name another --data-dir")]
+    #[error(
+        "the data directory {directory} is in use by another process: stop that one, or name another --data-dir"
+    )]
     Locked {
         /// Which.
         directory: String,
@@ -38,7 +40,9 @@ pub enum StorageError {
         reason: String,
     },
     /// A record is not what was written.
-    #[error("{file} is corrupt: {what}; restore the node from its peers: start it with an empty --data-dir and a new --id")]
+    #[error(
+        "{file} is corrupt: {what}; restore the node from its peers: start it with an empty --data-dir and a new --id"
+    )]
     Corrupt {
         /// Where.
         file: &'static str,
@@ -76,9 +80,10 @@ impl From<kv::Error<StorageError>> for StorageError {
     fn from(error: kv::Error<StorageError>) -> Self {
         match error {
             kv::Error::Store(error) => error,
-            kv::Error::Corrupt { table, what } => {
-                StorageError::Corrupt { file: super::STATE_FILE, what: format!("a record of table {table:?}: {what}") }
-            }
+            kv::Error::Corrupt { table, what } => StorageError::Corrupt {
+                file: super::STATE_FILE,
+                what: format!("a record of table {table:?}: {what}"),
+            },
         }
     }
 }

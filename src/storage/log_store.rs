@@ -116,9 +116,11 @@ impl LogStore {
     fn recover(&self) -> Result<Recovered, StorageError> {
         let transaction = self.database.begin_read().map_err(failed)?;
         let meta = transaction.open_table(META).map_err(failed)?;
-        let vote = get(&meta, VOTE_KEY)?.map(|body| codec::decode_vote(&body).ok_or_else(|| corrupt("the vote")));
+        let vote =
+            get(&meta, VOTE_KEY)?.map(|body| codec::decode_vote(&body).ok_or_else(|| corrupt("the vote")));
         let base = get(&meta, BASE_KEY)?.ok_or_else(|| corrupt("the log's beginning, which is missing"))?;
-        let (compacted, configuration) = codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
+        let (compacted, configuration) =
+            codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
         let mut entries = Vec::new();
         for item in transaction.open_table(ENTRIES).map_err(failed)?.iter().map_err(failed)? {
             let (index, record) = item.map_err(failed)?;

@@ -6,8 +6,8 @@ use std::{
 };
 
 use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table as RedbTable, TableDefinition,
-    WriteTransaction,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table as RedbTable,
+    TableDefinition, WriteTransaction,
 };
 
 use super::{Disk, STATE_FILE, StorageError, database};

@@ -5,8 +5,8 @@ use prost::Message as _;
 
 use crate::{
     kv::{
-        self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest, Read, Rejection,
-        Reply, SortOrder, SortTarget, Stamp,
+        self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest, Read,
+        Rejection, Reply, SortOrder, SortTarget, Stamp,
     },
     rpc::pb::{
         etcdserverpb::{self, ResponseHeader, range_request},
@@ -113,18 +113,20 @@ pub(in crate::node) fn range<R: Read>(
 
 fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, &'static str> {
     use range_request::{SortOrder as WireOrder, SortTarget as WireTarget};
-    let sort_order = match WireOrder::try_from(request.sort_order).map_err(|_| "etcdserver: invalid sort option")? {
-        WireOrder::None => SortOrder::None,
-        WireOrder::Ascend => SortOrder::Ascend,
-        WireOrder::Descend => SortOrder::Descend,
-    };
-    let sort_target = match WireTarget::try_from(request.sort_target).map_err(|_| "etcdserver: invalid sort option")? {
-        WireTarget::Key => SortTarget::Key,
-        WireTarget::Version => SortTarget::Version,
-        WireTarget::Create => SortTarget::Create,
-        WireTarget::Mod => SortTarget::Mod,
-        WireTarget::Value => SortTarget::Value,
-    };
+    let sort_order =
+        match WireOrder::try_from(request.sort_order).map_err(|_| "etcdserver: invalid sort option")? {
+            WireOrder::None => SortOrder::None,
+            WireOrder::Ascend => SortOrder::Ascend,
+            WireOrder::Descend => SortOrder::Descend,
+        };
+    let sort_target =
+        match WireTarget::try_from(request.sort_target).map_err(|_| "etcdserver: invalid sort option")? {
+            WireTarget::Key => SortTarget::Key,
+            WireTarget::Version => SortTarget::Version,
+            WireTarget::Create => SortTarget::Create,
+            WireTarget::Mod => SortTarget::Mod,
+            WireTarget::Value => SortTarget::Value,
+        };
     Ok(RangeRequest {
         key: request.key.to_vec(),
         range_end: request.range_end.to_vec(),

@@ -2,10 +2,7 @@
 
 pub(super) mod kv;
 
-use crate::{
-    raft::RoleName,
-    rpc::pb::v1::node_status::Role,
-};
+use crate::{raft::RoleName, rpc::pb::v1::node_status::Role};
 
 /// The role as `Status` shows it: a learner is a follower without a say.
 pub(super) fn role_to_pb(role: Option<RoleName>, is_learner: bool) -> Role {

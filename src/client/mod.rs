@@ -1,0 +1,218 @@
+//! The client library: the etcd API over the proxies, with fail-over from one proxy to the next.
+//!
+//! A request is sent to another proxy only when it certainly did not reach the first: the library never retries a
+//! write whose outcome it does not know. Every error answers the caller's question: did it happen?
+
+mod error;
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::{sync::Mutex, time::Instant};
+use tonic::{Request, Response, Status};
+
+pub use error::{ClientError, Happened};
+
+use crate::rpc::{
+    self, Channel, WithLimits,
+    pb::{
+        etcdserverpb::{
+            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+            kv_client::KvClient,
+        },
+        v1::{StatusRequest, StatusResponse, status_client::StatusClient},
+    },
+};
+
+/// How a client behaves.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long a request may take, fail-over included.
+    pub timeout: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(5) }
+    }
+}
+
+/// What else a put may ask for.
+pub type PutOptions = PutRequest;
+/// What else a read may ask for.
+pub type GetOptions = RangeRequest;
+/// What else a delete may ask for.
+pub type DeleteOptions = DeleteRangeRequest;
+
+/// A client of one cluster, through any of its proxies.
+#[derive(Debug)]
+pub struct Client {
+    proxies: Vec<Proxy>,
+    /// The proxy that answered last.
+    preferred: AtomicUsize,
+    options: Options,
+}
+
+#[derive(Debug)]
+struct Proxy {
+    endpoint: String,
+    channel: Mutex<Option<Channel>>,
+}
+
+impl Client {
+    /// A client of the proxies at these endpoints (`host:port`). Connects when it is first used.
+    ///
+    /// # Errors
+    /// There is no endpoint, or one is not of the form `host:port`.
+    pub fn new(endpoints: &[String], options: Options) -> Result<Self, ClientError> {
+        if endpoints.is_empty() {
+            return Err(ClientError::bad_request("no endpoint is given: name a proxy, as in 127.0.0.1:2379"));
+        }
+        for endpoint in endpoints {
+            rpc::connect_lazy(endpoint).map_err(|error| ClientError::bad_request(error.to_string()))?;
+        }
+        let proxies = endpoints
+            .iter()
+            .map(|endpoint| Proxy { endpoint: endpoint.clone(), channel: Mutex::new(None) })
+            .collect();
+        Ok(Self { proxies, preferred: AtomicUsize::new(0), options })
+    }
+
+    /// Writes a pair.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn put(
+        &self,
+        key: impl Into<Bytes>,
+        value: impl Into<Bytes>,
+        options: PutOptions,
+    ) -> Result<PutResponse, ClientError> {
+        let put = PutRequest { key: key.into(), value: value.into(), ..options };
+        self.call(put, async |channel, put| KvClient::new(channel).with_limits().put(put).await).await
+    }
+
+    /// Reads a key, or the range that the options name. Linearizable, unless the options say serializable.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn get(
+        &self,
+        key: impl Into<Bytes>,
+        options: GetOptions,
+    ) -> Result<RangeResponse, ClientError> {
+        let range = RangeRequest { key: key.into(), ..options };
+        self.call(range, async |channel, range| KvClient::new(channel).with_limits().range(range).await).await
+    }
+
+    /// Deletes a key, or the range that the options name.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn delete(
+        &self,
+        key: impl Into<Bytes>,
+        options: DeleteOptions,
+    ) -> Result<DeleteRangeResponse, ClientError> {
+        let delete = DeleteRangeRequest { key: key.into(), ..options };
+        let calling = async |channel, delete| KvClient::new(channel).with_limits().delete_range(delete).await;
+        self.call(delete, calling).await
+    }
+
+    /// The cluster as a proxy (or a node, if the endpoint is one) sees it.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn status(&self) -> Result<StatusResponse, ClientError> {
+        self.call(StatusRequest {}, async |channel, ask| {
+            StatusClient::new(channel).with_limits().status(ask).await
+        })
+        .await
+    }
+
+    /// Calls the preferred proxy, and the next ones as long as the request certainly did not arrive.
+    async fn call<Q: Clone, A>(
+        &self,
+        message: Q,
+        calling: impl AsyncFn(Channel, Request<Q>) -> Result<Response<A>, Status>,
+    ) -> Result<A, ClientError> {
+        let deadline = Instant::now() + self.options.timeout;
+        let first = self.preferred.load(Ordering::Relaxed);
+        let mut last = None;
+        for offset in 0..self.proxies.len() {
+            let number = (first + offset) % self.proxies.len();
+            let proxy = &self.proxies[number];
+            let channel = match proxy.channel(deadline).await {
+                Ok(channel) => channel,
+                Err(error) => {
+                    last = Some(error);
+                    continue;
+                }
+            };
+            self.preferred.store(number, Ordering::Relaxed);
+            let left = deadline.saturating_duration_since(Instant::now());
+            let answer = calling(channel, rpc::with_deadline(message.clone(), left)).await;
+            if let Err(status) = &answer
+                && !error::came_from_proxy(status)
+            {
+                proxy.forget().await;
+            }
+            return answer
+                .map(Response::into_inner)
+                .map_err(|status| ClientError::of_status(&proxy.endpoint, &status));
+        }
+        Err(last.expect("a client has at least one proxy"))
+    }
+}
+
+impl Proxy {
+    /// The channel, connected: a request that finds no connection certainly did not arrive.
+    async fn channel(&self, deadline: Instant) -> Result<Channel, ClientError> {
+        let mut channel = self.channel.lock().await;
+        if let Some(channel) = &*channel {
+            return Ok(channel.clone());
+        }
+        let connected = tokio::time::timeout_at(deadline, rpc::connect(&self.endpoint)).await;
+        match connected {
+            Ok(Ok(connected)) => Ok(channel.insert(connected).clone()),
+            Ok(Err(error)) => Err(ClientError::unreachable(&error.to_string())),
+            Err(_) => {
+                Err(ClientError::unreachable(&format!("cannot reach {}: no answer in time", self.endpoint)))
+            }
+        }
+    }
+
+    /// The connection broke: the next request makes a new one, or learns that it cannot.
+    async fn forget(&self) {
+        *self.channel.lock().await = None;
+    }
+}
+
+/// The end of the range of all keys that begin with `prefix`: the smallest key that is greater than all of them. One
+/// zero byte, which stands for "to the end", when there is none.
+pub fn prefix_range_end(prefix: &[u8]) -> Bytes {
+    match prefix.iter().rposition(|&byte| byte < u8::MAX) {
+        Some(last) => {
+            let mut end = prefix[..=last].to_vec();
+            end[last] += 1;
+            end.into()
+        }
+        None => Bytes::from_static(&[0]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_ends_where_its_last_byte_can_still_grow() {
+        assert_eq!(prefix_range_end(b"ab"), Bytes::from_static(b"ac"));
+        assert_eq!(prefix_range_end(b"a\xff"), Bytes::from_static(b"b"));
+        assert_eq!(prefix_range_end(b"\xff\xff"), Bytes::from_static(b"\0"));
+        assert_eq!(prefix_range_end(b""), Bytes::from_static(b"\0"));
+    }
+}
