@@ -119,5 +119,9 @@ fn show(bar: &ProgressBar, limit: Limit, outcome: &Outcome, began: Instant) {
         Limit::Time(time) => bar.set_position(began.elapsed().min(time).as_secs()),
     }
     let simulated_s = outcome.figures.simulated_ns / 1_000_000_000;
-    bar.set_message(format!("{} runs, {simulated_s} s simulated, {} failed", outcome.runs, outcome.failures.len()));
+    bar.set_message(format!(
+        "{} runs, {simulated_s} s simulated, {} failed",
+        outcome.runs,
+        outcome.failures.len()
+    ));
 }

@@ -36,8 +36,12 @@ impl Client {
     /// Works until told to stop.
     pub async fn run(self) {
         let mut draw = Draw::new(self.seed, "client", self.number);
-        let options = client::Options { timeout: Duration::from_millis(self.workload.patience_ms), ..Default::default() };
-        let connection = client::Client::new(&self.endpoints, options).expect("simulated addresses are well formed");
+        let options = client::Options {
+            timeout: Duration::from_millis(self.workload.patience_ms),
+            ..Default::default()
+        };
+        let connection =
+            client::Client::new(&self.endpoints, options).expect("simulated addresses are well formed");
         for count in 0.. {
             if *self.stop.borrow() {
                 return;
@@ -91,9 +95,8 @@ pub async fn ask(connection: &client::Client, call: Call) -> Answer {
                 version: pair.version,
             }),
         }),
-        Call::Delete { key } => connection.delete(key, Default::default()).await.map(|response| Answer::Deleted {
-            revision: revision(response.header.as_ref()),
-            count: response.deleted,
+        Call::Delete { key } => connection.delete(key, Default::default()).await.map(|response| {
+            Answer::Deleted { revision: revision(response.header.as_ref()), count: response.deleted }
         }),
     };
     answer.unwrap_or_else(|error| match error.happened {

@@ -45,7 +45,10 @@ struct Inner {
 enum Power {
     On,
     /// Will fail in the sync after this many others.
-    FailsInSync { after: u64, draw: Draw },
+    FailsInSync {
+        after: u64,
+        draw: Draw,
+    },
     /// Failed in the middle of a sync; the process does not know yet.
     Tripped,
 }

@@ -41,7 +41,11 @@ fn workload(seed: u64) -> Workload {
         keys: *draw.pick(&[1, 3, 8, 20]),
         reads_percent: *draw.pick(&[20, 50, 80]),
         deletes_percent: *draw.pick(&[0, 5, 20]),
-        pause_ms: *draw.pick(&[Range { low: 0, high: 5 }, Range { low: 5, high: 60 }, Range { low: 50, high: 200 }]),
+        pause_ms: *draw.pick(&[
+            Range { low: 0, high: 5 },
+            Range { low: 5, high: 60 },
+            Range { low: 50, high: 200 },
+        ]),
         patience_ms: *draw.pick(&[500, 2_000, 5_000]),
     }
 }

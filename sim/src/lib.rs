@@ -21,15 +21,12 @@
 pub mod disk;
 pub mod draw;
 pub mod generator;
+pub mod history;
+pub mod judge;
 pub mod linearizability;
 pub mod scenario;
 pub mod trace;
 pub mod verdict;
-pub mod history;
-#[cfg(madsim)]
-pub mod oracle;
-pub mod report;
-pub mod judge;
 
 #[cfg(madsim)]
 pub mod campaign;
@@ -39,6 +36,10 @@ mod chaos;
 pub mod cli;
 #[cfg(madsim)]
 mod client;
+#[cfg(madsim)]
+pub mod oracle;
+#[cfg(madsim)]
+pub mod report;
 #[cfg(madsim)]
 pub mod run;
 #[cfg(madsim)]

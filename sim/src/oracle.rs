@@ -10,7 +10,9 @@ use std::{
 use conclave::{
     kv::Header,
     node::Observer,
-    raft::{Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName, Term, Vote},
+    raft::{
+        Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName, Term, Vote,
+    },
 };
 
 use crate::trace::{StableHash, Trace, What};
@@ -163,7 +165,8 @@ impl World {
         }
         for (&index, &term) in node.log.range(core.base().index + 1..) {
             if core.entry(index).map(|entry| entry.term) != Some(term) {
-                lost = Some(format!("durability: node {id} promised entry {index} of term {term} and lost it"));
+                lost =
+                    Some(format!("durability: node {id} promised entry {index} of term {term} and lost it"));
                 break;
             }
         }
@@ -210,7 +213,8 @@ impl World {
             let known = *self.entries.entry((entry.index, entry.term)).or_insert(content);
             if known != content {
                 let position = entry.position();
-                return self.violate(format!("log matching: node {} holds another entry at {position}", core.id()));
+                return self
+                    .violate(format!("log matching: node {} holds another entry at {position}", core.id()));
             }
         }
     }
@@ -226,7 +230,8 @@ impl World {
         if let Some(before) = before {
             self.check_monotonic(core.id(), before, seen);
         }
-        if role == RoleName::Leader && before.is_none_or(|before| (before.role, before.term) != (role, term)) {
+        if role == RoleName::Leader && before.is_none_or(|before| (before.role, before.term) != (role, term))
+        {
             self.check_leader(core);
         }
         self.check_commits(core, before.map_or(0, |before| before.commit));
@@ -234,13 +239,22 @@ impl World {
 
     fn check_monotonic(&mut self, id: NodeId, before: Seen, after: Seen) {
         if after.term < before.term {
-            self.violate(format!("terms only grow: node {id} went from term {} to {}", before.term, after.term));
+            self.violate(format!(
+                "terms only grow: node {id} went from term {} to {}",
+                before.term, after.term
+            ));
         }
         if after.commit < before.commit {
-            self.violate(format!("commits stay: node {id} went back from {} to {}", before.commit, after.commit));
+            self.violate(format!(
+                "commits stay: node {id} went back from {} to {}",
+                before.commit, after.commit
+            ));
         }
         if after.commit > after.last.index {
-            self.violate(format!("node {id} commits {} beyond the end of its log {}", after.commit, after.last));
+            self.violate(format!(
+                "node {id} commits {} beyond the end of its log {}",
+                after.commit, after.last
+            ));
         }
     }
 
@@ -256,7 +270,9 @@ impl World {
             && index > core.base().index
             && core.entry(index).map(|entry| entry.term) != Some(committed_in)
         {
-            self.violate(format!("leader completeness: node {id} leads term {term} without committed entry {index}"));
+            self.violate(format!(
+                "leader completeness: node {id} leads term {term} without committed entry {index}"
+            ));
         }
     }
 
@@ -304,13 +320,19 @@ impl World {
     fn check_applied(&mut self, id: NodeId, entry: &Entry) {
         let content = (entry.term, payload_hash(&entry.payload));
         if self.committed.get(&entry.index) != Some(&content) {
-            self.violate(format!("state machine safety: node {id} applies {}, not what is committed", entry.position()));
+            self.violate(format!(
+                "state machine safety: node {id} applies {}, not what is committed",
+                entry.position()
+            ));
         }
         let node = self.nodes.entry(id).or_default();
         let expected = node.applied + 1;
         node.applied = entry.index;
         if entry.index != expected {
-            self.violate(format!("state machine safety: node {id} applies {}, next was {expected}", entry.index));
+            self.violate(format!(
+                "state machine safety: node {id} applies {}, next was {expected}",
+                entry.index
+            ));
         }
     }
 
@@ -320,7 +342,9 @@ impl World {
         self.note(What::Applied { node: id, index, state_hash });
         let known = *self.states.entry(index).or_insert(state_hash);
         if known != state_hash {
-            self.violate(format!("equal states: at {index} node {id} has {state_hash:016x}, another had {known:016x}"));
+            self.violate(format!(
+                "equal states: at {index} node {id} has {state_hash:016x}, another had {known:016x}"
+            ));
         }
     }
 }

@@ -26,7 +26,8 @@ pub fn summary(outcome: &Outcome, first_seed: u64) -> String {
         "time         {simulated_s:.0} s simulated in {took_s:.1} s: {:.0} x real time",
         simulated_s / took_s.max(1e-9)
     );
-    let _ = writeln!(text, "consensus    {elections} elections, {committed} entries committed, {events} events");
+    let _ =
+        writeln!(text, "consensus    {elections} elections, {committed} entries committed, {events} events");
     let _ = writeln!(text, "faults       {}", counts(faults));
     let _ = writeln!(text, "operations   {}", counts(operations));
     for verdict in &outcome.failures {

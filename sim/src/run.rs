@@ -64,7 +64,13 @@ fn run_here(scenario: Scenario, keep_story: bool) -> Verdict {
     figures.events = trace.length();
     figures.elections = oracle.elections();
     figures.committed = oracle.committed();
-    Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().map(ToString::to_string).collect() }
+    Verdict {
+        seed,
+        trace_hash: trace.hash(),
+        failure,
+        figures,
+        story: trace.events().map(ToString::to_string).collect(),
+    }
 }
 
 fn count_faults(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
@@ -106,7 +112,11 @@ async fn chaos(world: &mut World) -> Result<(), Failure> {
     let mut agenda: Vec<(u64, bool, usize)> = Vec::new();
     for (number, fault) in faults.iter().enumerate() {
         agenda.push((fault.at_ms, false, number));
-        agenda.push(((fault.at_ms + fault.for_ms).min(world.scenario.chaos_ms.max(fault.at_ms)), true, number));
+        agenda.push((
+            (fault.at_ms + fault.for_ms).min(world.scenario.chaos_ms.max(fault.at_ms)),
+            true,
+            number,
+        ));
     }
     agenda.sort_unstable();
     for (at_ms, heals, number) in agenda {
@@ -234,7 +244,8 @@ async fn convergence(world: &mut World) -> Result<(), Failure> {
         look(world)?;
         let committed = world.oracle.committed();
         let applied = world.oracle.applied();
-        if applied.len() == world.scenario.priorities.len() && applied.iter().all(|&index| index == committed) {
+        if applied.len() == world.scenario.priorities.len() && applied.iter().all(|&index| index == committed)
+        {
             return Ok(());
         }
         if Duration::from_nanos(now_ns() - began) > bound {

@@ -30,7 +30,7 @@ pub struct Scenario {
 }
 
 /// From `low` to `high`, both included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Range {
     /// The least.
     pub low: u64,

@@ -1,6 +1,10 @@
 //! The one stream of events of a run. Its hash is the proof that two runs were the same; its tail explains a failure.
 
-use std::{collections::VecDeque, fmt, hash::{Hash, Hasher}};
+use std::{
+    collections::VecDeque,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use conclave::raft::RoleName;
 
@@ -156,7 +160,9 @@ pub fn describe(kind: &Kind) -> String {
     match kind {
         Kind::Crash { node } => format!("crash of node {node}"),
         Kind::PowerLoss { node } => format!("power loss of node {node}"),
-        Kind::PowerLossInSync { node, nth } => format!("power loss of node {node} in its sync number {nth} from now"),
+        Kind::PowerLossInSync { node, nth } => {
+            format!("power loss of node {node} in its sync number {nth} from now")
+        }
         Kind::Blackout => "power loss of every node".to_owned(),
         Kind::Pause { node } => format!("pause of node {node}"),
         Kind::Partition { side } => format!("partition of nodes {side:?} from the rest"),
@@ -177,7 +183,9 @@ impl fmt::Display for Event {
         match &self.what {
             What::Fault(fault) => write!(f, "✗ {fault}"),
             What::Healed(fault) => write!(f, "✓ healed: {fault}"),
-            What::Started { node, term, last } => write!(f, "node {node}   started in term {term}, log to {last}"),
+            What::Started { node, term, last } => {
+                write!(f, "node {node}   started in term {term}, log to {last}")
+            }
             What::Stopped { node, why } => write!(f, "node {node}   stopped: {why}"),
             What::Step { node, role, term, last, commit } => {
                 write!(f, "node {node}   {role} in term {term}, log to {last}, commit {commit}")

@@ -70,8 +70,10 @@ impl World {
             (id, machine(format!("node-{id}"), node_address(id), Some(disk)))
         });
         let nodes = nodes.collect();
-        let proxies = (0..scenario.proxies).map(|n| machine(format!("proxy-{n}"), proxy_address(n), None)).collect();
-        let clients = (0..scenario.clients).map(|n| machine(format!("client-{n}"), client_address(n), None)).collect();
+        let proxies =
+            (0..scenario.proxies).map(|n| machine(format!("proxy-{n}"), proxy_address(n), None)).collect();
+        let clients =
+            (0..scenario.clients).map(|n| machine(format!("client-{n}"), client_address(n), None)).collect();
         let spare = runtime.create_node().name("run").ip([10, 0, 3, 1].into()).build();
         let (stop_clients, _) = tokio::sync::watch::channel(false);
         Self { scenario, oracle, history: History::default(), nodes, proxies, clients, spare, stop_clients }
@@ -186,7 +188,11 @@ impl World {
     /// The nodes whose disks lost power in the middle of a sync, and whose processes must die with them.
     pub fn tripped(&self) -> Vec<u64> {
         let tripped = |machine: &Machine| machine.disk.as_ref().is_some_and(SimDisk::tripped);
-        self.nodes.iter().filter(|(_, machine)| machine.is_running() && tripped(machine)).map(|(&id, _)| id).collect()
+        self.nodes
+            .iter()
+            .filter(|(_, machine)| machine.is_running() && tripped(machine))
+            .map(|(&id, _)| id)
+            .collect()
     }
 
     /// Nodes whose process ended by itself: a node must never do that unless its disk failed.
@@ -241,7 +247,10 @@ impl World {
     }
 
     /// Lets something be done from a machine that no fault strikes.
-    pub async fn on_spare_machine<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+    pub async fn on_spare_machine<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> T {
         self.spare.spawn(work).await.expect("the spare machine is never killed")
     }
 
