@@ -12,6 +12,9 @@ use super::{
     validate,
 };
 
+/// A key and its stored value.
+type Record = (Vec<u8>, Vec<u8>);
+
 /// Applies one batch of entries within one transaction.
 ///
 /// Invariants: entries are applied in the order of the log, each once, none left out; and how the log is cut into
@@ -141,7 +144,7 @@ impl<'a, W: Write> Applier<'a, W> {
         Ok(Reply::DeleteRange { revision, deleted: doomed.len() as i64, prev_kvs })
     }
 
-    fn records_in(&self, span: Span<'_>) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error<W::Error>> {
+    fn records_in(&self, span: Span<'_>) -> Result<Vec<Record>, Error<W::Error>> {
         let mut records = Vec::new();
         let Some(range) = span.current() else { return Ok(records) };
         scan(self.ledger.store, Table::Current, range, Direction::Ascending, |key, record| {

@@ -9,7 +9,7 @@ use std::{
 use super::{
     Error, Header, KeyValue, Read, Table,
     command::KEY_NOT_PROVIDED,
-    error::{Direction, scan},
+    error::{Corrupt, Direction, scan},
     record::{Past, Version, parse_history_key},
     span::{Span, lend},
 };
@@ -137,14 +137,22 @@ fn read_current<'q, R: Read>(
     revision: i64,
 ) -> Result<Harvest<'q>, Error<R::Error>> {
     let mut harvest = Harvest::new(request);
-    let Some(range) = request.span().current() else { return Ok(harvest) };
-    scan(store, Table::Current, range, request.direction(), |key, record| {
+    let mut offer = |key: &[u8], record: &[u8]| -> Result<(), Corrupt> {
         let version = Version::decode(record)?;
         if version.mod_revision <= revision {
             harvest.offer(key, version);
         }
-        Ok(Continue(()))
-    })?;
+        Ok(())
+    };
+    if let Span::Key(key) = request.span() {
+        // The most frequent read of all: to find one key is cheaper than to begin a scan.
+        let record = store.get(Table::Current, key).map_err(Error::Store)?;
+        record.map(|record| offer(key, &record)).transpose()?;
+    } else if let Some(range) = request.span().current() {
+        scan(store, Table::Current, range, request.direction(), |key, record| {
+            offer(key, record).map(Continue)
+        })?;
+    }
     Ok(harvest)
 }
 

@@ -7,6 +7,9 @@ use super::{
     record::{history_key, history_prefix},
 };
 
+/// A range of keys that were made for it.
+pub(crate) type OwnedRange = (Bound<Vec<u8>>, Bound<Vec<u8>>);
+
 /// The keys that a pair of `key` and `range_end` means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Span<'a> {
@@ -42,7 +45,7 @@ impl<'a> Span<'a> {
 
     /// The keys of [`Table::History`](super::Table::History) in the span that a read at a revision must see, or
     /// nothing. Of one key these end at the revision, so that the last of them is the one that counts.
-    pub(crate) fn history(self, revision: i64) -> Option<(Bound<Vec<u8>>, Bound<Vec<u8>>)> {
+    pub(crate) fn history(self, revision: i64) -> Option<OwnedRange> {
         match self {
             Span::Key(key) => Some((Included(history_prefix(key)), Included(history_key(key, revision)))),
             Span::From(key) => Some((Included(history_prefix(key)), Unbounded)),
@@ -53,6 +56,6 @@ impl<'a> Span<'a> {
 }
 
 /// Lends the bounds of a range.
-pub(crate) fn lend((start, end): &(Bound<Vec<u8>>, Bound<Vec<u8>>)) -> KeyRange<'_> {
+pub(crate) fn lend((start, end): &OwnedRange) -> KeyRange<'_> {
     (start.as_ref().map(Vec::as_slice), end.as_ref().map(Vec::as_slice))
 }
