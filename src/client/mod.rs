@@ -175,7 +175,8 @@ impl Proxy {
         if let Some(channel) = &*channel {
             return Ok(channel.clone());
         }
-        let connected = tokio::time::timeout_at(deadline, rpc::connect(&self.endpoint)).await;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let connected = tokio::time::timeout(left, rpc::connect(&self.endpoint)).await;
         match connected {
             Ok(Ok(connected)) => Ok(channel.insert(connected).clone()),
             Ok(Err(error)) => Err(ClientError::unreachable(&error.to_string())),
