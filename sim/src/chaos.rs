@@ -11,14 +11,14 @@ use crate::{
 /// The faults of a run, and which of them hold at present. Links are cut once for each fault that cuts them, so that
 /// healing one fault leaves another's cut in place.
 #[derive(Default)]
-pub struct Chaos {
+pub(crate) struct Chaos {
     cuts: Vec<(usize, NodeId, NodeId)>,
     paused: Vec<(usize, u64)>,
 }
 
 impl Chaos {
     /// A fault strikes.
-    pub fn strike(&mut self, world: &mut World, number: usize, fault: &Fault) {
+    pub(crate) fn strike(&mut self, world: &mut World, number: usize, fault: &Fault) {
         world.oracle.note(What::Fault(describe(&fault.kind)));
         match &fault.kind {
             Kind::Crash { node } => world.crash_node(*node),
@@ -53,7 +53,7 @@ impl Chaos {
     }
 
     /// A fault heals.
-    pub fn heal(&mut self, world: &mut World, number: usize, fault: &Fault) {
+    pub(crate) fn heal(&mut self, world: &mut World, number: usize, fault: &Fault) {
         world.oracle.note(What::Healed(describe(&fault.kind)));
         match &fault.kind {
             Kind::Crash { node } | Kind::PowerLoss { node } | Kind::PowerLossInSync { node, .. } => {

@@ -19,22 +19,22 @@ use crate::{
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
 /// One client process.
-pub struct Client {
+pub(crate) struct Client {
     /// Its number; a client that takes a dead one's place has a number of its own.
-    pub number: u64,
+    pub(crate) number: u64,
     /// The proxies, in the order in which it tries them.
-    pub endpoints: Vec<String>,
-    pub workload: Workload,
-    pub seed: u64,
-    pub history: History,
-    pub oracle: Oracle,
+    pub(crate) endpoints: Vec<String>,
+    pub(crate) workload: Workload,
+    pub(crate) seed: u64,
+    pub(crate) history: History,
+    pub(crate) oracle: Oracle,
     /// Turns true when the client shall finish.
-    pub stop: watch::Receiver<bool>,
+    pub(crate) stop: watch::Receiver<bool>,
 }
 
 impl Client {
     /// Works until told to stop.
-    pub async fn run(self) {
+    pub(crate) async fn run(self) {
         let mut draw = Draw::new(self.seed, "client", self.number);
         let options = client::Options {
             timeout: Duration::from_millis(self.workload.patience_ms),
@@ -81,7 +81,7 @@ impl Client {
 }
 
 /// Asks the cluster, and says what the answer means.
-pub async fn ask(connection: &client::Client, call: Call) -> Answer {
+pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
     let answer = match call {
         Call::Put { key, value } => connection
             .put(key, value, PutOptions::default())

@@ -81,12 +81,12 @@ impl SimDisk {
     }
 
     /// The power fails: each unsynced sector is kept, lost or torn as drawn.
-    pub fn power_loss(&self, draw: &mut impl FnMut() -> u64) {
+    pub fn power_loss(&self, mut draw: impl FnMut() -> u64) {
         let mut inner = self.inner();
         inner.incarnation += 1;
         inner.power = Power::On;
         for file in inner.files.values_mut() {
-            file.lose_unsynced(draw);
+            file.lose_unsynced(&mut draw);
         }
     }
 

@@ -33,10 +33,10 @@ const PROXY_PATIENCE: Duration = Duration::from_secs(5);
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
 /// The machines of a run, and the powers over them.
-pub struct World {
-    pub scenario: Scenario,
-    pub oracle: Oracle,
-    pub history: History,
+pub(crate) struct World {
+    pub(crate) scenario: Scenario,
+    pub(crate) oracle: Oracle,
+    pub(crate) history: History,
     nodes: BTreeMap<u64, Machine>,
     proxies: Vec<Machine>,
     clients: Vec<Machine>,
@@ -56,7 +56,7 @@ struct Machine {
 
 impl World {
     /// Builds the machines; nothing runs yet.
-    pub fn new(scenario: Scenario, oracle: Oracle) -> Self {
+    pub(crate) fn new(scenario: Scenario, oracle: Oracle) -> Self {
         let runtime = Handle::current();
         let machine = |name: String, address: SocketAddr, disk: Option<SimDisk>| Machine {
             handle: runtime.create_node().name(name).ip(address.ip()).build(),
@@ -66,7 +66,7 @@ impl World {
         };
         let timing = disk_timing(scenario.disk_us);
         let nodes = scenario.node_ids().map(|id| {
-            let disk = SimDisk::new(scenario.seed, id, timing);
+            let disk = SimDisk::new(scenario.seed, id, timing.clone());
             (id, machine(format!("node-{id}"), node_address(id), Some(disk)))
         });
         let nodes = nodes.collect();
@@ -80,7 +80,7 @@ impl World {
     }
 
     /// Starts everything.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         for id in self.scenario.node_ids() {
             self.start_node(id);
         }
@@ -93,14 +93,13 @@ impl World {
     }
 
     /// Starts a node's process, as after a crash: with what its disk holds, and nothing else.
-    pub fn start_node(&mut self, id: u64) {
+    pub(crate) fn start_node(&mut self, id: u64) {
         let config = self.node_config(id);
         let oracle = self.oracle.clone();
         let machine = self.nodes.get_mut(&id).expect("the scenario names existing nodes");
         machine.starts += 1;
         let environment_seed = Draw::new(self.scenario.seed, "node", id * 1000 + machine.starts).number();
         let disk = machine.disk.clone().expect("a node has a disk");
-        disk.power_on();
         machine.process = Some(machine.handle.spawn(async move {
             let environment = Environment {
                 disk: Arc::new(disk),
@@ -129,7 +128,7 @@ impl World {
     }
 
     /// Starts a proxy's process.
-    pub fn start_proxy(&mut self, number: u64) {
+    pub(crate) fn start_proxy(&mut self, number: u64) {
         let config = proxy::Config {
             cluster: CLUSTER.to_owned(),
             listen: proxy_address(number),
@@ -146,7 +145,7 @@ impl World {
     }
 
     /// Starts a client's process.
-    pub fn start_client(&mut self, number: u64) {
+    pub(crate) fn start_client(&mut self, number: u64) {
         let machine = &mut self.clients[number as usize];
         machine.starts += 1;
         let client = client::Client {
@@ -164,29 +163,29 @@ impl World {
     }
 
     /// A node's process dies. What it wrote and did not sync survives: the operating system has it.
-    pub fn crash_node(&mut self, id: u64) {
+    pub(crate) fn crash_node(&mut self, id: u64) {
         let machine = self.nodes.get_mut(&id).expect("the scenario names existing nodes");
         machine.disk.as_ref().expect("a node has a disk").crash();
         machine.kill();
     }
 
     /// A node's machine loses power: unsynced writes are lost, kept or torn.
-    pub fn power_loss(&mut self, id: u64) {
+    pub(crate) fn power_loss(&mut self, id: u64) {
         let machine = self.nodes.get_mut(&id).expect("the scenario names existing nodes");
         let mut draw = Draw::new(self.scenario.seed, "power-loss", id * 1000 + machine.starts);
-        machine.disk.as_ref().expect("a node has a disk").power_loss(&mut || draw.number());
+        machine.disk.as_ref().expect("a node has a disk").power_loss(|| draw.number());
         machine.kill();
     }
 
     /// The n-th next sync of a node's disk will be cut short by a power loss.
-    pub fn arm_power_loss(&mut self, id: u64, nth: u64) {
+    pub(crate) fn arm_power_loss(&mut self, id: u64, nth: u64) {
         let machine = &self.nodes[&id];
         let seed = Draw::new(self.scenario.seed, "power-loss-in-sync", id * 1000 + machine.starts).number();
         machine.disk.as_ref().expect("a node has a disk").arm_power_loss_in_sync(nth, seed);
     }
 
     /// The nodes whose disks lost power in the middle of a sync, and whose processes must die with them.
-    pub fn tripped(&self) -> Vec<u64> {
+    pub(crate) fn tripped(&self) -> Vec<u64> {
         let tripped = |machine: &Machine| machine.disk.as_ref().is_some_and(SimDisk::tripped);
         self.nodes
             .iter()
@@ -196,38 +195,38 @@ impl World {
     }
 
     /// Nodes whose process ended by itself: a node must never do that unless its disk failed.
-    pub fn stopped(&self) -> Vec<u64> {
+    pub(crate) fn stopped(&self) -> Vec<u64> {
         let ended = |machine: &Machine| machine.process.as_ref().is_some_and(JoinHandle::is_finished);
         self.nodes.iter().filter(|(_, machine)| ended(machine)).map(|(&id, _)| id).collect()
     }
 
     /// Whether a node's process is there.
-    pub fn is_running(&self, id: u64) -> bool {
+    pub(crate) fn is_running(&self, id: u64) -> bool {
         self.nodes[&id].is_running()
     }
 
     /// Kills a proxy's process.
-    pub fn crash_proxy(&mut self, number: u64) {
+    pub(crate) fn crash_proxy(&mut self, number: u64) {
         self.proxies[number as usize].kill();
     }
 
     /// Whether a proxy's process is there.
-    pub fn proxy_is_running(&self, number: u64) -> bool {
+    pub(crate) fn proxy_is_running(&self, number: u64) -> bool {
         self.proxies[number as usize].is_running()
     }
 
     /// Ends a client as Ctrl+C does: at once, in mid-work.
-    pub fn crash_client(&mut self, number: u64) {
+    pub(crate) fn crash_client(&mut self, number: u64) {
         self.clients[number as usize].kill();
     }
 
     /// Whether a client's process is there.
-    pub fn client_is_running(&self, number: u64) -> bool {
+    pub(crate) fn client_is_running(&self, number: u64) -> bool {
         self.clients[number as usize].is_running()
     }
 
     /// Asks clients to finish what they are at, and waits for them.
-    pub async fn finish_clients(&mut self) {
+    pub(crate) async fn finish_clients(&mut self) {
         self.stop_clients.send_replace(true);
         for client in &mut self.clients {
             if let Some(process) = client.process.take() {
@@ -237,17 +236,17 @@ impl World {
     }
 
     /// No power loss is due any more.
-    pub fn disarm(&self, id: u64) {
+    pub(crate) fn disarm(&self, id: u64) {
         self.nodes[&id].disk.as_ref().expect("a node has a disk").disarm();
     }
 
     /// Where a proxy is reached.
-    pub fn proxy_endpoint(&self, number: u64) -> String {
+    pub(crate) fn proxy_endpoint(&self, number: u64) -> String {
         proxy_address(number).to_string()
     }
 
     /// Lets something be done from a machine that no fault strikes.
-    pub async fn on_spare_machine<T: Send + 'static>(
+    pub(crate) async fn on_spare_machine<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> T {
@@ -255,28 +254,28 @@ impl World {
     }
 
     /// A node stands still.
-    pub fn pause(&self, id: u64) {
+    pub(crate) fn pause(&self, id: u64) {
         Handle::current().pause(self.machine(id));
     }
 
     /// A node goes on.
-    pub fn resume(&self, id: u64) {
+    pub(crate) fn resume(&self, id: u64) {
         Handle::current().resume(self.machine(id));
     }
 
     /// The simulator's name of a node's machine.
-    pub fn machine(&self, id: u64) -> NodeId {
+    pub(crate) fn machine(&self, id: u64) -> NodeId {
         self.nodes[&id].handle.id()
     }
 
     /// The machines on the far side of a partition: the other nodes, and every proxy.
-    pub fn machines_beyond(&self, side: &[u64]) -> Vec<NodeId> {
+    pub(crate) fn machines_beyond(&self, side: &[u64]) -> Vec<NodeId> {
         let others = self.nodes.iter().filter(|(id, _)| !side.contains(id)).map(|(_, machine)| machine);
         others.chain(&self.proxies).map(|machine| machine.handle.id()).collect()
     }
 
     /// Sets the latency of every message from now on.
-    pub fn set_latency(&self, latency_us: Range) {
+    pub(crate) fn set_latency(&self, latency_us: Range) {
         NetSim::current().update_config(|config| config.send_latency = latency(latency_us));
     }
 }
@@ -289,18 +288,21 @@ impl Machine {
     /// Kills the process and frees its sockets; the machine can be started again.
     fn kill(&mut self) {
         self.process = None;
-        Handle::current().kill(self.handle.id());
-        Handle::current().restart(self.handle.id());
+        let (runtime, id) = (Handle::current(), self.handle.id());
+        runtime.kill(id);
+        runtime.restart(id);
+        // A handle belongs to one life of its machine.
+        self.handle = runtime.get_node(id).expect("a machine is never removed");
     }
 }
 
 /// Nanoseconds of simulated time since the run began.
-pub fn now_ns() -> u64 {
+pub(crate) fn now_ns() -> u64 {
     madsim::time::TimeHandle::current().elapsed().as_nanos() as u64
 }
 
 /// The latency as the simulated network takes it.
-pub fn latency(range: Range) -> std::ops::Range<Duration> {
+pub(crate) fn latency(range: Range) -> std::ops::Range<Duration> {
     Duration::from_micros(range.low)..Duration::from_micros(range.high + 1)
 }
 
