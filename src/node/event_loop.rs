@@ -31,6 +31,8 @@ const READS_MAX: usize = 20_000;
 pub(super) enum Event {
     /// Messages of a peer.
     Messages(Vec<Message>),
+    /// A proxy's stream is open: it wants to know who leads, now and from now on.
+    Joined(ReplySender),
     /// Requests of a proxy.
     Requests(ReplySender, Vec<v1::Request>),
 }
@@ -63,9 +65,18 @@ pub(super) async fn run(
     header: Header,
     parts: Parts,
 ) -> Result<(), NodeError> {
-    EventLoop { core, config, environment, parts, header, round: Round::default(), reads: BTreeMap::new() }
-        .run()
-        .await
+    let event_loop = EventLoop {
+        core,
+        config,
+        environment,
+        parts,
+        header,
+        round: Round::default(),
+        reads: BTreeMap::new(),
+        sessions: Vec::new(),
+        told: v1::Leadership::default(),
+    };
+    event_loop.run().await
 }
 
 struct EventLoop {
@@ -78,6 +89,10 @@ struct EventLoop {
     round: Round,
     /// Reads that wait for the core's word, by the name it gave them.
     reads: BTreeMap<u64, Vec<Read>>,
+    /// The open streams of proxies, in the order in which they came.
+    sessions: Vec<ReplySender>,
+    /// The leadership that they were last told.
+    told: v1::Leadership,
 }
 
 /// What one round of the loop gathered for the core and the applier.
@@ -139,6 +154,11 @@ impl EventLoop {
     fn on_event(&mut self, event: Event) {
         match event {
             Event::Messages(messages) => messages.into_iter().for_each(|message| self.core.step(message)),
+            Event::Joined(replies) => {
+                if replies.lead(self.leadership()) {
+                    self.sessions.push(replies);
+                }
+            }
             Event::Requests(replies, requests) => {
                 for request in requests {
                     self.admit(replies.clone(), request);
@@ -245,14 +265,18 @@ impl EventLoop {
         Ok(())
     }
 
-    /// Tells the services where the node stands; proxies hear of a new leader at once.
+    /// Tells the services where the node stands, and the proxies who leads, if that is news.
     fn publish(&mut self) {
-        let snapshot = Snapshot::of(&self.core, &self.header);
-        self.parts.status.send_if_modified(|published| {
-            let news = snapshot.differs_to_proxies(published);
-            *published = snapshot;
-            news
-        });
+        self.parts.status.send_replace(Snapshot::of(&self.core, &self.header));
+        let leadership = self.leadership();
+        if self.told != leadership {
+            self.told = leadership;
+            self.sessions.retain(|session| session.lead(leadership));
+        }
+    }
+
+    fn leadership(&self) -> v1::Leadership {
+        v1::Leadership { term: self.core.term(), leader: self.core.leader().unwrap_or(0), node: self.core.id() }
     }
 }
 

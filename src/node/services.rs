@@ -21,8 +21,6 @@ use crate::{
 
 /// Replies in one batch: what gathers while the stream is busy.
 const REPLIES_PER_BATCH_MAX: usize = 1024;
-/// Envelopes whose signs of life wait to be sent.
-const SIGNS_QUEUE_LENGTH: usize = 4;
 
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
@@ -50,15 +48,6 @@ impl Snapshot {
             commit: core.commit(),
             header: header.clone(),
         }
-    }
-
-    /// Whether proxies should hear of it: only who leads matters to them.
-    pub(super) fn differs_to_proxies(&self, other: &Self) -> bool {
-        (self.term, self.leader) != (other.term, other.leader)
-    }
-
-    fn leadership(&self, node: NodeId) -> v1::Leadership {
-        v1::Leadership { term: self.term, leader: self.leader.unwrap_or(0), node }
     }
 }
 
@@ -145,50 +134,37 @@ impl v1::node_server::Node for Face {
     ) -> Result<Response<Self::SessionStream>, Status> {
         let mut batches = request.into_inner();
         let face = self.clone();
-        let (replies_tx, replies_rx) = reply::channel();
-        let (signs_tx, signs_rx) = mpsc::channel(SIGNS_QUEUE_LENGTH);
+        let (replies, sayings) = reply::channel();
+        face.send(Event::Joined(replies.clone())).await?;
         let receiving = async move {
             while let Some(batch) = next_within(&mut batches, SILENCE_MAX).await? {
                 face.check_cluster(&batch.cluster)?;
                 match batch.requests.is_empty() {
-                    true => _ = signs_tx.try_send(()),
-                    false => face.send(Event::Requests(replies_tx.clone(), batch.requests)).await?,
+                    true => replies.sign(),
+                    false => face.send(Event::Requests(replies.clone(), batch.requests)).await?,
                 }
             }
-            Ok(())
+            Err(Status::cancelled("the proxy closed the stream"))
         };
-        let replies = replies(self.config.id, receiving, replies_rx, signs_rx, self.status.clone());
-        Ok(Response::new(Box::pin(replies)))
+        Ok(Response::new(Box::pin(outgoing(receiving, sayings))))
     }
 }
 
-/// The stream back to a proxy: leadership first and whenever it changes, replies in batches, signs of life on demand.
-fn replies(
-    node: NodeId,
+/// The stream back to a proxy, which lasts as long as the proxy's requests are received.
+fn outgoing(
     receiving: impl Future<Output = Result<(), Status>> + Send + 'static,
-    mut replies: ReplyReceiver,
-    mut signs: mpsc::Receiver<()>,
-    mut status: watch::Receiver<Snapshot>,
+    mut sayings: ReplyReceiver,
 ) -> impl Stream<Item = Result<v1::ReplyBatch, Status>> + Send {
     async_stream::try_stream! {
         let mut receiving = std::pin::pin!(receiving);
-        let mut told = status.borrow_and_update().leadership(node);
-        yield v1::ReplyBatch { leadership: Some(told), replies: Vec::new() };
+        let mut gathered = Vec::new();
         loop {
-            let mut batch = v1::ReplyBatch::default();
             let woken = tokio::select! { biased;
-                changed = status.changed() => changed.map_err(|_| Status::unavailable("the node is stopping")),
-                ended = &mut receiving => ended.and(Err(Status::cancelled("the proxy closed the stream"))),
-                Some(()) = signs.recv() => Ok(()),
-                _ = replies.recv_many(&mut batch.replies, REPLIES_PER_BATCH_MAX) => Ok(()),
+                ended = &mut receiving => ended,
+                _ = sayings.recv_many(&mut gathered, REPLIES_PER_BATCH_MAX) => Ok(()),
             };
             woken?;
-            let latest = status.borrow_and_update().leadership(node);
-            if latest != told {
-                told = latest;
-                batch.leadership = Some(latest);
-            }
-            yield batch;
+            yield reply::batch(gathered.drain(..));
         }
     }
 }

@@ -31,7 +31,10 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use madsim::net::{Endpoint, Receiver, Sender};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::timeout,
+};
 use tonic::{
     Code, Request, Response, Status,
     codegen::{BoxFuture, BoxMessage, BoxMessageStream, RequestExt, Service, http::uri::PathAndQuery},
@@ -129,8 +132,9 @@ impl Bound {
     /// what remains. Dropping the future cuts everything at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RpcError> {
         let address = self.local_addr;
-        let (cut, uncut) = watch::channel(());
-        let acceptors = (0..ACCEPTORS).map(|_| self.accept(uncut.clone()));
+        let cut = Cut::default();
+        let (alive, mut all_ended) = mpsc::channel(1);
+        let acceptors = (0..ACCEPTORS).map(|_| self.accept(cut.0.clone(), alive.clone()));
         tokio::select! {
             biased;
             () = shutdown => {}
@@ -139,16 +143,16 @@ impl Bound {
             }
         }
         drop(self);
-        drop(uncut);
-        if timeout(SHUTDOWN_GRACE, cut.closed()).await.is_err() {
-            cut.send_replace(());
-            cut.closed().await;
+        drop(alive);
+        if timeout(SHUTDOWN_GRACE, all_ended.recv()).await.is_err() {
+            drop(cut);
+            all_ended.recv().await;
         }
         Ok(())
     }
 
-    /// Gives every connection a task of its own, which ends when `uncut` changes or loses its sender.
-    async fn accept(&self, uncut: watch::Receiver<()>) -> io::Result<()> {
+    /// Gives every connection a task of its own, which ends when `uncut` closes and keeps `alive` until then.
+    async fn accept(&self, uncut: Arc<Semaphore>, alive: mpsc::Sender<()>) -> io::Result<()> {
         loop {
             let (tx, rx, caller) = self.endpoint.accept1().await?;
             let connection = Connection {
@@ -157,15 +161,32 @@ impl Bound {
                 caller,
                 tx: Arc::new(tx),
             };
-            let mut uncut = uncut.clone();
+            let (uncut, alive) = (uncut.clone(), alive.clone());
             tokio::spawn(async move {
+                let _alive = alive;
                 tokio::select! {
                     biased;
-                    _ = uncut.changed() => {}
+                    _ = uncut.acquire() => {}
                     () = connection.serve(rx) => {}
                 }
             });
         }
+    }
+}
+
+/// Cuts all connections when it is dropped. A closed semaphore wakes those who wait in the order in which they came;
+/// a watch channel would draw the order from a process-wide counter.
+struct Cut(Arc<Semaphore>);
+
+impl Default for Cut {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+}
+
+impl Drop for Cut {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 
