@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     history::{Answer, Call, Operation},
-    linearizability::{self, KeyCall, KeyModel, KeyReturn, Verdict},
+    linearizability::{self, KeyAnswer, KeyCall, KeyModel, KeyReturn, Verdict},
     verdict::{Class, Failure},
 };
 
@@ -24,19 +24,15 @@ pub fn judge(operations: &[Operation]) -> Result<(), Failure> {
         keys.entry(operation.key()).or_default().push(operation);
     }
     for (key, operations) in keys {
-        let (kept, history): (Vec<&Operation>, Vec<KeyOperation>) =
-            operations.iter().filter_map(|operation| Some((*operation, for_search(operation)?))).unzip();
+        let (kept, history) = for_search(&operations);
         match linearizability::check::<KeyModel>(&history, STEPS_MAX) {
             Verdict::Linearizable => {}
             Verdict::NotLinearizable { explained, stuck } => {
-                return Err(unexplained(key, &kept, &explained, &stuck));
+                return Err(unexplained(&format!("{key} is not linearizable"), &kept, &explained, &stuck));
             }
-            Verdict::Exhausted { explained } => {
-                let what = format!(
-                    "{key}: undecided after {STEPS_MAX} steps, {} operations explained",
-                    explained.len()
-                );
-                return Err(Failure { class: Class::Linearizability, what });
+            Verdict::Exhausted { explained, stuck } => {
+                let what = format!("{key} is undecided after {STEPS_MAX} steps");
+                return Err(unexplained(&what, &kept, &explained, &stuck));
             }
         }
     }
@@ -68,32 +64,34 @@ fn revisions_are_unique_and_grow(operations: &[Operation]) -> Result<(), Failure
     Ok(())
 }
 
-/// What the search needs of an operation; none of one that did not happen, or that tells nothing.
-fn for_search(operation: &Operation) -> Option<KeyOperation> {
-    let call = match &operation.call {
-        Call::Put { value, .. } => KeyCall::Put(value.clone()),
-        Call::Get { .. } => KeyCall::Get,
-        Call::Delete { .. } => KeyCall::Delete,
-    };
-    let returned = match &operation.answer {
-        None | Some((_, Answer::Unknown(_))) if call == KeyCall::Get => return None,
-        None | Some((_, Answer::Unknown(_))) => None,
-        Some((_, Answer::DidNotHappen(_))) => return None,
-        Some((at, Answer::Put { revision })) => Some((*at, KeyReturn::Put(*revision))),
-        Some((at, Answer::Deleted { count, .. })) => Some((*at, KeyReturn::Deleted(*count > 0))),
-        Some((at, Answer::Got { found, .. })) => {
-            let found = found.as_ref().map(|found| (found.value.clone(), found.mod_revision, found.version));
-            Some((*at, KeyReturn::Got(found)))
-        }
-    };
-    Some(KeyOperation { called: operation.called_ns, returned, call })
+/// The history of one key as the search takes it: without what did not happen or tells nothing. Writes of unknown
+/// outcome whose values nobody read are made equal, for the search need not tell them apart.
+fn for_search<'a>(operations: &[&'a Operation]) -> (Vec<&'a Operation>, Vec<KeyOperation>) {
+    let read: BTreeMap<&str, (i64, i64)> =
+        operations.iter().filter_map(|operation| operation.value_read()).collect();
+    let kept = operations.iter().filter(|operation| operation.counts());
+    kept.map(|operation| {
+        let returned = operation.returned();
+        let call = match &operation.call {
+            Call::Put { value, .. } => {
+                let learned = read.get(value.as_str()).copied();
+                let tells_nothing = returned.is_none() && learned.is_none();
+                let value = if tells_nothing { "(never read)".to_owned() } else { value.clone() };
+                KeyCall::Put { value, learned }
+            }
+            Call::Get { .. } => KeyCall::Get,
+            Call::Delete { .. } => KeyCall::Delete,
+        };
+        (*operation, KeyOperation { called: operation.called_ns, returned, call })
+    })
+    .unzip()
 }
 
-fn unexplained(key: &str, operations: &[&Operation], explained: &[usize], stuck: &[usize]) -> Failure {
+fn unexplained(what: &str, operations: &[&Operation], explained: &[usize], stuck: &[usize]) -> Failure {
     let last: Vec<&Operation> =
-        explained.iter().rev().take(3).rev().map(|&number| operations[number]).collect();
+        explained.iter().rev().take(12).rev().map(|&number| operations[number]).collect();
     let stuck: Vec<&Operation> = stuck.iter().map(|&number| operations[number]).collect();
-    let mut what = format!("{key} is not linearizable: after {} operations, the last being", explained.len());
+    let mut what = format!("{what}: after {} operations, the last being", explained.len());
     last.iter().for_each(|operation| what += &format!("\n    {}", operation.in_a_line()));
     what += "\n  none of these can come next:";
     stuck.iter().for_each(|operation| what += &format!("\n    {}", operation.in_a_line()));
@@ -137,6 +135,40 @@ impl Operation {
             Some((_, Answer::Deleted { revision, count: 1.. })) => Some(*revision),
             _ => None,
         }
+    }
+
+    fn value_read(&self) -> Option<(&str, (i64, i64))> {
+        match &self.answer {
+            Some((_, Answer::Got { found: Some(found), .. })) => {
+                Some((&found.value, (found.mod_revision, found.version)))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it may have happened, and would be seen.
+    fn counts(&self) -> bool {
+        match &self.answer {
+            Some((_, Answer::DidNotHappen(_))) => false,
+            None | Some((_, Answer::Unknown(_))) => !matches!(self.call, Call::Get { .. }),
+            Some(_) => true,
+        }
+    }
+
+    /// When it returned, and what; none of an unknown outcome.
+    fn returned(&self) -> Option<(u64, KeyReturn)> {
+        let (at, answer) = self.answer.as_ref()?;
+        let (revision, answer) = match answer {
+            Answer::Put { revision } => (revision, KeyAnswer::Put),
+            Answer::Deleted { revision, count } => (revision, KeyAnswer::Deleted(*count > 0)),
+            Answer::Got { revision, found } => {
+                let found =
+                    found.as_ref().map(|found| (found.value.clone(), found.mod_revision, found.version));
+                (revision, KeyAnswer::Got(found))
+            }
+            Answer::DidNotHappen(_) | Answer::Unknown(_) => return None,
+        };
+        Some((*at, KeyReturn { revision: *revision, answer }))
     }
 
     fn in_a_line(&self) -> String {

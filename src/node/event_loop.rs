@@ -276,7 +276,11 @@ impl EventLoop {
     }
 
     fn leadership(&self) -> v1::Leadership {
-        v1::Leadership { term: self.core.term(), leader: self.core.leader().unwrap_or(0), node: self.core.id() }
+        v1::Leadership {
+            term: self.core.term(),
+            leader: self.core.leader().unwrap_or(0),
+            node: self.core.id(),
+        }
     }
 }
 

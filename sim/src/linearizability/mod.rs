@@ -10,7 +10,7 @@ mod search;
 mod tests;
 
 pub use model::{
-    AppendCall, AppendMap, KeyCall, KeyModel, KeyReturn, KeyState, Model, Register, RegisterCall,
+    AppendCall, AppendMap, KeyAnswer, KeyCall, KeyModel, KeyReturn, KeyState, Model, Register, RegisterCall,
     RegisterReturn,
 };
 pub use search::{Operation, Verdict, check};

@@ -5,7 +5,7 @@ pub trait Model {
     /// What the copy holds.
     type State: Clone + Ord;
     /// What is asked of it.
-    type Call;
+    type Call: PartialEq;
     /// What it answers.
     type Return;
 
@@ -116,24 +116,41 @@ pub struct KeyState {
     value: Option<String>,
     mod_revision: Option<i64>,
     version: i64,
+    /// The store's revision when it was last told.
+    store_revision: i64,
 }
 
 /// What is asked of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeyCall {
-    /// Write this value.
-    Put(String),
+    /// Write this value, which no other put writes.
+    Put {
+        /// The value.
+        value: String,
+        /// What reads of the value told of the write: its revision and version. It holds also when the outcome of the
+        /// put itself is unknown, and keeps the search from trying such a put everywhere.
+        learned: Option<(i64, i64)>,
+    },
     /// Read it.
     Get,
     /// Delete it.
     Delete,
 }
 
+/// What a key answers, with the revision of the store at that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyReturn {
+    /// The store's revision: it never falls, and each write that changes something raises it.
+    pub revision: i64,
+    /// The answer itself.
+    pub answer: KeyAnswer,
+}
+
 /// What a key answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeyReturn {
-    /// Written, at this revision.
-    Put(i64),
+pub enum KeyAnswer {
+    /// Written.
+    Put,
     /// Read: value, mod revision and version; or absent.
     Got(Option<(String, i64, i64)>),
     /// Deleted: whether it was there.
@@ -149,27 +166,51 @@ impl Model for KeyModel {
         KeyState::default()
     }
 
-    fn step(state: &KeyState, call: &KeyCall, answer: Option<&KeyReturn>) -> Option<KeyState> {
-        match (call, answer) {
-            (KeyCall::Put(value), None) => Some(state.written(value, None)),
-            (KeyCall::Put(value), Some(KeyReturn::Put(revision))) => {
-                let grows = state.mod_revision.is_none_or(|before| before < *revision);
-                grows.then(|| state.written(value, Some(*revision)))
+    fn step(state: &KeyState, call: &KeyCall, returned: Option<&KeyReturn>) -> Option<KeyState> {
+        let Some(KeyReturn { revision, answer }) = returned else { return state.after_unknown(call) };
+        let changes = matches!(answer, KeyAnswer::Put | KeyAnswer::Deleted(true));
+        if *revision < state.store_revision + i64::from(changes) {
+            return None;
+        }
+        let after = match (call, answer) {
+            (KeyCall::Put { value, learned }, KeyAnswer::Put) => {
+                let fits = learned.is_none_or(|learned| learned == (*revision, state.version + 1));
+                fits.then(|| state.written(value, *revision, true))
             }
-            (KeyCall::Get, None) => Some(state.clone()),
-            (KeyCall::Get, Some(KeyReturn::Got(found))) => state.read_as(found.as_ref()),
-            (KeyCall::Delete, None) => Some(KeyState::default()),
-            (KeyCall::Delete, Some(KeyReturn::Deleted(was_there))) => {
+            (KeyCall::Get, KeyAnswer::Got(found)) => state.read_as(found.as_ref()),
+            (KeyCall::Delete, KeyAnswer::Deleted(was_there)) => {
                 (state.value.is_some() == *was_there).then(KeyState::default)
             }
             _ => None,
-        }
+        };
+        after.map(|after| KeyState { store_revision: *revision, ..after })
     }
 }
 
 impl KeyState {
-    fn written(&self, value: &str, mod_revision: Option<i64>) -> Self {
-        Self { value: Some(value.to_owned()), mod_revision, version: self.version + 1 }
+    /// The state after a write of unknown outcome, if it took place now.
+    fn after_unknown(&self, call: &KeyCall) -> Option<Self> {
+        let revision_min = self.store_revision + 1;
+        match call {
+            KeyCall::Put { value, learned: Some((revision, version)) } => {
+                let fits = *revision >= revision_min && *version == self.version + 1;
+                fits.then(|| self.written(value, *revision, true))
+            }
+            KeyCall::Put { value, learned: None } => Some(self.written(value, revision_min, false)),
+            KeyCall::Delete if self.value.is_some() => {
+                Some(Self { store_revision: revision_min, ..Self::default() })
+            }
+            KeyCall::Get | KeyCall::Delete => Some(self.clone()),
+        }
+    }
+
+    fn written(&self, value: &str, revision: i64, is_known: bool) -> Self {
+        Self {
+            value: Some(value.to_owned()),
+            mod_revision: is_known.then_some(revision),
+            version: self.version + 1,
+            store_revision: revision,
+        }
     }
 
     /// The state, if a read could have seen this; a revision that was unknown is known from then on.
@@ -179,7 +220,7 @@ impl KeyState {
         };
         let fits = self.value.as_ref() == Some(value)
             && self.version == *version
-            && self.mod_revision.is_none_or(|known| known == *mod_revision);
+            && self.mod_revision.map_or(self.store_revision <= *mod_revision, |known| known == *mod_revision);
         fits.then(|| Self { mod_revision: Some(*mod_revision), ..self.clone() })
     }
 }

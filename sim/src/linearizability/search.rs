@@ -34,6 +34,8 @@ pub enum Verdict {
     Exhausted {
         /// The longest order found, as positions in the input.
         explained: Vec<usize>,
+        /// The operations that were under way where it ends.
+        stuck: Vec<usize>,
     },
 }
 
@@ -42,51 +44,68 @@ pub fn check<M: Model>(operations: &[Operation<M::Call, M::Return>], steps_max: 
     Search::<M>::new(operations).run(steps_max)
 }
 
-/// An event of the history. Calls know where their return is.
+/// An event of an operation whose outcome is known.
 #[derive(Clone, Copy)]
 struct Event {
+    at: u64,
     operation: usize,
     is_call: bool,
 }
 
+/// The operation to try next.
+#[derive(Clone, Copy)]
+enum Cursor {
+    /// One of known outcome, by the place of its call (or of a return, where these end) in the events.
+    Known(usize),
+    /// The first that is left of a class of operations of unknown outcome.
+    Unknown(usize),
+}
+
 struct Search<'a, M: Model> {
     operations: &'a [Operation<M::Call, M::Return>],
+    /// Calls and returns of the operations of known outcome, in order of time.
     events: Vec<Event>,
-    /// The remaining events as a doubly linked list over `events`, with a head before the first.
+    /// The events that remain, as a doubly linked list; its head lies behind the last event.
     next: Vec<usize>,
     previous: Vec<usize>,
-    /// Position of an operation's return in `events`; none for an unknown outcome.
-    return_of: Vec<Option<usize>>,
+    /// Where in the events an operation returns.
+    return_of: Vec<usize>,
+    /// Operations of unknown outcome with equal calls, in order of time. They are interchangeable, and one that may
+    /// happen now may happen later too: nothing is missed by taking them in order, and when nothing else fits.
+    classes: Vec<Vec<usize>>,
+    /// How many of each class are linearised.
+    used: Vec<usize>,
+    /// Which operations of known outcome are linearised.
     linearised: Bits,
-    /// Operations with a known return that are not linearised yet.
+    /// How many of these are not.
     owed: usize,
     state: M::State,
-    /// What was linearised, as positions of calls in `events`, with the state before.
-    stack: Vec<(usize, M::State)>,
-    seen: BTreeSet<(Bits, M::State)>,
+    /// What was linearised, with the state before.
+    stack: Vec<(Cursor, M::State)>,
+    seen: BTreeSet<(Bits, Vec<usize>, M::State)>,
     longest: Vec<usize>,
     stuck: Vec<usize>,
 }
-
-/// The head of the list lies behind all events.
-type Position = usize;
 
 impl<'a, M: Model> Search<'a, M> {
     fn new(operations: &'a [Operation<M::Call, M::Return>]) -> Self {
         let events = in_order(operations);
         let head = events.len();
-        let mut return_of = vec![None; operations.len()];
-        for (position, event) in events.iter().enumerate().filter(|(_, event)| !event.is_call) {
-            return_of[event.operation] = Some(position);
+        let mut return_of = vec![head; operations.len()];
+        for (place, event) in events.iter().enumerate().filter(|(_, event)| !event.is_call) {
+            return_of[event.operation] = place;
         }
+        let classes = classes(operations);
         Self {
             operations,
-            next: (0..=head).map(|position| if position == head { 0 } else { position + 1 }).collect(),
-            previous: (0..=head).map(|position| if position == 0 { head } else { position - 1 }).collect(),
+            next: (0..=head).map(|place| if place == head { 0 } else { place + 1 }).collect(),
+            previous: (0..=head).map(|place| if place == 0 { head } else { place - 1 }).collect(),
             events,
+            return_of,
+            used: vec![0; classes.len()],
+            classes,
             linearised: Bits::new(operations.len()),
             owed: operations.iter().filter(|operation| operation.returned.is_some()).count(),
-            return_of,
             state: M::initial(),
             stack: Vec::new(),
             seen: BTreeSet::new(),
@@ -96,116 +115,184 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     fn run(mut self, steps_max: usize) -> Verdict {
-        let head = self.events.len();
-        let mut position = self.next[head];
+        let mut cursor = self.first();
         let mut steps = 0;
         while self.owed > 0 {
             steps += 1;
             if steps > steps_max {
-                return Verdict::Exhausted { explained: self.longest };
+                return Verdict::Exhausted { explained: self.longest, stuck: self.stuck };
             }
-            // At a return (or the end) every call that may come next was tried in vain.
-            let at_call = position != head && self.events[position].is_call;
-            position = match at_call {
-                true => self.advance(position),
-                false => {
-                    self.note_longest();
-                    match self.go_back() {
-                        Some(position) => position,
-                        None => {
-                            return Verdict::NotLinearizable { explained: self.longest, stuck: self.stuck };
-                        }
-                    }
+            cursor = if self.linearise(cursor) {
+                self.first()
+            } else if let Some(next) = self.after(cursor) {
+                next
+            } else {
+                self.note_longest();
+                match self.go_back() {
+                    Some(next) => next,
+                    None => return Verdict::NotLinearizable { explained: self.longest, stuck: self.stuck },
                 }
             };
         }
         Verdict::Linearizable
     }
 
-    /// Linearises the operation called here, if one copy of the data could answer so and the configuration is new.
-    /// Returns where to look next.
-    fn advance(&mut self, position: Position) -> Position {
-        let number = self.events[position].operation;
+    fn first(&self) -> Cursor {
+        Cursor::Known(self.next[self.events.len()])
+    }
+
+    /// What else may come next: the calls before the first return, then the classes.
+    fn after(&self, cursor: Cursor) -> Option<Cursor> {
+        let class = match cursor {
+            Cursor::Known(place) if self.is_call(place) => return Some(Cursor::Known(self.next[place])),
+            Cursor::Known(_) => 0,
+            Cursor::Unknown(class) => class + 1,
+        };
+        (class < self.classes.len()).then_some(Cursor::Unknown(class))
+    }
+
+    fn is_call(&self, place: usize) -> bool {
+        place < self.events.len() && self.events[place].is_call
+    }
+
+    /// Linearises an operation, if one copy of the data could answer so and the configuration is new.
+    fn linearise(&mut self, cursor: Cursor) -> bool {
+        let Some(number) = self.operation_at(cursor) else { return false };
         let operation = &self.operations[number];
         let answer = operation.returned.as_ref().map(|(_, answer)| answer);
-        let Some(state) = M::step(&self.state, &operation.call, answer) else { return self.next[position] };
-        // An unknown operation without an effect explains nothing.
+        let Some(state) = M::step(&self.state, &operation.call, answer) else { return false };
+        // An operation of unknown outcome that changes nothing explains nothing.
         if answer.is_none() && state == self.state {
-            return self.next[position];
+            return false;
         }
-        self.linearised.flip(number);
-        if !self.seen.insert((self.linearised.clone(), state.clone())) {
-            self.linearised.flip(number);
-            return self.next[position];
+        self.mark(cursor, number, true);
+        if !self.seen.insert((self.linearised.clone(), self.used.clone(), state.clone())) {
+            self.mark(cursor, number, false);
+            return false;
         }
-        self.stack.push((position, std::mem::replace(&mut self.state, state)));
-        self.take_out(position);
-        self.owed -= usize::from(answer.is_some());
-        self.next[self.events.len()]
+        self.stack.push((cursor, std::mem::replace(&mut self.state, state)));
+        true
     }
 
-    /// Takes the last linearised operation back. Returns where to look next, or `None` when all was tried.
-    fn go_back(&mut self) -> Option<Position> {
-        let (position, state) = self.stack.pop()?;
-        self.state = state;
-        let number = self.events[position].operation;
-        self.linearised.flip(number);
-        self.owed += usize::from(self.operations[number].returned.is_some());
-        self.put_back(position);
-        Some(self.next[position])
-    }
-
-    fn take_out(&mut self, call: Position) {
-        self.unlink(call);
-        if let Some(returned) = self.return_of[self.events[call].operation] {
-            self.unlink(returned);
+    fn operation_at(&self, cursor: Cursor) -> Option<usize> {
+        match cursor {
+            Cursor::Known(place) => self.is_call(place).then(|| self.events[place].operation),
+            Cursor::Unknown(class) => {
+                let number = *self.classes[class].get(self.used[class])?;
+                (self.operations[number].called <= self.first_return_at()).then_some(number)
+            }
         }
     }
 
-    fn put_back(&mut self, call: Position) {
-        if let Some(returned) = self.return_of[self.events[call].operation] {
-            self.link(returned);
+    /// What was called later than this cannot come next.
+    fn first_return_at(&self) -> u64 {
+        let mut place = self.next[self.events.len()];
+        while self.is_call(place) {
+            place = self.next[place];
         }
-        self.link(call);
+        self.events.get(place).map_or(u64::MAX, |event| event.at)
     }
 
-    fn unlink(&mut self, position: Position) {
-        let (before, after) = (self.previous[position], self.next[position]);
+    fn mark(&mut self, cursor: Cursor, number: usize, is_linearised: bool) {
+        match (cursor, is_linearised) {
+            (Cursor::Unknown(class), true) => self.used[class] += 1,
+            (Cursor::Unknown(class), false) => self.used[class] -= 1,
+            (Cursor::Known(call), true) => {
+                self.linearised.flip(number);
+                self.owed -= 1;
+                self.unlink(call);
+                self.unlink(self.return_of[number]);
+            }
+            (Cursor::Known(call), false) => {
+                self.linearised.flip(number);
+                self.owed += 1;
+                self.link(self.return_of[number]);
+                self.link(call);
+            }
+        }
+    }
+
+    /// Takes the last linearised operation back. Returns what to try instead, or `None` when all was tried.
+    fn go_back(&mut self) -> Option<Cursor> {
+        loop {
+            let (cursor, state) = self.stack.pop()?;
+            self.state = state;
+            let number = self.last_of(cursor);
+            self.mark(cursor, number, false);
+            if let Some(next) = self.after(cursor) {
+                return Some(next);
+            }
+        }
+    }
+
+    /// The operation that was linearised at a cursor.
+    fn last_of(&self, cursor: Cursor) -> usize {
+        match cursor {
+            Cursor::Known(place) => self.events[place].operation,
+            Cursor::Unknown(class) => self.classes[class][self.used[class] - 1],
+        }
+    }
+
+    fn unlink(&mut self, place: usize) {
+        let (before, after) = (self.previous[place], self.next[place]);
         self.next[before] = after;
         self.previous[after] = before;
     }
 
-    fn link(&mut self, position: Position) {
-        let (before, after) = (self.previous[position], self.next[position]);
-        self.next[before] = position;
-        self.previous[after] = position;
+    fn link(&mut self, place: usize) {
+        let (before, after) = (self.previous[place], self.next[place]);
+        self.next[before] = place;
+        self.previous[after] = place;
     }
 
     fn note_longest(&mut self) {
         if self.stack.len() < self.longest.len() || (self.stack.is_empty() && !self.stuck.is_empty()) {
             return;
         }
-        self.longest = self.stack.iter().map(|(position, _)| self.events[*position].operation).collect();
+        let mut taken = vec![0; self.classes.len()];
+        let order = self.stack.iter().map(|(cursor, _)| match *cursor {
+            Cursor::Known(place) => self.events[place].operation,
+            Cursor::Unknown(class) => {
+                taken[class] += 1;
+                self.classes[class][taken[class] - 1]
+            }
+        });
+        self.longest = order.collect();
         self.stuck.clear();
-        let mut position = self.next[self.events.len()];
-        while position != self.events.len() && self.events[position].is_call {
-            self.stuck.push(self.events[position].operation);
-            position = self.next[position];
+        let mut place = self.next[self.events.len()];
+        while self.is_call(place) {
+            self.stuck.push(self.events[place].operation);
+            place = self.next[place];
         }
     }
 }
 
 /// Calls and returns in the order of time. At one instant calls come before returns: the operations overlap.
 fn in_order<C, R>(operations: &[Operation<C, R>]) -> Vec<Event> {
-    let mut timed = Vec::with_capacity(2 * operations.len());
-    for (number, operation) in operations.iter().enumerate() {
-        timed.push((operation.called, 0, number));
-        if let Some((returned, _)) = operation.returned {
-            timed.push((returned, 1, number));
+    let mut events = Vec::with_capacity(2 * operations.len());
+    for (operation, Operation { called, returned, .. }) in operations.iter().enumerate() {
+        if let Some((returned, _)) = returned {
+            events.push(Event { at: *called, operation, is_call: true });
+            events.push(Event { at: *returned, operation, is_call: false });
         }
     }
-    timed.sort_unstable();
-    timed.into_iter().map(|(_, kind, operation)| Event { operation, is_call: kind == 0 }).collect()
+    events.sort_unstable_by_key(|event| (event.at, !event.is_call, event.operation));
+    events
+}
+
+fn classes<C: PartialEq, R>(operations: &[Operation<C, R>]) -> Vec<Vec<usize>> {
+    let mut unknown: Vec<usize> =
+        (0..operations.len()).filter(|&number| operations[number].returned.is_none()).collect();
+    unknown.sort_by_key(|&number| operations[number].called);
+    let mut classes: Vec<Vec<usize>> = Vec::new();
+    for number in unknown {
+        let call = &operations[number].call;
+        match classes.iter_mut().find(|class| operations[class[0]].call == *call) {
+            Some(class) => class.push(number),
+            None => classes.push(vec![number]),
+        }
+    }
+    classes
 }
 
 /// A set of operations.

@@ -10,13 +10,16 @@ const STEPS_MAX: usize = 1_000_000;
 type KeyOperation = Operation<KeyCall, KeyReturn>;
 
 fn put(value: &str, called: u64, returned: Option<(u64, i64)>) -> KeyOperation {
-    let returned = returned.map(|(at, revision)| (at, KeyReturn::Put(revision)));
-    Operation { called, returned, call: KeyCall::Put(value.to_owned()) }
+    let returned = returned.map(|(at, revision)| (at, KeyReturn { revision, answer: KeyAnswer::Put }));
+    Operation { called, returned, call: KeyCall::Put { value: value.to_owned(), learned: None } }
 }
 
+/// The store's revision is that of the pair, or (for an absent one) that of an empty store.
 fn got(found: Option<(&str, i64, i64)>, called: u64, returned: u64) -> KeyOperation {
+    let revision = found.map_or(1, |(_, revision, _)| revision);
     let found = found.map(|(value, revision, version)| (value.to_owned(), revision, version));
-    Operation { called, returned: Some((returned, KeyReturn::Got(found))), call: KeyCall::Get }
+    let returned = Some((returned, KeyReturn { revision, answer: KeyAnswer::Got(found) }));
+    Operation { called, returned, call: KeyCall::Get }
 }
 
 fn is_linearizable(operations: &[KeyOperation]) -> bool {
@@ -59,7 +62,7 @@ fn a_write_applied_twice_shows_in_the_version() {
 #[test]
 fn a_search_without_steps_left_says_so() {
     let history = [put("a", 0, Some((1, 2)))];
-    assert_eq!(check::<KeyModel>(&history, 0), Verdict::Exhausted { explained: vec![] });
+    assert_eq!(check::<KeyModel>(&history, 0), Verdict::Exhausted { explained: vec![], stuck: vec![] });
 }
 
 #[test]
@@ -200,9 +203,13 @@ fn any_operation() -> impl Strategy<Value = KeyOperation> {
             match kind {
                 0..=1 => put(value, called, Some((returned, revision))),
                 2 => put(value, called, None),
+                4 => Operation { called, returned: None, call: KeyCall::Delete },
                 3 => Operation {
                     called,
-                    returned: Some((returned, KeyReturn::Deleted(revision % 2 == 0))),
+                    returned: Some((
+                        returned,
+                        KeyReturn { revision, answer: KeyAnswer::Deleted(revision % 2 == 0) },
+                    )),
                     call: KeyCall::Delete,
                 },
                 _ => got(found, called, returned),
