@@ -64,19 +64,22 @@ fn revisions_are_unique_and_grow(operations: &[Operation]) -> Result<(), Failure
     Ok(())
 }
 
-/// The history of one key as the search takes it: without what did not happen or tells nothing. Writes of unknown
-/// outcome whose values nobody read are made equal, for the search need not tell them apart.
+/// The history of one key as the search takes it: without what did not happen or tells nothing. A put of unknown
+/// outcome whose value somebody read did happen, some time. Those that nobody read are made equal, for the search
+/// need not tell them apart.
 fn for_search<'a>(operations: &[&'a Operation]) -> (Vec<&'a Operation>, Vec<KeyOperation>) {
     let read: BTreeMap<&str, (i64, i64)> =
         operations.iter().filter_map(|operation| operation.value_read()).collect();
     let kept = operations.iter().filter(|operation| operation.counts());
     kept.map(|operation| {
-        let returned = operation.returned();
+        let mut returned = operation.returned();
         let call = match &operation.call {
             Call::Put { value, .. } => {
                 let learned = read.get(value.as_str()).copied();
-                let tells_nothing = returned.is_none() && learned.is_none();
-                let value = if tells_nothing { "(never read)".to_owned() } else { value.clone() };
+                if let Some((revision, _)) = learned {
+                    returned.get_or_insert((u64::MAX, KeyReturn { revision, answer: KeyAnswer::Put }));
+                }
+                let value = if returned.is_some() { value.clone() } else { "(never read)".to_owned() };
                 KeyCall::Put { value, learned }
             }
             Call::Get { .. } => KeyCall::Get,

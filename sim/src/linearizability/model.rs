@@ -15,6 +15,17 @@ pub trait Model {
     /// The state after a call that was answered so; `None` when it would have answered otherwise. Without an answer
     /// (the outcome is unknown) any answer will do.
     fn step(state: &Self::State, call: &Self::Call, answer: Option<&Self::Return>) -> Option<Self::State>;
+
+    /// How often the state was changed at least, if the system counts; it never falls.
+    fn revision(_: &Self::State) -> i64 {
+        0
+    }
+
+    /// The last revision of a state that could have answered so. It spares the search every order in which an
+    /// answer would come too late.
+    fn latest_revision(_: &Self::Return) -> i64 {
+        i64::MAX
+    }
 }
 
 /// One register with read, write and compare-and-set, as in Jepsen's tests of etcd.
@@ -127,8 +138,7 @@ pub enum KeyCall {
     Put {
         /// The value.
         value: String,
-        /// What reads of the value told of the write: its revision and version. It holds also when the outcome of the
-        /// put itself is unknown, and keeps the search from trying such a put everywhere.
+        /// What reads of the value told of the write: its revision and version.
         learned: Option<(i64, i64)>,
     },
     /// Read it.
@@ -168,8 +178,7 @@ impl Model for KeyModel {
 
     fn step(state: &KeyState, call: &KeyCall, returned: Option<&KeyReturn>) -> Option<KeyState> {
         let Some(KeyReturn { revision, answer }) = returned else { return state.after_unknown(call) };
-        let changes = matches!(answer, KeyAnswer::Put | KeyAnswer::Deleted(true));
-        if *revision < state.store_revision + i64::from(changes) {
+        if state.store_revision > returned.map_or(i64::MAX, Self::latest_revision) {
             return None;
         }
         let after = match (call, answer) {
@@ -185,6 +194,15 @@ impl Model for KeyModel {
         };
         after.map(|after| KeyState { store_revision: *revision, ..after })
     }
+
+    fn revision(state: &KeyState) -> i64 {
+        state.store_revision
+    }
+
+    fn latest_revision(returned: &KeyReturn) -> i64 {
+        let changes = matches!(returned.answer, KeyAnswer::Put | KeyAnswer::Deleted(true));
+        returned.revision - i64::from(changes)
+    }
 }
 
 impl KeyState {
@@ -192,11 +210,7 @@ impl KeyState {
     fn after_unknown(&self, call: &KeyCall) -> Option<Self> {
         let revision_min = self.store_revision + 1;
         match call {
-            KeyCall::Put { value, learned: Some((revision, version)) } => {
-                let fits = *revision >= revision_min && *version == self.version + 1;
-                fits.then(|| self.written(value, *revision, true))
-            }
-            KeyCall::Put { value, learned: None } => Some(self.written(value, revision_min, false)),
+            KeyCall::Put { value, .. } => Some(self.written(value, revision_min, false)),
             KeyCall::Delete if self.value.is_some() => {
                 Some(Self { store_revision: revision_min, ..Self::default() })
             }

@@ -3,7 +3,7 @@
 //! A configuration is the set of operations linearised so far and the state they led to (Lowe, "Testing for
 //! linearizability", 2017): reaching one again by another order cannot help.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Model;
 
@@ -77,8 +77,8 @@ struct Search<'a, M: Model> {
     used: Vec<usize>,
     /// Which operations of known outcome are linearised.
     linearised: Bits,
-    /// How many of these are not.
-    owed: usize,
+    /// How many of these are not, by the last revision that each can follow.
+    owed: BTreeMap<i64, usize>,
     state: M::State,
     /// What was linearised, with the state before.
     stack: Vec<(Cursor, M::State)>,
@@ -105,7 +105,7 @@ impl<'a, M: Model> Search<'a, M> {
             used: vec![0; classes.len()],
             classes,
             linearised: Bits::new(operations.len()),
-            owed: operations.iter().filter(|operation| operation.returned.is_some()).count(),
+            owed: owed::<M>(operations),
             state: M::initial(),
             stack: Vec::new(),
             seen: BTreeSet::new(),
@@ -117,7 +117,7 @@ impl<'a, M: Model> Search<'a, M> {
     fn run(mut self, steps_max: usize) -> Verdict {
         let mut cursor = self.first();
         let mut steps = 0;
-        while self.owed > 0 {
+        while !self.owed.is_empty() {
             steps += 1;
             if steps > steps_max {
                 return Verdict::Exhausted { explained: self.longest, stuck: self.stuck };
@@ -166,7 +166,8 @@ impl<'a, M: Model> Search<'a, M> {
             return false;
         }
         self.mark(cursor, number, true);
-        if !self.seen.insert((self.linearised.clone(), self.used.clone(), state.clone())) {
+        let too_late = self.owed.first_key_value().is_some_and(|(&latest, _)| M::revision(&state) > latest);
+        if too_late || !self.seen.insert((self.linearised.clone(), self.used.clone(), state.clone())) {
             self.mark(cursor, number, false);
             return false;
         }
@@ -199,16 +200,25 @@ impl<'a, M: Model> Search<'a, M> {
             (Cursor::Unknown(class), false) => self.used[class] -= 1,
             (Cursor::Known(call), true) => {
                 self.linearised.flip(number);
-                self.owed -= 1;
+                self.owe(number, -1);
                 self.unlink(call);
                 self.unlink(self.return_of[number]);
             }
             (Cursor::Known(call), false) => {
                 self.linearised.flip(number);
-                self.owed += 1;
+                self.owe(number, 1);
                 self.link(self.return_of[number]);
                 self.link(call);
             }
+        }
+    }
+
+    fn owe(&mut self, number: usize, change: isize) {
+        let latest = latest_revision::<M>(&self.operations[number]);
+        let count = self.owed.entry(latest).or_default();
+        *count = count.strict_add_signed(change);
+        if *count == 0 {
+            self.owed.remove(&latest);
         }
     }
 
@@ -278,6 +288,19 @@ fn in_order<C, R>(operations: &[Operation<C, R>]) -> Vec<Event> {
     }
     events.sort_unstable_by_key(|event| (event.at, !event.is_call, event.operation));
     events
+}
+
+fn owed<M: Model>(operations: &[Operation<M::Call, M::Return>]) -> BTreeMap<i64, usize> {
+    let mut owed = BTreeMap::new();
+    for operation in operations.iter().filter(|operation| operation.returned.is_some()) {
+        *owed.entry(latest_revision::<M>(operation)).or_default() += 1;
+    }
+    owed
+}
+
+/// The last revision that an operation can follow.
+fn latest_revision<M: Model>(operation: &Operation<M::Call, M::Return>) -> i64 {
+    operation.returned.as_ref().map_or(i64::MAX, |(_, answer)| M::latest_revision(answer))
 }
 
 fn classes<C: PartialEq, R>(operations: &[Operation<C, R>]) -> Vec<Vec<usize>> {
