@@ -5,9 +5,8 @@
 //!   [`Bound::serve`] until told to stop.
 //! - [`connect`] and [`connect_lazy`] make a [`Channel`]; [`with_deadline`] bounds a call on it.
 //! - [`WithLimits`] raises a service's or a client's message sizes to ours.
-//! - The conversions between the wire's messages and the core's are in `convert`.
+
 mod channel;
-mod convert;
 mod deadline;
 mod error;
 mod limits;

@@ -27,7 +27,8 @@ pub enum Verdict {
     NotLinearizable {
         /// The longest order found, as positions in the input.
         explained: Vec<usize>,
-        /// The operations that were under way where it ends, none of which could come next.
+        /// The operations that were under way where it ends, none of which could come next; and those that
+        /// an early revision binds to come next.
         stuck: Vec<usize>,
     },
     /// The search was cut short after this many steps.
@@ -274,6 +275,21 @@ impl<'a, M: Model> Search<'a, M> {
             self.stuck.push(self.events[place].operation);
             place = self.next[place];
         }
+        let overdue = self.overdue().into_iter().filter(|number| !self.stuck.contains(number));
+        let overdue: Vec<usize> = overdue.collect();
+        self.stuck.extend(overdue);
+    }
+
+    /// The operations that an early revision binds to come next.
+    fn overdue(&self) -> Vec<usize> {
+        let earliest = self.owed.first_key_value().map(|(&latest, _)| latest).filter(|&it| it < i64::MAX);
+        let numbers = 0..self.operations.len();
+        let is_overdue = |number: &usize| {
+            self.operations[*number].returned.is_some()
+                && !self.linearised.contains(*number)
+                && Some(latest_revision::<M>(&self.operations[*number])) == earliest
+        };
+        numbers.filter(is_overdue).collect()
     }
 }
 
@@ -325,6 +341,10 @@ struct Bits(Box<[u64]>);
 impl Bits {
     fn new(length: usize) -> Self {
         Self(vec![0; length.div_ceil(64)].into())
+    }
+
+    fn contains(&self, position: usize) -> bool {
+        self.0[position / 64] & (1 << (position % 64)) != 0
     }
 
     fn flip(&mut self, position: usize) {

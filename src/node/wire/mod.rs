@@ -1,6 +1,7 @@
 //! Protobuf from and to the types of the core and of the state machine, which know nothing of it.
 
 pub(super) mod kv;
+mod raft;
 
 use crate::{raft::RoleName, rpc::pb::v1::node_status::Role};
 

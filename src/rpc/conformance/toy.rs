@@ -15,7 +15,7 @@ use crate::rpc::pb::{
         kv_server::Kv,
     },
     mvccpb::KeyValue,
-    v1::{Envelope, Reply, ReplyBatch, RequestBatch, SendResponse, node_server::Node, peer_server::Peer},
+    v1::{Alive, Envelope, Reply, ReplyBatch, RequestBatch, node_server::Node, peer_server::Peer},
 };
 
 /// What a handler went through, as seen from the server.
@@ -115,8 +115,13 @@ impl Kv for Toy {
 
 #[tonic::async_trait]
 impl Peer for Toy {
+    type SendStream = Pin<Box<dyn Stream<Item = Result<Alive, Status>> + Send>>;
+
     /// Counts the messages. An envelope of the cluster "detached" has the rest read by a task of its own.
-    async fn send(&self, request: Request<Streaming<Envelope>>) -> Result<Response<SendResponse>, Status> {
+    async fn send(
+        &self,
+        request: Request<Streaming<Envelope>>,
+    ) -> Result<Response<Self::SendStream>, Status> {
         let mut envelopes = request.into_inner();
         let mut count = 0;
         while let Some(envelope) = envelopes.message().await? {
@@ -127,7 +132,7 @@ impl Peer for Toy {
                 self.stall().await;
             }
         }
-        let mut response = Response::new(SendResponse {});
+        let mut response: Response<Self::SendStream> = Response::new(Box::pin(tokio_stream::empty()));
         response.metadata_mut().insert("count", count.to_string().parse().unwrap());
         Ok(response)
     }

@@ -2,11 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use super::{
-    RpcError,
-    pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
+use crate::{
+    raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position},
+    rpc::{
+        RpcError,
+        pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
+    },
 };
-use crate::raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position};
 
 use RpcError::Malformed;
 
