@@ -14,6 +14,7 @@ mod put;
 mod shell;
 mod status;
 mod stop;
+mod up;
 mod usage;
 
 use std::{io::Write, process::ExitCode};
@@ -42,6 +43,8 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a cluster and a proxy on this machine until Ctrl+C
+    Up(up::Args),
     /// Run one node of a cluster
     Node(node::Args),
     /// Run a proxy: what clients connect to
@@ -108,6 +111,7 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Up(args) => block_on(up::run(args)),
         Command::Node(args) => daemon(node::run(args)),
         Command::Proxy(args) => daemon(proxy::run(args)),
         Command::Client(connection) => block_on(shell::run(connection)),
@@ -172,6 +176,7 @@ mod tests {
             ("conclave pit a b", "a similar subcommand exists: 'put'"),
             ("conclave get key --prefx", "a similar argument exists: '--prefix'"),
             ("conclave put key", "were not provided: <VALUE>"),
+            ("conclave up --nodes zero", "invalid value 'zero' for '--nodes"),
             ("conclave", "usage: conclave <COMMAND>"),
         ] {
             let error = Cli::try_parse_from(line.split(' ')).expect_err(line);

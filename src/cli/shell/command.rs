@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_wrong_line_gets_a_useful_answer() {
-        assert_eq!(complaint("gte k"), "unknown command 'gte'; did you mean 'get'?");
+        assert_eq!(complaint("gett k"), "unknown command 'gett'; did you mean 'get'?");
         assert_eq!(complaint("stauts"), "unknown command 'stauts'; did you mean 'status'?");
         assert_eq!(complaint("frobnicate"), "unknown command 'frobnicate'; 'help' lists the commands");
         assert!(complaint("put 'k").contains("left open"));
