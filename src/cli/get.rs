@@ -37,13 +37,11 @@ pub(super) struct Args {
     #[arg(long, value_name = "KEY")]
     range_end: Option<OsString>,
     /// Print no more pairs than this
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true,
-          value_parser = clap::value_parser!(i64).range(1..))]
-    limit: i64,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i64).range(1..))]
+    limit: Option<i64>,
     /// Read the store as it was at this revision
-    #[arg(long, value_name = "REVISION", default_value_t = 0, hide_default_value = true,
-          value_parser = clap::value_parser!(i64).range(1..))]
-    rev: i64,
+    #[arg(long, value_name = "REVISION", value_parser = clap::value_parser!(i64).range(1..))]
+    rev: Option<i64>,
     /// Print the keys without their values
     #[arg(long, conflicts_with = "count_only")]
     keys_only: bool,
@@ -63,8 +61,8 @@ impl Args {
         let Keys { first, end } = Keys::named(&self.key, self.prefix, self.range_end.as_ref());
         let options = GetOptions {
             range_end: end,
-            limit: self.limit,
-            revision: self.rev,
+            limit: self.limit.unwrap_or(0),
+            revision: self.rev.unwrap_or(0),
             keys_only: self.keys_only,
             count_only: self.count_only,
             serializable: self.serializable,

@@ -2,6 +2,7 @@
 #![allow(clippy::print_stderr)]
 
 mod address;
+mod bench;
 mod connection;
 mod daemon;
 mod del;
@@ -79,6 +80,8 @@ enum Command {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Measure throughput, latency and interruptions
+    Bench(bench::Args),
 }
 
 /// Arguments that are well-formed one by one and wrong together.
@@ -119,6 +122,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Del { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Status { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Bench(args) => block_on(bench::run(args)),
     }
 }
 

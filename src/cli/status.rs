@@ -67,7 +67,8 @@ fn row(node: &NodeStatus) -> [String; 10] {
     const NOTHING: &str = "-";
     let known = |value: String| if node.reachable { value } else { NOTHING.to_owned() };
     [
-        node.id.to_string(),
+        // A node that was never reached has not told its number.
+        if node.id == 0 { NOTHING.to_owned() } else { node.id.to_string() },
         node.address.clone(),
         known(role_name(node.role()).to_owned()),
         known(node.term.to_string()),
@@ -101,7 +102,7 @@ fn as_json(status: &StatusResponse) -> serde_json::Value {
 
 fn node_as_json(node: &NodeStatus) -> serde_json::Value {
     json!({
-        "node": node.id,
+        "node": (node.id != 0).then_some(node.id),
         "address": node.address,
         "reachable": node.reachable,
         "role": role_name(node.role()),
