@@ -116,7 +116,7 @@ const SMALLEST_KEY: Bytes = Bytes::from_static(&[0]);
 fn as_json(answer: &RangeResponse) -> serde_json::Value {
     let pairs: Vec<_> = answer.kvs.iter().map(pair_as_json).collect();
     json!({
-        "revision": answer.header.clone().unwrap_or_default().revision,
+        "revision": answer.header.unwrap_or_default().revision,
         "count": answer.count,
         "more": answer.more,
         "pairs": pairs,

@@ -51,7 +51,7 @@ enum Command {
     /// Run a proxy: what clients connect to
     Proxy(proxy::Args),
     /// Open an interactive shell
-    Client(Connection),
+    Client(shell::Args),
     /// Store a value under a key
     Put {
         #[command(flatten)]
@@ -103,7 +103,11 @@ pub fn main() -> ExitCode {
         Err(error) if error.use_stderr() => {
             return fail(MISUSED, &usage::one_line(&error));
         }
-        Err(help) => return print(&help.render().ansi().to_string()),
+        Err(help) => {
+            // That nobody reads it is no failure.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
     };
     match run(cli.command) {
         Ok(code) => code,
@@ -117,7 +121,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(args) => block_on(up::run(args)),
         Command::Node(args) => daemon(node::run(args)),
         Command::Proxy(args) => daemon(proxy::run(args)),
-        Command::Client(connection) => block_on(shell::run(connection)),
+        Command::Client(args) => block_on(shell::run(args)),
         Command::Put { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Del { args, connection } => one_shot(async { args.run(&connection.client()?).await }),

@@ -90,6 +90,28 @@ enum Op {
     Mixed,
 }
 
+impl Op {
+    /// As it is written on the command line.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Put => "put",
+            Self::Get => "get",
+            Self::Mixed => "mixed",
+        }
+    }
+}
+
+impl Args {
+    /// How many operations in a hundred read.
+    fn reads_percent(&self) -> u32 {
+        match self.op {
+            Op::Put => 0,
+            Op::Get => 100,
+            Op::Mixed => self.reads,
+        }
+    }
+}
+
 /// Conclave's own limit: larger values would only measure refusals.
 const VALUE_BYTES_MAX: i64 = 1536 * 1024;
 /// A refused client pauses, or it would burn the processor that the cluster needs to recover.

@@ -46,7 +46,9 @@ impl<'a> Report<'a> {
         let Args { clients, connections, keys, value_size, seed, .. } = self.args;
         let latencies = self.latencies().map(|(name, latencies)| (name.to_owned(), as_json(latencies)));
         let report = json!({
-            "op": self.what(),
+            "op": self.args.op.name(),
+            "reads_percent": self.args.reads_percent(),
+            "serializable": self.args.serializable,
             "clients": clients,
             "connections": connections.min(clients),
             "keys": keys,
@@ -67,7 +69,7 @@ impl<'a> Report<'a> {
         match self.args.op {
             Op::Put => "put".to_owned(),
             Op::Get => format!("get ({kind})"),
-            Op::Mixed => format!("mixed ({} % {kind} reads)", self.args.reads),
+            Op::Mixed => format!("mixed ({} % {kind} reads)", self.args.reads_percent()),
         }
     }
 

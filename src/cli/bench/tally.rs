@@ -9,6 +9,8 @@ use crate::client::ClientError;
 
 /// Latencies are kept to three digits.
 const DIGITS: u8 = 3;
+/// An hour: no deadline lets an operation take longer, and histograms grow with their greatest value.
+const MICROSECONDS_MAX: u64 = 3_600_000_000;
 
 /// Counts and latencies of one client, or of all.
 pub(super) struct Tally {
@@ -44,9 +46,8 @@ impl Tally {
             Kind::Put => &mut self.puts,
             Kind::Get => &mut self.gets,
         };
-        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        // Deadlines keep operations shorter than a day; saturating needs no error here.
-        latencies.saturating_record(microseconds.max(1));
+        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX).clamp(1, MICROSECONDS_MAX);
+        latencies.record(microseconds).expect("it grows as needed");
         self.in_time += u64::from(in_time);
     }
 

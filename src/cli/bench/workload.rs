@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::{Args, Op};
+use super::Args;
 
 /// What is measured.
 #[derive(Clone, Debug)]
@@ -37,15 +37,10 @@ pub(super) enum Kind {
 
 impl Workload {
     pub(super) fn new(args: &Args) -> Self {
-        let reads_percent = match args.op {
-            Op::Put => 0,
-            Op::Get => 100,
-            Op::Mixed => args.reads,
-        };
         Self {
             keys: args.keys,
             value_bytes: args.value_size as usize,
-            reads_percent,
+            reads_percent: args.reads_percent(),
             serializable: args.serializable,
             seed: args.seed,
         }

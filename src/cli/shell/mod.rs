@@ -12,8 +12,26 @@ use self::{
 use super::{INTERRUPTED, connection::Connection, describe, print};
 use crate::client::Client;
 
+const EXAMPLES: &str = "\
+EXAMPLES
+  conclave client
+  conclave client --endpoints 10.0.0.5:2379,10.0.0.6:2379
+  echo 'put greeting hello' | conclave client      lines from a pipe or a file
+
+In the shell, 'help' lists the commands.";
+
+/// Open an interactive shell
+///
+/// It reads a command a line: put, get, del, status, help, exit. A wrong line is explained, and the shell goes on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    connection: Connection,
+}
+
 /// Reads lines and carries them out until the input ends. Ctrl+C ends the process at once, whatever it is doing.
-pub(super) async fn run(connection: Connection) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(Args { connection }: Args) -> anyhow::Result<ExitCode> {
     let client = connection.client()?;
     let mut input = Input::open()?;
     tokio::spawn(die_on_ctrl_c());
