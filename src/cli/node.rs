@@ -28,7 +28,7 @@ EXAMPLES
   conclave node --id 3 --priority 10 ...
   conclave proxy --nodes 10.0.0.1:23801,10.0.0.2:23801,10.0.0.3:23801
 
-CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::raft=trace'.";
+CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::node=debug'.";
 
 /// Run one node of a cluster
 ///

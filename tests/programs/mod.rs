@@ -205,12 +205,6 @@ impl Up {
     }
 }
 
-impl Drop for Up {
-    fn drop(&mut self) {
-        send_signal(self.program.pid(), Signal::SIGKILL);
-    }
-}
-
 fn pid_in(line: &str) -> Option<u32> {
     let mut words = line.split_whitespace().skip_while(|word| *word != "pid");
     words.nth(1)?.parse().ok()
