@@ -14,6 +14,8 @@
 //! The same code runs in two worlds: on real machines, and compiled with `--cfg madsim` inside the seeded world of
 //! the `sim` package.
 
+#[cfg(not(madsim))]
+pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod kv;

@@ -1,0 +1,196 @@
+//! The programs' faces: argument parsing, and one file per subcommand.
+#![allow(clippy::print_stderr)]
+
+mod address;
+mod bench;
+mod connection;
+mod daemon;
+mod del;
+mod escape;
+mod get;
+mod logging;
+mod node;
+mod proxy;
+mod put;
+mod shell;
+mod status;
+mod stop;
+mod up;
+mod usage;
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use connection::Connection;
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  conclave up                       three nodes and a proxy on this machine
+  conclave client                   talk to them
+  conclave put greeting hello       or in one shot
+  conclave get greeting
+
+Every command explains itself: conclave <COMMAND> --help";
+
+/// A replicated key-value store that elects its own leader.
+#[derive(Debug, Parser)]
+#[command(name = "conclave", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a cluster and a proxy on this machine until Ctrl+C
+    Up(up::Args),
+    /// Run one node of a cluster
+    Node(node::Args),
+    /// Run a proxy: what clients connect to
+    Proxy(proxy::Args),
+    /// Open an interactive shell
+    Client(shell::Args),
+    /// Store a value under a key
+    Put {
+        #[command(flatten)]
+        args: put::Args,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Read a key, a range of keys, or all keys with a prefix
+    Get {
+        #[command(flatten)]
+        args: get::Args,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Delete a key, a range of keys, or all keys with a prefix
+    Del {
+        #[command(flatten)]
+        args: del::Args,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show how every node is and which one leads
+    Status {
+        #[command(flatten)]
+        args: status::Args,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Measure throughput, latency and interruptions
+    Bench(bench::Args),
+}
+
+/// Arguments that are well-formed one by one and wrong together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct UsageError(String);
+
+/// Exit code when the command was understood and failed.
+const FAILED: u8 = 1;
+/// Exit code when the command line is wrong.
+const MISUSED: u8 = 2;
+/// Exit code after Ctrl+C, as shells report it.
+const INTERRUPTED: u8 = 130;
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() => {
+            return fail(MISUSED, &usage::one_line(&error));
+        }
+        Err(help) => {
+            // That nobody reads it is no failure.
+            let _ = help.print();
+            return ExitCode::SUCCESS;
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => code,
+        Err(error) if error.is::<UsageError>() => fail(MISUSED, &describe(&error)),
+        Err(error) => fail(FAILED, &describe(&error)),
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up(args) => block_on(up::run(args)),
+        Command::Node(args) => daemon(node::run(args)),
+        Command::Proxy(args) => daemon(proxy::run(args)),
+        Command::Client(args) => block_on(shell::run(args)),
+        Command::Put { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Del { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Status { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Bench(args) => block_on(bench::run(args)),
+    }
+}
+
+fn daemon(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
+    block_on(program).map(|()| ExitCode::SUCCESS)
+}
+
+fn one_shot(command: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<ExitCode> {
+    let output = block_on(command)?;
+    Ok(print(&output))
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let outcome = runtime.block_on(work);
+    // A thread that waits for a line of input must not keep the process alive.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Writes to stdout. That nobody reads it (`conclave get --prefix x | head -1`) is no failure.
+fn print(text: &str) -> ExitCode {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    ExitCode::SUCCESS
+}
+
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}
+
+/// An error and its causes in one line.
+fn describe(error: &anyhow::Error) -> String {
+    usage::squeeze(&format!("{error:#}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_defined() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_wrong_command_line_is_explained_in_one_line() {
+        for (line, expected) in [
+            ("conclave pit a b", "a similar subcommand exists: 'put'"),
+            ("conclave get key --prefx", "a similar argument exists: '--prefix'"),
+            ("conclave put key", "were not provided: <VALUE>"),
+            ("conclave up --nodes zero", "invalid value 'zero' for '--nodes"),
+            ("conclave", "usage: conclave <COMMAND>"),
+        ] {
+            let error = Cli::try_parse_from(line.split(' ')).expect_err(line);
+            let message = usage::one_line(&error);
+            assert!(message.contains(expected), "{line}: {message}");
+            assert!(!message.contains('\n'), "{line}: {message}");
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! `conclave node`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    str::FromStr,
+    sync::Arc,
+    time::Duration,
+};
+
+use super::{
+    UsageError,
+    address::{Address, InvalidAddress},
+    daemon::{CLUSTER, Daemon, check_cluster_name, clock},
+};
+use crate::{
+    node::{self, Config, Environment, Nobody, Timing},
+    storage::FileDisk,
+};
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  Three nodes, each on its own machine; the third is preferred as leader:
+
+  conclave node --id 1 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave \\
+      --peers 1=10.0.0.1:23801,2=10.0.0.2:23801,3=10.0.0.3:23801
+  (on the second machine the same with --id 2)
+  conclave node --id 3 --priority 10 ...
+  conclave proxy --nodes 10.0.0.1:23801,10.0.0.2:23801,10.0.0.3:23801
+
+CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::node=debug'.";
+
+/// Run one node of a cluster
+///
+/// A node is started again with the same id and data directory after a stop or a crash, and goes on where it was.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// This node's number in --peers
+    #[arg(long, value_name = "N")]
+    id: u64,
+    /// Address to listen on
+    #[arg(long, value_name = "HOST:PORT")]
+    listen: Address,
+    /// Every node of the cluster, this one included, as the others reach it
+    #[arg(long, value_name = "N=HOST:PORT,...", value_delimiter = ',', required = true)]
+    peers: Vec<Peer>,
+    /// Where this node keeps its data; no other node may use it
+    #[arg(long, value_name = "DIR")]
+    data_dir: PathBuf,
+    /// Nodes with a higher priority are preferred as leader
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    priority: u32,
+    /// Name of the cluster; nodes and proxies of another cluster are refused
+    #[arg(long, value_name = "NAME", default_value = CLUSTER)]
+    cluster: String,
+    /// How often a leader reports to its followers
+    #[arg(long, value_name = "MS", default_value_t = milliseconds(Timing::default().heartbeat),
+          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    heartbeat_ms: u64,
+    /// After how long without a report followers elect a new leader
+    #[arg(long, value_name = "MS", default_value_t = milliseconds(Timing::default().election_timeout),
+          value_parser = clap::value_parser!(u64).range(1..=600_000))]
+    election_timeout_ms: u64,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+/// One entry of `--peers`: `N=host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Peer {
+    id: u64,
+    address: Address,
+}
+
+impl FromStr for Peer {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (id, address) = text.split_once('=').ok_or_else(|| {
+            format!("'{text}' names no node; write it as N=host:port, like 1=127.0.0.1:23801")
+        })?;
+        let id = id.parse().map_err(|_| format!("'{id}' is no node number; write it as N=host:port"))?;
+        let address = address.parse().map_err(|error: InvalidAddress| error.to_string())?;
+        Ok(Self { id, address })
+    }
+}
+
+impl Args {
+    /// The configuration, with all checked that the parser cannot check: how the arguments fit together.
+    fn config(&self) -> anyhow::Result<Config> {
+        let peers = unique_peers(&self.peers)?;
+        self.check_id(&peers)?;
+        check_cluster_name(&self.cluster)?;
+        Ok(Config {
+            cluster: self.cluster.clone(),
+            id: self.id,
+            listen: self.listen.resolve()?,
+            peers: peers.into_iter().map(|(id, address)| (id, address.to_string())).collect(),
+            priority: self.priority,
+            timing: self.timing()?,
+        })
+    }
+
+    fn check_id(&self, peers: &BTreeMap<u64, Address>) -> Result<(), UsageError> {
+        let Self { id, listen, .. } = self;
+        if *id == 0 {
+            return Err(UsageError("--id 0 stands for nobody; number the nodes from 1".into()));
+        }
+        if !peers.contains_key(id) {
+            return Err(UsageError(format!(
+                "node {id} is missing from --peers; add {id}={listen} to the list"
+            )));
+        }
+        Ok(())
+    }
+
+    fn timing(&self) -> Result<Timing, UsageError> {
+        let Self { heartbeat_ms, election_timeout_ms, .. } = *self;
+        if election_timeout_ms <= 2 * heartbeat_ms {
+            return Err(UsageError(format!(
+                "--election-timeout-ms {election_timeout_ms} is too short; it must be more than twice \
+                 --heartbeat-ms ({heartbeat_ms})"
+            )));
+        }
+        Ok(Timing {
+            heartbeat: Duration::from_millis(heartbeat_ms),
+            election_timeout: Duration::from_millis(election_timeout_ms),
+        })
+    }
+}
+
+fn milliseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).expect("the defaults are far shorter than a day")
+}
+
+fn unique_peers(list: &[Peer]) -> Result<BTreeMap<u64, Address>, UsageError> {
+    let mut addresses = BTreeSet::new();
+    let mut peers = BTreeMap::new();
+    for Peer { id, address } in list {
+        if *id == 0 {
+            return Err(UsageError(format!("--peers has {id}={address}; number the nodes from 1")));
+        }
+        if !addresses.insert(address) {
+            return Err(UsageError(format!(
+                "--peers has the address {address} twice; every node needs its own"
+            )));
+        }
+        if peers.insert(*id, address.clone()).is_some() {
+            return Err(UsageError(format!("--peers has node {id} twice; every node needs its own number")));
+        }
+    }
+    Ok(peers)
+}
+
+/// Runs a node until it is told to stop.
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let shutdown = args.daemon.start()?;
+    let environment = Environment {
+        disk: Arc::new(FileDisk::open(&args.data_dir)?),
+        clock: clock(),
+        seed: rand::random(),
+        observer: Arc::new(Nobody),
+    };
+    Ok(node::run(config, environment, shutdown).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    const PEERS: &str = "1=a:1,2=b:1,3=c:1";
+
+    /// The configuration that a command line makes, or its error in one line.
+    fn config(id: &str, peers: &str, more: &str) -> Result<Config, String> {
+        let line = format!("node --id {id} --listen 0.0.0.0:1 --data-dir d --peers {peers} {more}");
+        let line = Line::try_parse_from(line.split_whitespace())
+            .map_err(|error| crate::cli::usage::one_line(&error))?;
+        line.args.config().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_node_is_told_what_the_command_line_says() {
+        let config = config("2", PEERS, "--priority 7 --heartbeat-ms 20").expect("good arguments");
+        assert_eq!(config.peers[&3], "c:1");
+        assert_eq!((config.id, config.priority), (2, 7));
+        assert_eq!(config.timing.heartbeat, Duration::from_millis(20));
+        assert_eq!(config.timing.election_timeout, Timing::default().election_timeout);
+    }
+
+    #[test]
+    fn arguments_that_do_not_fit_together_are_explained() {
+        for (id, peers, more, expected) in [
+            ("4", PEERS, "", "node 4 is missing from --peers; add 4=0.0.0.0:1"),
+            ("0", PEERS, "", "--id 0"),
+            ("1", "0=a:1,1=b:1", "", "number the nodes from 1"),
+            ("1", "1=a:1,1=b:1", "", "node 1 twice"),
+            ("1", "1=a:1,2=a:1", "", "address a:1 twice"),
+            ("1", "1=a:1,2", "", "'2' names no node"),
+            ("1", "1=a:1,x=b:1", "", "'x' is no node number"),
+            ("1", "1=a:1,2=b", "", "the port is missing"),
+            ("1", PEERS, "--election-timeout-ms 60", "more than twice --heartbeat-ms (30)"),
+            ("1", PEERS, "--heartbeat-ms 0", "--heartbeat-ms"),
+            ("one", PEERS, "", "invalid value 'one' for '--id"),
+            ("1", PEERS, "--cluster=", "--cluster"),
+        ] {
+            let error = config(id, peers, more).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+            assert!(!error.contains('\n'), "{error}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! `conclave proxy`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::{
+    UsageError,
+    address::Address,
+    connection::parse_span,
+    daemon::{CLUSTER, Daemon, check_cluster_name, clock},
+};
+use crate::proxy::{self, Config};
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  conclave proxy --nodes 10.0.0.1:23801,10.0.0.2:23801,10.0.0.3:23801
+  conclave proxy --listen 0.0.0.0:2379 --nodes node-1:23801,node-2:23801,node-3:23801
+
+It speaks the etcd v3 API: 'conclave client' and etcd's own clients connect to --listen.
+It keeps no data, so any number of proxies may run side by side.";
+
+/// Run a proxy: what clients connect to
+///
+/// A proxy finds the leader, sends requests there, and repeats them through a change of leader so that clients see
+/// one answer and no error.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Address to listen on for clients
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:2379")]
+    listen: Address,
+    /// The nodes of the cluster
+    #[arg(long, value_name = "HOST:PORT,...", value_delimiter = ',', required = true)]
+    nodes: Vec<Address>,
+    /// Name of the cluster; nodes of another cluster refuse this proxy
+    #[arg(long, value_name = "NAME", default_value = CLUSTER)]
+    cluster: String,
+    /// How long a request may take when its client sets no deadline, like 500ms or 10s
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_span)]
+    patience: Duration,
+    #[command(flatten)]
+    daemon: Daemon,
+}
+
+impl Args {
+    /// The configuration, with all checked that the parser cannot check: how the arguments fit together.
+    fn config(&self) -> anyhow::Result<Config> {
+        self.check_nodes()?;
+        check_cluster_name(&self.cluster)?;
+        Ok(Config {
+            cluster: self.cluster.clone(),
+            listen: self.listen.resolve()?,
+            nodes: self.nodes.iter().map(Address::to_string).collect(),
+            patience: self.patience,
+        })
+    }
+
+    fn check_nodes(&self) -> Result<(), UsageError> {
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.nodes.iter().find(|&node| !seen.insert(node)) {
+            return Err(UsageError(format!("--nodes has {twice} twice; name every node once")));
+        }
+        if self.nodes.contains(&self.listen) {
+            return Err(UsageError(format!(
+                "--nodes has this proxy's own address {}; name the nodes' addresses",
+                self.listen
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// Runs a proxy until it is told to stop.
+pub(super) async fn run(args: Args) -> anyhow::Result<()> {
+    let config = args.config()?;
+    let shutdown = args.daemon.start()?;
+    Ok(proxy::run(config, clock(), shutdown).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn config(line: &str) -> Result<Config, String> {
+        let line =
+            Line::try_parse_from(line.split(' ')).map_err(|error| crate::cli::usage::one_line(&error))?;
+        line.args.config().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_proxy_listens_where_clients_look_first() {
+        let config = config("proxy --nodes a:1,b:1").expect("good arguments");
+        assert_eq!(config.listen.to_string(), "127.0.0.1:2379");
+        assert_eq!(config.nodes.len(), 2);
+    }
+
+    #[test]
+    fn wrong_lists_of_nodes_are_explained() {
+        for (line, expected) in [
+            ("proxy", "were not provided: --nodes"),
+            ("proxy --nodes a:1,a:1", "a:1 twice"),
+            ("proxy --nodes a:1,b", "the port is missing"),
+            ("proxy --listen 127.0.0.1:1 --nodes 127.0.0.1:1", "own address"),
+        ] {
+            let error = config(line).expect_err(line);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

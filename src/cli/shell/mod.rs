@@ -1,0 +1,89 @@
+//! `conclave client`: the interactive shell.
+
+mod command;
+mod input;
+
+use std::{io::Write, process::ExitCode};
+
+use self::{
+    command::{Outcome, Request},
+    input::{Input, Line},
+};
+use super::{INTERRUPTED, connection::Connection, describe, print};
+use crate::client::Client;
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  conclave client
+  conclave client --endpoints 10.0.0.5:2379,10.0.0.6:2379
+  echo 'put greeting hello' | conclave client      lines from a pipe or a file
+
+In the shell, 'help' lists the commands.";
+
+/// Open an interactive shell
+///
+/// It reads a command a line: put, get, del, status, help, exit. A wrong line is explained, and the shell goes on.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    connection: Connection,
+}
+
+/// Reads lines and carries them out until the input ends. Ctrl+C ends the process at once, whatever it is doing.
+pub(super) async fn run(Args { connection }: Args) -> anyhow::Result<ExitCode> {
+    let client = connection.client()?;
+    let mut input = Input::open()?;
+    tokio::spawn(die_on_ctrl_c());
+    if input.is_interactive() {
+        greet(&connection);
+    }
+    loop {
+        // Other tasks run on other threads, so this one may wait for the keyboard.
+        match tokio::task::block_in_place(|| input.next_line())? {
+            Line::Text(text) => match command::parse(&text) {
+                Ok(None) => {}
+                Ok(Some(request)) => {
+                    if answer(&client, request).await == Outcome::Leave {
+                        return Ok(ExitCode::SUCCESS);
+                    }
+                }
+                Err(message) => complain(&message),
+            },
+            Line::Unreadable(reason) => complain(&reason),
+            Line::End => return Ok(ExitCode::SUCCESS),
+            Line::Interrupt => std::process::exit(INTERRUPTED.into()),
+        }
+    }
+}
+
+async fn answer(client: &Client, request: Request) -> Outcome {
+    match request.run(client).await {
+        Ok((text, outcome)) => {
+            print(&text);
+            outcome
+        }
+        Err(error) => {
+            complain(&describe(&error));
+            Outcome::Stay
+        }
+    }
+}
+
+fn greet(connection: &Connection) {
+    let endpoints = connection.endpoint_texts().join(", ");
+    print(&format!("conclave at {endpoints}; 'help' lists the commands, Ctrl+D leaves\n"));
+}
+
+/// Says what is wrong with a line, and the shell goes on.
+fn complain(message: &str) {
+    let _ = std::io::stdout().flush();
+    eprintln!("error: {message}");
+}
+
+/// A client that dies in the middle of its work: the others must not notice, so there is nothing to tidy up.
+async fn die_on_ctrl_c() {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        std::process::exit(INTERRUPTED.into());
+    }
+}

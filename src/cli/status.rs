@@ -1,0 +1,177 @@
+//! `conclave status`.
+
+use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
+use serde_json::json;
+
+use crate::{
+    client::Client,
+    rpc::pb::v1::{NodeStatus, StatusResponse, node_status::Role},
+};
+
+const EXAMPLES: &str = "\
+EXAMPLES
+  conclave status
+  conclave status --endpoints 10.0.0.5:2379 --json";
+
+/// Show how every node is and which one leads
+///
+/// The proxy asks each node; one that does not answer in time is shown as unreachable.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) async fn run(&self, client: &Client) -> anyhow::Result<String> {
+        let status = client.status().await?;
+        Ok(if self.json { format!("{:#}\n", as_json(&status)) } else { as_table(&status) })
+    }
+}
+
+/// The id of the leader, if a node that can be reached says it leads.
+pub(super) fn leader(status: &StatusResponse) -> Option<u64> {
+    let leads = |node: &&NodeStatus| node.reachable && node.role() == Role::Leader;
+    status.nodes.iter().filter(leads).max_by_key(|node| node.term).map(|node| node.id)
+}
+
+const COLUMNS: [&str; 10] =
+    ["node", "address", "role", "term", "commit", "applied", "leader", "revision", "priority", "reachable"];
+
+fn as_table(status: &StatusResponse) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(UTF8_HORIZONTAL_ONLY)
+        // Wrapped cells would break tools that read the table line by line.
+        .set_content_arrangement(ContentArrangement::Disabled)
+        .set_header(COLUMNS);
+    for node in &status.nodes {
+        table.add_row(row(node));
+    }
+    format!("{}{table}\n", headline(status))
+}
+
+fn headline(status: &StatusResponse) -> String {
+    match &status.proxy {
+        Some(proxy) => format!(
+            "cluster {}, through the proxy at {} ({} requests waiting)\n",
+            status.cluster, proxy.address, proxy.outstanding
+        ),
+        None => format!("cluster {}\n", status.cluster),
+    }
+}
+
+fn row(node: &NodeStatus) -> [String; 10] {
+    const NOTHING: &str = "-";
+    let known = |value: String| if node.reachable { value } else { NOTHING.to_owned() };
+    [
+        // A node that was never reached has not told its number.
+        if node.id == 0 { NOTHING.to_owned() } else { node.id.to_string() },
+        node.address.clone(),
+        known(role_name(node.role()).to_owned()),
+        known(node.term.to_string()),
+        known(node.commit_index.to_string()),
+        known(node.applied_index.to_string()),
+        known(if node.leader == 0 { "none".to_owned() } else { node.leader.to_string() }),
+        known(node.revision.to_string()),
+        known(node.priority.to_string()),
+        if node.reachable { "yes" } else { "no" }.to_owned(),
+    ]
+}
+
+fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Unknown => "unknown",
+        Role::Follower => "follower",
+        Role::PreCandidate => "pre-candidate",
+        Role::Candidate => "candidate",
+        Role::Leader => "leader",
+        Role::Learner => "learner",
+    }
+}
+
+fn as_json(status: &StatusResponse) -> serde_json::Value {
+    let nodes: Vec<_> = status.nodes.iter().map(node_as_json).collect();
+    let proxy = status.proxy.as_ref().map(|proxy| {
+        json!({ "address": proxy.address, "session": proxy.session, "outstanding": proxy.outstanding })
+    });
+    json!({ "cluster": status.cluster, "leader": leader(status), "nodes": nodes, "proxy": proxy })
+}
+
+fn node_as_json(node: &NodeStatus) -> serde_json::Value {
+    json!({
+        "node": (node.id != 0).then_some(node.id),
+        "address": node.address,
+        "reachable": node.reachable,
+        "role": role_name(node.role()),
+        "term": node.term,
+        "leader": (node.leader != 0).then_some(node.leader),
+        "last": node.last_index,
+        "commit": node.commit_index,
+        "applied": node.applied_index,
+        "state_hash": format!("{:016x}", node.state_hash),
+        "revision": node.revision,
+        "priority": node.priority,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> StatusResponse {
+        let leader = NodeStatus {
+            id: 1,
+            address: "10.0.0.1:23801".into(),
+            reachable: true,
+            role: Role::Leader.into(),
+            term: 4,
+            leader: 1,
+            commit_index: 20,
+            applied_index: 19,
+            revision: 18,
+            priority: 7,
+            ..NodeStatus::default()
+        };
+        let lost = NodeStatus {
+            id: 2,
+            address: "10.0.0.2:23801".into(),
+            role: Role::Leader.into(),
+            term: 9,
+            ..NodeStatus::default()
+        };
+        StatusResponse { cluster: "test".into(), nodes: vec![leader, lost], proxy: None }
+    }
+
+    fn words(line: &str) -> Vec<&str> {
+        line.split_whitespace().collect()
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_every_node() {
+        let table = as_table(&example());
+        let rows: Vec<_> = table.lines().map(words).filter(|words| words.len() == COLUMNS.len()).collect();
+        assert_eq!(rows[0], COLUMNS);
+        assert_eq!(rows[1], ["1", "10.0.0.1:23801", "leader", "4", "20", "19", "1", "18", "7", "yes"]);
+    }
+
+    #[test]
+    fn nothing_is_claimed_of_an_unreachable_node() {
+        let table = as_table(&example());
+        let lost = table.lines().find(|line| line.contains("10.0.0.2")).expect("it has a row");
+        assert_eq!(words(lost), ["2", "10.0.0.2:23801", "-", "-", "-", "-", "-", "-", "-", "no"]);
+        assert_eq!(leader(&example()), Some(1));
+    }
+
+    #[test]
+    fn without_a_leader_there_is_none() {
+        let nodes =
+            vec![NodeStatus { id: 1, reachable: true, role: Role::Follower.into(), ..NodeStatus::default() }];
+        let status = StatusResponse { nodes, ..StatusResponse::default() };
+        assert_eq!(leader(&status), None);
+        assert!(as_table(&status).contains("none"));
+        assert!(as_json(&status)["leader"].is_null());
+    }
+}

@@ -1,0 +1,178 @@
+//! What `conclave up` will start: ports, directories, command lines.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+
+use super::{super::UsageError, Args};
+use crate::storage::FileDisk;
+
+/// A cluster to be started.
+pub(super) struct Plan {
+    data_dir: PathBuf,
+    proxy: SocketAddr,
+    /// Where the nodes listen; the first is node 1.
+    nodes: Vec<SocketAddr>,
+    log: &'static str,
+}
+
+/// One process of the cluster.
+pub(super) struct Part {
+    /// Like "node 1".
+    pub(super) name: String,
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// Its command line, without the program.
+    pub(super) arguments: Vec<OsString>,
+    /// Where its log goes.
+    pub(super) log_file: PathBuf,
+}
+
+impl Plan {
+    /// # Errors
+    /// The arguments do not fit together.
+    pub(super) fn new(args: &Args) -> anyhow::Result<Self> {
+        let Args { nodes, base_port, .. } = *args;
+        let last_port = base_port.checked_add(nodes - 1).ok_or_else(|| {
+            UsageError(format!(
+                "--base-port {base_port} leaves no room for {nodes} nodes; choose a lower port"
+            ))
+        })?;
+        let proxy = args.listen.resolve()?;
+        if (base_port..=last_port).contains(&proxy.port()) {
+            return Err(UsageError(format!(
+                "--listen {proxy} lies among the ports of the nodes ({base_port} to {last_port}); choose another one"
+            ))
+            .into());
+        }
+        let nodes = (base_port..=last_port).map(|port| (Ipv4Addr::LOCALHOST, port).into()).collect();
+        Ok(Self { data_dir: args.data_dir.clone(), proxy, nodes, log: args.log.name() })
+    }
+
+    /// Finds out, before anything is started, whether every port can be had.
+    ///
+    /// # Errors
+    /// One cannot.
+    pub(super) fn check_ports(&self) -> anyhow::Result<()> {
+        let proxy = ("the proxy".to_owned(), self.proxy, "--listen");
+        let nodes = self.numbered().map(|(id, address)| (format!("node {id}"), address, "--base-port"));
+        for (who, address, option) in nodes.chain([proxy]) {
+            TcpListener::bind(address).with_context(|| {
+                format!("{who} cannot listen on {address} (free the port, or choose another {option})")
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Makes a directory for every node.
+    ///
+    /// # Errors
+    /// They are in use, belong to a cluster of another size, or cannot be made.
+    pub(super) fn prepare_directories(&self) -> anyhow::Result<()> {
+        let found = count_nodes(&self.data_dir);
+        let nodes = self.nodes.len();
+        if found != 0 && found != nodes {
+            bail!(
+                "{} holds a cluster of {found} nodes, not {nodes}; say --nodes {found}, or name another --data-dir",
+                self.data_dir.display()
+            );
+        }
+        for (id, _) in self.numbered() {
+            // Taken and let go at once: the node will take it.
+            FileDisk::open(&self.node_dir(id))?;
+        }
+        Ok(())
+    }
+
+    /// Everything to start.
+    pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
+        self.numbered().map(|(id, address)| self.node(id, address)).chain([self.proxy()])
+    }
+
+    /// Where clients on this machine find the proxy.
+    pub(super) fn client_endpoint(&self) -> String {
+        let host = match self.proxy.ip() {
+            ip if !ip.is_unspecified() => ip,
+            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        };
+        SocketAddr::new(host, self.proxy.port()).to_string()
+    }
+
+    /// What to tell the user when the cluster is ready.
+    pub(super) fn welcome(&self, leader: u64) -> String {
+        const DEFAULT: &str = "127.0.0.1:2379";
+        let program = program();
+        let endpoint = self.client_endpoint();
+        let option = if endpoint == DEFAULT { String::new() } else { format!(" --endpoints {endpoint}") };
+        format!(
+            "node {leader} leads: ready at {endpoint}\n\n  {program} client{option}\n\ntalks to it, from another \
+             terminal. Ctrl+C stops all.\n"
+        )
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (u64, SocketAddr)> {
+        (1..).zip(self.nodes.iter().copied())
+    }
+
+    fn node_dir(&self, id: u64) -> PathBuf {
+        self.data_dir.join(format!("node-{id}"))
+    }
+
+    fn node(&self, id: u64, address: SocketAddr) -> Part {
+        let peers: Vec<String> = self.numbered().map(|(id, address)| format!("{id}={address}")).collect();
+        let mut arguments: Vec<OsString> = ["node", "--id"].map(OsString::from).into();
+        arguments.extend([id.to_string(), "--listen".into(), address.to_string()].map(OsString::from));
+        arguments.extend(["--peers".to_owned(), peers.join(","), "--data-dir".into()].map(OsString::from));
+        arguments.extend([self.node_dir(id).into(), "--log".into(), self.log.into()]);
+        let log_file = self.data_dir.join(format!("node-{id}.log"));
+        Part { name: format!("node {id}"), address, arguments, log_file }
+    }
+
+    fn proxy(&self) -> Part {
+        let nodes: Vec<String> = self.nodes.iter().map(SocketAddr::to_string).collect();
+        let nodes = nodes.join(",");
+        let listen = self.proxy.to_string();
+        let arguments = ["proxy", "--listen", &listen, "--nodes", &nodes, "--log", self.log];
+        Part {
+            name: "proxy".to_owned(),
+            address: self.proxy,
+            arguments: arguments.map(OsString::from).into(),
+            log_file: self.data_dir.join("proxy.log"),
+        }
+    }
+}
+
+impl Part {
+    /// The command that a user types to start it alone.
+    pub(super) fn command_line(&self) -> String {
+        let words = self.arguments.iter().map(|word| quoted(&word.to_string_lossy()));
+        [program()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// This program, as the user called it.
+fn program() -> String {
+    let called = env::args_os().next().unwrap_or_else(|| "conclave".into());
+    quoted(&called.to_string_lossy())
+}
+
+fn quoted(word: &str) -> String {
+    shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// How many nodes have their data in a directory.
+fn count_nodes(data_dir: &Path) -> usize {
+    let Ok(entries) = fs::read_dir(data_dir) else { return 0 };
+    let names = entries.flatten().filter_map(|entry| {
+        let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        is_dir.then(|| entry.file_name().to_string_lossy().into_owned())
+    });
+    names.filter(|name| name.strip_prefix("node-").is_some_and(|id| id.parse::<u64>().is_ok())).count()
+}

@@ -1,0 +1,239 @@
+//! The programs as their users meet them: what they say when something is wrong, and a session from start to end.
+#![cfg(all(unix, not(madsim)))]
+
+mod programs;
+
+use std::{net::TcpListener, path::Path};
+
+use nix::sys::signal::Signal;
+use programs::*;
+
+/// The complaint of a command line that is wrong.
+fn complaint_about(line: &str) -> String {
+    complaint(&run(line), line)
+}
+
+fn has(text: &str, parts: &[&str]) {
+    for part in parts {
+        assert!(text.contains(part), "'{part}' is missing: {text}");
+    }
+}
+
+fn node_line(id: u64, port: u16, data_dir: &Path, more: &str) -> String {
+    let data_dir = data_dir.display();
+    format!(
+        "node --id {id} --listen 127.0.0.1:{port} --peers {id}=127.0.0.1:{port} --data-dir {data_dir} {more}"
+    )
+}
+
+/// A node of its own that serves.
+fn start_node(line: &str, data_dir: &Path) -> Program {
+    let node = Program::start(line);
+    eventually("the node has its data", || data_dir.join("state.redb").exists());
+    node
+}
+
+#[test]
+fn a_wrong_command_line_is_misuse_and_says_what_would_be_right() {
+    for (line, expected) in [
+        ("", "usage: conclave <COMMAND>"),
+        ("pit a b", "'put'"),
+        ("get k --prefx", "'--prefix'"),
+        ("put k", "<VALUE>"),
+        ("get k --limit 0", "--limit"),
+        ("up --nodes 2", "1, 3, 5, 7 or 9"),
+        ("up --base-port 65535", "choose a lower port"),
+        ("up --listen 127.0.0.1:23792", "among the ports of the nodes"),
+        ("put k v --endpoints localhost", "the port is missing"),
+        ("put k v --endpoints http://", "not an address"),
+        ("put k v --timeout soon", "no unit of time"),
+        ("node --id 4 --listen 127.0.0.1:1 --peers 1=a:1 --data-dir d", "add 4=127.0.0.1:1 to the list"),
+        ("node --id 1 --listen 127.0.0.1:1 --peers 1=a:1,1=b:1 --data-dir d", "node 1 twice"),
+        ("node --id 1 --listen 127.0.0.1:1 --peers a:1 --data-dir d", "write it as N=host:port"),
+        ("node --id 1 --listen 127.0.0.1:1 --peers 1=a --data-dir d", "the port is missing"),
+        ("proxy", "--nodes"),
+        ("proxy --nodes a:1,a:1", "a:1 twice"),
+        ("bench --op sing", "[possible values: put, get, mixed]"),
+    ] {
+        let output = run(line);
+        has(&complaint(&output, line), &[expected]);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+    }
+}
+
+#[test]
+fn every_command_shows_examples() {
+    for command in ["up", "node", "proxy", "client", "put", "get", "del", "status", "bench"] {
+        has(&succeed(&format!("{command} --help")), &["EXAMPLES", &format!("conclave {command}")]);
+    }
+}
+
+#[test]
+fn a_port_in_use_is_named_before_anything_starts() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().display();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("it has an address").port();
+    let address = format!("127.0.0.1:{port}");
+
+    let node = node_line(1, port, &directory.path().join("node"), "");
+    has(&complaint_about(&node), &[&address, "choose another port"]);
+    has(
+        &complaint_about(&format!("proxy --listen {address} --nodes 127.0.0.1:1")),
+        &[&address, "choose another port"],
+    );
+    let up = format!("up --nodes 1 --data-dir {path}/up --base-port {}", free_ports(1));
+    has(&complaint_about(&format!("{up} --listen {address}")), &["the proxy", &address, "--listen"]);
+    let up = format!("up --nodes 1 --data-dir {path}/up --listen 127.0.0.1:{}", free_ports(1));
+    has(&complaint_about(&format!("{up} --base-port {port}")), &["node 1", &address, "--base-port"]);
+    assert!(!directory.path().join("up").exists(), "nothing was started");
+}
+
+#[test]
+fn a_data_directory_serves_one_process_of_one_node_of_one_cluster() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let data = directory.path().join("node-1");
+    let port = free_ports(2);
+    let node = start_node(&node_line(1, port, &data, ""), &data);
+
+    has(&complaint_about(&node_line(1, port + 1, &data, "")), &["in use by another process", "--data-dir"]);
+    send_signal(node.pid(), Signal::SIGTERM);
+    assert!(node.end().success(), "SIGTERM is a clean end");
+
+    has(&complaint_about(&node_line(2, port, &data, "")), &["belongs to node 1", "not to node 2"]);
+    let other_cluster = node_line(1, port, &data, "--cluster other");
+    has(&complaint_about(&other_cluster), &["cluster \"conclave\"", "cluster \"other\""]);
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_is_explained() {
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    has(&complaint_about(&node_line(1, free_ports(1), file.path(), "")), &["cannot use the data directory"]);
+}
+
+#[test]
+fn an_unreachable_cluster_is_reported_in_time() {
+    let port = free_ports(1);
+    for command in ["put k v", "get k", "del k", "status", "bench --seconds 1"] {
+        let line = format!("{command} --timeout 500ms --endpoints 127.0.0.1:{port}");
+        has(&complaint_about(&line), &["cannot reach", &format!("127.0.0.1:{port}"), "conclave up"]);
+    }
+}
+
+#[test]
+fn without_a_majority_a_write_fails_in_time_and_says_whether_it_happened() {
+    let ports = free_ports(2);
+    let proxy = format!("127.0.0.1:{ports}");
+    let _proxy =
+        Program::start(&format!("proxy --listen {proxy} --nodes 127.0.0.1:{} --patience 300ms", ports + 1));
+    eventually("the proxy listens", || std::net::TcpStream::connect(&proxy).is_ok());
+    has(&complaint_about(&format!("put k v --endpoints {proxy} --timeout 2s")), &["nothing was sent"]);
+}
+
+#[test]
+fn a_session_from_up_to_ctrl_c() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let up = Up::start(directory.path());
+    assert_eq!(up.children.len(), 4);
+
+    assert_eq!(up.succeed("put greeting hello"), "ok, revision 2\n");
+    assert_eq!(up.succeed("get greeting"), "greeting\thello\n");
+    up.succeed("put greet hi");
+    assert_eq!(up.succeed("get greet --prefix"), "greet\thi\ngreeting\thello\n");
+    assert_eq!(up.succeed("get greet --prefix --count-only"), "2\n");
+    assert_eq!(up.succeed("del greet --prefix"), "deleted 2, revision 4\n");
+    let missing = format!("get greeting --endpoints {}", up.endpoint);
+    has(&complaint_about(&missing), &["no such key: 'greeting'"]);
+
+    limits_are_explained(&up.endpoint);
+    status_tells_of_every_node(&up);
+    the_shell_answers_every_line(&up.endpoint);
+    a_benchmark_fails_nowhere(&up);
+
+    send_signal(up.program.pid(), Signal::SIGINT);
+    eventually("Ctrl+C ends every child", || !up.has_living_children());
+    eventually("and 'up' itself", || !is_alive(up.program.pid()));
+}
+
+fn limits_are_explained(endpoint: &str) {
+    let long = "k".repeat(32 * 1024 + 1);
+    has(&complaint_about(&format!("put {long} v --endpoints {endpoint}")), &["32769 bytes, at most 32768"]);
+    let empty = conclave(["put", "", "v", "--endpoints", endpoint]).spawn().expect("the program starts");
+    has(&complaint(&finish(empty, "an empty key"), "an empty key"), &["key is not provided"]);
+    // The operating system limits one argument to 128 KiB, so a large value comes from the shell's input.
+    let large = "v".repeat(1536 * 1024 + 1);
+    let output = run_fed(&format!("client --endpoints {endpoint}"), &format!("put large {large}\n"));
+    has(&text(&output.stderr), &["error: ", "1572865 bytes, at most 1572864"]);
+}
+
+fn status_tells_of_every_node(up: &Up) {
+    let status: serde_json::Value = serde_json::from_str(&up.succeed("status --json")).expect("it is JSON");
+    let nodes = status["nodes"].as_array().expect("a list");
+    assert_eq!(nodes.len(), 3);
+    let leaders: Vec<_> = nodes.iter().filter(|node| node["role"] == "leader").collect();
+    assert_eq!(leaders.len(), 1, "{status}");
+    assert_eq!(leaders[0]["node"], status["leader"]);
+    assert!(nodes.iter().all(|node| node["reachable"] == true), "{status}");
+    has(
+        &up.succeed("status"),
+        &["node", "role", "term", "commit", "applied", "leader", "reachable", "follower"],
+    );
+}
+
+fn the_shell_answers_every_line(endpoint: &str) {
+    let lines =
+        "put k 'two words'\nget k\n\nput k\nget nothing\nstauts\nput 'open\nhelp\nquit\nput k never\n";
+    let output = run_fed(&format!("client --endpoints {endpoint}"), lines);
+    assert!(output.status.success(), "wrong lines do not end the shell");
+    has(&text(&output.stdout), &["ok, revision", "k\ttwo words", "Store a value under a key"]);
+    let complaints = text(&output.stderr);
+    has(&complaints, &["<VALUE>", "no such key: 'nothing'", "did you mean 'status'?", "left open"]);
+    assert!(complaints.lines().all(|line| line.starts_with("error: ")), "{complaints}");
+    assert_eq!(succeed(&format!("get k --endpoints {endpoint}")), "k\ttwo words\n");
+}
+
+fn a_benchmark_fails_nowhere(up: &Up) {
+    let line = "bench --op mixed --seconds 1 --warmup 100ms --clients 16 --connections 2 --keys 50 --json";
+    let report: serde_json::Value = serde_json::from_str(&up.succeed(line)).expect("it is JSON");
+    assert_eq!(report["failures"], serde_json::json!({}), "{report}");
+    assert!(report["operations_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{report}");
+    for kind in ["put", "get"] {
+        let latencies = &report["latency_ms"][kind];
+        assert!(latencies["p50"].as_f64() <= latencies["max"].as_f64(), "{report}");
+    }
+}
+
+#[test]
+fn up_goes_on_with_its_data_and_tells_of_a_dead_child() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let first = Up::start(directory.path());
+    first.succeed("put kept value");
+    let again = format!("up --nodes 5 --data-dir {}", directory.path().display());
+    let ports = free_ports(6);
+    let again = format!("{again} --base-port {ports} --listen 127.0.0.1:{}", ports + 5);
+    has(&complaint_about(&again), &["holds a cluster of 3 nodes", "--nodes 3"]);
+
+    send_signal(first.children[0], Signal::SIGKILL);
+    let obituary = loop {
+        let line = first.lines.recv_timeout(PATIENCE).expect("'up' tells of it in time");
+        if line.contains("ended") {
+            break line;
+        }
+    };
+    has(&obituary, &["node 1", "SIGKILL", "start it again: ", "node --id 1 --listen"]);
+    assert_eq!(first.succeed("get kept"), "kept\tvalue\n");
+
+    send_signal(first.program.pid(), Signal::SIGTERM);
+    eventually("SIGTERM ends every child", || !first.has_living_children());
+    let second = Up::start(directory.path());
+    assert_eq!(second.succeed("get kept"), "kept\tvalue\n");
+}
+
+#[test]
+fn children_do_not_outlive_an_up_that_is_killed() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let up = Up::start(directory.path());
+    assert!(up.has_living_children());
+    send_signal(up.program.pid(), Signal::SIGKILL);
+    eventually("every child is gone", || !up.has_living_children());
+}
