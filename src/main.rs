@@ -3,6 +3,11 @@
 
 use std::process::ExitCode;
 
+// A proxy and a node mostly allocate and free small messages, on several threads.
+#[cfg(not(madsim))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(not(madsim))]
 fn main() -> ExitCode {
     conclave::cli::main()

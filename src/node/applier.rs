@@ -1,22 +1,26 @@
-//! The state machine's task: committed entries in, answers out. Everything that waits shares one transaction.
+//! The state machine's task: committed entries in, answers out. Everything that waits is applied together.
 
 use std::{
     collections::{BTreeMap, VecDeque},
     sync::Arc,
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 
 use super::{Config, Environment, Observer, event_loop::Report, reply::ReplySender, wire::kv as wire};
 use crate::{
     kv::{Applier as Transaction, Header},
     raft::{Entry, Index, NodeId, Payload, Term},
     rpc::pb::{etcdserverpb, v1::refusal::Reason},
-    storage::{Durability, StateStore, StorageError},
+    storage::{Disk, StateStore, StorageError},
 };
 
-/// After this many applied entries the state is made durable, so that a restart replays no more than these.
-const ENTRIES_PER_SYNC: u64 = 50_000;
+/// After so much the state is made durable: a restart replays no more than this.
+const ENTRIES_PER_SYNC: usize = 50_000;
+const BYTES_PER_SYNC: usize = 64 << 20;
 
 /// Work for the applier, in the order in which the event loop found it.
 #[derive(Default)]
@@ -51,58 +55,74 @@ pub(super) type Applier = mpsc::UnboundedSender<Work>;
 
 pub(super) fn start(
     config: &Config,
-    state: Arc<StateStore>,
+    state: StateStore,
     environment: &Environment,
     reports: mpsc::UnboundedSender<Report>,
-) -> Applier {
-    let (sender, mut queue) = mpsc::unbounded_channel();
-    let disk = environment.disk.clone();
-    let mut machine = Machine {
+) -> (Applier, JoinHandle<()>) {
+    let (sender, queue) = mpsc::unbounded_channel();
+    let machine = Machine {
         node: config.id,
         cluster: config.cluster_number(),
         state,
         observer: environment.observer.clone(),
         waiting: BTreeMap::new(),
         reads: VecDeque::new(),
-        synced: 0,
+        unsynced_entries: 0,
+        unsynced_bytes: 0,
         term: 0,
     };
-    tokio::spawn(async move {
-        let mut batch = Vec::new();
-        while queue.recv_many(&mut batch, usize::MAX).await > 0 {
-            let (done_tx, done_rx) = oneshot::channel();
-            let works = std::mem::take(&mut batch);
-            let job = move || {
-                let result = machine.carry_out(works);
-                let _ = done_tx.send((machine, result));
+    let applying = tokio::spawn(apply(machine, queue, environment.disk.clone(), reports));
+    (sender, applying)
+}
+
+/// Carries out what comes until nobody is left to send, and leaves a durable state.
+async fn apply(
+    mut machine: Machine,
+    mut queue: mpsc::UnboundedReceiver<Work>,
+    disk: Arc<dyn Disk>,
+    reports: mpsc::UnboundedSender<Report>,
+) {
+    let mut batch = Vec::new();
+    loop {
+        let is_last = queue.recv_many(&mut batch, usize::MAX).await == 0;
+        let (done_tx, done_rx) = oneshot::channel();
+        let works = std::mem::take(&mut batch);
+        let job = move || {
+            let result = if is_last {
+                machine.state.sync().map(|()| None)
+            } else {
+                machine.carry_out(works).map(Some)
             };
-            disk.run(Box::new(job)).await;
-            let (returned, result) = done_rx.await.expect("the disk runs every job to its end");
-            machine = returned;
-            let report = match result {
-                Ok(header) => Report::Applied(header),
-                Err(error) => Report::Failed(error.into()),
-            };
-            let failed = matches!(report, Report::Failed(_));
-            if reports.send(report).is_err() || failed {
-                return;
-            }
+            let _ = done_tx.send((machine, result));
+        };
+        disk.run(Box::new(job)).await;
+        let (returned, result) = done_rx.await.expect("the disk runs every job to its end");
+        machine = returned;
+        let report = match result {
+            Ok(None) => return,
+            Ok(Some(header)) => Report::Applied(header),
+            Err(error) => Report::Failed(error.into()),
+        };
+        let failed = matches!(report, Report::Failed(_));
+        let _ = reports.send(report);
+        if failed {
+            return;
         }
-    });
-    sender
+    }
 }
 
 /// The state machine and all who wait for it.
 struct Machine {
     node: NodeId,
     cluster: u64,
-    state: Arc<StateStore>,
+    state: StateStore,
     observer: Arc<dyn Observer>,
     waiting: BTreeMap<Index, Waiter>,
     /// Reads whose index is not applied yet, in no particular order.
     reads: VecDeque<(Index, Vec<Read>)>,
-    /// The applied index at the last sync.
-    synced: Index,
+    /// What was applied since the state was durable.
+    unsynced_entries: usize,
+    unsynced_bytes: usize,
     term: Term,
 }
 
@@ -116,7 +136,7 @@ impl Machine {
             self.reads.extend(work.reads);
         }
         let header = match entries.is_empty() {
-            true => Header::load(&self.state.read()?)?,
+            true => Header::load(&self.state.tables()?)?,
             false => self.apply(&entries)?,
         };
         self.serve_reads(header.applied_index)?;
@@ -130,34 +150,37 @@ impl Machine {
         }
     }
 
-    /// Applies entries in one transaction; answers leave once it is committed.
+    /// Applies entries. Their answers need not wait for the state to be durable: the log is.
     fn apply(&mut self, entries: &[Entry]) -> Result<Header, StorageError> {
-        let last = entries.last().expect("there are entries").index;
-        let durability = match last - self.synced >= ENTRIES_PER_SYNC {
-            true => Durability::Synced,
-            false => Durability::Relaxed,
-        };
         let mut answers = Vec::new();
-        let header = self.state.write(durability, |tables| {
-            let mut transaction = Transaction::begin(tables)?;
-            for entry in entries {
-                let position = (entry.term, entry.index);
-                if let Payload::Command(bytes) = &entry.payload {
-                    let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
-                    answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
-                } else {
-                    transaction.skip(position);
-                }
+        let mut tables = self.state.tables()?;
+        let mut transaction = Transaction::begin(&mut tables)?;
+        for entry in entries {
+            let position = (entry.term, entry.index);
+            if let Payload::Command(bytes) = &entry.payload {
+                let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
+                answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
+            } else {
+                transaction.skip(position);
             }
-            Ok::<Header, StorageError>(transaction.finish()?)
-        })?;
-        self.observer.applied(self.node, entries, &header);
-        if durability == Durability::Synced {
-            self.synced = last;
         }
+        let header = transaction.finish()?;
+        drop(tables);
+        self.observer.applied(self.node, entries, &header);
         self.answer(answers);
-        self.drop_overwritten(last);
+        self.drop_overwritten(header.applied_index);
+        self.sync_if_due(entries)?;
         Ok(header)
+    }
+
+    fn sync_if_due(&mut self, applied: &[Entry]) -> Result<(), StorageError> {
+        self.unsynced_entries += applied.len();
+        self.unsynced_bytes += applied.iter().map(Entry::size_bytes).sum::<usize>();
+        if self.unsynced_entries >= ENTRIES_PER_SYNC || self.unsynced_bytes >= BYTES_PER_SYNC {
+            self.state.sync()?;
+            (self.unsynced_entries, self.unsynced_bytes) = (0, 0);
+        }
+        Ok(())
     }
 
     fn answer(&mut self, answers: Vec<(Index, Term, crate::kv::Reply)>) {
@@ -186,7 +209,7 @@ impl Machine {
         if self.reads.iter().all(|(index, _)| *index > applied) {
             return Ok(());
         }
-        let view = self.state.read()?;
+        let view = self.state.tables()?;
         let waiting = std::mem::take(&mut self.reads);
         for (index, reads) in waiting {
             if index > applied {

@@ -28,7 +28,7 @@ mod reply;
 mod services;
 mod wire;
 
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -80,7 +80,7 @@ pub async fn run(
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
     let links = links::Links::start(&config, &environment.clock);
     let writer = log_writer::start(config.id, stores.log, &environment, links.clone(), reports_tx.clone());
-    let applier = applier::start(&config, stores.state.clone(), &environment, reports_tx);
+    let (applier, applying) = applier::start(&config, stores.state, &environment, reports_tx);
     let parts = event_loop::Parts {
         events: events_rx,
         reports: reports_rx,
@@ -101,15 +101,14 @@ pub async fn run(
     };
     deciding.abort();
     drop(stop_tx);
-    if result.is_ok() {
-        stores.state.sync()?;
-    }
+    // Without the event loop the applier runs out of work, and makes the state durable.
+    let _ = applying.await;
     result
 }
 
 struct Stores {
     log: LogStore,
-    state: Arc<StateStore>,
+    state: StateStore,
     header: Header,
     recovered: Recovered,
 }
@@ -130,7 +129,7 @@ impl Stores {
         let identity = Identity { cluster: config.cluster.clone(), node: config.id };
         let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
         let state = StateStore::open(disk)?;
-        let header = Header::load(&state.read()?).map_err(StorageError::from)?;
+        let header = Header::load(&state.tables()?).map_err(StorageError::from)?;
         let recovered = Recovered {
             vote: found.vote,
             base: found.compacted,
@@ -138,6 +137,6 @@ impl Stores {
             entries: found.entries,
             applied: header.applied_index,
         };
-        Ok(Self { log, state: Arc::new(state), header, recovered })
+        Ok(Self { log, state, header, recovered })
     }
 }

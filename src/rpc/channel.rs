@@ -5,6 +5,9 @@ use std::error::Error;
 use tokio::time::timeout;
 use tonic::transport::{self, Endpoint, Uri};
 
+#[cfg(not(madsim))]
+use {super::stream::Gathering, hyper_util::rt::TokioIo, std::io, tokio::net::TcpStream};
+
 use super::{
     Channel, RpcError,
     limits::{
@@ -26,7 +29,7 @@ pub async fn connect(address: &str) -> Result<Channel, RpcError> {
 
 /// A channel to `address` (HOST:PORT) that connects when it is first used.
 pub fn connect_lazy(address: &str) -> Result<Channel, RpcError> {
-    Ok(wrap(endpoint(address)?.connect_lazy()))
+    Ok(wrap(establish_lazily(&endpoint(address)?)))
 }
 
 fn endpoint(address: &str) -> Result<Endpoint, RpcError> {
@@ -40,7 +43,6 @@ fn endpoint(address: &str) -> Result<Endpoint, RpcError> {
     }
     Ok(Endpoint::from(uri)
         .connect_timeout(CONNECT_TIMEOUT)
-        .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
@@ -59,7 +61,20 @@ fn root_cause(error: &dyn Error) -> String {
 
 #[cfg(not(madsim))]
 async fn establish(endpoint: &Endpoint) -> Result<transport::Channel, transport::Error> {
-    endpoint.connect().await
+    endpoint.connect_with_connector(tower::service_fn(dial)).await
+}
+
+#[cfg(not(madsim))]
+fn establish_lazily(endpoint: &Endpoint) -> transport::Channel {
+    endpoint.connect_with_connector_lazy(tower::service_fn(dial))
+}
+
+#[cfg(not(madsim))]
+async fn dial(uri: Uri) -> io::Result<TokioIo<Gathering>> {
+    let authority = uri.authority().expect("an address was checked to have a host and a port");
+    let stream = TcpStream::connect(authority.as_str()).await?;
+    stream.set_nodelay(true)?;
+    Ok(TokioIo::new(Gathering(stream)))
 }
 
 #[cfg(not(madsim))]
@@ -78,6 +93,11 @@ async fn establish(endpoint: &Endpoint) -> Result<transport::Channel, transport:
         std::future::pending::<()>().await;
     }
     outcome
+}
+
+#[cfg(madsim)]
+fn establish_lazily(endpoint: &Endpoint) -> transport::Channel {
+    endpoint.connect_lazy()
 }
 
 #[cfg(madsim)]

@@ -13,6 +13,8 @@ mod limits;
 pub mod pb;
 #[cfg_attr(madsim, path = "server_sim.rs")]
 mod server;
+#[cfg(not(madsim))]
+mod stream;
 
 #[cfg(test)]
 mod conformance;

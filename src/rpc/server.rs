@@ -32,6 +32,7 @@ use super::{
         ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
         PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
     },
+    stream::Gathering,
 };
 
 /// Services that will share one address.
@@ -138,7 +139,7 @@ async fn connection(accepted: io::Result<TcpStream>, uncut: watch::Receiver<()>)
 
 /// A TCP connection that the server can cut: tonic itself would wait for every stream to end, and ours never do.
 struct Connection {
-    stream: TcpStream,
+    stream: Gathering,
     /// Ends when the connection is cut; `None` from then on.
     uncut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
@@ -147,7 +148,7 @@ impl Connection {
     /// The connection lives as long as the sender of `uncut`.
     fn new(stream: TcpStream, mut uncut: watch::Receiver<()>) -> Self {
         let sender_lives = async move { while uncut.changed().await.is_ok() {} };
-        Self { stream, uncut: Some(Box::pin(sender_lives)) }
+        Self { stream: Gathering(stream), uncut: Some(Box::pin(sender_lives)) }
     }
 
     fn is_cut(&mut self, context: &mut Context<'_>) -> bool {
@@ -187,24 +188,12 @@ impl AsyncWrite for Connection {
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
 }
 
 impl Connected for Connection {
     type ConnectInfo = <TcpStream as Connected>::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.connect_info()
+        self.stream.0.connect_info()
     }
 }

@@ -1,7 +1,7 @@
 //! Durable storage: the log and the state machine, each a redb file, through one [`Disk`] seam.
 //!
 //! - [`LogStore`] keeps vote and log: what waits is one commit and one fsync.
-//! - [`StateStore`] keeps the state machine: commits need no fsync of their own, because the log can be replayed.
+//! - [`StateStore`] keeps the state machine: it is made durable now and then, because the log can be replayed.
 //! - [`FileDisk`] is the production disk; the simulation has one of its own.
 
 mod codec;
@@ -18,7 +18,7 @@ pub use error::StorageError;
 #[cfg(not(madsim))]
 pub use file_disk::FileDisk;
 pub use log_store::{Identity, LogStore, Recovered};
-pub use state_store::{Durability, StateRead, StateStore, Tables};
+pub use state_store::{StateStore, Tables};
 
 /// The file of the log and the vote.
 pub const LOG_FILE: &str = "log.redb";

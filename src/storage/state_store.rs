@@ -1,14 +1,8 @@
 //! The state machine's file: one redb table for each table of [`kv`](crate::kv).
 
-use std::{
-    cell::OnceCell,
-    ops::{Bound, ControlFlow},
-};
+use std::ops::{Bound, ControlFlow};
 
-use redb::{
-    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table as RedbTable,
-    TableDefinition, WriteTransaction,
-};
+use redb::{Database, ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
 
 use super::{Disk, STATE_FILE, StorageError, database};
 use crate::kv::{KeyRange, Read, Table, Visit, Write};
@@ -18,19 +12,11 @@ const CACHE_BYTES: usize = 64 << 20;
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
-/// Whether a commit waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// The commit is visible at once and durable with the next synced one. After a power loss the state falls back to
-    /// an earlier one, whole and consistent, and the log is replayed from there.
-    Relaxed,
-    /// The commit, and every one before it, is durable.
-    Synced,
-}
-
-/// The durable state of one node's state machine.
-#[derive(Debug)]
+/// The state of one node's state machine. One write transaction is always open: changes are made and read in it, and
+/// [`sync`](Self::sync) commits it. A crash loses what was changed since; the log has it all.
 pub struct StateStore {
+    /// None only while one is committed and the next begins.
+    transaction: Option<WriteTransaction>,
     database: Database,
 }
 
@@ -40,52 +26,33 @@ impl StateStore {
     /// # Errors
     /// The file cannot be opened, or is corrupt.
     pub fn open(disk: &dyn Disk) -> Result<Self, StorageError> {
-        let store = Self { database: database::open(disk, STATE_FILE, CACHE_BYTES)? };
-        store.write(Durability::Synced, |_| Ok(()))?;
-        Ok(store)
+        let database = database::open(disk, STATE_FILE, CACHE_BYTES)?;
+        let transaction = Some(database.begin_write().map_err(failed)?);
+        Ok(Self { transaction, database })
     }
 
-    /// Runs a change in one transaction: all of it is kept, or after an error nothing. Relaxed commits must be
-    /// followed by a synced one every few thousand: until then their superseded pages are held.
+    /// The tables, to read and to change. After an error the store is good for nothing: some of a change may be made.
     ///
     /// # Errors
-    /// What the change returned, or the disk failed.
-    pub fn write<T>(
-        &self,
-        durability: Durability,
-        change: impl FnOnce(&mut Tables<'_>) -> Result<T, StorageError>,
-    ) -> Result<T, StorageError> {
-        let mut transaction = self.database.begin_write().map_err(failed)?;
-        transaction
-            .set_durability(match durability {
-                Durability::Relaxed => redb::Durability::None,
-                Durability::Synced => redb::Durability::Immediate,
-            })
-            .map_err(failed)?;
-        let result = change(&mut Tables::open(&transaction)?)?;
+    /// The disk failed.
+    pub fn tables(&self) -> Result<Tables<'_>, StorageError> {
+        Tables::open(self.transaction.as_ref().expect("a transaction is open between calls"))
+    }
+
+    /// Makes every change so far durable. Memory and replay after a crash grow with what was changed since the last
+    /// time.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn sync(&mut self) -> Result<(), StorageError> {
+        let transaction = self.transaction.take().expect("a transaction is open between calls");
         transaction.commit().map_err(failed)?;
-        Ok(result)
-    }
-
-    /// A view of the state as of the latest commit, whatever is written meanwhile.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn read(&self) -> Result<StateRead, StorageError> {
-        let transaction = self.database.begin_read().map_err(failed)?;
-        Ok(StateRead { transaction, tables: Default::default() })
-    }
-
-    /// Makes every commit so far durable.
-    ///
-    /// # Errors
-    /// The disk failed.
-    pub fn sync(&self) -> Result<(), StorageError> {
-        self.write(Durability::Synced, |_| Ok(()))
+        self.transaction = Some(self.database.begin_write().map_err(failed)?);
+        Ok(())
     }
 }
 
-/// The tables within a write transaction.
+/// The tables, within the open transaction.
 pub struct Tables<'txn>([RedbTable<'txn, &'static [u8], &'static [u8]>; Table::ALL.len()]);
 
 impl<'txn> Tables<'txn> {
@@ -121,40 +88,6 @@ impl Write for Tables<'_> {
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
         let removed = self.0[table as usize].remove(key).map_err(failed)?;
         Ok(removed.map(|guard| guard.value().to_vec()))
-    }
-}
-
-/// A consistent view of the state.
-pub struct StateRead {
-    transaction: ReadTransaction,
-    /// Opened when first used: most reads need two of them.
-    tables: [OnceCell<ReadOnlyTable<&'static [u8], &'static [u8]>>; Table::ALL.len()],
-}
-
-impl StateRead {
-    fn table(&self, table: Table) -> Result<&ReadOnlyTable<&'static [u8], &'static [u8]>, StorageError> {
-        let cell = &self.tables[table as usize];
-        if cell.get().is_none() {
-            let opened = self.transaction.open_table(definition(table)).map_err(failed)?;
-            let _ = cell.set(opened);
-        }
-        Ok(cell.get().expect("it was just opened"))
-    }
-}
-
-impl Read for StateRead {
-    type Error = StorageError;
-
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        get(self.table(table)?, key)
-    }
-
-    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
-        scan(self.table(table)?, range, visit)
-    }
-
-    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
-        scan_back(self.table(table)?, range, visit)
     }
 }
 
