@@ -265,13 +265,22 @@ impl Connection {
     }
 }
 
+/// A caller that dies closes what it sends before what it receives, but both within this.
+const PARTING: Duration = Duration::from_millis(1);
+
 /// The caller's messages. A stream that breaks off because the caller went away ends in an error, not as if it were
 /// complete. It must not hold the sender: a handler may keep it longer than the call lasts.
 fn incoming(body: BoxMessage, rx: Receiver, tx: Weak<Sender>) -> BoxMessageStream {
     if !body.is::<()>() {
         return stream::once(ready(Ok(body))).boxed();
     }
-    let ending = stream::once(async move { tx.upgrade().is_none_or(|tx| tx.is_closed()) })
+    let is_gone = async move {
+        match tx.upgrade() {
+            Some(tx) => timeout(PARTING, tx.closed()).await.is_ok(),
+            None => true,
+        }
+    };
+    let ending = stream::once(is_gone)
         .filter_map(|gone| ready(gone.then(|| Err(Status::cancelled("the caller went away")))));
     let messages: BoxStream<'static, Result<BoxMessage, Status>> = rx.map_err(Status::from).boxed();
     messages.chain(ending).boxed()

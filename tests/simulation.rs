@@ -1,0 +1,71 @@
+//! The simulation suite: known seeds, fresh seeds, and the promise that a seed is one history wherever it runs.
+//!
+//! The simulated world is another build of the same code, so these tests run `cargo sim`, as a person would.
+
+use std::process::{Command, Output};
+
+/// Seeds whose runs are the same on every machine and every day.
+const KNOWN_SEEDS: [&str; 4] = ["--seed", "1", "--seeds", "60"];
+/// Seeds that nobody ran before.
+const FRESH_SEEDS: [&str; 2] = ["--seeds", "60"];
+/// Seeds whose traces are compared.
+const REPLAYED: std::ops::Range<u64> = 1_000..1_020;
+
+#[test]
+fn known_seeds_are_green() {
+    expect_green("run", &KNOWN_SEEDS);
+}
+
+#[test]
+fn fresh_seeds_are_green() {
+    expect_green("run", &FRESH_SEEDS);
+}
+
+#[test]
+fn a_seed_has_one_trace_alone_in_a_batch_and_in_another_process() {
+    let forth: Vec<String> = REPLAYED.map(|seed| seed.to_string()).collect();
+    let back: Vec<String> = forth.iter().rev().cloned().collect();
+    let batch = hashes(&forth);
+    let mut after_other_seeds = hashes(&back);
+    after_other_seeds.reverse();
+    let alone: Vec<String> = forth.iter().flat_map(|seed| hashes(std::slice::from_ref(seed))).collect();
+    assert_eq!(batch.len(), forth.len());
+    assert_eq!(batch, after_other_seeds, "a seed's trace depends on the seeds before it");
+    assert_eq!(batch, alone, "a seed's trace depends on its process");
+}
+
+#[test]
+fn the_testbed_and_the_simulated_transport_keep_their_own_promises() {
+    let output = cargo("sim-test", &["--quiet"]);
+    assert!(output.status.success(), "{}", told(&output));
+}
+
+fn expect_green(command: &str, arguments: &[&str]) {
+    let output = cargo("sim", &[&[command], arguments].concat());
+    // Printed on success as well (with --nocapture): it names the seeds.
+    println!("{}", told(&output));
+    assert!(output.status.success(), "a seed failed; the lines above replay it");
+}
+
+fn hashes(seeds: &[String]) -> Vec<String> {
+    let arguments: Vec<&str> = ["hashes"].into_iter().chain(seeds.iter().map(String::as_str)).collect();
+    let output = cargo("sim", &arguments);
+    assert!(output.status.success(), "{}", told(&output));
+    String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+}
+
+/// Runs an alias of .cargo/config.toml. Flags from outside would override those that make the world a simulated one.
+fn cargo(alias: &str, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env_remove("RUSTFLAGS")
+        .env_remove("CARGO_ENCODED_RUSTFLAGS")
+        .arg(alias)
+        .args(arguments)
+        .output()
+        .expect("cargo runs, for it runs this test")
+}
+
+fn told(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
