@@ -72,7 +72,7 @@ impl Client {
             return Err(ClientError::bad_request("no endpoint is given: name a proxy, as in 127.0.0.1:2379"));
         }
         for endpoint in endpoints {
-            rpc::connect_lazy(endpoint).map_err(|error| ClientError::bad_request(error.to_string()))?;
+            rpc::check_address(endpoint).map_err(|error| ClientError::bad_request(error.to_string()))?;
         }
         let proxies = endpoints
             .iter()

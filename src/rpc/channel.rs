@@ -27,9 +27,9 @@ pub async fn connect(address: &str) -> Result<Channel, RpcError> {
     }
 }
 
-/// A channel to `address` (HOST:PORT) that connects when it is first used.
-pub fn connect_lazy(address: &str) -> Result<Channel, RpcError> {
-    Ok(wrap(establish_lazily(&endpoint(address)?)))
+/// Whether this is an address to connect to (HOST:PORT).
+pub fn check_address(address: &str) -> Result<(), RpcError> {
+    endpoint(address).map(drop)
 }
 
 fn endpoint(address: &str) -> Result<Endpoint, RpcError> {
@@ -65,11 +65,6 @@ async fn establish(endpoint: &Endpoint) -> Result<transport::Channel, transport:
 }
 
 #[cfg(not(madsim))]
-fn establish_lazily(endpoint: &Endpoint) -> transport::Channel {
-    endpoint.connect_with_connector_lazy(tower::service_fn(dial))
-}
-
-#[cfg(not(madsim))]
 async fn dial(uri: Uri) -> io::Result<TokioIo<Gathering>> {
     let authority = uri.authority().expect("an address was checked to have a host and a port");
     let stream = TcpStream::connect(authority.as_str()).await?;
@@ -93,11 +88,6 @@ async fn establish(endpoint: &Endpoint) -> Result<transport::Channel, transport:
         std::future::pending::<()>().await;
     }
     outcome
-}
-
-#[cfg(madsim)]
-fn establish_lazily(endpoint: &Endpoint) -> transport::Channel {
-    endpoint.connect_lazy()
 }
 
 #[cfg(madsim)]

@@ -3,7 +3,7 @@
 //!
 //! - [`Server`] carries services: [`Server::bind`] first, so that a taken port is reported at once, then
 //!   [`Bound::serve`] until told to stop.
-//! - [`connect`] and [`connect_lazy`] make a [`Channel`]; [`with_deadline`] bounds a call on it.
+//! - [`connect`] makes a [`Channel`]; [`with_deadline`] bounds a call on it.
 //! - [`WithLimits`] raises a service's or a client's message sizes to ours.
 
 mod channel;
@@ -19,7 +19,7 @@ mod stream;
 #[cfg(test)]
 mod conformance;
 
-pub use channel::{connect, connect_lazy};
+pub use channel::{check_address, connect};
 pub use deadline::{Channel, with_deadline};
 pub use error::{HAPPENED_HEADER, RpcError};
 pub use limits::{CLIENT_REQUEST_BYTES_MAX, CONNECT_TIMEOUT, MESSAGE_BYTES_MAX, SHUTDOWN_GRACE, WithLimits};

@@ -1,0 +1,107 @@
+//! etcd's own client against our proxy: the API is etcd's, with etcd's revisions.
+#![cfg(all(unix, not(madsim)))]
+
+mod programs;
+
+use std::process::Command;
+
+use programs::*;
+use serde_json::Value;
+
+/// Runs etcdctl and returns what it prints.
+fn etcdctl(up: &Up, arguments: &[&str]) -> String {
+    let mut command = Command::new("etcdctl");
+    command.env("ETCDCTL_API", "3").args(["--endpoints", &up.endpoint]).args(arguments);
+    let output = command.output().expect("etcdctl runs");
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "etcdctl {arguments:?}: {stdout}{stderr}");
+    stdout
+}
+
+fn json(up: &Up, arguments: &[&str]) -> Value {
+    let said = etcdctl(up, &[arguments, &["-w", "json"]].concat());
+    serde_json::from_str(&said).unwrap_or_else(|error| panic!("{said}: {error}"))
+}
+
+fn revision(answer: &Value) -> i64 {
+    answer["header"]["revision"].as_i64().expect("an answer has a revision")
+}
+
+/// Create revision, mod revision and version of the one pair in an answer.
+fn history_of(answer: &Value) -> [i64; 3] {
+    let pair = &answer["kvs"][0];
+    ["create_revision", "mod_revision", "version"].map(|name| pair[name].as_i64().unwrap_or_default())
+}
+
+fn is_installed() -> bool {
+    let installed = Command::new("etcdctl").arg("version").output().is_ok();
+    if !installed {
+        assert!(
+            std::env::var_os("CONCLAVE_TEST_ALL").is_none(),
+            "etcdctl is not installed: install etcd-client"
+        );
+        println!("SKIPPED: etcdctl is not installed, so nothing was tested; install the package etcd-client");
+    }
+    installed
+}
+
+#[test]
+fn etcdctl_puts_gets_and_deletes_with_the_right_revisions() {
+    if !is_installed() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let up = Up::start(directory.path());
+
+    assert_eq!(etcdctl(&up, &["put", "fruit/apple", "red"]), "OK\n");
+    let first = revision(&json(&up, &["get", "fruit/apple"]));
+    assert_eq!(first, 2, "the first write makes revision 2, as in etcd");
+    assert_eq!(etcdctl(&up, &["get", "fruit/apple"]), "fruit/apple\nred\n");
+    assert_eq!(etcdctl(&up, &["get", "fruit/apple", "--print-value-only"]), "red\n");
+
+    etcdctl(&up, &["put", "fruit/apple", "green"]);
+    etcdctl(&up, &["put", "fruit/cherry", "dark"]);
+    etcdctl(&up, &["put", "fruit/banana", "yellow"]);
+    let apple = json(&up, &["get", "fruit/apple"]);
+    assert_eq!(history_of(&apple), [first, first + 1, 2]);
+    assert_eq!(revision(&apple), first + 3);
+
+    prefixes_are_read_in_order(&up);
+    old_revisions_stay_readable(&up, first);
+    deletes_count_and_make_one_revision(&up, first + 3);
+}
+
+fn prefixes_are_read_in_order(up: &Up) {
+    let keys = |more: &[&str]| etcdctl(up, &[&["get", "fruit/", "--prefix", "--keys-only"], more].concat());
+    let names = |said: String| said.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(names(keys(&[])), ["fruit/apple", "fruit/banana", "fruit/cherry"]);
+    assert_eq!(names(keys(&["--limit", "2"])), ["fruit/apple", "fruit/banana"]);
+    let descending = keys(&["--order", "DESCEND", "--sort-by", "KEY"]);
+    assert_eq!(names(descending), ["fruit/cherry", "fruit/banana", "fruit/apple"]);
+    let pairs = etcdctl(up, &["get", "fruit/", "--prefix"]);
+    assert_eq!(pairs, "fruit/apple\ngreen\nfruit/banana\nyellow\nfruit/cherry\ndark\n");
+    let range = etcdctl(up, &["get", "fruit/apple", "fruit/c", "--keys-only"]);
+    assert_eq!(names(range), ["fruit/apple", "fruit/banana"]);
+    assert_eq!(json(up, &["get", "fruit/", "--prefix", "--limit", "1"])["count"], 3);
+}
+
+fn old_revisions_stay_readable(up: &Up, first: i64) {
+    let at = |revision: i64| etcdctl(up, &["get", "fruit/", "--prefix", "--rev", &revision.to_string()]);
+    assert_eq!(at(first), "fruit/apple\nred\n");
+    assert_eq!(at(first + 1), "fruit/apple\ngreen\n");
+}
+
+fn deletes_count_and_make_one_revision(up: &Up, before: i64) {
+    assert_eq!(etcdctl(up, &["del", "fruit/apple"]), "1\n");
+    assert_eq!(etcdctl(up, &["del", "fruit/apple"]), "0\n");
+    assert_eq!(etcdctl(up, &["get", "fruit/apple"]), "");
+    assert_eq!(etcdctl(up, &["del", "fruit/", "--prefix"]), "2\n");
+    assert_eq!(
+        revision(&json(up, &["get", "fruit/apple"])),
+        before + 2,
+        "a delete of nothing makes no revision"
+    );
+    etcdctl(up, &["put", "fruit/apple", "again"]);
+    let again = json(up, &["get", "fruit/apple"]);
+    assert_eq!(history_of(&again), [before + 3, before + 3, 1], "a key that comes back starts anew");
+}
