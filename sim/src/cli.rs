@@ -1,4 +1,5 @@
 //! The command line of the simulation.
+#![allow(clippy::print_stderr)]
 
 use std::{path::Path, process::ExitCode, time::Duration};
 

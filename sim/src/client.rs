@@ -36,10 +36,7 @@ impl Client {
     /// Works until told to stop.
     pub(crate) async fn run(self) {
         let mut draw = Draw::new(self.seed, "client", self.number);
-        let options = client::Options {
-            timeout: Duration::from_millis(self.workload.patience_ms),
-            ..Default::default()
-        };
+        let options = client::Options { timeout: Duration::from_millis(self.workload.patience_ms) };
         let connection =
             client::Client::new(&self.endpoints, options).expect("simulated addresses are well formed");
         for count in 0.. {

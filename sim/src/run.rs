@@ -225,7 +225,7 @@ fn failed(answer: &Answer) -> bool {
 async fn ask_one(world: &World, proxy: u64, call: Call) -> Answer {
     const RUN_ITSELF: u64 = 999;
     let endpoint = world.proxy_endpoint(proxy);
-    let options = api::Options { timeout: Duration::from_secs(5), ..Default::default() };
+    let options = api::Options { timeout: Duration::from_secs(5) };
     let number = world.history.called(RUN_ITSELF, now_ns(), call.clone());
     let answer = world.on_spare_machine(async move {
         let connection = api::Client::new(&[endpoint], options).expect("simulated addresses are well formed");
