@@ -30,6 +30,8 @@ struct World {
     violation: Option<String>,
     nodes: BTreeMap<NodeId, Node>,
     leaders: BTreeMap<Term, NodeId>,
+    /// The votes that disks hold or held: who voted in a term, and for whom.
+    ballots: BTreeMap<Term, BTreeMap<NodeId, NodeId>>,
     /// Every entry that any log ever held: what it carries and the term before it (log matching).
     entries: BTreeMap<(Index, Term), (u64, Term)>,
     /// Every committed entry, once and for ever.
@@ -67,6 +69,7 @@ impl Oracle {
             violation: None,
             nodes: BTreeMap::new(),
             leaders: BTreeMap::new(),
+            ballots: BTreeMap::new(),
             entries: BTreeMap::new(),
             committed: BTreeMap::new(),
             states: BTreeMap::new(),
@@ -191,10 +194,16 @@ impl World {
             if vote.term < before.term {
                 broken = Some(format!("terms only grow: node {id} stored {vote:?} after {before:?}"));
             }
-            if vote.term == before.term && before.candidate.is_some() && vote.candidate != before.candidate {
-                broken = Some(format!("one vote a term: node {id} stored {vote:?} after {before:?}"));
-            }
             node.vote = vote;
+            if let Some(candidate) = vote.candidate {
+                let first = *self.ballots.entry(vote.term).or_default().entry(id).or_insert(candidate);
+                if first != candidate {
+                    broken = Some(format!(
+                        "one vote a term: node {id} voted for {first} and {candidate} in term {}",
+                        vote.term
+                    ));
+                }
+            }
         }
         if let Some(first) = write.entries.first() {
             node.log.split_off(&first.index);
@@ -266,6 +275,7 @@ impl World {
         if first != id {
             self.violate(format!("one leader a term: nodes {first} and {id} both lead term {term}"));
         }
+        self.check_elected(core);
         if let Some((&index, &(committed_in, _))) = self.committed.last_key_value()
             && index > core.base().index
             && core.entry(index).map(|entry| entry.term) != Some(committed_in)
@@ -273,6 +283,16 @@ impl World {
             self.violate(format!(
                 "leader completeness: node {id} leads term {term} without committed entry {index}"
             ));
+        }
+    }
+
+    /// Nobody leads without the durable votes of a quorum in that very term (section 5.2).
+    fn check_elected(&mut self, core: &Raft) {
+        let (id, term) = (core.id(), core.term());
+        let ballot = self.ballots.get(&term);
+        let supports = |voter: &NodeId| ballot.is_some_and(|votes| votes.get(voter) == Some(&id));
+        if let Some(votes) = without_quorum(core.configuration(), supports) {
+            self.violate(format!("election safety: node {id} leads term {term} with {votes} durable votes"));
         }
     }
 
@@ -303,15 +323,9 @@ impl World {
         let holds = |id: &NodeId| {
             self.nodes.get(id).is_some_and(|node| node.log.get(&entry.index) == Some(&entry.term))
         };
-        for half in [&configuration.voters, &configuration.outgoing] {
-            let holders = half.iter().filter(|id| holds(id)).count();
-            if !half.is_empty() && holders * 2 <= half.len() {
-                let position = entry.position();
-                return self.violate(format!(
-                    "durability: entry {position} is committed on {holders} disks of {}",
-                    half.len()
-                ));
-            }
+        if let Some(holders) = without_quorum(configuration, holds) {
+            let position = entry.position();
+            self.violate(format!("durability: entry {position} is committed on {holders} disks"));
         }
     }
 
@@ -347,6 +361,14 @@ impl World {
             ));
         }
     }
+}
+
+/// How many voters say yes, where they are no quorum: in either half of a joint configuration.
+fn without_quorum(configuration: &Configuration, says_yes: impl Fn(&NodeId) -> bool) -> Option<usize> {
+    [&configuration.voters, &configuration.outgoing].into_iter().find_map(|half| {
+        let yes = half.iter().filter(|id| says_yes(id)).count();
+        (!half.is_empty() && yes * 2 <= half.len()).then_some(yes)
+    })
 }
 
 fn payload_hash(payload: &Payload) -> u64 {
