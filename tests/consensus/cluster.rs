@@ -1,0 +1,393 @@
+//! A few nodes, their disks and the network between them, moved by hand. Everything that happens is told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::Arc,
+};
+
+use conclave::raft::{
+    Configuration, Entry, Index, Message, NodeId, Options, Payload, ProposeError, Raft, RoleName, Term, Vote,
+};
+
+use crate::{disk::Disk, show};
+
+/// A direction between two nodes.
+pub(crate) type Link = (NodeId, NodeId);
+
+pub(crate) const ELECTION_TICKS_MIN: u32 = 10;
+pub(crate) const ELECTION_TICKS_MAX: u32 = 20;
+const HEARTBEAT_TICKS: u32 = 3;
+/// More rounds than any story needs to come to rest.
+const ROUNDS_MAX: usize = 1_000;
+
+pub(crate) struct Node {
+    options: Options,
+    /// `None` while it is down.
+    pub(crate) raft: Option<Raft>,
+    pub(crate) disk: Disk,
+    /// The disk stands still: writes queue up.
+    pub(crate) stalled: bool,
+    pub(crate) applied: Index,
+    seen: Option<Seen>,
+}
+
+/// What was last told of a node.
+#[derive(Clone, PartialEq, Eq)]
+struct Seen {
+    role: RoleName,
+    vote: Vote,
+    leader: Option<NodeId>,
+    commit: Index,
+}
+
+#[derive(Default)]
+pub(crate) struct Cluster {
+    pub(crate) nodes: BTreeMap<NodeId, Node>,
+    configuration: Configuration,
+    /// Messages under way, oldest first.
+    network: Vec<Message>,
+    /// Copies of messages, to be replayed late.
+    copies: Vec<Message>,
+    /// Links that lose everything.
+    cut: BTreeSet<Link>,
+    /// Links whose messages wait until they are delivered by name.
+    held: BTreeSet<Link>,
+    /// Reads by node and the core's name, numbered for the reader.
+    reads: BTreeMap<(NodeId, u64), usize>,
+    told: Vec<String>,
+}
+
+impl Cluster {
+    pub(crate) fn new(configuration: Configuration, append_bytes_max: usize) -> Self {
+        let mut cluster = Self { configuration: configuration.clone(), ..Self::default() };
+        for id in configuration.members() {
+            let options = Options {
+                id,
+                heartbeat_ticks: HEARTBEAT_TICKS,
+                election_ticks_min: ELECTION_TICKS_MIN,
+                election_ticks_max: ELECTION_TICKS_MAX,
+                priority: 0,
+                append_bytes_max,
+                seed: id,
+            };
+            let disk = Disk::default();
+            let node = Node { options, raft: None, disk, stalled: false, applied: 0, seen: None };
+            cluster.nodes.insert(id, node);
+            cluster.restart(id);
+        }
+        cluster
+    }
+
+    /// What was told since the last time.
+    pub(crate) fn take_told(&mut self) -> String {
+        mem::take(&mut self.told).join("\n")
+    }
+
+    fn tell(&mut self, line: String) {
+        self.told.push(line);
+    }
+
+    /// Starts a node anew from a disk with this term and entries of these terms.
+    pub(crate) fn prepare(&mut self, id: NodeId, vote: Vote, terms: &[Term], priority: u32) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        let entry = |(offset, &term): (usize, &Term)| Entry {
+            term,
+            index: offset as Index + 1,
+            payload: Payload::Noop,
+        };
+        node.disk = Disk::new(vote, terms.iter().enumerate().map(entry).collect());
+        node.options.priority = priority;
+        self.restart(id);
+    }
+
+    pub(crate) fn restart(&mut self, id: NodeId) {
+        let configuration = self.configuration.clone();
+        let node = self.nodes.get_mut(&id).expect("a member");
+        node.options.seed += 100;
+        let raft = Raft::new(node.options.clone(), node.disk.recover(configuration, node.applied));
+        node.seen = Some(Seen::of(&raft));
+        node.raft = Some(raft);
+    }
+
+    /// The node dies after its oldest `durable` writes reached the disk and before it did anything more.
+    pub(crate) fn crash(&mut self, id: NodeId, durable: usize) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        for _ in 0..durable {
+            node.disk.finish_oldest();
+        }
+        node.disk.lose_pending();
+        node.raft = None;
+        node.seen = None;
+    }
+
+    pub(crate) fn tick(&mut self, id: NodeId) {
+        self.with(id, Raft::tick);
+    }
+
+    /// Ticks a node until it stands for election.
+    pub(crate) fn campaign(&mut self, id: NodeId) {
+        for _ in 0..=ELECTION_TICKS_MAX {
+            let before = self.raft(id).map(|raft| (raft.term(), raft.role()));
+            self.tick(id);
+            let after = self.raft(id).map(|raft| (raft.term(), raft.role()));
+            if before != after {
+                return;
+            }
+        }
+        self.tell(format!("n{id} does not campaign"));
+    }
+
+    pub(crate) fn propose(&mut self, id: NodeId, commands: &[String]) {
+        let commands: Vec<Arc<[u8]>> = commands.iter().map(|command| command.as_bytes().into()).collect();
+        if let Some(Err(error)) = self.with(id, |raft| raft.propose(commands)) {
+            self.refused(id, error);
+        }
+    }
+
+    pub(crate) fn transfer(&mut self, id: NodeId, target: NodeId) {
+        if let Some(Err(error)) = self.with(id, |raft| raft.transfer(target)) {
+            self.refused(id, error);
+        }
+    }
+
+    fn refused(&mut self, id: NodeId, error: ProposeError) {
+        let why = match error {
+            ProposeError::NotLeader { leader: Some(leader) } => format!("n{leader} leads"),
+            ProposeError::NotLeader { leader: None } => "no leader known".to_owned(),
+            ProposeError::Transferring => "handing over".to_owned(),
+        };
+        self.tell(format!("n{id} refuses: {why}"));
+    }
+
+    pub(crate) fn read(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(raft) = &mut node.raft else { return };
+        match raft.read() {
+            Some(read) => {
+                let number = self.reads.len() + 1;
+                self.reads.insert((id, read), number);
+                self.tell(format!("n{id} read {number} asked"));
+            }
+            None => self.tell(format!("n{id} refuses: no leader known")),
+        }
+        self.carry_out(id);
+    }
+
+    /// Makes a node's oldest write durable. False: there is none.
+    pub(crate) fn persist(&mut self, id: NodeId) -> bool {
+        let Some(node) = self.nodes.get_mut(&id) else { return false };
+        let Some(write) = node.disk.finish_oldest() else { return false };
+        if let Some(stored) = show::write(&write) {
+            self.tell(format!("n{id} stored {stored}"));
+        }
+        for promise in write.promises {
+            self.send(promise);
+        }
+        self.with(id, |raft| raft.persisted(write.ticket));
+        true
+    }
+
+    /// Lets a node campaign and everybody vote; what the winner sends then is still under way.
+    pub(crate) fn elect(&mut self, id: NodeId) {
+        self.campaign(id);
+        self.stabilize_only(|message| show::kind(&message.body).contains("Vote"));
+    }
+
+    pub(crate) fn stabilize(&mut self) {
+        self.stabilize_only(|_| true);
+    }
+
+    /// Delivers what is chosen until nothing moves any more: every disk but stalled ones, every link but held ones.
+    fn stabilize_only(&mut self, chosen: impl Fn(&Message) -> bool) {
+        for _ in 0..ROUNDS_MAX {
+            let mut moved = false;
+            for id in self.nodes.keys().copied().collect::<Vec<_>>() {
+                while !self.nodes[&id].stalled && self.persist(id) {
+                    moved = true;
+                }
+            }
+            let flowing = |cluster: &Self, message: &Message| {
+                chosen(message) && !cluster.held.contains(&(message.from, message.to))
+            };
+            moved |= self.deliver(flowing) > 0;
+            if !moved {
+                return;
+            }
+        }
+        panic!("the cluster does not come to rest");
+    }
+
+    /// Delivers the messages under way that are chosen, oldest first. Returns their number.
+    pub(crate) fn deliver(&mut self, chosen: impl Fn(&Self, &Message) -> bool) -> usize {
+        let (now, later) =
+            mem::take(&mut self.network).into_iter().partition(|message| chosen(self, message));
+        self.network = later;
+        let now: Vec<Message> = now;
+        let count = now.len();
+        for message in now {
+            self.with(message.to, |raft| raft.step(message));
+        }
+        count
+    }
+
+    /// Loses the messages under way that are chosen.
+    pub(crate) fn lose(&mut self, chosen: impl Fn(&Message) -> bool) {
+        let (lost, kept) = mem::take(&mut self.network).into_iter().partition(|message| chosen(message));
+        self.network = kept;
+        let lost: Vec<Message> = lost;
+        for message in lost {
+            self.tell(format!("n{} ✗ n{} {}", message.from, message.to, show::message(&message)));
+        }
+    }
+
+    /// Copies the messages under way that are chosen, for [`Cluster::replay`].
+    pub(crate) fn copy(&mut self, chosen: impl Fn(&Message) -> bool) {
+        self.copies.extend(self.network.iter().filter(|message| chosen(message)).cloned());
+    }
+
+    /// The copies arrive.
+    pub(crate) fn replay(&mut self) {
+        for message in mem::take(&mut self.copies) {
+            self.tell(format!("n{} ⇢ n{} {}", message.from, message.to, show::message(&message)));
+            self.with(message.to, |raft| raft.step(message));
+        }
+    }
+
+    pub(crate) fn cut(&mut self, links: impl IntoIterator<Item = Link>) {
+        self.cut.extend(links);
+    }
+
+    pub(crate) fn hold(&mut self, links: impl IntoIterator<Item = Link>) {
+        self.held.extend(links);
+    }
+
+    pub(crate) fn heal(&mut self) {
+        self.cut.clear();
+        self.held.clear();
+    }
+
+    pub(crate) fn tell_network(&mut self) {
+        let under_way =
+            |message: &Message| format!("n{} → n{} {}", message.from, message.to, show::message(message));
+        let lines: Vec<String> = self.network.iter().map(under_way).collect();
+        self.told.extend(lines);
+    }
+
+    pub(crate) fn tell_status(&mut self) {
+        let lines: Vec<String> =
+            self.nodes.iter().map(|(id, node)| format!("n{id} {}", node.status())).collect();
+        self.told.extend(lines);
+    }
+
+    pub(crate) fn tell_log(&mut self, id: NodeId) {
+        let node = &self.nodes[&id];
+        let log = match &node.raft {
+            Some(raft) => (1..=raft.last().index).filter_map(|index| raft.entry(index).cloned()).collect(),
+            None => node.disk.log.clone(),
+        };
+        self.tell(format!("n{id} log {}", show::entries(&log)));
+    }
+
+    pub(crate) fn raft(&self, id: NodeId) -> Option<&Raft> {
+        self.nodes.get(&id)?.raft.as_ref()
+    }
+
+    /// Gives a node an input, unless it is down, and carries out what follows.
+    fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
+        let output = input(self.nodes.get_mut(&id)?.raft.as_mut()?);
+        self.carry_out(id);
+        Some(output)
+    }
+
+    fn carry_out(&mut self, id: NodeId) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(raft) = &mut node.raft else { return };
+        let effects = raft.effects();
+        let now = Seen::of(raft);
+        let before = node.seen.replace(now.clone()).expect("seen since it started");
+        now.tell_changes(id, &before, &mut self.told);
+        if let Some(write) = effects.persist {
+            if let Some(stored) = show::write(&write) {
+                self.told.push(format!("n{id} writes {stored}"));
+            }
+            node.disk.enqueue(write);
+        }
+        for entry in &effects.committed {
+            node.applied = entry.index;
+            self.told.push(format!("n{id} applies {}", show::entry(entry)));
+        }
+        for read in effects.reads {
+            let number = self.reads[&(id, read.id)];
+            self.told.push(format!("n{id} read {number} allowed at {}", read.index));
+        }
+        for read in effects.reads_failed {
+            let number = self.reads[&(id, read)];
+            self.told.push(format!("n{id} read {number} failed"));
+        }
+        for message in effects.messages {
+            self.send(message);
+        }
+    }
+
+    fn send(&mut self, message: Message) {
+        let lost = self.cut.contains(&(message.from, message.to));
+        let arrow = if lost { '✗' } else { '→' };
+        self.tell(format!("n{} {arrow} n{} {}", message.from, message.to, show::message(&message)));
+        if !lost {
+            self.network.push(message);
+        }
+    }
+}
+
+impl Node {
+    fn status(&self) -> String {
+        let Some(raft) = &self.raft else { return "down".to_owned() };
+        let durable = match raft.durable() == raft.last().index {
+            true => String::new(),
+            false => format!(" durable={}", raft.durable()),
+        };
+        format!(
+            "{} term={} last={} commit={} applied={}{durable}",
+            raft.role(),
+            raft.term(),
+            raft.last(),
+            raft.commit(),
+            self.applied
+        )
+    }
+}
+
+impl Seen {
+    fn of(raft: &Raft) -> Self {
+        Self { role: raft.role(), vote: raft.vote(), leader: raft.leader(), commit: raft.commit() }
+    }
+
+    fn tell_changes(&self, id: NodeId, before: &Self, told: &mut Vec<String>) {
+        if self.vote.term != before.vote.term {
+            told.push(format!("n{id} enters term {}", self.vote.term));
+        }
+        if self.role != before.role {
+            told.push(format!("n{id} {} → {}", before.role, self.role));
+        }
+        if let (RoleName::Follower, Some(leader)) = (self.role, self.leader)
+            && (self.leader != before.leader || self.vote.term != before.vote.term)
+        {
+            told.push(format!("n{id} follows n{leader}"));
+        }
+        if let (true, Some(candidate)) = (self.vote != before.vote, self.vote.candidate) {
+            told.push(format!("n{id} votes for n{candidate}"));
+        }
+        if self.commit != before.commit {
+            told.push(format!("n{id} commits {}", self.commit));
+        }
+    }
+}
+
+/// Every direction between members of different groups.
+pub(crate) fn links_between(groups: &[Vec<NodeId>]) -> Vec<Link> {
+    let group_of = |id: NodeId| groups.iter().position(|group| group.contains(&id));
+    let all: Vec<NodeId> = groups.iter().flatten().copied().collect();
+    let pairs = all.iter().flat_map(|&from| all.iter().map(move |&to| (from, to)));
+    pairs.filter(|&(from, to)| group_of(from) != group_of(to)).collect()
+}

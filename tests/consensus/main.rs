@@ -1,0 +1,17 @@
+//! The consensus core on trial, in stories told by golden scripts.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `scripts/` | one story a file: the commands, and what the core did |
+//! | `script.rs` | the language of the stories |
+//! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
+//! | `show.rs` | how events are written |
+//! | `disk.rs` | a disk that tells written from durable |
+//!
+//! After a change that is meant, `UPDATE_GOLDENFILES=1 cargo test --test consensus` writes the stories anew: read
+//! the difference.
+
+mod cluster;
+mod disk;
+mod script;
+mod show;

@@ -1,0 +1,261 @@
+//! The language of the stories.
+//!
+//! ```text
+//! cluster N [learners=N] [append_bytes=N]    new nodes n1, n2, ...: voters first, then learners
+//! disk N [log="1 1 2"] [term=T] [vote=N] [priority=P]      starts n anew from a disk with these entries
+//! tick [N ...] [times=K]        time passes at these nodes, or at all
+//! campaign N                    time passes at n until it stands for election
+//! elect N                       n campaigns and everybody votes; what the winner sends is under way
+//! propose N COMMAND ...         hands n a batch of commands
+//! read N                        asks n for a linearizable read
+//! transfer N TO                 asks n to hand leadership over
+//! stabilize                     messages are delivered and disks write until nothing moves
+//! deliver [LINK ...] [kind=K]   delivers what is under way on these links (all: any), and no answers yet
+//! drop [LINK ...] [kind=K]      loses it instead
+//! copy [LINK ...] [kind=K]      copies it; `replay` delivers the copies, as a late duplicate
+//! cut LINK ...                  these links lose everything from now on
+//! hold LINK ...                 messages on these links wait for `deliver`
+//! partition GROUP ...           cuts between groups, such as "1 2" "3"
+//! heal                          ends all cuts and holds
+//! stall N ... | resume N ...    the disk of n stands still, or works again
+//! persist N [times=K]           the oldest writes of n become durable
+//! crash N [durable=K]           n dies; of its pending writes the first K made it to the disk
+//! restart N
+//! status | log [N ...] | network
+//! ```
+//!
+//! A link is `1-2`, `1-all` or `all-2`. A line `n1 → n2` is a message being sent, `✗` one that is lost, `⇢` a replayed one.
+
+use std::{error::Error, path::Path};
+
+use conclave::raft::{Configuration, Message, NodeId, Term, Vote};
+use goldenscript::{ArgumentConsumer, Command};
+
+use crate::cluster::{Cluster, Link, links_between};
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+#[derive(Default)]
+struct Stage {
+    cluster: Cluster,
+}
+
+impl goldenscript::Runner for Stage {
+    fn run(&mut self, command: &Command) -> Outcome<String> {
+        let mut args = command.consume_args();
+        match command.name.as_str() {
+            "cluster" => self.new_cluster(&mut args)?,
+            "disk" => self.prepare_disk(&mut args)?,
+            "tick" => self.tick(&mut args)?,
+            "persist" => self.persist(&mut args)?,
+            "stabilize" => self.cluster.stabilize(),
+            "deliver" | "drop" | "copy" => self.network(&command.name, &mut args)?,
+            "replay" => self.cluster.replay(),
+            "cut" => self.cluster.cut(self.links(&mut args)?),
+            "hold" => self.cluster.hold(self.links(&mut args)?),
+            "partition" => self.cluster.cut(links_between(&groups(&mut args)?)),
+            "heal" => self.cluster.heal(),
+            "status" => self.cluster.tell_status(),
+            "network" => self.cluster.tell_network(),
+            _ => self.at_node(command, &mut args)?,
+        }
+        args.reject_rest()?;
+        Ok(self.cluster.take_told())
+    }
+}
+
+impl Stage {
+    fn at_node(&mut self, command: &Command, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let cluster = &mut self.cluster;
+        match command.name.as_str() {
+            "campaign" => cluster.campaign(node(args)?),
+            "elect" => cluster.elect(node(args)?),
+            "propose" => {
+                let at = node(args)?;
+                let commands: Vec<String> = args.rest_pos().iter().map(|arg| arg.value.clone()).collect();
+                cluster.propose(at, &commands);
+            }
+            "read" => cluster.read(node(args)?),
+            "transfer" => cluster.transfer(node(args)?, node(args)?),
+            "crash" => cluster.crash(node(args)?, args.lookup_parse("durable")?.unwrap_or(0)),
+            "restart" => cluster.restart(node(args)?),
+            "stall" | "resume" => {
+                for id in nodes(args)? {
+                    cluster.nodes.get_mut(&id).ok_or("no such node")?.stalled = command.name == "stall";
+                }
+            }
+            "log" => {
+                for id in self.some_or_all(args)? {
+                    self.cluster.tell_log(id);
+                }
+            }
+            name => return Err(format!("no command {name}").into()),
+        }
+        Ok(())
+    }
+
+    fn new_cluster(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let voters: NodeId = args.next_pos().ok_or("how many voters?")?.parse()?;
+        let learners: NodeId = args.lookup_parse("learners")?.unwrap_or(0);
+        let mut configuration = Configuration::of(1..=voters);
+        configuration.learners = (voters + 1..=voters + learners).collect();
+        self.cluster = Cluster::new(configuration, args.lookup_parse("append_bytes")?.unwrap_or(1 << 20));
+        Ok(())
+    }
+
+    fn prepare_disk(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let id = node(args)?;
+        let log: Vec<Term> = match args.lookup("log") {
+            Some(log) => numbers(&log.value)?,
+            None => Vec::new(),
+        };
+        let term = args.lookup_parse("term")?.unwrap_or(log.last().copied().unwrap_or(0));
+        let vote = Vote { term, candidate: args.lookup_parse("vote")? };
+        self.cluster.prepare(id, vote, &log, args.lookup_parse("priority")?.unwrap_or(0));
+        Ok(())
+    }
+
+    fn tick(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let times = args.lookup_parse("times")?.unwrap_or(1);
+        let ids = self.some_or_all(args)?;
+        for _ in 0..times {
+            for &id in &ids {
+                self.cluster.tick(id);
+            }
+        }
+        Ok(())
+    }
+
+    fn persist(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let times = args.lookup_parse("times")?.unwrap_or(1);
+        let id = node(args)?;
+        for _ in 0..times {
+            if !self.cluster.persist(id) {
+                return Err(format!("n{id} has nothing to write").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn network(&mut self, verb: &str, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let kind = args.lookup("kind").map(|arg| arg.value.clone());
+        let links = self.links(args)?;
+        let chosen = |message: &Message| {
+            let on_link = links.is_empty() || links.contains(&(message.from, message.to));
+            let of_kind = kind.as_deref().is_none_or(|kind| kind == crate::show::kind(&message.body));
+            on_link && of_kind
+        };
+        match verb {
+            "deliver" => drop(self.cluster.deliver(|_, message| chosen(message))),
+            "drop" => self.cluster.lose(chosen),
+            _ => self.cluster.copy(chosen),
+        }
+        Ok(())
+    }
+
+    fn links(&self, args: &mut ArgumentConsumer<'_>) -> Outcome<Vec<Link>> {
+        let mut links = Vec::new();
+        for arg in args.rest_pos() {
+            let (from, to) = arg.value.split_once('-').ok_or("a link is 1-2, 1-all or all-2")?;
+            let (from, to) = (self.ends(from)?, self.ends(to)?);
+            links.extend(from.iter().flat_map(|&from| to.iter().map(move |&to| (from, to))));
+        }
+        Ok(links)
+    }
+
+    fn ends(&self, end: &str) -> Outcome<Vec<NodeId>> {
+        match end {
+            "all" => Ok(self.cluster.nodes.keys().copied().collect()),
+            id => Ok(vec![id.parse()?]),
+        }
+    }
+
+    fn some_or_all(&self, args: &mut ArgumentConsumer<'_>) -> Outcome<Vec<NodeId>> {
+        let some = nodes(args)?;
+        Ok(if some.is_empty() { self.ends("all")? } else { some })
+    }
+}
+
+fn node(args: &mut ArgumentConsumer<'_>) -> Outcome<NodeId> {
+    args.next_pos().ok_or("which node?")?.parse()
+}
+
+fn nodes(args: &mut ArgumentConsumer<'_>) -> Outcome<Vec<NodeId>> {
+    args.rest_pos().iter().map(|arg| arg.parse()).collect()
+}
+
+fn groups(args: &mut ArgumentConsumer<'_>) -> Outcome<Vec<Vec<NodeId>>> {
+    args.rest_pos().iter().map(|arg| numbers(&arg.value)).collect()
+}
+
+fn numbers(list: &str) -> Outcome<Vec<u64>> {
+    Ok(list.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+}
+
+fn run(story: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consensus/scripts").join(story);
+    goldenscript::run(&mut Stage::default(), path).expect("the story runs");
+}
+
+/// One test for each story, and one that no story is forgotten.
+macro_rules! stories {
+    ($($name:ident)*) => {
+        $(#[test] fn $name() { run(stringify!($name)); })*
+
+        #[test]
+        fn every_story_is_told() {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/consensus/scripts");
+            let files = std::fs::read_dir(folder).expect("the folder of the stories");
+            let mut found: Vec<_> =
+                files.map(|file| file.expect("a file").file_name().into_string().expect("a plain name")).collect();
+            found.sort();
+            let mut told = vec![$(stringify!($name)),*];
+            told.sort_unstable();
+            assert_eq!(found, told);
+        }
+    };
+}
+
+stories! {
+    check_quorum_protects_leader
+    check_quorum_steps_down
+    commit_figure_8_kept
+    commit_figure_8_overwritten
+    disk_acknowledged_when_durable
+    disk_leader_commits_without_own
+    disk_replaced_entry
+    disk_solo
+    election_first
+    election_log_comparison
+    election_restarted_voter
+    election_split_vote
+    election_stale_candidate
+    election_vote_of_other_term
+    election_vote_persisted
+    prevote_learns_term
+    prevote_partitioned
+    prevote_refused_by_followers
+    priority_hand_back
+    read_batched
+    read_before_own_commit
+    read_deposed_leader
+    read_lost_answer_expires
+    read_lost_round
+    read_no_leader
+    read_on_follower
+    replication_batch
+    replication_conflict
+    replication_duplicate_append
+    replication_ends_of_requests
+    replication_figure_7
+    replication_hint_skips_terms
+    replication_late_rejection
+    replication_lost_append
+    replication_overtaking_append
+    replication_pipeline
+    replication_slow_follower
+    transfer_aborted
+    transfer_lagging
+    transfer_refused
+    transfer_up_to_date
+}
