@@ -47,6 +47,7 @@ impl Chaos {
                 }
             }
             Kind::SlowNetwork { latency_us } => world.set_latency(*latency_us),
+            Kind::SlowDisk { node, disk_us } => world.set_disk_time(*node, *disk_us),
             Kind::ProxyCrash { proxy } => world.crash_proxy(*proxy),
             Kind::ClientCrash { client } => world.crash_client(*client),
         }
@@ -68,6 +69,7 @@ impl Chaos {
             }
             Kind::Partition { .. } | Kind::CutOneWay { .. } | Kind::Deaf { .. } => self.mend(number),
             Kind::SlowNetwork { .. } => world.set_latency(world.scenario.latency_us),
+            Kind::SlowDisk { node, .. } => world.set_disk_time(*node, world.scenario.disk_us),
             Kind::ProxyCrash { proxy } if !world.proxy_is_running(*proxy) => world.start_proxy(*proxy),
             Kind::ClientCrash { client } if !world.client_is_running(*client) => world.start_client(*client),
             Kind::ProxyCrash { .. } | Kind::ClientCrash { .. } => {}

@@ -75,6 +75,11 @@ impl SimDisk {
         })))
     }
 
+    /// Every job takes this long from now on.
+    pub fn set_timing(&self, timing: DiskTiming) {
+        self.inner().timing = timing;
+    }
+
     /// The process died: its handles are worth nothing, what it wrote is with the operating system.
     pub fn crash(&self) {
         self.inner().incarnation += 1;

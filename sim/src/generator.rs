@@ -67,6 +67,10 @@ const KINDS: &[Recipe] = &[
     },
     |draw, scenario| Kind::Deaf { node: any_node(draw, scenario), inbound: draw.chance(50) },
     |draw, _| Kind::SlowNetwork { latency_us: Range { low: 5_000, high: draw.between(30_000, 300_000) } },
+    |draw, scenario| Kind::SlowDisk {
+        node: any_node(draw, scenario),
+        disk_us: Range { low: 10_000, high: draw.between(50_000, 1_000_000) },
+    },
     |draw, scenario| Kind::ProxyCrash { proxy: draw.below(scenario.proxies) },
     |draw, scenario| Kind::ClientCrash { client: draw.below(scenario.clients) },
 ];

@@ -116,6 +116,13 @@ pub enum Kind {
         /// The latency while it lasts.
         latency_us: Range,
     },
+    /// A node's disk takes this long for a job, drawn anew for each.
+    SlowDisk {
+        /// Who.
+        node: u64,
+        /// The time while it lasts.
+        disk_us: Range,
+    },
     /// A proxy's process dies.
     ProxyCrash {
         /// Which.
@@ -141,6 +148,7 @@ impl Kind {
             Kind::CutOneWay { .. } => "cut-one-way",
             Kind::Deaf { .. } => "deaf",
             Kind::SlowNetwork { .. } => "slow-network",
+            Kind::SlowDisk { .. } => "slow-disk",
             Kind::ProxyCrash { .. } => "proxy-crash",
             Kind::ClientCrash { .. } => "client-crash",
         }

@@ -172,6 +172,9 @@ pub fn describe(kind: &Kind) -> String {
         Kind::SlowNetwork { latency_us } => {
             format!("slow network, {} to {} ms a message", latency_us.low / 1000, latency_us.high / 1000)
         }
+        Kind::SlowDisk { node, disk_us } => {
+            format!("slow disk of node {node}, {} to {} ms a job", disk_us.low / 1000, disk_us.high / 1000)
+        }
         Kind::ProxyCrash { proxy } => format!("crash of proxy {proxy}"),
         Kind::ClientCrash { client } => format!("Ctrl+C of client {client}"),
     }

@@ -274,6 +274,11 @@ impl World {
         others.chain(&self.proxies).map(|machine| machine.handle.id()).collect()
     }
 
+    /// Sets the time that a node's disk takes for a job from now on.
+    pub(crate) fn set_disk_time(&self, id: u64, disk_us: Range) {
+        self.nodes[&id].disk.as_ref().expect("a node has a disk").set_timing(disk_timing(disk_us));
+    }
+
     /// Sets the latency of every message from now on.
     pub(crate) fn set_latency(&self, latency_us: Range) {
         NetSim::current().update_config(|config| config.send_latency = latency(latency_us));
