@@ -21,6 +21,20 @@ fn fresh_seeds_are_green() {
     expect_green("run", &FRESH_SEEDS);
 }
 
+/// Every scenario that ever failed, minimised: see docs/testing.md for what each of them showed.
+#[test]
+fn the_corpus_is_green() {
+    let corpus = std::fs::read_dir("sim/corpus").expect("the corpus is part of the repository");
+    let mut scenarios: Vec<String> =
+        corpus.map(|file| file.expect("a file has a name").path().display().to_string()).collect();
+    scenarios.sort();
+    for scenario in &scenarios {
+        let output = cargo("sim", &["replay", "--quiet", scenario]);
+        println!("{scenario}: {}", told(&output));
+        assert!(output.status.success(), "{scenario} failed; replay it with: cargo sim replay {scenario}");
+    }
+}
+
 #[test]
 fn a_seed_has_one_trace_alone_in_a_batch_and_in_another_process() {
     let forth: Vec<String> = REPLAYED.map(|seed| seed.to_string()).collect();

@@ -143,7 +143,7 @@ fn replay(what: &str, quiet: bool) -> Result<bool> {
     println!("trace hash {:016x} over {} events", verdict.trace_hash, verdict.figures.events);
     match &verdict.failure {
         None => println!("green"),
-        Some(_) => println!("{}", report::failure(&verdict)),
+        Some(failure) => println!("failed: {failure}"),
     }
     Ok(verdict.failure.is_none())
 }

@@ -34,8 +34,10 @@ struct World {
     ballots: BTreeMap<Term, BTreeMap<NodeId, NodeId>>,
     /// Every entry that any log ever held: what it carries and the term before it (log matching).
     entries: BTreeMap<(Index, Term), (u64, Term)>,
-    /// Every committed entry, once and for ever.
+    /// Every committed entry, once and for ever: its term, and what it carries.
     committed: BTreeMap<Index, (Term, u64)>,
+    /// The term that a leader was in when it was the first to commit up to an index; both only grow.
+    commit_terms: BTreeMap<Index, Term>,
     /// The state after each applied entry.
     states: BTreeMap<Index, u64>,
     elections: u64,
@@ -72,6 +74,7 @@ impl Oracle {
             ballots: BTreeMap::new(),
             entries: BTreeMap::new(),
             committed: BTreeMap::new(),
+            commit_terms: BTreeMap::new(),
             states: BTreeMap::new(),
             elections: 0,
         })))
@@ -267,7 +270,8 @@ impl World {
         }
     }
 
-    /// Election safety and leader completeness (section 5.2 and 5.4).
+    /// Election safety and leader completeness (section 5.2 and 5.4): a leader has what was committed in the terms
+    /// before its own. It may learn of its election late, when a later term has committed more.
     fn check_leader(&mut self, core: &Raft) {
         let (id, term) = (core.id(), core.term());
         self.elections += 1;
@@ -276,9 +280,10 @@ impl World {
             self.violate(format!("one leader a term: nodes {first} and {id} both lead term {term}"));
         }
         self.check_elected(core);
-        if let Some((&index, &(committed_in, _))) = self.committed.last_key_value()
+        let earlier = self.commit_terms.iter().rev().find(|&(_, &committed_in)| committed_in < term);
+        if let Some((&index, _)) = earlier
             && index > core.base().index
-            && core.entry(index).map(|entry| entry.term) != Some(committed_in)
+            && core.entry(index).map(|entry| entry.term) != self.committed.get(&index).map(|&(term, _)| term)
         {
             self.violate(format!(
                 "leader completeness: node {id} leads term {term} without committed entry {index}"
@@ -314,6 +319,7 @@ impl World {
                 None => {
                     self.check_durable_quorum(core.configuration(), entry);
                     self.committed.insert(index, content);
+                    self.commit_terms.insert(index, core.term());
                 }
             }
         }

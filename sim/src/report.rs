@@ -8,11 +8,6 @@ use crate::{
     verdict::{Figures, Verdict},
 };
 
-/// The line that replays a seed.
-pub fn replay_line(seed: u64) -> String {
-    format!("cargo sim replay {seed}")
-}
-
 /// The summary of a campaign.
 pub fn summary(outcome: &Outcome, first_seed: u64) -> String {
     let Figures { simulated_ns, elections, committed, events, faults, operations } = &outcome.figures;
@@ -43,13 +38,8 @@ pub fn summary(outcome: &Outcome, first_seed: u64) -> String {
 /// A failure and the one line that replays it.
 pub fn failure(verdict: &Verdict) -> String {
     let Some(failure) = &verdict.failure else { return String::new() };
-    format!(
-        "seed {} failed ({:?}): {}\n  replay it with: {}",
-        verdict.seed,
-        failure.class,
-        failure.what,
-        replay_line(verdict.seed)
-    )
+    let seed = verdict.seed;
+    format!("seed {seed} failed: {failure}\n  replay it with: cargo sim replay {seed}")
 }
 
 /// A scenario in a few lines.

@@ -1,6 +1,6 @@
 //! What a run came to.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +26,12 @@ pub struct Failure {
     pub class: Class,
     /// In words.
     pub what: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "({:?}) {}", self.class, self.what)
+    }
 }
 
 /// The promises.
