@@ -263,3 +263,6 @@ impl File {
         start.min(self.seen.len())..(start + SECTOR_BYTES).min(self.seen.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

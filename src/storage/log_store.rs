@@ -116,8 +116,8 @@ impl LogStore {
     fn recover(&self) -> Result<Recovered, StorageError> {
         let transaction = self.database.begin_read().map_err(failed)?;
         let meta = transaction.open_table(META).map_err(failed)?;
-        let vote =
-            get(&meta, VOTE_KEY)?.map(|body| codec::decode_vote(&body).ok_or_else(|| corrupt("the vote")));
+        let vote = get(&meta, VOTE_KEY)?.ok_or_else(|| corrupt("the vote, which is missing"))?;
+        let vote = codec::decode_vote(&vote).ok_or_else(|| corrupt("the vote"))?;
         let base = get(&meta, BASE_KEY)?.ok_or_else(|| corrupt("the log's beginning, which is missing"))?;
         let (compacted, configuration) =
             codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
@@ -131,7 +131,7 @@ impl LogStore {
             }
             entries.push(read_entry(index, record.value())?);
         }
-        Ok(Recovered { vote: vote.transpose()?.unwrap_or_default(), compacted, configuration, entries })
+        Ok(Recovered { vote, compacted, configuration, entries })
     }
 }
 
@@ -142,6 +142,7 @@ fn open_tables(transaction: &WriteTransaction) -> Result<(Meta<'_>, Entries<'_>)
 fn begin(meta: &mut Meta<'_>, identity: &Identity, bootstrap: &Configuration) -> Result<(), StorageError> {
     put(meta, FORMAT_KEY, &FORMAT.to_le_bytes())?;
     put(meta, IDENTITY_KEY, &encode_identity(identity))?;
+    put(meta, VOTE_KEY, &codec::encode_vote(Vote::default()))?;
     put(meta, BASE_KEY, &codec::encode_base(Position::default(), bootstrap))
 }
 
@@ -215,3 +216,6 @@ fn failed(error: impl Into<redb::Error>) -> StorageError {
 fn corrupt(what: &str) -> StorageError {
     StorageError::Corrupt { file: LOG_FILE, what: what.to_owned() }
 }
+
+#[cfg(all(test, not(madsim)))]
+mod tests;

@@ -159,3 +159,6 @@ fn definition(table: Table) -> Definition {
 fn failed(error: impl Into<redb::Error>) -> StorageError {
     database::failed(STATE_FILE, error)
 }
+
+#[cfg(all(test, not(madsim)))]
+mod tests;
