@@ -29,18 +29,14 @@ impl Chaos {
                 self.paused.push((number, *node));
                 world.pause(*node);
             }
-            Kind::Partition { side } => {
-                let beyond = world.machines_beyond(side);
-                for near in side.iter().map(|&id| world.machine(id)) {
-                    for &far in &beyond {
-                        self.cut(number, near, far);
-                        self.cut(number, far, near);
-                    }
-                }
+            Kind::Partition { side, proxies } => self.part(world, number, side, proxies),
+            Kind::IsolatedLeader { proxies } => {
+                let leader = world.oracle.leader();
+                self.part(world, number, leader.as_slice(), proxies);
             }
             Kind::CutOneWay { from, to } => self.cut(number, world.machine(*from), world.machine(*to)),
             Kind::Deaf { node, inbound } => {
-                for other in world.machines_beyond(&[*node]) {
+                for other in world.machines_beyond(&[*node], &[]) {
                     let own = world.machine(*node);
                     let (from, to) = if *inbound { (other, own) } else { (own, other) };
                     self.cut(number, from, to);
@@ -67,12 +63,26 @@ impl Chaos {
                     world.resume(*node);
                 }
             }
-            Kind::Partition { .. } | Kind::CutOneWay { .. } | Kind::Deaf { .. } => self.mend(number),
+            Kind::Partition { .. }
+            | Kind::IsolatedLeader { .. }
+            | Kind::CutOneWay { .. }
+            | Kind::Deaf { .. } => self.mend(number),
             Kind::SlowNetwork { .. } => world.set_latency(world.scenario.latency_us),
             Kind::SlowDisk { node, .. } => world.set_disk_time(*node, world.scenario.disk_us),
             Kind::ProxyCrash { proxy } if !world.proxy_is_running(*proxy) => world.start_proxy(*proxy),
             Kind::ClientCrash { client } if !world.client_is_running(*client) => world.start_client(*client),
             Kind::ProxyCrash { .. } | Kind::ClientCrash { .. } => {}
+        }
+    }
+
+    /// Parts the nodes and proxies of one side from all others.
+    fn part(&mut self, world: &World, owner: usize, nodes: &[u64], proxies: &[u64]) {
+        let beyond = world.machines_beyond(nodes, proxies);
+        for near in world.machines_of(nodes, proxies) {
+            for &far in &beyond {
+                self.cut(owner, near, far);
+                self.cut(owner, far, near);
+            }
         }
     }
 

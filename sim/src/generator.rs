@@ -60,6 +60,7 @@ const KINDS: &[Recipe] = &[
     |_, _| Kind::Blackout,
     |draw, scenario| Kind::Pause { node: any_node(draw, scenario) },
     partition,
+    |draw, scenario| Kind::IsolatedLeader { proxies: some_proxies(draw, scenario) },
     |draw, scenario| {
         let from = any_node(draw, scenario);
         let others: Vec<u64> = scenario.node_ids().filter(|&id| id != from).collect();
@@ -103,7 +104,12 @@ fn partition(draw: &mut Draw, scenario: &Scenario) -> Kind {
     let ids: Vec<u64> = scenario.node_ids().collect();
     let mut side = draw.some_of(&ids, 40);
     side.truncate(ids.len() - 1);
-    Kind::Partition { side }
+    Kind::Partition { side, proxies: some_proxies(draw, scenario) }
+}
+
+/// Each proxy is among them or not.
+fn some_proxies(draw: &mut Draw, scenario: &Scenario) -> Vec<u64> {
+    (0..scenario.proxies).filter(|_| draw.chance(50)).collect()
 }
 
 #[cfg(test)]

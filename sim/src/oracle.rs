@@ -100,6 +100,11 @@ impl Oracle {
         self.world().elections
     }
 
+    /// The leader of the latest term that has one.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.world().leaders.last_key_value().map(|(_, &leader)| leader)
+    }
+
     /// The last committed index so far.
     pub fn committed(&self) -> Index {
         self.world().committed.last_key_value().map_or(0, |(&index, _)| index)
@@ -241,6 +246,7 @@ impl World {
         self.note(What::Step { node: core.id(), role, term, last: last.index, commit });
         if let Some(before) = before {
             self.check_monotonic(core.id(), before, seen);
+            self.check_commit_rule(core, before);
         }
         if role == RoleName::Leader && before.is_none_or(|before| (before.role, before.term) != (role, term))
         {
@@ -266,6 +272,19 @@ impl World {
             self.violate(format!(
                 "node {id} commits {} beyond the end of its log {}",
                 after.commit, after.last
+            ));
+        }
+    }
+
+    /// A leader commits by counting only entries of its own term (section 5.4.2, figure 8).
+    fn check_commit_rule(&mut self, core: &Raft, before: Seen) {
+        let of_own_term = || core.entry(core.commit()).is_some_and(|entry| entry.term == core.term());
+        let led_on = core.is_leader() && before.role == RoleName::Leader && before.term == core.term();
+        if led_on && core.commit() > before.commit && !of_own_term() {
+            self.violate(format!(
+                "figure 8: node {} commits up to {}, an entry of an earlier term, by counting",
+                core.id(),
+                core.commit()
             ));
         }
     }

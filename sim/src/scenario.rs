@@ -92,10 +92,18 @@ pub enum Kind {
         /// Who.
         node: u64,
     },
-    /// The nodes of one side do not reach the others, nor are they reached. Proxies stay with the other side.
+    /// The nodes and proxies of one side do not reach the others, nor are they reached.
     Partition {
-        /// One side.
+        /// The nodes of one side.
         side: Vec<u64>,
+        /// Its proxies.
+        #[serde(default)]
+        proxies: Vec<u64>,
+    },
+    /// The node that leads when it strikes is cut off: with these proxies, which know of no other leader.
+    IsolatedLeader {
+        /// The proxies on its side.
+        proxies: Vec<u64>,
     },
     /// What one node sends does not arrive at the other; the way back is open.
     CutOneWay {
@@ -145,6 +153,7 @@ impl Kind {
             Kind::Blackout => "blackout",
             Kind::Pause { .. } => "pause",
             Kind::Partition { .. } => "partition",
+            Kind::IsolatedLeader { .. } => "isolated-leader",
             Kind::CutOneWay { .. } => "cut-one-way",
             Kind::Deaf { .. } => "deaf",
             Kind::SlowNetwork { .. } => "slow-network",

@@ -165,7 +165,12 @@ pub fn describe(kind: &Kind) -> String {
         }
         Kind::Blackout => "power loss of every node".to_owned(),
         Kind::Pause { node } => format!("pause of node {node}"),
-        Kind::Partition { side } => format!("partition of nodes {side:?} from the rest"),
+        Kind::Partition { side, proxies } => {
+            format!("partition of nodes {side:?} and proxies {proxies:?} from the rest")
+        }
+        Kind::IsolatedLeader { proxies } => {
+            format!("partition of the leader and proxies {proxies:?} from the rest")
+        }
         Kind::CutOneWay { from, to } => format!("cut of the way from node {from} to node {to}"),
         Kind::Deaf { node, inbound: true } => format!("node {node} hears nobody"),
         Kind::Deaf { node, inbound: false } => format!("nobody hears node {node}"),

@@ -268,10 +268,21 @@ impl World {
         self.nodes[&id].handle.id()
     }
 
-    /// The machines on the far side of a partition: the other nodes, and every proxy.
-    pub(crate) fn machines_beyond(&self, side: &[u64]) -> Vec<NodeId> {
-        let others = self.nodes.iter().filter(|(id, _)| !side.contains(id)).map(|(_, machine)| machine);
-        others.chain(&self.proxies).map(|machine| machine.handle.id()).collect()
+    /// The machines of some nodes and proxies.
+    pub(crate) fn machines_of(&self, nodes: &[u64], proxies: &[u64]) -> Vec<NodeId> {
+        self.machines(|node| nodes.contains(&node), |proxy| proxies.contains(&proxy))
+    }
+
+    /// The machines of all nodes and proxies but these.
+    pub(crate) fn machines_beyond(&self, nodes: &[u64], proxies: &[u64]) -> Vec<NodeId> {
+        self.machines(|node| !nodes.contains(&node), |proxy| !proxies.contains(&proxy))
+    }
+
+    fn machines(&self, node: impl Fn(u64) -> bool, proxy: impl Fn(u64) -> bool) -> Vec<NodeId> {
+        let nodes = self.nodes.iter().filter(|&(&id, _)| node(id)).map(|(_, machine)| machine);
+        let proxies =
+            (0..).zip(&self.proxies).filter(|&(number, _)| proxy(number)).map(|(_, machine)| machine);
+        nodes.chain(proxies).map(|machine| machine.handle.id()).collect()
     }
 
     /// Sets the time that a node's disk takes for a job from now on.
