@@ -21,6 +21,8 @@ use crate::{
 /// After so much the state is made durable: a restart replays no more than this.
 const ENTRIES_PER_SYNC: usize = 50_000;
 const BYTES_PER_SYNC: usize = 64 << 20;
+/// Replicas apply the same entries at the same time. They take turns, so that not all stall at once.
+const TURNS: usize = 5;
 
 /// Work for the applier, in the order in which the event loop found it.
 #[derive(Default)]
@@ -60,6 +62,7 @@ pub(super) fn start(
     reports: mpsc::UnboundedSender<Report>,
 ) -> (Applier, JoinHandle<()>) {
     let (sender, queue) = mpsc::unbounded_channel();
+    let turn = config.id as usize % TURNS;
     let machine = Machine {
         node: config.id,
         cluster: config.cluster_number(),
@@ -67,8 +70,8 @@ pub(super) fn start(
         observer: environment.observer.clone(),
         waiting: BTreeMap::new(),
         reads: VecDeque::new(),
-        unsynced_entries: 0,
-        unsynced_bytes: 0,
+        unsynced_entries: ENTRIES_PER_SYNC / TURNS * turn,
+        unsynced_bytes: BYTES_PER_SYNC / TURNS * turn,
         term: 0,
     };
     let applying = tokio::spawn(apply(machine, queue, environment.disk.clone(), reports));
@@ -120,7 +123,7 @@ struct Machine {
     waiting: BTreeMap<Index, Waiter>,
     /// Reads whose index is not applied yet, in no particular order.
     reads: VecDeque<(Index, Vec<Read>)>,
-    /// What was applied since the state was durable.
+    /// What was applied since the state was durable, ahead by the node's turn.
     unsynced_entries: usize,
     unsynced_bytes: usize,
     term: Term,
