@@ -69,7 +69,7 @@ async fn dial(uri: Uri) -> io::Result<TokioIo<Gathering>> {
     let authority = uri.authority().expect("an address was checked to have a host and a port");
     let stream = TcpStream::connect(authority.as_str()).await?;
     stream.set_nodelay(true)?;
-    Ok(TokioIo::new(Gathering(stream)))
+    Ok(TokioIo::new(Gathering::new(stream)))
 }
 
 #[cfg(not(madsim))]

@@ -148,7 +148,7 @@ impl Connection {
     /// The connection lives as long as the sender of `uncut`.
     fn new(stream: TcpStream, mut uncut: watch::Receiver<()>) -> Self {
         let sender_lives = async move { while uncut.changed().await.is_ok() {} };
-        Self { stream: Gathering(stream), uncut: Some(Box::pin(sender_lives)) }
+        Self { stream: Gathering::new(stream), uncut: Some(Box::pin(sender_lives)) }
     }
 
     fn is_cut(&mut self, context: &mut Context<'_>) -> bool {
@@ -194,6 +194,6 @@ impl Connected for Connection {
     type ConnectInfo = <TcpStream as Connected>::ConnectInfo;
 
     fn connect_info(&self) -> Self::ConnectInfo {
-        self.stream.0.connect_info()
+        self.stream.stream().connect_info()
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
@@ -11,10 +11,43 @@ use tokio::{
     net::TcpStream,
 };
 
-/// A TCP stream that declines vectored writes. h2 hands a vectored stream every message of 256 bytes or more in a
-/// system call of its own; from any other it first gathers what it has, up to messages of 1 KiB.
+/// What may gather before it is handed to the operating system.
+const GATHERED_BYTES_MAX: usize = 64 << 10;
+
+/// A TCP stream that gathers what is written, and hands it on one turn of the scheduler after it is asked to: a
+/// hundred calls answered together by as many tasks then cost one system call, not a hundred.
 #[derive(Debug)]
-pub(super) struct Gathering(pub(super) TcpStream);
+pub(super) struct Gathering {
+    stream: TcpStream,
+    gathered: Vec<u8>,
+    /// So much of it is sent.
+    sent: usize,
+    /// It has let the other tasks have their turn.
+    yielded: bool,
+}
+
+impl Gathering {
+    pub(super) fn new(stream: TcpStream) -> Self {
+        Self { stream, gathered: Vec::new(), sent: 0, yielded: false }
+    }
+
+    pub(super) fn stream(&self) -> &TcpStream {
+        &self.stream
+    }
+
+    fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.sent < self.gathered.len() {
+            let rest = &self.gathered[self.sent..];
+            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                sent => self.sent += sent,
+            }
+        }
+        self.gathered.clear();
+        (self.sent, self.yielded) = (0, false);
+        Poll::Ready(Ok(()))
+    }
+}
 
 impl AsyncRead for Gathering {
     fn poll_read(
@@ -22,7 +55,7 @@ impl AsyncRead for Gathering {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(context, buffer)
+        Pin::new(&mut self.stream).poll_read(context, buffer)
     }
 }
 
@@ -32,14 +65,25 @@ impl AsyncWrite for Gathering {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        if self.gathered.len() >= GATHERED_BYTES_MAX {
+            ready!(self.poll_send(context))?;
+        }
+        self.gathered.extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+        if !self.gathered.is_empty() && !self.yielded {
+            self.yielded = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        ready!(self.poll_send(context))?;
+        Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+        ready!(self.poll_send(context))?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
