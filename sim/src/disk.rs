@@ -61,6 +61,8 @@ struct File {
     seen: Vec<u8>,
     /// Sectors written since the last sync.
     dirty: std::collections::BTreeSet<usize>,
+    /// The file was cut to this length since the last sync, whatever was written behind it thereafter.
+    cut: usize,
 }
 
 impl SimDisk {
@@ -196,6 +198,7 @@ impl StorageBackend for Handle {
     fn set_len(&self, len: u64) -> io::Result<()> {
         self.with(|file| {
             file.seen.resize(len as usize, 0);
+            file.cut = file.cut.min(len as usize);
             Ok(())
         })
     }
@@ -231,15 +234,28 @@ impl StorageBackend for Handle {
 
 impl File {
     fn sync(&mut self) {
+        self.durable.truncate(self.cut);
         self.durable.resize(self.seen.len(), 0);
         for sector in std::mem::take(&mut self.dirty) {
             let bytes = self.sector(sector);
             self.durable[bytes.clone()].copy_from_slice(&self.seen[bytes]);
         }
+        self.cut = self.seen.len();
+    }
+
+    /// All that is unsynced is kept, or all is lost, or each sector has a fate of its own.
+    fn lose_unsynced(&mut self, draw: &mut impl FnMut() -> u64) {
+        match draw() % 4 {
+            0 => self.sync(),
+            1 => self.dirty.clear(),
+            _ => self.tear_unsynced(draw),
+        }
+        self.seen = self.durable.clone();
+        self.cut = self.seen.len();
     }
 
     /// Each unsynced sector is kept, lost, or torn: its first part new, the rest old. So is the length.
-    fn lose_unsynced(&mut self, draw: &mut impl FnMut() -> u64) {
+    fn tear_unsynced(&mut self, draw: &mut impl FnMut() -> u64) {
         if draw().is_multiple_of(2) || self.seen.len() < self.durable.len() {
             self.durable.resize(self.seen.len().max(self.durable.len()), 0);
         }
@@ -255,7 +271,6 @@ impl File {
                 self.durable[kept.clone()].copy_from_slice(&self.seen[kept]);
             }
         }
-        self.seen = self.durable.clone();
     }
 
     fn sector(&self, number: usize) -> Range<usize> {

@@ -24,6 +24,7 @@ pub mod generator;
 pub mod history;
 pub mod judge;
 pub mod linearizability;
+pub mod oracle;
 pub mod scenario;
 pub mod trace;
 pub mod verdict;
@@ -36,8 +37,6 @@ mod chaos;
 pub mod cli;
 #[cfg(madsim)]
 mod client;
-#[cfg(madsim)]
-pub mod oracle;
 #[cfg(madsim)]
 pub mod report;
 #[cfg(madsim)]

@@ -1,6 +1,9 @@
 //! Opens a redb database on a [`Disk`], and turns its many errors into ours.
 
-use std::ops::Bound;
+use std::{
+    ops::Bound,
+    panic::{self, AssertUnwindSafe},
+};
 
 use redb::{BackendError, Database, StorageBackend};
 
@@ -18,6 +21,19 @@ pub(super) fn open(
         .set_cache_size(cache_bytes)
         .create_with_backend(Backend(backend))
         .map_err(|error| failed(error.to_string()))
+}
+
+/// Lets `work` open what is in a file. Where redb finds damage that it did not expect it panics; here that is an
+/// error like any other damage.
+pub(super) fn opening<T>(
+    file: &'static str,
+    work: impl FnOnce() -> Result<T, StorageError>,
+) -> Result<T, StorageError> {
+    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panicked| {
+        let text = panicked.downcast_ref::<String>().map(String::as_str);
+        let what = text.or_else(|| panicked.downcast_ref::<&str>().copied()).unwrap_or("it cannot be read");
+        Err(StorageError::Corrupt { file, what: what.to_owned() })
+    })
 }
 
 /// Any error of redb means that the disk failed under this file.

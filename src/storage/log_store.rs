@@ -60,6 +60,14 @@ impl LogStore {
         identity: &Identity,
         bootstrap: &Configuration,
     ) -> Result<(Self, Recovered), StorageError> {
+        database::opening(LOG_FILE, || Self::open_file(disk, identity, bootstrap))
+    }
+
+    fn open_file(
+        disk: &dyn Disk,
+        identity: &Identity,
+        bootstrap: &Configuration,
+    ) -> Result<(Self, Recovered), StorageError> {
         let mut log = Self { database: database::open(disk, LOG_FILE, CACHE_BYTES)?, last: 0 };
         log.transact(|meta, _| match get(meta, FORMAT_KEY)? {
             Some(format) => check_owner(meta, &format, identity),

@@ -26,9 +26,11 @@ impl StateStore {
     /// # Errors
     /// The file cannot be opened, or is corrupt.
     pub fn open(disk: &dyn Disk) -> Result<Self, StorageError> {
-        let database = database::open(disk, STATE_FILE, CACHE_BYTES)?;
-        let transaction = Some(database.begin_write().map_err(failed)?);
-        Ok(Self { transaction, database })
+        database::opening(STATE_FILE, || {
+            let database = database::open(disk, STATE_FILE, CACHE_BYTES)?;
+            let transaction = Some(database.begin_write().map_err(failed)?);
+            Ok(Self { transaction, database })
+        })
     }
 
     /// The tables, to read and to change. After an error the store is good for nothing: some of a change may be made.

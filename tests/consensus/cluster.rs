@@ -17,7 +17,7 @@ pub(crate) type Link = (NodeId, NodeId);
 
 pub(crate) const ELECTION_TICKS_MIN: u32 = 10;
 pub(crate) const ELECTION_TICKS_MAX: u32 = 20;
-const HEARTBEAT_TICKS: u32 = 3;
+pub(crate) const HEARTBEAT_TICKS: u32 = 3;
 /// More rounds than any story needs to come to rest.
 const ROUNDS_MAX: usize = 1_000;
 

@@ -1,4 +1,4 @@
-//! The consensus core on trial, in stories told by golden scripts.
+//! The consensus core on trial: in stories told by golden scripts, and in random storms.
 //!
 //! | file | idea |
 //! | --- | --- |
@@ -7,6 +7,7 @@
 //! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
 //! | `show.rs` | how events are written |
 //! | `disk.rs` | a disk that tells written from durable |
+//! | `storm.rs` | a few cores in a random storm, watched by the oracle of the simulation |
 //!
 //! After a change that is meant, `UPDATE_GOLDENFILES=1 cargo test --test consensus` writes the stories anew: read
 //! the difference.
@@ -15,3 +16,4 @@ mod cluster;
 mod disk;
 mod script;
 mod show;
+mod storm;

@@ -1,0 +1,271 @@
+//! Cores alone, in a random storm: messages are lost, doubled, late and out of order; disks lag; nodes die between any
+//! write and the messages that promise it. The oracle of the simulation watches every step.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use conclave::{
+    kv::Header,
+    node::Observer,
+    raft::{Configuration, Index, Message, NodeId, Options, Raft},
+};
+use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
+use proptest::prelude::*;
+
+use crate::{
+    cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS},
+    disk::Disk,
+};
+
+const STEPS: u32 = 10_000;
+/// Four million steps in all.
+const STORMS: u32 = 400;
+/// Beyond it messages are lost: a network that holds everything would only ever deliver what is old.
+const UNDER_WAY_MAX: usize = 60;
+/// A log grows to this length; then nothing more is proposed.
+const LOG_LENGTH_MAX: Index = 300;
+/// Rounds of the healed cluster, each of one tick, within which it must elect, commit and agree.
+const CALM_ROUNDS_MAX: u32 = 40 * ELECTION_TICKS_MAX;
+
+struct Node {
+    options: Options,
+    /// `None` while it is down.
+    raft: Option<Raft>,
+    disk: Disk,
+    applied: Index,
+    /// Reads under way: the least index that each may be served at.
+    reads: BTreeMap<u64, Index>,
+}
+
+struct Storm {
+    draw: Draw,
+    oracle: Oracle,
+    configuration: Configuration,
+    nodes: BTreeMap<NodeId, Node>,
+    under_way: Vec<Message>,
+    /// Nodes that nobody reaches, and that reach nobody.
+    cut_off: Vec<NodeId>,
+    commands: u64,
+}
+
+impl Storm {
+    fn new(seed: u64) -> Self {
+        let mut draw = Draw::new(seed, "storm", 0);
+        let size = *draw.pick(&[3, 3, 5]);
+        let learners = draw.below(2);
+        let mut configuration = Configuration::of(1..=size);
+        configuration.learners.extend(size + 1..=size + learners);
+        let options = |id, draw: &mut Draw| Options {
+            id,
+            heartbeat_ticks: HEARTBEAT_TICKS,
+            election_ticks_min: ELECTION_TICKS_MIN,
+            election_ticks_max: ELECTION_TICKS_MAX,
+            priority: draw.below(3) as u32,
+            append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
+            seed: draw.number(),
+        };
+        let nodes = configuration.members().map(|id| (id, Node::new(options(id, &mut draw)))).collect();
+        let oracle = Oracle::new(|| 0, Trace::default());
+        let (under_way, cut_off) = (Vec::new(), Vec::new());
+        let mut storm = Self { draw, oracle, configuration, nodes, under_way, cut_off, commands: 0 };
+        storm.members().into_iter().for_each(|id| storm.start(id));
+        storm
+    }
+
+    fn members(&self) -> Vec<NodeId> {
+        self.nodes.keys().copied().collect()
+    }
+
+    fn blow(&mut self) {
+        let members = self.members();
+        let id = *self.draw.pick(&members);
+        match self.draw.below(1000) {
+            0..200 => self.with(id, Raft::tick),
+            200..600 => self.deliver(),
+            600..820 => drop(self.write(id)),
+            820..910 => self.propose(id),
+            910..940 => self.read(id),
+            940..944 => self.transfer(id),
+            944..949 => self.crash(id),
+            949..990 => self.start(id),
+            990..993 => self.cut_off.push(id),
+            _ => self.cut_off.clear(),
+        }
+        let excess = self.under_way.len().saturating_sub(UNDER_WAY_MAX);
+        self.under_way.drain(..excess);
+    }
+
+    /// Mostly the oldest message, sometimes any, which is lost or doubled now and then.
+    fn deliver(&mut self) {
+        if self.under_way.is_empty() {
+            return;
+        }
+        let any = self.draw.chance(30);
+        let which = if any { self.draw.below(self.under_way.len() as u64) as usize } else { 0 };
+        let message = self.under_way.remove(which);
+        if self.draw.chance(5) {
+            return;
+        }
+        if self.draw.chance(5) {
+            self.under_way.push(message.clone());
+        }
+        let reaches = !self.cut_off.contains(&message.to) && !self.cut_off.contains(&message.from);
+        if reaches {
+            self.with(message.to, |raft| raft.step(message));
+        }
+    }
+
+    fn propose(&mut self, id: NodeId) {
+        let count = self.draw.between(1, 3);
+        let commands: Vec<Arc<[u8]>> =
+            (self.commands..self.commands + count).map(|number| number.to_be_bytes().into()).collect();
+        self.commands += count;
+        self.with(id, |raft| {
+            if raft.last().index < LOG_LENGTH_MAX {
+                let _ = raft.propose(commands);
+            }
+        });
+    }
+
+    fn read(&mut self, id: NodeId) {
+        let committed = self.oracle.committed();
+        let node = self.nodes.get_mut(&id).expect("a member");
+        if let Some(name) = node.raft.as_mut().and_then(Raft::read) {
+            node.reads.insert(name, committed);
+        }
+        self.carry_out(id);
+    }
+
+    fn transfer(&mut self, id: NodeId) {
+        let target = *self.draw.pick(&self.members());
+        self.with(id, |raft| {
+            let _ = raft.transfer(target);
+        });
+    }
+
+    /// The oldest write reaches the disk, and its promises leave. False: there is none.
+    fn write(&mut self, id: NodeId) -> bool {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        let Some(write) = node.disk.finish_oldest() else { return false };
+        self.oracle.persisted(id, &write);
+        self.under_way.extend(write.promises);
+        self.with(id, |raft| raft.persisted(write.ticket));
+        true
+    }
+
+    /// Of the writes under way some reach the disk; their promises do not leave any more.
+    fn crash(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        for _ in 0..self.draw.below(3) {
+            if let Some(write) = node.disk.finish_oldest() {
+                self.oracle.persisted(id, &write);
+            }
+        }
+        node.disk.lose_pending();
+        node.raft = None;
+        node.reads.clear();
+        // The state machine is durable only now and then.
+        node.applied -= self.draw.below(4).min(node.applied);
+    }
+
+    fn start(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        if node.raft.is_some() {
+            return;
+        }
+        node.options.seed = self.draw.number();
+        let recovered = node.disk.recover(self.configuration.clone(), node.applied);
+        let raft = node.raft.insert(Raft::new(node.options.clone(), recovered));
+        self.oracle.started(raft);
+    }
+
+    fn with(&mut self, id: NodeId, input: impl FnOnce(&mut Raft)) {
+        if let Some(raft) = &mut self.nodes.get_mut(&id).expect("a member").raft {
+            input(raft);
+            self.carry_out(id);
+        }
+    }
+
+    fn carry_out(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        let Some(raft) = &mut node.raft else { return };
+        let effects = raft.effects();
+        self.oracle.stepped(raft, &effects);
+        if let Some(write) = effects.persist {
+            node.disk.enqueue(write);
+        }
+        if let Some(last) = effects.committed.last() {
+            node.applied = last.index;
+            Observer::applied(&self.oracle, id, &effects.committed, &Header::default());
+        }
+        for ready in effects.reads {
+            let least = node.reads.remove(&ready.id).expect("a read that was asked for");
+            if ready.index < least {
+                self.oracle.violate(format!(
+                    "stale read: node {id} reads at {}, {least} was committed",
+                    ready.index
+                ));
+            }
+        }
+        for failed in effects.reads_failed {
+            node.reads.remove(&failed).expect("a read that was asked for");
+        }
+        self.under_way.extend(effects.messages);
+    }
+
+    /// Everything is healed: a leader must be elected and all must come to hold and apply the same.
+    fn calm(&mut self) -> Result<(), String> {
+        self.cut_off.clear();
+        let members = self.members();
+        members.iter().for_each(|&id| self.start(id));
+        for _ in 0..CALM_ROUNDS_MAX {
+            for &id in &members {
+                self.with(id, Raft::tick);
+                while self.write(id) {}
+            }
+            for message in std::mem::take(&mut self.under_way) {
+                self.with(message.to, |raft| raft.step(message));
+            }
+            if self.agrees() {
+                return Ok(());
+            }
+        }
+        Err("the healed cluster does not come to agree".to_owned())
+    }
+
+    fn agrees(&self) -> bool {
+        let committed = self.oracle.committed();
+        let done = |node: &Node| {
+            node.raft.as_ref().is_some_and(|raft| raft.last().index == committed && raft.leader().is_some())
+                && node.applied == committed
+        };
+        committed > 0 && self.nodes.values().all(done)
+    }
+}
+
+impl Node {
+    fn new(options: Options) -> Self {
+        Self { options, raft: None, disk: Disk::default(), applied: 0, reads: BTreeMap::new() }
+    }
+}
+
+/// A storm of so many steps, and the calm after it.
+fn weather(seed: u64, steps: u32) -> Result<(), String> {
+    let mut storm = Storm::new(seed);
+    for step in 0..steps {
+        storm.blow();
+        if let Some(violation) = storm.oracle.violation() {
+            return Err(format!("after {} steps: {violation}", step + 1));
+        }
+    }
+    storm.calm()?;
+    storm.oracle.violation().map_or(Ok(()), Err)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: STORMS, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn cores_keep_their_promises_in_a_storm(seed: u64, steps in STEPS - 1..=STEPS) {
+        prop_assert_eq!(weather(seed, steps), Ok(()));
+    }
+}
