@@ -5,7 +5,7 @@ use std::{
     panic::{self, AssertUnwindSafe},
 };
 
-use redb::{BackendError, Database, StorageBackend};
+use redb::{BackendError, Database, DatabaseError, StorageBackend};
 
 use super::{Disk, StorageError};
 
@@ -17,10 +17,14 @@ pub(super) fn open(
 ) -> Result<Database, StorageError> {
     let failed = |reason: String| StorageError::Open { file, reason };
     let backend = disk.open(file).map_err(|error| failed(error.to_string()))?;
-    redb::Builder::new()
-        .set_cache_size(cache_bytes)
-        .create_with_backend(Backend(backend))
-        .map_err(|error| failed(error.to_string()))
+    redb::Builder::new().set_cache_size(cache_bytes).create_with_backend(Backend(backend)).map_err(|error| {
+        match error {
+            DatabaseError::Storage(redb::StorageError::Corrupted(what)) => {
+                StorageError::Corrupt { file, what }
+            }
+            other => failed(other.to_string()),
+        }
+    })
 }
 
 /// Lets `work` open what is in a file. Where redb finds damage that it did not expect it panics; here that is an

@@ -41,7 +41,8 @@ pub enum StorageError {
     },
     /// A record is not what was written.
     #[error(
-        "{file} is corrupt: {what}; restore the node from its peers: start it with an empty --data-dir and a new --id"
+        "{file} is corrupt: {what}; leave this node down, the others hold the data (never start it with an empty \
+         --data-dir under its old --id: it would break promises that it made)"
     )]
     Corrupt {
         /// Where.
