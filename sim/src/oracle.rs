@@ -2,7 +2,7 @@
 //! docs/architecture.md). An oracle sees all nodes at once, and their disks across crashes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     hash::{Hash, Hasher},
     sync::{Arc, Mutex, MutexGuard},
 };
@@ -47,10 +47,40 @@ struct World {
 #[derive(Default)]
 struct Node {
     seen: Option<Seen>,
-    /// What its disk has promised to keep: the vote, and the terms of the log's entries.
+    /// What its disk has promised to keep.
+    kept: Kept,
+    /// Writes begun and not promised, oldest first. A crash leaves any number of the oldest on the disk.
+    under_way: VecDeque<Persist>,
+    applied: Index,
+}
+
+/// What a log's disk holds: the vote, and the terms of the entries.
+#[derive(Clone, Default, PartialEq, Eq)]
+struct Kept {
     vote: Vote,
     log: BTreeMap<Index, Term>,
-    applied: Index,
+}
+
+impl Kept {
+    fn write(&mut self, write: &Persist) {
+        self.vote = write.vote.unwrap_or(self.vote);
+        if let Some(first) = write.entries.first() {
+            self.log.split_off(&first.index);
+            self.log.extend(write.entries.iter().map(|entry| (entry.index, entry.term)));
+        }
+    }
+
+    /// What a node found on its disk, against this, which was promised.
+    fn lost(&self, found: &Self) -> String {
+        let lost = self.log.iter().find(|&(index, term)| found.log.get(index) != Some(term));
+        match lost {
+            Some((index, term)) => format!("promised entry {index} of term {term} and lost it"),
+            None if self.vote != found.vote => {
+                format!("promised {:?} and remembers {:?}", self.vote, found.vote)
+            }
+            None => format!("remembers {} entries, never written so", found.log.len()),
+        }
+    }
 }
 
 /// What a node last showed in this life.
@@ -137,12 +167,15 @@ impl Observer for Oracle {
         let mut world = self.world();
         if let Some(persist) = &effects.persist {
             world.check_log_matching(core, &persist.entries);
+            world.nodes.entry(core.id()).or_default().under_way.push_back(persist.clone());
         }
         world.check_step(core);
     }
 
     fn persisted(&self, node: NodeId, write: &Persist) {
-        self.world().keep(node, write);
+        let mut world = self.world();
+        world.nodes.entry(node).or_default().under_way.pop_front();
+        world.keep(node, write);
     }
 
     fn applied(&self, node: NodeId, entries: &[Entry], header: &Header) {
@@ -164,33 +197,32 @@ impl World {
         self.violation.get_or_insert(what);
     }
 
-    /// Durability: what a disk promised to keep is there after every crash.
+    /// Durability: after a crash a disk holds what it promised to keep, and perhaps writes that were under way.
     fn check_recovery(&mut self, core: &Raft) {
         let id = core.id();
-        let node = self.nodes.entry(id).or_default();
-        node.seen = None;
-        let mut lost = None;
-        let (promised, found) = (node.vote, core.vote());
-        if (found.term, found.candidate.is_some()) < (promised.term, promised.candidate.is_some()) {
-            lost = Some(format!("durability: node {id} promised {promised:?} and remembers {found:?}"));
-        }
-        for (&index, &term) in node.log.range(core.base().index + 1..) {
-            if core.entry(index).map(|entry| entry.term) != Some(term) {
-                lost =
-                    Some(format!("durability: node {id} promised entry {index} of term {term} and lost it"));
-                break;
-            }
-        }
-        if let Some(what) = lost {
-            self.violate(what);
-        }
         let recovered = (core.base().index + 1..=core.last().index).filter_map(|index| core.entry(index));
         let recovered: Vec<Entry> = recovered.cloned().collect();
         self.check_log_matching(core, &recovered);
+        let log = recovered.iter().map(|entry| (entry.index, entry.term)).collect();
+        let found = Kept { vote: core.vote(), log };
         let node = self.nodes.entry(id).or_default();
-        node.vote = core.vote();
-        node.log = recovered.iter().map(|entry| (entry.index, entry.term)).collect();
+        node.seen = None;
         node.applied = core.commit();
+        node.kept.log = node.kept.log.split_off(&(core.base().index + 1));
+        let promised = node.kept.clone();
+        let mut under_way = std::mem::take(&mut node.under_way);
+        while self.kept(id) != &found
+            && let Some(write) = under_way.pop_front()
+        {
+            self.keep(id, &write);
+        }
+        if self.kept(id) != &found {
+            self.violate(format!("durability: node {id} {}", promised.lost(&found)));
+        }
+    }
+
+    fn kept(&mut self, id: NodeId) -> &Kept {
+        &self.nodes.entry(id).or_default().kept
     }
 
     /// Notes what a disk holds from now on; a vote never changes within a term, across crashes.
@@ -198,11 +230,10 @@ impl World {
         let node = self.nodes.entry(id).or_default();
         let mut broken = None;
         if let Some(vote) = write.vote {
-            let before = node.vote;
+            let before = node.kept.vote;
             if vote.term < before.term {
                 broken = Some(format!("terms only grow: node {id} stored {vote:?} after {before:?}"));
             }
-            node.vote = vote;
             if let Some(candidate) = vote.candidate {
                 let first = *self.ballots.entry(vote.term).or_default().entry(id).or_insert(candidate);
                 if first != candidate {
@@ -213,10 +244,7 @@ impl World {
                 }
             }
         }
-        if let Some(first) = write.entries.first() {
-            node.log.split_off(&first.index);
-            node.log.extend(write.entries.iter().map(|entry| (entry.index, entry.term)));
-        }
+        node.kept.write(write);
         if let Some(what) = broken {
             self.violate(what);
         }
@@ -346,7 +374,7 @@ impl World {
 
     fn check_durable_quorum(&mut self, configuration: &Configuration, entry: &Entry) {
         let holds = |id: &NodeId| {
-            self.nodes.get(id).is_some_and(|node| node.log.get(&entry.index) == Some(&entry.term))
+            self.nodes.get(id).is_some_and(|node| node.kept.log.get(&entry.index) == Some(&entry.term))
         };
         if let Some(holders) = without_quorum(configuration, holds) {
             let position = entry.position();
