@@ -40,7 +40,8 @@ impl Raft {
         self.count(self.shared.options.id, true);
     }
 
-    /// Stands for election in a new term. The requests promise the candidate's own vote, so they wait for the disk.
+    /// Stands for election in a new term. The requests promise the candidate's own vote, so they wait for the disk;
+    /// nor does that vote count before (a single voter would lead a term that a crash makes it forget).
     fn campaign(&mut self, leadership_transfer: bool) {
         let id = self.shared.options.id;
         self.shared.set_vote(Vote { term: self.term() + 1, candidate: Some(id) });
@@ -49,7 +50,13 @@ impl Raft {
         for peer in self.shared.peers() {
             self.shared.promise(peer, Body::VoteRequest { last, leadership_transfer });
         }
-        self.count(id, true);
+    }
+
+    /// The candidate's own vote counts from the moment it is durable.
+    pub(super) fn count_own_vote(&mut self) {
+        if self.role() == RoleName::Candidate && self.shared.writes.is_vote_durable() {
+            self.count(self.shared.options.id, true);
+        }
     }
 
     /// A voter that hears from a leader lets nobody depose it: a node that comes back from a partition, or was

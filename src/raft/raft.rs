@@ -173,6 +173,7 @@ impl Raft {
     /// The write of this ticket, and every earlier one, is durable.
     pub fn persisted(&mut self, ticket: u64) {
         self.shared.writes.done(ticket);
+        self.count_own_vote();
     }
 
     /// Everything that follows from the inputs since the last call.

@@ -12,6 +12,9 @@ use super::{Entry, Index, Message, Persist, Vote};
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writes {
     next_vote: Option<Vote>,
+    /// The write that holds the present vote; 0 for none of this life.
+    vote_ticket: u64,
+    done_ticket: u64,
     next_entries: Vec<Entry>,
     next_promises: Vec<Message>,
     last_ticket: u64,
@@ -33,6 +36,12 @@ impl Writes {
 
     pub(super) fn vote(&mut self, vote: Vote) {
         self.next_vote = Some(vote);
+        self.vote_ticket = self.last_ticket + 1;
+    }
+
+    /// Whether the vote, as it is now, is on this node's disk.
+    pub(super) fn is_vote_durable(&self) -> bool {
+        self.vote_ticket <= self.done_ticket
     }
 
     pub(super) fn append(&mut self, entry: Entry) {
@@ -78,6 +87,7 @@ impl Writes {
 
     /// Every write up to `ticket` is durable.
     pub(super) fn done(&mut self, ticket: u64) {
+        self.done_ticket = ticket;
         while let Some(&(oldest, last)) = self.under_way.front() {
             if oldest > ticket {
                 break;

@@ -50,7 +50,7 @@ struct Storm {
 impl Storm {
     fn new(seed: u64) -> Self {
         let mut draw = Draw::new(seed, "storm", 0);
-        let size = *draw.pick(&[3, 3, 5]);
+        let size = *draw.pick(&[1, 3, 3, 5]);
         let learners = draw.below(2);
         let mut configuration = Configuration::of(1..=size);
         configuration.learners.extend(size + 1..=size + learners);
