@@ -52,6 +52,8 @@ struct Node {
     /// Writes begun and not promised, oldest first. A crash leaves any number of the oldest on the disk.
     under_way: VecDeque<Persist>,
     applied: Index,
+    /// The configuration in force after its last step: by it the next one commits.
+    configuration: Configuration,
 }
 
 /// What a log's disk holds: the vote, and the terms of the entries.
@@ -208,6 +210,7 @@ impl World {
         let node = self.nodes.entry(id).or_default();
         node.seen = None;
         node.applied = core.commit();
+        node.configuration = core.configuration().clone();
         node.kept.log = node.kept.log.split_off(&(core.base().index + 1));
         let promised = node.kept.clone();
         let mut under_way = std::mem::take(&mut node.under_way);
@@ -281,6 +284,7 @@ impl World {
             self.check_leader(core);
         }
         self.check_commits(core, before.map_or(0, |before| before.commit));
+        self.nodes.entry(core.id()).or_default().configuration = core.configuration().clone();
     }
 
     fn check_monotonic(&mut self, id: NodeId, before: Seen, after: Seen) {
@@ -364,7 +368,7 @@ impl World {
                     ));
                 }
                 None => {
-                    self.check_durable_quorum(core.configuration(), entry);
+                    self.check_durable_quorum(core, entry);
                     self.committed.insert(index, content);
                     self.commit_terms.insert(index, core.term());
                 }
@@ -372,11 +376,14 @@ impl World {
         }
     }
 
-    fn check_durable_quorum(&mut self, configuration: &Configuration, entry: &Entry) {
+    /// By the configuration in force before this step, or after it: the step may have changed it on the way.
+    fn check_durable_quorum(&mut self, core: &Raft, entry: &Entry) {
         let holds = |id: &NodeId| {
             self.nodes.get(id).is_some_and(|node| node.kept.log.get(&entry.index) == Some(&entry.term))
         };
-        if let Some(holders) = without_quorum(configuration, holds) {
+        let before = &self.nodes[&core.id()].configuration;
+        let lacking = without_quorum(before, holds).and(without_quorum(core.configuration(), holds));
+        if let Some(holders) = lacking {
             let position = entry.position();
             self.violate(format!("durability: entry {position} is committed on {holders} disks"));
         }
@@ -433,6 +440,7 @@ fn payload_hash(payload: &Payload) -> u64 {
             configuration.voters.hash(&mut hash);
             configuration.outgoing.hash(&mut hash);
             configuration.learners.hash(&mut hash);
+            configuration.wanted.hash(&mut hash);
         }
     }
     hash.finish()

@@ -14,7 +14,8 @@ impl Raft {
         }
         match self.may_campaign() {
             true => self.pre_campaign(),
-            false => self.shared.elapsed_ticks = 0,
+            // It has no say in who leads, but must not protect a leader that is gone.
+            false => self.become_follower(self.term(), None),
         }
     }
 
@@ -73,6 +74,7 @@ impl Raft {
     }
 
     pub(super) fn on_pre_vote_request(&mut self, from: NodeId, term: Term, last: Position) {
+        self.feed_stranger(from);
         let granted = term > self.term() && !self.protects_leader() && last >= self.shared.log.last();
         self.shared.send(from, Body::PreVoteResponse { granted });
         if granted {

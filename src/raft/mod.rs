@@ -15,6 +15,7 @@
 //! | `election.rs` | pre-vote, vote, check-quorum |
 //! | `replication.rs` | append, match, commit |
 //! | `read_index.rs` | linearizable reads without the log |
+//! | `membership.rs`, `configuration.rs` | joint consensus, learners |
 //! | `transfer.rs` | handing leadership over; priorities |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs` | the arithmetic of peers and majorities |
@@ -26,6 +27,7 @@ mod configuration;
 mod effects;
 mod election;
 mod log;
+mod membership;
 mod message;
 mod progress;
 mod quorum;
@@ -41,6 +43,7 @@ mod writes;
 
 pub use configuration::Configuration;
 pub use effects::{Effects, Persist, ReadReady};
+pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};
 pub use raft::{Options, ProposeError, Proposed, Raft, Recovered};
 pub use role::RoleName;

@@ -60,9 +60,8 @@ mod tests {
 
     fn joint(voters: &[NodeId], outgoing: &[NodeId]) -> Configuration {
         Configuration {
-            voters: voters.iter().copied().collect(),
             outgoing: outgoing.iter().copied().collect(),
-            learners: BTreeSet::new(),
+            ..Configuration::of(voters.iter().copied())
         }
     }
 

@@ -180,9 +180,11 @@ impl Raft {
     pub fn effects(&mut self) -> Effects {
         if self.is_leader() {
             self.advance_commit();
+            self.continue_change();
             self.start_read_round();
             self.replicate();
             self.release_reads();
+            self.retire_if_removed();
         }
         self.shared.hand_out_committed();
         let mut effects = std::mem::take(&mut self.shared.out);

@@ -59,6 +59,7 @@ impl Raft {
         let Some(progress) = self.heard_from(from, priority) else { return };
         progress.accepted(matched);
         self.continue_transfer();
+        self.dismiss(from);
     }
 
     pub(super) fn on_append_rejected(

@@ -83,7 +83,8 @@ pub(super) fn decode_base(body: &[u8]) -> Option<(Position, Configuration)> {
 }
 
 fn encode_configuration(configuration: &Configuration, body: &mut Vec<u8>) {
-    for members in [&configuration.voters, &configuration.outgoing, &configuration.learners] {
+    let Configuration { voters, outgoing, learners, wanted } = configuration;
+    for members in [voters, outgoing, learners, wanted] {
         body.extend_from_slice(&(members.len() as u64).to_le_bytes());
         members.iter().for_each(|id| body.extend_from_slice(&id.to_le_bytes()));
     }
@@ -110,7 +111,12 @@ impl<'a> Reader<'a> {
     }
 
     fn configuration(&mut self) -> Option<Configuration> {
-        Some(Configuration { voters: self.members()?, outgoing: self.members()?, learners: self.members()? })
+        Some(Configuration {
+            voters: self.members()?,
+            outgoing: self.members()?,
+            learners: self.members()?,
+            wanted: self.members()?,
+        })
     }
 
     fn members<C: FromIterator<NodeId>>(&mut self) -> Option<C> {

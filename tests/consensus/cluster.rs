@@ -7,7 +7,8 @@ use std::{
 };
 
 use conclave::raft::{
-    Configuration, Entry, Index, Message, NodeId, Options, Payload, ProposeError, Raft, RoleName, Term, Vote,
+    ChangeError, Configuration, Entry, Index, Message, NodeId, Options, Payload, ProposeError, Raft,
+    RoleName, Term, Vote,
 };
 
 use crate::{disk::Disk, show};
@@ -59,9 +60,11 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    pub(crate) fn new(configuration: Configuration, append_bytes_max: usize) -> Self {
+    /// The members of the configuration, and so many spare nodes that belong to nothing yet.
+    pub(crate) fn new(configuration: Configuration, spares: NodeId, append_bytes_max: usize) -> Self {
         let mut cluster = Self { configuration: configuration.clone(), ..Self::default() };
-        for id in configuration.members() {
+        let last = configuration.members().last().expect("a cluster has members");
+        for id in configuration.members().chain(last + 1..=last + spares) {
             let options = Options {
                 id,
                 heartbeat_ticks: HEARTBEAT_TICKS,
@@ -102,7 +105,8 @@ impl Cluster {
     }
 
     pub(crate) fn restart(&mut self, id: NodeId) {
-        let configuration = self.configuration.clone();
+        let is_founder = self.configuration.contains(id);
+        let configuration = if is_founder { self.configuration.clone() } else { Configuration::default() };
         let node = self.nodes.get_mut(&id).expect("a member");
         node.options.seed += 100;
         let raft = Raft::new(node.options.clone(), node.disk.recover(configuration, node.applied));
@@ -149,6 +153,20 @@ impl Cluster {
         if let Some(Err(error)) = self.with(id, |raft| raft.transfer(target)) {
             self.refused(id, error);
         }
+    }
+
+    pub(crate) fn change(&mut self, id: NodeId, voters: BTreeSet<NodeId>, learners: BTreeSet<NodeId>) {
+        let why = match self.with(id, |raft| raft.change_members(voters, learners)) {
+            None | Some(Ok(_)) => return,
+            Some(Err(ChangeError::NotLeader { leader })) => {
+                return self.refused(id, ProposeError::NotLeader { leader });
+            }
+            Some(Err(ChangeError::Transferring)) => return self.refused(id, ProposeError::Transferring),
+            Some(Err(ChangeError::TooEarly)) => "nothing of its term is committed",
+            Some(Err(ChangeError::UnderWay)) => "a change is under way",
+            Some(Err(ChangeError::Invalid)) => "these members make no cluster",
+        };
+        self.tell(format!("n{id} refuses: {why}"));
     }
 
     fn refused(&mut self, id: NodeId, error: ProposeError) {
@@ -287,6 +305,11 @@ impl Cluster {
             None => node.disk.log.clone(),
         };
         self.tell(format!("n{id} log {}", show::entries(&log)));
+    }
+
+    pub(crate) fn tell_members(&mut self, id: NodeId) {
+        let members = self.raft(id).map_or("down".to_owned(), |raft| raft.configuration().to_string());
+        self.tell(format!("n{id} {members}"));
     }
 
     pub(crate) fn raft(&self, id: NodeId) -> Option<&Raft> {

@@ -1,7 +1,7 @@
 //! The language of the stories.
 //!
 //! ```text
-//! cluster N [learners=N] [append_bytes=N]    new nodes n1, n2, ...: voters first, then learners
+//! cluster N [learners=N] [spares=N] [append_bytes=N]    new nodes n1, n2, ...: voters, learners, strangers
 //! disk N [log="1 1 2"] [term=T] [vote=N] [priority=P]      starts n anew from a disk with these entries
 //! tick [N ...] [times=K]        time passes at these nodes, or at all
 //! campaign N                    time passes at n until it stands for election
@@ -9,6 +9,8 @@
 //! propose N COMMAND ...         hands n a batch of commands
 //! read N                        asks n for a linearizable read
 //! transfer N TO                 asks n to hand leadership over
+//! change N "1 2 4" [learners="3"]           asks n for these voters and learners
+//! members [N ...]               the configuration in force at these nodes, or at all
 //! stabilize                     messages are delivered and disks write until nothing moves
 //! deliver [LINK ...] [kind=K]   delivers what is under way on these links (all: any), and no answers yet
 //! drop [LINK ...] [kind=K]      loses it instead
@@ -77,6 +79,18 @@ impl Stage {
             }
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
+            "change" => {
+                let at = node(args)?;
+                let voters = numbers(&args.next_pos().ok_or("which voters?")?.value)?;
+                let learners = args.lookup("learners").map(|list| numbers(&list.value)).transpose()?;
+                let learners = learners.unwrap_or_default();
+                cluster.change(at, voters.into_iter().collect(), learners.into_iter().collect());
+            }
+            "members" => {
+                for id in self.some_or_all(args)? {
+                    self.cluster.tell_members(id);
+                }
+            }
             "crash" => cluster.crash(node(args)?, args.lookup_parse("durable")?.unwrap_or(0)),
             "restart" => cluster.restart(node(args)?),
             "stall" | "resume" => {
@@ -99,7 +113,9 @@ impl Stage {
         let learners: NodeId = args.lookup_parse("learners")?.unwrap_or(0);
         let mut configuration = Configuration::of(1..=voters);
         configuration.learners = (voters + 1..=voters + learners).collect();
-        self.cluster = Cluster::new(configuration, args.lookup_parse("append_bytes")?.unwrap_or(1 << 20));
+        let spares = args.lookup_parse("spares")?.unwrap_or(0);
+        self.cluster =
+            Cluster::new(configuration, spares, args.lookup_parse("append_bytes")?.unwrap_or(1 << 20));
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 //! Cores alone, in a random storm: messages are lost, doubled, late and out of order; disks lag; nodes die between any
 //! write and the messages that promise it. The oracle of the simulation watches every step.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use conclave::{
     kv::Header,
@@ -63,7 +66,9 @@ impl Storm {
             append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
             seed: draw.number(),
         };
-        let nodes = configuration.members().map(|id| (id, Node::new(options(id, &mut draw)))).collect();
+        // Some belong to the cluster only later, if ever.
+        let pool = 1..=size + learners + draw.below(3);
+        let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw)))).collect();
         let oracle = Oracle::new(|| 0, Trace::default());
         let (under_way, cut_off) = (Vec::new(), Vec::new());
         let mut storm = Self { draw, oracle, configuration, nodes, under_way, cut_off, commands: 0 };
@@ -85,8 +90,9 @@ impl Storm {
             820..910 => self.propose(id),
             910..940 => self.read(id),
             940..944 => self.transfer(id),
-            944..949 => self.crash(id),
-            949..990 => self.start(id),
+            944..946 => self.change_members(id),
+            946..950 => self.crash(id),
+            950..990 => self.start(id),
             990..993 => self.cut_off.push(id),
             _ => self.cut_off.clear(),
         }
@@ -142,6 +148,17 @@ impl Storm {
         });
     }
 
+    fn change_members(&mut self, id: NodeId) {
+        let share = self.draw.between(30, 90);
+        let pool = self.members();
+        let (voters, others): (BTreeSet<NodeId>, BTreeSet<NodeId>) =
+            pool.into_iter().partition(|_| self.draw.chance(share));
+        let learners = others.into_iter().filter(|_| self.draw.chance(30)).collect();
+        self.with(id, |raft| {
+            let _ = raft.change_members(voters, learners);
+        });
+    }
+
     /// The oldest write reaches the disk, and its promises leave. False: there is none.
     fn write(&mut self, id: NodeId) -> bool {
         let node = self.nodes.get_mut(&id).expect("a member");
@@ -171,7 +188,9 @@ impl Storm {
             return;
         }
         node.options.seed = self.draw.number();
-        let recovered = node.disk.recover(self.configuration.clone(), node.applied);
+        let is_founder = self.configuration.contains(id);
+        let bootstrap = if is_founder { self.configuration.clone() } else { Configuration::default() };
+        let recovered = node.disk.recover(bootstrap, node.applied);
         let raft = node.raft.insert(Raft::new(node.options.clone(), recovered));
         self.oracle.started(raft);
     }
@@ -232,11 +251,14 @@ impl Storm {
 
     fn agrees(&self) -> bool {
         let committed = self.oracle.committed();
-        let done = |node: &Node| {
-            node.raft.as_ref().is_some_and(|raft| raft.last().index == committed && raft.leader().is_some())
-                && node.applied == committed
+        let mut cores = self.nodes.values().filter_map(|node| node.raft.as_ref());
+        let leader = cores.clone().filter(|raft| raft.is_leader()).max_by_key(|raft| raft.term());
+        let Some(configuration) = leader.map(Raft::configuration) else { return false };
+        let done = |raft: &Raft| {
+            let agrees = raft.last().index == committed && raft.leader().is_some();
+            !configuration.contains(raft.id()) || agrees && self.nodes[&raft.id()].applied == committed
         };
-        committed > 0 && self.nodes.values().all(done)
+        committed > 0 && !configuration.is_changing() && cores.all(done)
     }
 }
 

@@ -156,9 +156,14 @@ impl TryFrom<v1::Entry> for Entry {
 
 impl From<Configuration> for v1::Configuration {
     fn from(configuration: Configuration) -> Self {
-        let Configuration { voters, outgoing, learners } = configuration;
+        let Configuration { voters, outgoing, learners, wanted } = configuration;
         let list = |ids: BTreeSet<NodeId>| ids.into_iter().collect();
-        Self { voters: list(voters), outgoing: list(outgoing), learners: list(learners) }
+        Self {
+            voters: list(voters),
+            outgoing: list(outgoing),
+            learners: list(learners),
+            wanted: list(wanted),
+        }
     }
 }
 
@@ -166,13 +171,17 @@ impl TryFrom<v1::Configuration> for Configuration {
     type Error = RpcError;
 
     fn try_from(wire: v1::Configuration) -> Result<Self, RpcError> {
-        let configuration =
-            Self { voters: ids(wire.voters)?, outgoing: ids(wire.outgoing)?, learners: ids(wire.learners)? };
+        let configuration = Self {
+            voters: ids(wire.voters)?,
+            outgoing: ids(wire.outgoing)?,
+            learners: ids(wire.learners)?,
+            wanted: ids(wire.wanted)?,
+        };
         if configuration.voters.is_empty() {
             return Err(Malformed("a configuration without voters"));
         }
-        if configuration.learners.iter().any(|&id| configuration.is_voter(id)) {
-            return Err(Malformed("a learner that is a voter"));
+        if configuration.is_joint() && !configuration.wanted.is_empty() {
+            return Err(Malformed("a change both staged and joint"));
         }
         Ok(configuration)
     }

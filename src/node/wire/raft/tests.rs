@@ -93,8 +93,9 @@ fn an_entry_must_be_whole() {
 #[test]
 fn a_configuration_must_make_sense() {
     refuses_configuration(&[], &[], &[1], "a configuration without voters");
-    refuses_configuration(&[1, 2], &[], &[2], "a learner that is a voter");
-    refuses_configuration(&[1, 2], &[3], &[3], "a learner that is a voter");
+    let both = v1::Configuration { voters: vec![1], outgoing: vec![2], learners: vec![], wanted: vec![1] };
+    let payload = Some(entry::Payload::Configuration(both));
+    refuses_entry(v1::Entry { term: 1, index: 1, payload }, "a change both staged and joint");
     refuses_configuration(&[1, 1], &[], &[], "a configuration that names a node twice");
     refuses_configuration(&[1, 0], &[], &[], "a configuration with nobody in it");
 }
@@ -114,8 +115,12 @@ fn refuses_entry(entry: v1::Entry, complaint: &str) {
 }
 
 fn refuses_configuration(voters: &[u64], outgoing: &[u64], learners: &[u64], complaint: &str) {
-    let configuration =
-        v1::Configuration { voters: voters.into(), outgoing: outgoing.into(), learners: learners.into() };
+    let configuration = v1::Configuration {
+        voters: voters.into(),
+        outgoing: outgoing.into(),
+        learners: learners.into(),
+        wanted: vec![],
+    };
     let payload = Some(entry::Payload::Configuration(configuration));
     refuses_entry(v1::Entry { term: 1, index: 1, payload }, complaint);
 }
@@ -180,11 +185,15 @@ fn payloads() -> impl Strategy<Value = Payload> {
     ]
 }
 
-/// Voters and outgoing voters may overlap; learners have ids of their own.
+/// Settled, joint or staged; the sets may overlap.
 fn configurations() -> impl Strategy<Value = Configuration> {
     let some = |ids, count| collection::btree_set(ids, count);
-    (some(1..20u64, 1..6), some(1..20u64, 0..6), some(20..40u64, 0..3))
-        .prop_map(|(voters, outgoing, learners)| Configuration { voters, outgoing, learners })
+    (some(1..20u64, 1..6), some(1..20u64, 0..6), some(1..40u64, 0..3), any::<bool>()).prop_map(
+        |(voters, others, learners, joint)| match joint {
+            true => Configuration { voters, outgoing: others, learners, wanted: BTreeSet::new() },
+            false => Configuration { voters, outgoing: BTreeSet::new(), learners, wanted: others },
+        },
+    )
 }
 
 fn outcomes() -> impl Strategy<Value = AppendOutcome> {

@@ -1,0 +1,167 @@
+//! Changes of membership by joint consensus (section 6): any number of nodes at once, each change in three entries.
+//!
+//! ```text
+//!   staging    new voters learn the log; nothing else changes      (left out when nobody has to)
+//!   joint      old and new voters must both agree to everything
+//!   final      the new voters alone
+//! ```
+//!
+//! The leader takes the next step by itself as soon as it may, also a leader that inherits the change: where it stands
+//! is in the log. A configuration is in force from the moment it is appended, committed or not.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Body, Configuration, Index, NodeId, Payload, Proposed,
+    progress::Progress,
+    raft::{Raft, Shared},
+    role::{Leader, Role},
+};
+
+/// A learner that lacks no more than this many committed entries is caught up: with a voter so far behind, commits do
+/// not stall.
+const CAUGHT_UP_ENTRIES_MAX: Index = 1_000;
+
+/// Why a change of membership was refused: in each case nothing happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChangeError {
+    /// Another node leads, or nobody.
+    NotLeader {
+        /// Who does, if known.
+        leader: Option<NodeId>,
+    },
+    /// Leadership is being handed over.
+    Transferring,
+    /// The leader has not committed an entry of its term yet: what an earlier leader changed might still come to
+    /// nothing, and two majorities would not meet (the correction to section 6 of 2015).
+    TooEarly,
+    /// An earlier change is not committed, or joint.
+    UnderWay,
+    /// No voter would be left, or a node would be both voter and learner.
+    Invalid,
+}
+
+impl Raft {
+    /// Asks for these members. Voters that are new learn the log first, as learners; when all of them have caught up the
+    /// change goes on by itself. A change that still waits for that is replaced by the next.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn change_members(
+        &mut self,
+        voters: BTreeSet<NodeId>,
+        learners: BTreeSet<NodeId>,
+    ) -> Result<Proposed, ChangeError> {
+        let Role::Leader(leader) = &self.role else {
+            return Err(ChangeError::NotLeader { leader: self.leader() });
+        };
+        if leader.transfer.is_some() {
+            return Err(ChangeError::Transferring);
+        }
+        if self.shared.commit < leader.term_start {
+            return Err(ChangeError::TooEarly);
+        }
+        if !self.shared.is_configuration_committed() || self.configuration().is_joint() {
+            return Err(ChangeError::UnderWay);
+        }
+        if voters.is_empty() || !voters.is_disjoint(&learners) {
+            return Err(ChangeError::Invalid);
+        }
+        let proposed = Proposed { term: self.term(), first: self.last().index + 1 };
+        let staged = self.configuration().staged(voters, learners);
+        match leader.are_caught_up(&staged, &self.shared) {
+            true => self.append_configuration(staged.advanced()),
+            false => self.append_configuration(staged),
+        }
+        Ok(proposed)
+    }
+
+    /// Takes the next step of a change, if there is one and it may be taken.
+    pub(super) fn continue_change(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let configuration = self.shared.configuration();
+        let settled = self.shared.is_configuration_committed() && self.shared.commit >= leader.term_start;
+        if configuration.is_changing()
+            && settled
+            && leader.transfer.is_none()
+            && leader.are_caught_up(configuration, &self.shared)
+        {
+            let next = configuration.advanced();
+            self.append_configuration(next);
+        }
+    }
+
+    fn append_configuration(&mut self, configuration: Configuration) {
+        self.shared.append_own(Payload::Configuration(configuration));
+        let Role::Leader(leader) = &mut self.role else { return };
+        let peers = self.shared.peers();
+        leader.peers.retain(|id, _| peers.contains(id));
+        for id in peers {
+            leader.peers.entry(id).or_insert_with(|| Progress::new(self.shared.log.last().index - 1));
+        }
+    }
+
+    /// A node that is no member campaigns because it was removed before it could hear of it. The leader tells it, by
+    /// feeding it once more; see [`Raft::dismiss`].
+    pub(super) fn feed_stranger(&mut self, id: NodeId) {
+        let is_member = self.shared.configuration().contains(id);
+        if let Role::Leader(leader) = &mut self.role
+            && !is_member
+            && self.shared.is_configuration_committed()
+        {
+            let last = self.shared.log.last().index;
+            leader.peers.entry(id).or_insert_with(|| Progress::new(last));
+        }
+    }
+
+    /// Lets a fed stranger go as soon as it knows that it is no member.
+    pub(super) fn dismiss(&mut self, id: NodeId) {
+        let since = self.shared.configuration_index();
+        let is_member = self.shared.configuration().contains(id);
+        if let Role::Leader(leader) = &mut self.role
+            && !is_member
+            && leader.peers.get(&id).is_some_and(|peer| peer.matched.min(peer.commit_sent) >= since)
+        {
+            leader.peers.remove(&id);
+        }
+    }
+
+    /// A leader leads on through the change that removes it, and goes when that is committed (section 6). The voter
+    /// that holds most is told to follow it at once.
+    pub(super) fn retire_if_removed(&mut self) {
+        let Role::Leader(leader) = &self.role else { return };
+        let configuration = self.shared.configuration();
+        if configuration.is_voter(self.shared.options.id) || !self.shared.is_configuration_committed() {
+            return;
+        }
+        let voters = leader.peers.iter().filter(|&(&id, _)| configuration.is_voter(id));
+        let successor = voters.max_by_key(|(_, progress)| progress.matched).map(|(&id, _)| id);
+        if let Some(successor) = successor {
+            self.shared.send(successor, Body::TimeoutNow);
+        }
+        self.become_follower(self.term(), None);
+    }
+}
+
+impl Leader {
+    fn are_caught_up(&self, configuration: &Configuration, shared: &Shared) -> bool {
+        let caught_up = |id: &NodeId| {
+            self.peers.get(id).is_some_and(|progress| {
+                progress.recently_active
+                    && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit
+                    && progress.matched > 0
+            })
+        };
+        configuration.arriving().all(|id| caught_up(&id))
+    }
+}
+
+impl Shared {
+    fn configuration_index(&self) -> Index {
+        self.configurations.last().expect("there is always a configuration").0
+    }
+
+    fn is_configuration_committed(&self) -> bool {
+        self.configuration_index() <= self.commit
+    }
+}
