@@ -233,6 +233,20 @@ macro_rules! stories {
 }
 
 stories! {
+    change_add_voter
+    change_after_restart
+    change_demotes
+    change_joint_needs_both
+    change_learner_votes_once_promoted
+    change_refused
+    change_removed_holds_the_log
+    change_removed_is_told
+    change_removes_leader
+    change_replace
+    change_survives_leader
+    change_too_early
+    change_truncated
+    change_under_way
     check_quorum_protects_leader
     check_quorum_steps_down
     commit_figure_8_kept
@@ -248,6 +262,7 @@ stories! {
     election_stale_candidate
     election_vote_of_other_term
     election_vote_persisted
+    learner_has_no_say
     prevote_learns_term
     prevote_partitioned
     prevote_refused_by_followers
