@@ -11,7 +11,8 @@ use conclave::{
     kv::Header,
     node::Observer,
     raft::{
-        Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName, Term, Vote,
+        Base, Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName,
+        Snapshot, Term, Vote,
     },
 };
 
@@ -51,6 +52,8 @@ struct Node {
     kept: Kept,
     /// Writes begun and not promised, oldest first. A crash leaves any number of the oldest on the disk.
     under_way: VecDeque<Persist>,
+    /// A snapshot on its way into the state machine's place. A crash leaves it there or not.
+    installing: Option<Snapshot>,
     applied: Index,
     /// The configuration in force after its last step: by it the next one commits.
     configuration: Configuration,
@@ -60,11 +63,27 @@ struct Node {
 #[derive(Clone, Default, PartialEq, Eq)]
 struct Kept {
     vote: Vote,
+    /// What came before is compacted, or was never here.
+    base: Position,
     log: BTreeMap<Index, Term>,
 }
 
 impl Kept {
+    fn holds(&self, entry: &Entry) -> bool {
+        entry.index <= self.base.index || self.log.get(&entry.index) == Some(&entry.term)
+    }
+
+    fn rebase(&mut self, base: Position) {
+        let kept = self.log.get(&base.index) == Some(&base.term);
+        let after = self.log.split_off(&(base.index + 1));
+        self.log = if kept { after } else { BTreeMap::new() };
+        self.base = base;
+    }
+
     fn write(&mut self, write: &Persist) {
+        if let Some(Base { position, .. }) = &write.base {
+            self.rebase(*position);
+        }
         self.vote = write.vote.unwrap_or(self.vote);
         if let Some(first) = write.entries.first() {
             self.log.split_off(&first.index);
@@ -80,7 +99,9 @@ impl Kept {
             None if self.vote != found.vote => {
                 format!("promised {:?} and remembers {:?}", self.vote, found.vote)
             }
-            None => format!("remembers {} entries, never written so", found.log.len()),
+            None => {
+                format!("remembers {} entries after {}, never written so", found.log.len(), found.base)
+            }
         }
     }
 }
@@ -171,6 +192,9 @@ impl Observer for Oracle {
             world.check_log_matching(core, &persist.entries);
             world.nodes.entry(core.id()).or_default().under_way.push_back(persist.clone());
         }
+        if let Some(snapshot) = &effects.install {
+            world.nodes.entry(core.id()).or_default().installing = Some(snapshot.clone());
+        }
         world.check_step(core);
     }
 
@@ -185,6 +209,13 @@ impl Observer for Oracle {
         for entry in entries {
             world.check_applied(node, entry);
         }
+        world.check_state(node, header);
+    }
+
+    fn installed(&self, node: NodeId, snapshot: &Snapshot, header: &Header) {
+        let mut world = self.world();
+        world.check_committed(node, snapshot.last);
+        world.nodes.entry(node).or_default().applied = snapshot.last.index;
         world.check_state(node, header);
     }
 }
@@ -206,26 +237,41 @@ impl World {
         let recovered: Vec<Entry> = recovered.cloned().collect();
         self.check_log_matching(core, &recovered);
         let log = recovered.iter().map(|entry| (entry.index, entry.term)).collect();
-        let found = Kept { vote: core.vote(), log };
+        let found = Kept { vote: core.vote(), base: core.base(), log };
         let node = self.nodes.entry(id).or_default();
         node.seen = None;
         node.applied = core.commit();
         node.configuration = core.configuration().clone();
-        node.kept.log = node.kept.log.split_off(&(core.base().index + 1));
         let promised = node.kept.clone();
         let mut under_way = std::mem::take(&mut node.under_way);
-        while self.kept(id) != &found
+        let installing = node.installing.take();
+        while !self.is_lawful(id, installing.as_ref(), &found)
             && let Some(write) = under_way.pop_front()
         {
             self.keep(id, &write);
         }
+        self.check_committed(id, core.base());
         if self.kept(id) != &found {
             self.violate(format!("durability: node {id} {}", promised.lost(&found)));
         }
     }
 
-    fn kept(&mut self, id: NodeId) -> &Kept {
-        &self.nodes.entry(id).or_default().kept
+    fn kept(&mut self, id: NodeId) -> &mut Kept {
+        &mut self.nodes.entry(id).or_default().kept
+    }
+
+    /// Whether a node found what its disk kept; or that, and a snapshot in place that its log had not heard of.
+    fn is_lawful(&mut self, id: NodeId, installing: Option<&Snapshot>, found: &Kept) -> bool {
+        if let Some(snapshot) = installing
+            && found.base == snapshot.last
+        {
+            let mut rebased = self.kept(id).clone();
+            rebased.rebase(snapshot.last);
+            if rebased == *found {
+                *self.kept(id) = rebased;
+            }
+        }
+        self.kept(id) == found
     }
 
     /// Notes what a disk holds from now on; a vote never changes within a term, across crashes.
@@ -284,6 +330,7 @@ impl World {
             self.check_leader(core);
         }
         self.check_commits(core, before.map_or(0, |before| before.commit));
+        self.check_committed(core.id(), core.base());
         self.nodes.entry(core.id()).or_default().configuration = core.configuration().clone();
     }
 
@@ -378,14 +425,20 @@ impl World {
 
     /// By the configuration in force before this step, or after it: the step may have changed it on the way.
     fn check_durable_quorum(&mut self, core: &Raft, entry: &Entry) {
-        let holds = |id: &NodeId| {
-            self.nodes.get(id).is_some_and(|node| node.kept.log.get(&entry.index) == Some(&entry.term))
-        };
+        let holds = |id: &NodeId| self.nodes.get(id).is_some_and(|node| node.kept.holds(entry));
         let before = &self.nodes[&core.id()].configuration;
         let lacking = without_quorum(before, holds).and(without_quorum(core.configuration(), holds));
         if let Some(holders) = lacking {
             let position = entry.position();
             self.violate(format!("durability: entry {position} is committed on {holders} disks"));
+        }
+    }
+
+    /// What a log is compacted to, or a snapshot stands for, is committed: with its own term.
+    fn check_committed(&mut self, id: NodeId, position: Position) {
+        let known = self.committed.get(&position.index).map(|&(term, _)| term);
+        if position.index > 0 && known != Some(position.term) {
+            self.violate(format!("snapshots: node {id} stands at {position}, which is not committed"));
         }
     }
 

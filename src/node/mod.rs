@@ -37,7 +37,7 @@ pub use observer::{Nobody, Observer};
 
 use crate::{
     kv::Header,
-    raft::{Raft, Recovered},
+    raft::{Position, Raft, Recovered, Snapshot},
     rpc::RpcError,
     storage::{Identity, LogStore, StateStore, StorageError},
 };
@@ -130,12 +130,16 @@ impl Stores {
         let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
         let state = StateStore::open(disk)?;
         let header = Header::load(&state.tables()?).map_err(StorageError::from)?;
+        let applied = Snapshot {
+            last: Position { term: header.applied_term, index: header.applied_index },
+            configuration: found.configuration.clone(),
+        };
         let recovered = Recovered {
             vote: found.vote,
             base: found.compacted,
             configuration: found.configuration,
             entries: found.entries,
-            applied: header.applied_index,
+            applied,
         };
         Ok(Self { log, state, header, recovered })
     }

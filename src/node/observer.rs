@@ -2,7 +2,7 @@
 
 use crate::{
     kv::Header,
-    raft::{Effects, Entry, NodeId, Persist, Raft},
+    raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
 };
 
 /// Watches a node. Production has nobody watching; the simulation's oracles live here.
@@ -18,6 +18,9 @@ pub trait Observer: Send + Sync + 'static {
 
     /// The state machine applied these entries, in one transaction, and stands at this header.
     fn applied(&self, _node: NodeId, _entries: &[Entry], _header: &Header) {}
+
+    /// A snapshot took the state machine's place, durably; it stands at this header.
+    fn installed(&self, _node: NodeId, _snapshot: &Snapshot, _header: &Header) {}
 }
 
 /// Nobody watches.

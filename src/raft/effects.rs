@@ -1,6 +1,6 @@
 //! What the core asks the outside to do.
 
-use super::{Entry, Index, Message, Vote};
+use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, Term, Vote};
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
 /// persist -> send -> apply -> reply.
@@ -12,6 +12,11 @@ pub struct Effects {
     pub messages: Vec<Message>,
     /// Entries newly committed, to be applied in order.
     pub committed: Vec<Entry>,
+    /// Peers that need the state itself, for the log does not reach back far enough.
+    pub snapshots: Vec<SendSnapshot>,
+    /// The staged snapshot to put in the state machine's place, after the entries above and before any later ones.
+    /// When that is durable the core is told through [`super::Raft::installed`].
+    pub install: Option<Snapshot>,
     /// Reads that may be answered.
     pub reads: Vec<ReadReady>,
     /// Reads that could not be confirmed; the caller asks again.
@@ -31,12 +36,34 @@ impl Effects {
 pub struct Persist {
     /// Numbers the writes from 1, without gaps.
     pub ticket: u64,
+    /// Where the log begins from now on, if that changed. Goes before the entries. What the log holds up to there is
+    /// dropped; unless it holds that very position, so is the rest.
+    pub base: Option<Base>,
     /// The vote to store, if it changed.
     pub vote: Option<Vote>,
     /// Entries to store. What the log holds from the first one's index on is replaced.
     pub entries: Vec<Entry>,
     /// Messages that promise what this write makes durable: never sent before it is.
     pub promises: Vec<Message>,
+}
+
+/// The beginning of a log: what came before is compacted, or was never here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// The last entry that is gone.
+    pub position: Position,
+    /// The configuration as of that entry.
+    pub configuration: Configuration,
+}
+
+/// The state is to be streamed to a peer, up to any entry that it was applied to; when it stands there,
+/// [`super::Body::InstallSnapshot`] follows it, and [`super::Raft::snapshot_sent`] tells this core how it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SendSnapshot {
+    /// The peer.
+    pub to: NodeId,
+    /// The term of the message that ends it.
+    pub term: Term,
 }
 
 /// A read may be served from the state machine once `index` is applied.

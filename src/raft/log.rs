@@ -50,6 +50,23 @@ impl Log {
         self.entries.push_back(entry);
     }
 
+    /// The log begins after `position` from now on. The entries beyond stay if it is one of the log's (true), else
+    /// none does.
+    pub(super) fn compact(&mut self, position: Position) -> bool {
+        let kept = self.matches(position);
+        match kept {
+            true => drop(self.entries.drain(..(position.index - self.base.index) as usize)),
+            false => self.entries.clear(),
+        }
+        self.base = position;
+        kept
+    }
+
+    /// The position at an index, which the log holds.
+    pub(super) fn position_at(&self, index: Index) -> Position {
+        Position { term: self.term_at(index).expect("the log holds it"), index }
+    }
+
     /// Drops the entries from `index` on.
     pub(super) fn truncate(&mut self, index: Index) {
         assert!(index > self.base.index, "what is compacted is committed and never truncated");

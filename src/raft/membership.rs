@@ -161,6 +161,12 @@ impl Shared {
         self.configurations.last().expect("there is always a configuration").0
     }
 
+    /// The configuration in force as of an index that the log reaches back to.
+    pub(super) fn configuration_at(&self, index: Index) -> &Configuration {
+        let mut in_force = self.configurations.iter().rev().filter(|&&(at, _)| at <= index);
+        &in_force.next().expect("the configuration at the log's base is kept").1
+    }
+
     fn is_configuration_committed(&self) -> bool {
         self.configuration_index() <= self.commit
     }

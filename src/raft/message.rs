@@ -1,6 +1,6 @@
 //! What nodes say to each other.
 
-use super::{Entry, Index, NodeId, Position, Term};
+use super::{Entry, Index, NodeId, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +72,11 @@ pub enum Body {
     },
     /// "Campaign at once, I hand over to you" (thesis, section 3.10).
     TimeoutNow,
+    /// "Go on from this state" (section 7): all of it has arrived at the receiver, and is staged there.
+    InstallSnapshot {
+        /// What the state stands for.
+        snapshot: Snapshot,
+    },
     /// A follower asks for an index that is safe to read at (thesis, section 6.4).
     ReadIndexRequest {
         /// The follower's name for the read.

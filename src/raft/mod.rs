@@ -16,6 +16,7 @@
 //! | `replication.rs` | append, match, commit |
 //! | `read_index.rs` | linearizable reads without the log |
 //! | `membership.rs`, `configuration.rs` | joint consensus, learners |
+//! | `snapshot.rs` | the state in place of the log that led to it |
 //! | `transfer.rs` | handing leadership over; priorities |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs` | the arithmetic of peers and majorities |
@@ -37,14 +38,15 @@ mod random;
 mod read_index;
 mod replication;
 mod role;
+mod snapshot;
 mod transfer;
 mod types;
 mod writes;
 
 pub use configuration::Configuration;
-pub use effects::{Effects, Persist, ReadReady};
+pub use effects::{Base, Effects, Persist, ReadReady, SendSnapshot};
 pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};
 pub use raft::{Options, ProposeError, Proposed, Raft, Recovered};
 pub use role::RoleName;
-pub use types::{Entry, Index, NodeId, Payload, Position, Term, Vote};
+pub use types::{Entry, Index, NodeId, Payload, Position, Snapshot, Term, Vote};

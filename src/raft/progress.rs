@@ -34,6 +34,11 @@ pub(super) enum Flow {
     Probe { waiting: bool },
     /// The logs agree: entries are pipelined within a window.
     Replicate { window: Window },
+    /// The log does not reach back far enough: the state is on its way, and nothing else.
+    Snapshot {
+        /// The peer needs no snapshot once it holds everything up to here.
+        needed: Index,
+    },
 }
 
 impl Progress {
@@ -54,6 +59,7 @@ impl Progress {
         match &self.flow {
             Flow::Probe { waiting } => !waiting,
             Flow::Replicate { window } => !window.is_full(),
+            Flow::Snapshot { .. } => false,
         }
     }
 
@@ -66,7 +72,7 @@ impl Progress {
                 window.add(last, bytes);
                 self.next = last + 1;
             }
-            Flow::Replicate { .. } => {}
+            Flow::Replicate { .. } | Flow::Snapshot { .. } => {}
         }
     }
 
@@ -78,7 +84,10 @@ impl Progress {
         self.matched = matched;
         self.next = self.next.max(matched + 1);
         match &mut self.flow {
-            Flow::Probe { .. } => self.flow = Flow::Replicate { window: Window::default() },
+            Flow::Snapshot { needed } if matched < *needed => {}
+            Flow::Probe { .. } | Flow::Snapshot { .. } => {
+                self.flow = Flow::Replicate { window: Window::default() }
+            }
             Flow::Replicate { window } => window.free_up_to(matched),
         }
     }
@@ -89,6 +98,7 @@ impl Progress {
         let fresh = match self.flow {
             Flow::Probe { .. } => previous_index + 1 == self.next,
             Flow::Replicate { .. } => previous_index > self.matched,
+            Flow::Snapshot { .. } => false,
         };
         if fresh {
             self.next = agreement.min(previous_index.saturating_sub(1)).max(self.matched) + 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     AppendOutcome, Body, Configuration, Effects, Entry, Index, Message, NodeId, Payload, Position, RoleName,
-    Term, Vote,
+    Snapshot, Term, Vote,
     log::Log,
     random::Random,
     role::{Follower, Role},
@@ -41,8 +41,8 @@ pub struct Recovered {
     pub configuration: Configuration,
     /// The log after `base`.
     pub entries: Vec<Entry>,
-    /// The state machine holds everything up to here.
-    pub applied: Index,
+    /// What the state machine holds.
+    pub applied: Snapshot,
 }
 
 /// Why a proposal was refused: in each case nothing happened.
@@ -90,6 +90,8 @@ pub(super) struct Shared {
     pub(super) commit: Index,
     /// The last entry handed out to be applied.
     pub(super) applying: Index,
+    /// The snapshot that is being put in place; till then nothing is appended or applied.
+    pub(super) installing: Option<Snapshot>,
     /// Ticks since a leader was heard, a campaign began or (of a leader) a heartbeat was sent.
     pub(super) elapsed_ticks: u32,
     /// The present draw of the election timeout.
@@ -104,14 +106,15 @@ impl Raft {
         assert!(options.heartbeat_ticks < options.election_ticks_min, "heartbeats come before elections");
         let mut random = Random::new(options.seed);
         let log = Log::new(recovered.base, recovered.entries);
-        let last = log.last().index;
-        assert!(recovered.applied <= last, "the state machine is never ahead of the durable log");
+        let Recovered { vote, base, configuration, applied, .. } = recovered;
+        assert!(applied.last.index >= base.index, "the log is never compacted beyond the durable state");
         let mut shared = Shared {
-            vote: recovered.vote,
-            writes: Writes::new(last),
-            configurations: vec![(log.base().index, recovered.configuration)],
-            commit: recovered.applied,
-            applying: recovered.applied,
+            vote,
+            writes: Writes::new(log.last().index),
+            configurations: vec![(base.index, configuration)],
+            commit: base.index,
+            applying: base.index,
+            installing: None,
             elapsed_ticks: 0,
             election_ticks: 0,
             next_read: random.next() >> 1,
@@ -120,7 +123,15 @@ impl Raft {
             options,
             out: Effects::default(),
         };
-        shared.note_configurations(shared.log.base().index + 1);
+        shared.note_configurations(base.index + 1);
+        match shared.log.matches(applied.last) {
+            true => {
+                shared.commit = applied.last.index;
+                shared.applying = applied.last.index;
+            }
+            // It died between putting a snapshot in place and telling its log.
+            false => shared.restore(applied),
+        }
         shared.redraw_election_timeout();
         Self { shared, role: Role::Follower(Follower::default()) }
     }
@@ -201,7 +212,9 @@ impl Raft {
             _ => {}
         }
         let leader = match message.body {
-            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } => Some(message.from),
+            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::InstallSnapshot { .. } => {
+                Some(message.from)
+            }
             _ => None,
         };
         self.become_follower(message.term, leader);
@@ -213,7 +226,7 @@ impl Raft {
         let body = match message.body {
             Body::PreVoteRequest { .. } => Body::PreVoteResponse { granted: false },
             Body::VoteRequest { .. } => Body::VoteResponse { granted: false },
-            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } => {
+            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::InstallSnapshot { .. } => {
                 Body::HeartbeatResponse { round: 0, priority: self.shared.options.priority }
             }
             _ => return,
@@ -240,6 +253,7 @@ impl Raft {
             Body::HeartbeatRequest { commit, round } => self.on_heartbeat_request(from, commit, round),
             Body::HeartbeatResponse { round, priority } => self.on_heartbeat_response(from, round, priority),
             Body::TimeoutNow => self.on_timeout_now(),
+            Body::InstallSnapshot { snapshot } => self.on_install_snapshot(from, snapshot),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
             Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),
         }
@@ -418,7 +432,7 @@ impl Shared {
     /// runs ahead of its own log.
     fn hand_out_committed(&mut self) {
         let ready = self.commit.min(self.writes.durable());
-        if ready > self.applying {
+        if ready > self.applying && self.installing.is_none() {
             self.out.committed.extend(self.log.range(self.applying + 1, ready).cloned());
             self.applying = ready;
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AppendOutcome, Body, Entry, Index, NodeId, Position,
-    progress::Progress,
+    AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot,
+    progress::{Flow, Progress},
     quorum::committed_index,
     raft::{Raft, Shared},
     read_index::Rounds,
@@ -96,8 +96,11 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.peers.get_mut(&to) else { return };
         let sends_anyway = progress.may_send() && self.shared.has_news_for(progress);
+        if let Flow::Snapshot { .. } = progress.flow {
+            return;
+        }
         if progress.matched < self.shared.log.last().index && !sends_anyway {
-            self.shared.send_entries(to, progress, Vec::new());
+            self.shared.send_probe(to, progress);
         }
     }
 
@@ -127,6 +130,9 @@ impl Raft {
         commit: Index,
     ) {
         self.follow(from);
+        if self.shared.installing.is_some() {
+            return;
+        }
         let outcome = self.shared.append_from_leader(previous, entries, commit);
         let priority = self.shared.options.priority;
         self.shared.promise(from, Body::AppendResponse { outcome, priority });
@@ -140,7 +146,7 @@ impl Raft {
     }
 
     /// Accepts `from` as the leader of the present term.
-    fn follow(&mut self, from: NodeId) {
+    pub(super) fn follow(&mut self, from: NodeId) {
         assert!(
             !self.is_leader(),
             "two leaders, {} and {from}, in term {}",
@@ -166,8 +172,24 @@ impl Shared {
     }
 
     fn send_append(&mut self, to: NodeId, progress: &mut Progress) {
+        if progress.next <= self.log.base().index {
+            return self.send_snapshot(to, progress);
+        }
         let entries = self.log.slice(progress.next, self.options.append_bytes_max);
         self.send_entries(to, progress, entries);
+    }
+
+    /// No entries: asks only where the logs agree.
+    fn send_probe(&mut self, to: NodeId, progress: &mut Progress) {
+        match progress.next <= self.log.base().index {
+            true => self.send_snapshot(to, progress),
+            false => self.send_entries(to, progress, Vec::new()),
+        }
+    }
+
+    fn send_snapshot(&mut self, to: NodeId, progress: &mut Progress) {
+        progress.flow = Flow::Snapshot { needed: self.log.base().index };
+        self.out.snapshots.push(SendSnapshot { to, term: self.vote.term });
     }
 
     fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {

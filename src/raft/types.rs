@@ -29,6 +29,15 @@ impl fmt::Display for Position {
     }
 }
 
+/// What a state machine's state stands for: the log up to `last`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The last entry that went into the state.
+    pub last: Position,
+    /// The configuration as of that entry.
+    pub configuration: Configuration,
+}
+
 /// What must never be forgotten besides the log: the current term and the vote cast in it. They are one record, so
 /// that no crash can part them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

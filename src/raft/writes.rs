@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Entry, Index, Message, Persist, Vote};
+use super::{Base, Entry, Index, Message, Persist, Vote};
 
 /// Gathers what must be stored into one write at a time, and follows each until it is durable.
 ///
@@ -11,6 +11,7 @@ use super::{Entry, Index, Message, Persist, Vote};
 /// write ends (the ABA race of asynchronous log writes).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writes {
+    next_base: Option<Base>,
     next_vote: Option<Vote>,
     /// The write that holds the present vote; 0 for none of this life.
     vote_ticket: u64,
@@ -60,6 +61,19 @@ impl Writes {
         self.next_entries.retain(|entry| entry.index < index);
     }
 
+    /// The log begins after `base`, which the state machine holds durably; the rest is kept or not.
+    pub(super) fn rebase(&mut self, base: Base, kept: bool) {
+        let index = base.position.index;
+        self.next_base = Some(base);
+        self.next_entries.retain(|entry| kept && entry.index > index);
+        let rebased = |last: Index| if kept { last.max(index) } else { index };
+        self.last = rebased(self.last);
+        self.durable = rebased(self.durable);
+        for (_, last) in &mut self.under_way {
+            *last = rebased(*last);
+        }
+    }
+
     /// A message that may leave only when everything up to now is durable.
     pub(super) fn promise(&mut self, message: Message) {
         self.next_promises.push(message);
@@ -68,7 +82,7 @@ impl Writes {
     /// The next write, if there is anything to store or to promise. Promises of what is durable already are not
     /// held up: they come back through `free`.
     pub(super) fn take(&mut self, free: &mut Vec<Message>) -> Option<Persist> {
-        let stores = self.next_vote.is_some() || !self.next_entries.is_empty();
+        let stores = self.next_base.is_some() || self.next_vote.is_some() || !self.next_entries.is_empty();
         if !stores && self.under_way.is_empty() {
             free.append(&mut self.next_promises);
         }
@@ -79,6 +93,7 @@ impl Writes {
         self.under_way.push_back((self.last_ticket, self.last));
         Some(Persist {
             ticket: self.last_ticket,
+            base: self.next_base.take(),
             vote: self.next_vote.take(),
             entries: std::mem::take(&mut self.next_entries),
             promises: std::mem::take(&mut self.next_promises),

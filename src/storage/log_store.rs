@@ -3,7 +3,7 @@
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::{Disk, LOG_FILE, StorageError, codec, database};
-use crate::raft::{Configuration, Entry, Index, Persist, Position, Vote};
+use crate::raft::{Base, Configuration, Entry, Index, Persist, Position, Vote};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
@@ -91,7 +91,9 @@ impl LogStore {
     /// # Errors
     /// The disk failed: what of the writes is durable is unknown, and the node must stop.
     pub fn write_all(&mut self, writes: &[Persist]) -> Result<(), StorageError> {
-        if writes.iter().all(|write| write.vote.is_none() && write.entries.is_empty()) {
+        let stores =
+            |write: &Persist| write.base.is_some() || write.vote.is_some() || !write.entries.is_empty();
+        if !writes.iter().any(stores) {
             return Ok(());
         }
         let mut last = self.last;
@@ -100,6 +102,9 @@ impl LogStore {
                 put(meta, VOTE_KEY, &codec::encode_vote(vote))?;
             }
             for write in writes {
+                if let Some(base) = &write.base {
+                    last = rebase(meta, entries, last, base)?;
+                }
                 last = append(entries, last, &write.entries)?;
             }
             Ok(())
@@ -184,6 +189,25 @@ fn append(table: &mut Entries<'_>, last: Index, entries: &[Entry]) -> Result<Ind
         table.insert(entry.index, record.as_slice()).map_err(failed)?;
     }
     Ok(end.index)
+}
+
+/// Lets the log begin after `base`: what is there up to it goes, and unless it is there itself so does the rest.
+/// Returns the new end of the log.
+fn rebase(
+    meta: &mut Meta<'_>,
+    table: &mut Entries<'_>,
+    last: Index,
+    base: &Base,
+) -> Result<Index, StorageError> {
+    let Base { position, configuration } = base;
+    let found = table.get(position.index).map_err(failed)?;
+    let found = found.map(|record| read_entry(position.index, record.value())).transpose()?;
+    let kept = found.is_some_and(|entry| entry.position() == *position);
+    let end = if kept { last } else { position.index };
+    let gone = if kept { ..position.index + 1 } else { ..Index::MAX };
+    table.retain_in(gone, |_, _| false).map_err(failed)?;
+    put(meta, BASE_KEY, &codec::encode_base(*position, configuration))?;
+    Ok(end)
 }
 
 fn read_entry(index: Index, record: &[u8]) -> Result<Entry, StorageError> {

@@ -7,11 +7,14 @@ use std::{
 };
 
 use conclave::raft::{
-    ChangeError, Configuration, Entry, Index, Message, NodeId, Options, Payload, ProposeError, Raft,
-    RoleName, Term, Vote,
+    Body, ChangeError, Configuration, Entry, Index, Message, NodeId, Options, Payload, ProposeError, Raft,
+    RoleName, SendSnapshot, Snapshot, Term, Vote,
 };
 
-use crate::{disk::Disk, show};
+use crate::{
+    disk::{Disk, State},
+    show,
+};
 
 /// A direction between two nodes.
 pub(crate) type Link = (NodeId, NodeId);
@@ -29,7 +32,9 @@ pub(crate) struct Node {
     pub(crate) disk: Disk,
     /// The disk stands still: writes queue up.
     pub(crate) stalled: bool,
-    pub(crate) applied: Index,
+    pub(crate) state: State,
+    /// The snapshot that waits to be put in place.
+    installing: Option<Snapshot>,
     seen: Option<Seen>,
 }
 
@@ -57,6 +62,10 @@ pub(crate) struct Cluster {
     /// Reads by node and the core's name, numbered for the reader.
     reads: BTreeMap<(NodeId, u64), usize>,
     told: Vec<String>,
+    /// Snapshots being streamed.
+    streams: Vec<Message>,
+    /// Streams wait until they are ended by hand.
+    pub(crate) streams_held: bool,
 }
 
 impl Cluster {
@@ -75,7 +84,9 @@ impl Cluster {
                 seed: id,
             };
             let disk = Disk::default();
-            let node = Node { options, raft: None, disk, stalled: false, applied: 0, seen: None };
+            let state = State::new(cluster.founders(id));
+            let node =
+                Node { options, raft: None, disk, stalled: false, state, installing: None, seen: None };
             cluster.nodes.insert(id, node);
             cluster.restart(id);
         }
@@ -104,12 +115,19 @@ impl Cluster {
         self.restart(id);
     }
 
+    /// What a node knows of the cluster before it hears of it.
+    fn founders(&self, id: NodeId) -> Configuration {
+        match self.configuration.contains(id) {
+            true => self.configuration.clone(),
+            false => Configuration::default(),
+        }
+    }
+
     pub(crate) fn restart(&mut self, id: NodeId) {
-        let is_founder = self.configuration.contains(id);
-        let configuration = if is_founder { self.configuration.clone() } else { Configuration::default() };
+        let founders = self.founders(id);
         let node = self.nodes.get_mut(&id).expect("a member");
         node.options.seed += 100;
-        let raft = Raft::new(node.options.clone(), node.disk.recover(configuration, node.applied));
+        let raft = Raft::new(node.options.clone(), node.disk.recover(founders, &node.state));
         node.seen = Some(Seen::of(&raft));
         node.raft = Some(raft);
     }
@@ -122,6 +140,7 @@ impl Cluster {
         }
         node.disk.lose_pending();
         node.raft = None;
+        node.installing = None;
         node.seen = None;
     }
 
@@ -221,7 +240,7 @@ impl Cluster {
         for _ in 0..ROUNDS_MAX {
             let mut moved = false;
             for id in self.nodes.keys().copied().collect::<Vec<_>>() {
-                while !self.nodes[&id].stalled && self.persist(id) {
+                while !self.nodes[&id].stalled && (self.persist(id) || self.install(id)) {
                     moved = true;
                 }
             }
@@ -229,6 +248,9 @@ impl Cluster {
                 chosen(message) && !cluster.held.contains(&(message.from, message.to))
             };
             moved |= self.deliver(flowing) > 0;
+            if !self.streams_held {
+                moved |= self.end_streams(true);
+            }
             if !moved {
                 return;
             }
@@ -301,7 +323,9 @@ impl Cluster {
     pub(crate) fn tell_log(&mut self, id: NodeId) {
         let node = &self.nodes[&id];
         let log = match &node.raft {
-            Some(raft) => (1..=raft.last().index).filter_map(|index| raft.entry(index).cloned()).collect(),
+            Some(raft) => (raft.base().index + 1..=raft.last().index)
+                .filter_map(|index| raft.entry(index).cloned())
+                .collect(),
             None => node.disk.log.clone(),
         };
         self.tell(format!("n{id} log {}", show::entries(&log)));
@@ -337,7 +361,7 @@ impl Cluster {
             node.disk.enqueue(write);
         }
         for entry in &effects.committed {
-            node.applied = entry.index;
+            node.state.apply(entry);
             self.told.push(format!("n{id} applies {}", show::entry(entry)));
         }
         for read in effects.reads {
@@ -348,9 +372,49 @@ impl Cluster {
             let number = self.reads[&(id, read)];
             self.told.push(format!("n{id} read {number} failed"));
         }
+        node.state.sync();
+        if let Some(snapshot) = effects.install {
+            self.told.push(format!("n{id} has all of snapshot {}", snapshot.last));
+            node.installing = Some(snapshot);
+        }
+        let snapshot = node.state.applied.clone();
         for message in effects.messages {
             self.send(message);
         }
+        for SendSnapshot { to, term } in effects.snapshots {
+            let body = Body::InstallSnapshot { snapshot: snapshot.clone() };
+            self.tell(format!("n{id} streams its state to n{to}"));
+            self.streams.push(Message { from: id, to, term, body });
+        }
+    }
+
+    /// The snapshots being streamed arrive in full, or break off.
+    pub(crate) fn end_streams(&mut self, well: bool) -> bool {
+        let streams = mem::take(&mut self.streams);
+        let moved = !streams.is_empty();
+        for message in streams {
+            let Body::InstallSnapshot { snapshot } = &message.body else { continue };
+            let (from, to, index) = (message.from, message.to, snapshot.last.index);
+            if well {
+                self.send(message);
+            }
+            self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
+        }
+        moved
+    }
+
+    /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
+    pub(crate) fn install(&mut self, id: NodeId) -> bool {
+        let Some(node) = self.nodes.get_mut(&id) else { return false };
+        let Some(snapshot) = node.installing.take() else { return false };
+        node.state.install(snapshot);
+        self.tell(format!("n{id} stands at {}", self.nodes[&id].state.applied.last));
+        self.with(id, Raft::installed);
+        true
+    }
+
+    pub(crate) fn compact(&mut self, id: NodeId, index: Index) {
+        self.with(id, |raft| raft.compact(index));
     }
 
     fn send(&mut self, message: Message) {
@@ -376,7 +440,7 @@ impl Node {
             raft.term(),
             raft.last(),
             raft.commit(),
-            self.applied
+            self.state.applied.last.index
         )
     }
 }

@@ -23,6 +23,9 @@
 //! persist N [times=K]           the oldest writes of n become durable
 //! crash N [durable=K]           n dies; of its pending writes the first K made it to the disk
 //! restart N
+//! compact N INDEX               n forgets its log up to there
+//! stream hold|end|break         snapshots on their way wait from now on; arrive in full; or break off
+//! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
 //! status | log [N ...] | network
 //! ```
 //!
@@ -57,6 +60,7 @@ impl goldenscript::Runner for Stage {
             "hold" => self.cluster.hold(self.links(&mut args)?),
             "partition" => self.cluster.cut(links_between(&groups(&mut args)?)),
             "heal" => self.cluster.heal(),
+            "stream" => self.stream(&mut args)?,
             "status" => self.cluster.tell_status(),
             "network" => self.cluster.tell_network(),
             _ => self.at_node(command, &mut args)?,
@@ -86,6 +90,11 @@ impl Stage {
                 let learners = learners.unwrap_or_default();
                 cluster.change(at, voters.into_iter().collect(), learners.into_iter().collect());
             }
+            "compact" => {
+                let at = node(args)?;
+                cluster.compact(at, node(args)?);
+            }
+            "install" => drop(cluster.install(node(args)?)),
             "members" => {
                 for id in self.some_or_all(args)? {
                     self.cluster.tell_members(id);
@@ -165,6 +174,14 @@ impl Stage {
             "deliver" => drop(self.cluster.deliver(|_, message| chosen(message))),
             "drop" => self.cluster.lose(chosen),
             _ => self.cluster.copy(chosen),
+        }
+        Ok(())
+    }
+
+    fn stream(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        match args.next_pos().ok_or("hold, end or break?")?.value.as_str() {
+            "hold" => self.cluster.streams_held = true,
+            end => drop(self.cluster.end_streams(end == "end")),
         }
         Ok(())
     }

@@ -30,6 +30,7 @@ pub(crate) fn kind(body: &Body) -> &'static str {
         Body::TimeoutNow => "TimeoutNow",
         Body::ReadIndexRequest { .. } => "ReadIndexRequest",
         Body::ReadIndexResponse { .. } => "ReadIndexResponse",
+        Body::InstallSnapshot { .. } => "InstallSnapshot",
     }
 }
 
@@ -60,12 +61,16 @@ fn details(body: &Body) -> String {
         Body::TimeoutNow | Body::ReadIndexRequest { .. } => String::new(),
         Body::ReadIndexResponse { index: Some(index), .. } => format!(" index={index}"),
         Body::ReadIndexResponse { index: None, .. } => " unconfirmed".to_owned(),
+        Body::InstallSnapshot { snapshot } => format!(" last={} {}", snapshot.last, snapshot.configuration),
     }
 }
 
 /// What a write stores; `None` when it only holds promises back.
 pub(crate) fn write(write: &Persist) -> Option<String> {
     let mut parts = Vec::new();
+    if let Some(base) = &write.base {
+        parts.push(format!("base={}", base.position));
+    }
     if let Some(vote) = write.vote {
         let candidate = vote.candidate.map_or("nobody".to_owned(), |id| format!("n{id}"));
         parts.push(format!("vote={candidate}@{}", vote.term));

@@ -9,14 +9,14 @@ use std::{
 use conclave::{
     kv::Header,
     node::Observer,
-    raft::{Configuration, Index, Message, NodeId, Options, Raft},
+    raft::{Body, Configuration, Index, Message, NodeId, Options, Raft, SendSnapshot, Snapshot},
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
 use proptest::prelude::*;
 
 use crate::{
     cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS},
-    disk::Disk,
+    disk::{Disk, State},
 };
 
 const STEPS: u32 = 10_000;
@@ -31,10 +31,14 @@ const CALM_ROUNDS_MAX: u32 = 40 * ELECTION_TICKS_MAX;
 
 struct Node {
     options: Options,
+    /// What it knows of the cluster before it hears of it.
+    founders: Configuration,
     /// `None` while it is down.
     raft: Option<Raft>,
     disk: Disk,
-    applied: Index,
+    state: State,
+    /// The snapshot that waits to be put in place.
+    installing: Option<Snapshot>,
     /// Reads under way: the least index that each may be served at.
     reads: BTreeMap<u64, Index>,
 }
@@ -42,9 +46,10 @@ struct Node {
 struct Storm {
     draw: Draw,
     oracle: Oracle,
-    configuration: Configuration,
     nodes: BTreeMap<NodeId, Node>,
     under_way: Vec<Message>,
+    /// Snapshots being streamed, each as the message that ends it.
+    streams: Vec<Message>,
     /// Nodes that nobody reaches, and that reach nobody.
     cut_off: Vec<NodeId>,
     commands: u64,
@@ -68,10 +73,14 @@ impl Storm {
         };
         // Some belong to the cluster only later, if ever.
         let pool = 1..=size + learners + draw.below(3);
-        let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw)))).collect();
+        let founders = |id| match configuration.contains(id) {
+            true => configuration.clone(),
+            false => Configuration::default(),
+        };
+        let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw), founders(id)))).collect();
         let oracle = Oracle::new(|| 0, Trace::default());
-        let (under_way, cut_off) = (Vec::new(), Vec::new());
-        let mut storm = Self { draw, oracle, configuration, nodes, under_way, cut_off, commands: 0 };
+        let (under_way, streams, cut_off) = (Vec::new(), Vec::new(), Vec::new());
+        let mut storm = Self { draw, oracle, nodes, under_way, streams, cut_off, commands: 0 };
         storm.members().into_iter().for_each(|id| storm.start(id));
         storm
     }
@@ -84,8 +93,11 @@ impl Storm {
         let members = self.members();
         let id = *self.draw.pick(&members);
         match self.draw.below(1000) {
-            0..200 => self.with(id, Raft::tick),
-            200..600 => self.deliver(),
+            0..190 => self.with(id, Raft::tick),
+            190..195 => self.sync_and_compact(id),
+            195..205 => self.end_stream(),
+            205..220 => self.install(id),
+            220..600 => self.deliver(),
             600..820 => drop(self.write(id)),
             820..910 => self.propose(id),
             910..940 => self.read(id),
@@ -178,8 +190,12 @@ impl Storm {
         node.disk.lose_pending();
         node.raft = None;
         node.reads.clear();
-        // The state machine is durable only now and then.
-        node.applied -= self.draw.below(4).min(node.applied);
+        if let Some(snapshot) = node.installing.take()
+            && self.draw.chance(50)
+        {
+            node.state.install(snapshot);
+        }
+        node.state.lose_unsynced();
     }
 
     fn start(&mut self, id: NodeId) {
@@ -188,9 +204,7 @@ impl Storm {
             return;
         }
         node.options.seed = self.draw.number();
-        let is_founder = self.configuration.contains(id);
-        let bootstrap = if is_founder { self.configuration.clone() } else { Configuration::default() };
-        let recovered = node.disk.recover(bootstrap, node.applied);
+        let recovered = node.disk.recover(node.founders.clone(), &node.state);
         let raft = node.raft.insert(Raft::new(node.options.clone(), recovered));
         self.oracle.started(raft);
     }
@@ -210,8 +224,8 @@ impl Storm {
         if let Some(write) = effects.persist {
             node.disk.enqueue(write);
         }
-        if let Some(last) = effects.committed.last() {
-            node.applied = last.index;
+        if !effects.committed.is_empty() {
+            effects.committed.iter().for_each(|entry| node.state.apply(entry));
             Observer::applied(&self.oracle, id, &effects.committed, &Header::default());
         }
         for ready in effects.reads {
@@ -227,6 +241,45 @@ impl Storm {
             node.reads.remove(&failed).expect("a read that was asked for");
         }
         self.under_way.extend(effects.messages);
+        node.installing = effects.install.or(node.installing.take());
+        let snapshot = node.state.applied.clone();
+        let stream = |SendSnapshot { to, term }| Message {
+            from: id,
+            to,
+            term,
+            body: Body::InstallSnapshot { snapshot: snapshot.clone() },
+        };
+        self.streams.extend(effects.snapshots.into_iter().map(stream));
+    }
+
+    fn sync_and_compact(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        node.state.sync();
+        let back = self.draw.below(20);
+        let index = node.state.durable.last.index.saturating_sub(back);
+        self.with(id, |raft| raft.compact(index));
+    }
+
+    /// A snapshot on its way arrives in full, or breaks off.
+    fn end_stream(&mut self) {
+        let Some(message) = self.streams.pop() else { return };
+        let well = self.draw.chance(70);
+        let Body::InstallSnapshot { snapshot } = &message.body else { return };
+        let (to, index) = (message.to, snapshot.last.index);
+        let from = message.from;
+        if well {
+            self.under_way.push(message);
+        }
+        self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
+    }
+
+    fn install(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        if let Some(snapshot) = node.installing.take() {
+            node.state.install(snapshot.clone());
+            self.oracle.installed(id, &snapshot, &Header::default());
+            self.with(id, Raft::installed);
+        }
     }
 
     /// Everything is healed: a leader must be elected and all must come to hold and apply the same.
@@ -238,6 +291,10 @@ impl Storm {
             for &id in &members {
                 self.with(id, Raft::tick);
                 while self.write(id) {}
+                self.install(id);
+            }
+            while !self.streams.is_empty() {
+                self.end_stream();
             }
             for message in std::mem::take(&mut self.under_way) {
                 self.with(message.to, |raft| raft.step(message));
@@ -256,15 +313,18 @@ impl Storm {
         let Some(configuration) = leader.map(Raft::configuration) else { return false };
         let done = |raft: &Raft| {
             let agrees = raft.last().index == committed && raft.leader().is_some();
-            !configuration.contains(raft.id()) || agrees && self.nodes[&raft.id()].applied == committed
+            !configuration.contains(raft.id())
+                || agrees && self.nodes[&raft.id()].state.applied.last.index == committed
         };
         committed > 0 && !configuration.is_changing() && cores.all(done)
     }
 }
 
 impl Node {
-    fn new(options: Options) -> Self {
-        Self { options, raft: None, disk: Disk::default(), applied: 0, reads: BTreeMap::new() }
+    fn new(options: Options, founders: Configuration) -> Self {
+        let state = State::new(founders.clone());
+        let (disk, reads) = (Disk::default(), BTreeMap::new());
+        Self { options, founders, raft: None, disk, state, installing: None, reads }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::{
-    raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position},
+    raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position, Snapshot},
     rpc::{
         RpcError,
         pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
@@ -57,6 +57,11 @@ impl From<Body> for Wire {
             Body::ReadIndexResponse { id, index } => {
                 Self::ReadIndexResponse(v1::ReadIndexResponse { id, index })
             }
+            Body::InstallSnapshot { snapshot } => {
+                let Snapshot { last, configuration } = snapshot;
+                let configuration = Some(configuration.into());
+                Self::InstallSnapshot(v1::InstallSnapshot { last: encoded(last), configuration })
+            }
         }
     }
 }
@@ -82,6 +87,11 @@ impl TryFrom<Wire> for Body {
             Wire::TimeoutNow(v1::TimeoutNow {}) => Self::TimeoutNow,
             Wire::ReadIndexRequest(it) => Self::ReadIndexRequest { id: it.id },
             Wire::ReadIndexResponse(it) => Self::ReadIndexResponse { id: it.id, index: it.index },
+            Wire::InstallSnapshot(it) => {
+                let configuration = it.configuration.ok_or(Malformed("a snapshot without members"))?;
+                let configuration = configuration.try_into()?;
+                Self::InstallSnapshot { snapshot: Snapshot { last: decoded(it.last)?, configuration } }
+            }
         })
     }
 }

@@ -157,6 +157,9 @@ fn bodies() -> impl Strategy<Value = Body> {
         Just(Body::TimeoutNow),
         any::<u64>().prop_map(|id| Body::ReadIndexRequest { id }),
         any::<(u64, Option<u64>)>().prop_map(|(id, index)| Body::ReadIndexResponse { id, index }),
+        (positions(), configurations()).prop_map(|(last, configuration)| Body::InstallSnapshot {
+            snapshot: Snapshot { last, configuration }
+        }),
     ]
 }
 

@@ -1,0 +1,82 @@
+//! Snapshots and compaction (section 7): the state stands for the entries that led to it, so those may go.
+//!
+//! The core decides; the state itself never passes through it. A leader whose log no longer reaches back to what a peer
+//! needs asks the outside to stream the state there ([`super::Effects::snapshots`]). When all of it has arrived and is
+//! staged, the peer's core is told by [`Body::InstallSnapshot`], decides whether to take it
+//! ([`super::Effects::install`]), and goes on from there once the state is in place ([`Raft::installed`]).
+
+use super::{
+    AppendOutcome, Base, Body, Index, NodeId, Snapshot,
+    progress::Flow,
+    raft::{Raft, Shared},
+    role::Role,
+};
+
+impl Raft {
+    /// Forgets the log up to an index. The state machine holds all of it durably: else a crash would lose it.
+    pub fn compact(&mut self, index: Index) {
+        let shared = &mut self.shared;
+        assert!(index <= shared.applying, "only what the state machine holds is compacted");
+        if index > shared.log.base().index {
+            let configuration = shared.configuration_at(index).clone();
+            shared.rebase(Base { position: shared.log.position_at(index), configuration });
+        }
+    }
+
+    /// A snapshot that [`super::Effects::snapshots`] asked for reached `to` and stands there up to `index`; or
+    /// (`None`) it failed, and is tried again when the peer next answers.
+    pub fn snapshot_sent(&mut self, to: NodeId, index: Option<Index>) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(progress) = leader.peers.get_mut(&to) else { return };
+        if let Flow::Snapshot { .. } = progress.flow {
+            progress.next = progress.next.max(index.unwrap_or(0) + 1);
+            progress.flow = Flow::Probe { waiting: true };
+        }
+    }
+
+    /// Everything of a snapshot has arrived and is staged: take it, unless the log holds it all already.
+    pub(super) fn on_install_snapshot(&mut self, from: NodeId, snapshot: Snapshot) {
+        self.follow(from);
+        if snapshot.last.index <= self.shared.commit {
+            self.shared.accept(from, self.shared.commit);
+        } else if self.shared.installing.is_none() {
+            self.shared.installing = Some(snapshot.clone());
+            self.shared.out.install = Some(snapshot);
+        }
+    }
+
+    /// The snapshot of [`super::Effects::install`] is in place, durably: the state machine stands at its end.
+    pub fn installed(&mut self) {
+        let snapshot = self.shared.installing.take().expect("a snapshot was to be installed");
+        self.shared.restore(snapshot);
+        if let Some(leader) = self.leader() {
+            self.shared.accept(leader, self.shared.log.base().index);
+        }
+    }
+}
+
+impl Shared {
+    /// The log begins after the snapshot. What it holds beyond that stays if it holds the snapshot's last entry: then
+    /// it follows from it (section 7); else none of it is worth anything.
+    pub(super) fn restore(&mut self, snapshot: Snapshot) {
+        let Snapshot { last, configuration } = snapshot;
+        assert!(last.index > self.applying, "a snapshot never turns the state back");
+        self.commit = self.commit.max(last.index);
+        self.applying = last.index;
+        self.rebase(Base { position: last, configuration });
+    }
+
+    fn rebase(&mut self, base: Base) {
+        let index = base.position.index;
+        let kept = self.log.compact(base.position);
+        self.configurations.retain(|&(at, _)| kept && at > index);
+        self.configurations.insert(0, (index, base.configuration.clone()));
+        self.writes.rebase(base, kept);
+    }
+
+    fn accept(&mut self, leader: NodeId, matched: Index) {
+        let outcome = AppendOutcome::Accepted { matched };
+        let priority = self.options.priority;
+        self.promise(leader, Body::AppendResponse { outcome, priority });
+    }
+}
