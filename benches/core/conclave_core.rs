@@ -28,6 +28,8 @@ impl Cluster for Conclave {
                 election_ticks_max: 19,
                 priority: 0,
                 append_bytes_max: 1 << 20,
+                log_entries_max: usize::MAX,
+                log_bytes_max: usize::MAX,
                 seed: id,
             };
             let recovered = Recovered { configuration: configuration.clone(), ..Recovered::default() };

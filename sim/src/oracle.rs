@@ -494,6 +494,8 @@ fn payload_hash(payload: &Payload) -> u64 {
             configuration.outgoing.hash(&mut hash);
             configuration.learners.hash(&mut hash);
             configuration.wanted.hash(&mut hash);
+            configuration.addresses.hash(&mut hash);
+            configuration.gone.hash(&mut hash);
         }
     }
     hash.finish()

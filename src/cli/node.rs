@@ -14,7 +14,7 @@ use super::{
     daemon::{CLUSTER, Daemon, check_cluster_name, clock},
 };
 use crate::{
-    node::{self, Config, Environment, Nobody, Timing},
+    node::{self, Config, Environment, Nobody, Retention, Timing},
     storage::FileDisk,
 };
 
@@ -99,6 +99,7 @@ impl Args {
             peers: peers.into_iter().map(|(id, address)| (id, address.to_string())).collect(),
             priority: self.priority,
             timing: self.timing()?,
+            retention: Retention::default(),
         })
     }
 

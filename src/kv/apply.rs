@@ -3,7 +3,7 @@
 use std::ops::ControlFlow::Continue;
 
 use super::{
-    Command, DeleteRange, Error, Header, Operation, Put, Rejection, Reply, Stamp, Table, Write,
+    Command, DeleteRange, Error, Header, Operation, Put, Read, Rejection, Reply, Stamp, Table, Write,
     error::{Direction, scan},
     ledger::Ledger,
     record::{Past, Version, history_key},
@@ -14,6 +14,13 @@ use super::{
 
 /// A key and its stored value.
 type Record = (Vec<u8>, Vec<u8>);
+
+const MEMBERS_KEY: &[u8] = b"members";
+
+/// The members as the last change applied left them; `None` before the first.
+pub fn members<R: Read>(store: &R) -> Result<Option<Vec<u8>>, Error<R::Error>> {
+    store.get(Table::Members, MEMBERS_KEY).map_err(Error::Store)
+}
 
 /// Applies one batch of entries within one transaction.
 ///
@@ -46,6 +53,15 @@ impl<'a, W: Write> Applier<'a, W> {
             Some(stamp) => self.execute_once(stamp, &command.operation),
             None => self.execute(&command.operation),
         }
+    }
+
+    /// Applies a change of membership: `members` is kept as it is given, for [`members`] to find.
+    ///
+    /// # Panics
+    /// As [`Applier::apply`] does.
+    pub fn set_members(&mut self, position: (u64, u64), members: &[u8]) -> Result<(), Error<W::Error>> {
+        self.advance(position);
+        self.ledger.insert(Table::Members, MEMBERS_KEY, members)
     }
 
     /// Passes over an entry that carries no command.

@@ -34,6 +34,7 @@ fn number(table: Table) -> u64 {
         Table::History => 2,
         Table::Sessions => 3,
         Table::Replies => 4,
+        Table::Members => 5,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{
 const KEY: &[u8] = b"header";
 
 /// Layout of every table. A program refuses a store of a layout that it does not know.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// Where the state machine stands: what it has applied, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,9 +26,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use apply::Applier;
+pub use apply::{Applier, members};
 pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
 pub use error::Error;
+pub(crate) use hash::contribution;
 pub use header::Header;
 pub use ledger::recompute_content_hash;
 pub use memory::MemoryStore;

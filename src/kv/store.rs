@@ -15,12 +15,14 @@ pub enum Table {
     Sessions,
     /// Cached answers of sessions, for exactly-once.
     Replies,
+    /// One record: who belongs to the cluster, opaque to the state machine.
+    Members,
 }
 
 impl Table {
-    /// Every table.
-    pub const ALL: [Table; 5] =
-        [Table::Header, Table::Current, Table::History, Table::Sessions, Table::Replies];
+    /// Every table, in the order in which snapshots carry them.
+    pub const ALL: [Table; 6] =
+        [Table::Header, Table::Current, Table::History, Table::Sessions, Table::Replies, Table::Members];
 }
 
 /// A range of keys.

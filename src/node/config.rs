@@ -27,6 +27,35 @@ pub struct Config {
     pub priority: u32,
     /// How fast failures are noticed.
     pub timing: Timing,
+    /// How much of the past is kept.
+    pub retention: Retention,
+}
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// After so many entries the state is made durable: a restart replays no more.
+    pub sync_entries: usize,
+    /// Or after entries of this weight.
+    pub sync_bytes: usize,
+    /// A log of more entries is compacted. A node that lags further behind is sent the state instead.
+    pub log_entries_max: usize,
+    /// A heavier log is compacted too.
+    pub log_bytes_max: usize,
+    /// The state travels to another node at this pace, to leave room for everything else.
+    pub snapshot_bytes_per_second: usize,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        Self {
+            sync_entries: 50_000,
+            sync_bytes: 64 << 20,
+            log_entries_max: 200_000,
+            log_bytes_max: 256 << 20,
+            snapshot_bytes_per_second: 64 << 20,
+        }
+    }
 }
 
 /// How fast failures are noticed.
@@ -80,6 +109,8 @@ impl Config {
             election_ticks_max: ticks(self.timing.election_timeout * 2),
             priority: self.priority,
             append_bytes_max: APPEND_BYTES_MAX,
+            log_entries_max: self.retention.log_entries_max,
+            log_bytes_max: self.retention.log_bytes_max,
             seed,
         }
     }

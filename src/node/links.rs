@@ -115,7 +115,7 @@ fn envelopes(
 ) -> impl tokio_stream::Stream<Item = v1::Envelope> + Send + 'static {
     async_stream::stream! {
         let mut queue = queue.lock_owned().await;
-        yield v1::Envelope { cluster: cluster.clone(), messages: Vec::new() };
+        yield v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender: None };
         let mut probe_at = tokio::time::Instant::now() + clock.true_span(PROBE_INTERVAL);
         let mut batch = Vec::new();
         loop {
@@ -129,7 +129,7 @@ fn envelopes(
                 None => probe_at = tokio::time::Instant::now() + clock.true_span(PROBE_INTERVAL),
             }
             let messages = batch.drain(..).flatten().map(Into::into).collect();
-            yield v1::Envelope { cluster: cluster.clone(), messages };
+            yield v1::Envelope { cluster: cluster.clone(), messages, sender: None };
         }
     }
 }

@@ -32,7 +32,7 @@ use std::future::Future;
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use config::{Config, Environment, Timing};
+pub use config::{Config, Environment, Retention, Timing};
 pub use observer::{Nobody, Observer};
 
 use crate::{

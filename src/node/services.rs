@@ -101,6 +101,10 @@ async fn next_within<T: Send + 'static>(
 impl v1::peer_server::Peer for Face {
     type SendStream = BoxStream<v1::Alive>;
 
+    async fn stage(&self, _: Request<v1::SnapshotPiece>) -> Result<Response<v1::SnapshotStaged>, Status> {
+        Err(Status::unimplemented("later"))
+    }
+
     async fn send(
         &self,
         request: Request<Streaming<v1::Envelope>>,

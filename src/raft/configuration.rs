@@ -1,6 +1,9 @@
 //! Who belongs to the cluster, and whose word counts.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use super::NodeId;
 
@@ -17,6 +20,21 @@ pub struct Configuration {
     pub learners: BTreeSet<NodeId>,
     /// While a change is staged, the voters it asks for: those that are new learn the log. Else empty.
     pub wanted: BTreeSet<NodeId>,
+    /// Where members are reached. The core hands this on and never looks at it.
+    pub addresses: BTreeMap<NodeId, String>,
+    /// Who was a member once. An id never comes back: whoever bears it may have forgotten what the first one promised.
+    pub gone: BTreeSet<NodeId>,
+}
+
+/// The members that a change asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members {
+    /// Nodes that are to vote.
+    pub voters: BTreeSet<NodeId>,
+    /// Nodes that are to receive the log and have no say.
+    pub learners: BTreeSet<NodeId>,
+    /// Where some of them are reached from now on; the others stay where they are.
+    pub addresses: BTreeMap<NodeId, String>,
 }
 
 impl Configuration {
@@ -52,39 +70,61 @@ impl Configuration {
         everybody.into_iter()
     }
 
+    pub(super) fn size_bytes(&self) -> usize {
+        const MEMBER_BYTES: usize = 48;
+        MEMBER_BYTES * self.members().count() + 8 * self.gone.len()
+    }
+
     /// The voters of a staged change that are learners yet.
     pub(super) fn arriving(&self) -> impl Iterator<Item = NodeId> {
         self.wanted.difference(&self.voters).copied()
     }
 
     /// This configuration with a change begun: it gives the learners asked for, and new voters as learners.
-    pub(super) fn staged(&self, voters: BTreeSet<NodeId>, learners: BTreeSet<NodeId>) -> Self {
+    pub(super) fn staged(&self, members: Members) -> Self {
+        let Members { voters, learners, addresses } = members;
         let arriving = voters.difference(&self.voters).copied();
-        let learners = learners.into_iter().chain(arriving).collect();
-        let wanted = if voters == self.voters { BTreeSet::new() } else { voters };
-        Self { voters: self.voters.clone(), outgoing: BTreeSet::new(), learners, wanted }
+        let mut staged = self.clone();
+        staged.learners = learners.into_iter().chain(arriving).collect();
+        staged.wanted = if voters == self.voters { BTreeSet::new() } else { voters };
+        staged.addresses.extend(addresses);
+        staged.after(self)
     }
 
     /// What follows: after staging the joint configuration, after that the final one.
     pub(super) fn advanced(&self) -> Self {
         if self.wanted.is_empty() {
-            return Self { outgoing: BTreeSet::new(), ..self.clone() };
+            return Self { outgoing: BTreeSet::new(), ..self.clone() }.after(self);
         }
         Self {
             voters: self.wanted.clone(),
             outgoing: self.voters.clone(),
             learners: self.learners.difference(&self.wanted).copied().collect(),
             wanted: BTreeSet::new(),
+            ..self.clone()
         }
+    }
+
+    /// Notes who is no member any more.
+    fn after(mut self, before: &Self) -> Self {
+        let left: Vec<NodeId> = before.members().filter(|&id| !self.contains(id)).collect();
+        self.gone.extend(left);
+        let addresses = std::mem::take(&mut self.addresses).into_iter();
+        self.addresses = addresses.filter(|&(id, _)| self.contains(id)).collect();
+        self
     }
 }
 
 impl fmt::Display for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "voters {:?}", self.voters)?;
-        for (name, nodes) in
-            [("outgoing", &self.outgoing), ("learners", &self.learners), ("wanted", &self.wanted)]
-        {
+        let rest = [
+            ("outgoing", &self.outgoing),
+            ("learners", &self.learners),
+            ("wanted", &self.wanted),
+            ("gone", &self.gone),
+        ];
+        for (name, nodes) in rest {
             if !nodes.is_empty() {
                 write!(f, " {name} {nodes:?}")?;
             }
@@ -101,25 +141,39 @@ mod tests {
         ids.iter().copied().collect()
     }
 
+    fn members(voters: &[NodeId], learners: &[NodeId]) -> Members {
+        Members { voters: nodes(voters), learners: nodes(learners), ..Members::default() }
+    }
+
     #[test]
     fn a_change_stages_joins_and_ends() {
         let old = Configuration { learners: nodes(&[7]), ..Configuration::of([1, 2, 3]) };
         // 4 replaces 3, which stays as a learner; 7 goes.
-        let staged = old.staged(nodes(&[1, 2, 4]), nodes(&[3]));
-        assert_eq!(staged.to_string(), "voters {1, 2, 3} learners {3, 4} wanted {1, 2, 4}");
+        let staged = old.staged(members(&[1, 2, 4], &[3]));
+        assert_eq!(staged.to_string(), "voters {1, 2, 3} learners {3, 4} wanted {1, 2, 4} gone {7}");
         assert_eq!(staged.arriving().collect::<Vec<_>>(), [4]);
         let joint = staged.advanced();
-        assert_eq!(joint.to_string(), "voters {1, 2, 4} outgoing {1, 2, 3} learners {3}");
+        assert_eq!(joint.to_string(), "voters {1, 2, 4} outgoing {1, 2, 3} learners {3} gone {7}");
         assert!(joint.is_voter(3));
         let last = joint.advanced();
-        assert_eq!(last.to_string(), "voters {1, 2, 4} learners {3}");
+        assert_eq!(last.to_string(), "voters {1, 2, 4} learners {3} gone {7}");
         assert!(!last.is_voter(3) && !last.is_changing());
     }
 
     #[test]
     fn learners_come_and_go_in_one_step() {
-        let staged = Configuration::of([1, 2, 3]).staged(nodes(&[1, 2, 3]), nodes(&[4]));
+        let staged = Configuration::of([1, 2, 3]).staged(members(&[1, 2, 3], &[4]));
         assert_eq!(staged.to_string(), "voters {1, 2, 3} learners {4}");
         assert!(!staged.is_changing());
+    }
+
+    #[test]
+    fn addresses_last_as_long_as_the_membership() {
+        let addresses = |ids: &[NodeId]| ids.iter().map(|&id| (id, format!("host-{id}"))).collect();
+        let old = Configuration { addresses: addresses(&[1, 2, 3]), ..Configuration::of([1, 2, 3]) };
+        let joint = old.staged(Members { addresses: addresses(&[4]), ..members(&[1, 2, 4], &[]) }).advanced();
+        assert_eq!(joint.addresses, addresses(&[1, 2, 3, 4]));
+        assert_eq!(joint.advanced().addresses, addresses(&[1, 2, 4]));
+        assert_eq!(joint.advanced().gone, nodes(&[3]));
     }
 }

@@ -1,7 +1,7 @@
 //! Elections: pre-vote (thesis, section 9.6), vote (section 5.2), and the leader's check that it still has a quorum.
 
 use super::{
-    Body, Index, NodeId, Position, RoleName, Term, Vote,
+    Body, Index, NodeId, Payload, Position, RoleName, Term, Vote,
     quorum::{Tally, is_quorum, tally},
     raft::Raft,
     role::{Candidacy, Leader, Role},
@@ -124,12 +124,17 @@ impl Raft {
         }
     }
 
-    /// The leader's first entry commits all that it inherits; until then it serves no reads.
+    /// The leader's first entry commits all that it inherits; until then it serves no reads. The very first leader
+    /// enters the founding configuration into the log: whoever joins later finds it there.
     fn become_leader(&mut self) {
         let last: Index = self.shared.log.last().index;
         let leader = Leader::new(self.shared.peers(), last, self.shared.options.election_ticks_max);
         self.transition(Role::Leader(leader));
-        self.shared.append_own(super::Payload::Noop);
+        let first = match self.shared.configuration_index() {
+            0 => Payload::Configuration(self.shared.configuration().clone()),
+            _ => Payload::Noop,
+        };
+        self.shared.append_own(first);
         self.broadcast_heartbeat();
     }
 

@@ -10,11 +10,13 @@ pub(super) struct Log {
     /// The last position that is gone; everything up to it is committed and part of the state.
     base: Position,
     entries: VecDeque<Entry>,
+    /// What the entries weigh together.
+    bytes: usize,
 }
 
 impl Log {
     pub(super) fn new(base: Position, entries: Vec<Entry>) -> Self {
-        let mut log = Self { base, entries: VecDeque::with_capacity(entries.len()) };
+        let mut log = Self { base, entries: VecDeque::with_capacity(entries.len()), bytes: 0 };
         for entry in entries {
             log.push(entry);
         }
@@ -47,6 +49,7 @@ impl Log {
         let last = self.last();
         assert_eq!(entry.index, last.index + 1, "entries are consecutive");
         assert!(entry.term >= last.term, "terms never decrease along the log");
+        self.bytes += entry.size_bytes();
         self.entries.push_back(entry);
     }
 
@@ -54,10 +57,8 @@ impl Log {
     /// none does.
     pub(super) fn compact(&mut self, position: Position) -> bool {
         let kept = self.matches(position);
-        match kept {
-            true => drop(self.entries.drain(..(position.index - self.base.index) as usize)),
-            false => self.entries.clear(),
-        }
+        let gone = if kept { (position.index - self.base.index) as usize } else { self.entries.len() };
+        self.bytes -= self.entries.drain(..gone).map(|entry| entry.size_bytes()).sum::<usize>();
         self.base = position;
         kept
     }
@@ -70,7 +71,23 @@ impl Log {
     /// Drops the entries from `index` on.
     pub(super) fn truncate(&mut self, index: Index) {
         assert!(index > self.base.index, "what is compacted is committed and never truncated");
-        self.entries.truncate((index - self.base.index - 1) as usize);
+        let kept = (index - self.base.index - 1) as usize;
+        let gone = self.entries.drain(kept.min(self.entries.len())..);
+        self.bytes -= gone.map(|entry| entry.size_bytes()).sum::<usize>();
+    }
+
+    /// Where the log would begin if it forgot its oldest entries as far as they exceed the limits, but at most `step`.
+    pub(super) fn excess(&self, entries_max: usize, bytes_max: usize, step: usize) -> Index {
+        let (mut count, mut bytes, mut index) = (self.entries.len(), self.bytes, self.base.index);
+        for entry in self.entries.iter().take(step) {
+            if count <= entries_max && bytes <= bytes_max {
+                break;
+            }
+            count -= 1;
+            bytes -= entry.size_bytes();
+            index = entry.index;
+        }
+        index
     }
 
     /// Consecutive entries from `from` on: as many as fit into `bytes_max`, but at least one if there is one.

@@ -9,10 +9,8 @@
 //! The leader takes the next step by itself as soon as it may, also a leader that inherits the change: where it stands
 //! is in the log. A configuration is in force from the moment it is appended, committed or not.
 
-use std::collections::BTreeSet;
-
 use super::{
-    Body, Configuration, Index, NodeId, Payload, Proposed,
+    Body, Configuration, Index, Members, NodeId, Payload, Proposed,
     progress::Progress,
     raft::{Raft, Shared},
     role::{Leader, Role},
@@ -39,6 +37,8 @@ pub enum ChangeError {
     UnderWay,
     /// No voter would be left, or a node would be both voter and learner.
     Invalid,
+    /// This node was a member and left: it needs a new id to come back.
+    Gone(NodeId),
 }
 
 impl Raft {
@@ -47,11 +47,7 @@ impl Raft {
     ///
     /// # Errors
     /// See [`ChangeError`].
-    pub fn change_members(
-        &mut self,
-        voters: BTreeSet<NodeId>,
-        learners: BTreeSet<NodeId>,
-    ) -> Result<Proposed, ChangeError> {
+    pub fn change_members(&mut self, members: Members) -> Result<Proposed, ChangeError> {
         let Role::Leader(leader) = &self.role else {
             return Err(ChangeError::NotLeader { leader: self.leader() });
         };
@@ -64,11 +60,15 @@ impl Raft {
         if !self.shared.is_configuration_committed() || self.configuration().is_joint() {
             return Err(ChangeError::UnderWay);
         }
-        if voters.is_empty() || !voters.is_disjoint(&learners) {
+        if members.voters.is_empty() || !members.voters.is_disjoint(&members.learners) {
             return Err(ChangeError::Invalid);
         }
+        let mut asked_for = members.voters.iter().chain(&members.learners);
+        if let Some(&id) = asked_for.find(|id| self.configuration().gone.contains(id)) {
+            return Err(ChangeError::Gone(id));
+        }
         let proposed = Proposed { term: self.term(), first: self.last().index + 1 };
-        let staged = self.configuration().staged(voters, learners);
+        let staged = self.configuration().staged(members);
         match leader.are_caught_up(&staged, &self.shared) {
             true => self.append_configuration(staged.advanced()),
             false => self.append_configuration(staged),
@@ -129,14 +129,14 @@ impl Raft {
     /// A leader leads on through the change that removes it, and goes when that is committed (section 6). The voter
     /// that holds most is told to follow it at once.
     pub(super) fn retire_if_removed(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
+        if !self.is_leader() {
+            return;
+        }
         let configuration = self.shared.configuration();
         if configuration.is_voter(self.shared.options.id) || !self.shared.is_configuration_committed() {
             return;
         }
-        let voters = leader.peers.iter().filter(|&(&id, _)| configuration.is_voter(id));
-        let successor = voters.max_by_key(|(_, progress)| progress.matched).map(|(&id, _)| id);
-        if let Some(successor) = successor {
+        if let Some(successor) = self.successor() {
             self.shared.send(successor, Body::TimeoutNow);
         }
         self.become_follower(self.term(), None);
@@ -157,7 +157,7 @@ impl Leader {
 }
 
 impl Shared {
-    fn configuration_index(&self) -> Index {
+    pub(super) fn configuration_index(&self) -> Index {
         self.configurations.last().expect("there is always a configuration").0
     }
 

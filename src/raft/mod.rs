@@ -43,7 +43,7 @@ mod transfer;
 mod types;
 mod writes;
 
-pub use configuration::Configuration;
+pub use configuration::{Configuration, Members};
 pub use effects::{Base, Effects, Persist, ReadReady, SendSnapshot};
 pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};

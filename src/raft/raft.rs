@@ -26,6 +26,10 @@ pub struct Options {
     pub priority: u32,
     /// Entries in one append, by size.
     pub append_bytes_max: usize,
+    /// A log of more entries forgets the oldest, once the state machine holds them durably.
+    pub log_entries_max: usize,
+    /// A heavier log does so too.
+    pub log_bytes_max: usize,
     /// Seed of the timeouts and of the names of reads. Must differ from one start of the node to the next.
     pub seed: u64,
 }
@@ -90,6 +94,8 @@ pub(super) struct Shared {
     pub(super) commit: Index,
     /// The last entry handed out to be applied.
     pub(super) applying: Index,
+    /// The state machine holds everything up to here durably.
+    pub(super) state_durable: Index,
     /// The snapshot that is being put in place; till then nothing is appended or applied.
     pub(super) installing: Option<Snapshot>,
     /// Ticks since a leader was heard, a campaign began or (of a leader) a heartbeat was sent.
@@ -114,6 +120,7 @@ impl Raft {
             configurations: vec![(base.index, configuration)],
             commit: base.index,
             applying: base.index,
+            state_durable: base.index,
             installing: None,
             elapsed_ticks: 0,
             election_ticks: 0,
@@ -128,6 +135,7 @@ impl Raft {
             true => {
                 shared.commit = applied.last.index;
                 shared.applying = applied.last.index;
+                shared.state_durable = applied.last.index;
             }
             // It died between putting a snapshot in place and telling its log.
             false => shared.restore(applied),
@@ -198,6 +206,9 @@ impl Raft {
             self.retire_if_removed();
         }
         self.shared.hand_out_committed();
+        if self.shared.writes.stores_entries() {
+            self.compact_if_too_long();
+        }
         let mut effects = std::mem::take(&mut self.shared.out);
         effects.persist = self.shared.writes.take(&mut effects.messages);
         effects

@@ -6,21 +6,41 @@
 //! ([`super::Effects::install`]), and goes on from there once the state is in place ([`Raft::installed`]).
 
 use super::{
-    AppendOutcome, Base, Body, Index, NodeId, Snapshot,
+    AppendOutcome, Base, Body, Index, NodeId, Options, Snapshot,
     progress::Flow,
     raft::{Raft, Shared},
     role::Role,
 };
 
+/// Entries that one write forgets at most: the disk has to find and free each of them.
+const COMPACTION_STEP: usize = 1_000;
+
 impl Raft {
-    /// Forgets the log up to an index. The state machine holds all of it durably: else a crash would lose it.
-    pub fn compact(&mut self, index: Index) {
-        let shared = &mut self.shared;
-        assert!(index <= shared.applying, "only what the state machine holds is compacted");
-        if index > shared.log.base().index {
-            let configuration = shared.configuration_at(index).clone();
-            shared.rebase(Base { position: shared.log.position_at(index), configuration });
+    /// The state machine holds everything up to `index` durably: a crash loses nothing of it, so the log may forget it.
+    pub fn state_durable(&mut self, index: Index) {
+        assert!(index <= self.shared.applying, "only what was handed out is in the state");
+        self.shared.state_durable = self.shared.state_durable.max(index);
+    }
+
+    /// Forgets the oldest part of a log that is too long ([`super::Options`]), as far as the state machine holds it
+    /// durably. While a snapshot is on its way to a peer more is kept, for the peer will need what follows it.
+    pub(super) fn compact_if_too_long(&mut self) {
+        const SNAPSHOT_LENIENCY: usize = 4;
+        let Options { log_entries_max, log_bytes_max, .. } = self.shared.options;
+        let lenient = if self.sends_snapshot() { SNAPSHOT_LENIENCY } else { 1 };
+        let (entries_max, bytes_max) =
+            (log_entries_max.saturating_mul(lenient), log_bytes_max.saturating_mul(lenient));
+        let excess = self.shared.log.excess(entries_max, bytes_max, COMPACTION_STEP);
+        let index = excess.min(self.shared.state_durable);
+        if index > self.shared.log.base().index {
+            let configuration = self.shared.configuration_at(index).clone();
+            self.shared.rebase(Base { position: self.shared.log.position_at(index), configuration });
         }
+    }
+
+    fn sends_snapshot(&self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        leader.peers.values().any(|progress| matches!(progress.flow, Flow::Snapshot { .. }))
     }
 
     /// A snapshot that [`super::Effects::snapshots`] asked for reached `to` and stands there up to `index`; or
@@ -45,6 +65,11 @@ impl Raft {
         }
     }
 
+    /// The snapshot of [`super::Effects::install`] is not staged any more: another one took its place on the way here.
+    pub fn install_failed(&mut self) {
+        self.shared.installing = None;
+    }
+
     /// The snapshot of [`super::Effects::install`] is in place, durably: the state machine stands at its end.
     pub fn installed(&mut self) {
         let snapshot = self.shared.installing.take().expect("a snapshot was to be installed");
@@ -63,6 +88,7 @@ impl Shared {
         assert!(last.index > self.applying, "a snapshot never turns the state back");
         self.commit = self.commit.max(last.index);
         self.applying = last.index;
+        self.state_durable = last.index;
         self.rebase(Base { position: last, configuration });
     }
 

@@ -29,6 +29,14 @@ impl Raft {
         Ok(())
     }
 
+    /// Who could take over soonest: of the other voters the one that holds most, and answers.
+    pub fn successor(&self) -> Option<NodeId> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let voters = leader.peers.iter().filter(|&(&id, _)| self.configuration().is_voter(id));
+        let best = voters.max_by_key(|(_, peer)| (peer.recently_active, peer.matched, peer.priority));
+        best.map(|(&id, _)| id)
+    }
+
     /// Tells the target to campaign, as soon as it holds everything.
     pub(super) fn continue_transfer(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };

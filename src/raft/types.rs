@@ -72,7 +72,7 @@ impl Entry {
             + match &self.payload {
                 Payload::Noop => 0,
                 Payload::Command(command) => command.len(),
-                Payload::Configuration(configuration) => 8 * configuration.members().count(),
+                Payload::Configuration(configuration) => configuration.size_bytes(),
             }
     }
 }

@@ -45,6 +45,11 @@ impl Writes {
         self.vote_ticket <= self.done_ticket
     }
 
+    /// The next write stores entries.
+    pub(super) fn stores_entries(&self) -> bool {
+        !self.next_entries.is_empty()
+    }
+
     pub(super) fn append(&mut self, entry: Entry) {
         self.last = entry.index;
         self.next_entries.push(entry);

@@ -1,6 +1,6 @@
 //! How records lie on the disk: a checksum over key and body, then the body. Integers are little-endian.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::raft::{Configuration, Entry, NodeId, Payload, Position, Vote};
 
@@ -83,11 +83,31 @@ pub(super) fn decode_base(body: &[u8]) -> Option<(Position, Configuration)> {
 }
 
 fn encode_configuration(configuration: &Configuration, body: &mut Vec<u8>) {
-    let Configuration { voters, outgoing, learners, wanted } = configuration;
-    for members in [voters, outgoing, learners, wanted] {
-        body.extend_from_slice(&(members.len() as u64).to_le_bytes());
-        members.iter().for_each(|id| body.extend_from_slice(&id.to_le_bytes()));
+    let Configuration { voters, outgoing, learners, wanted, addresses, gone } = configuration;
+    let number = |number: u64, body: &mut Vec<u8>| body.extend_from_slice(&number.to_le_bytes());
+    for members in [voters, outgoing, learners, wanted, gone] {
+        number(members.len() as u64, body);
+        members.iter().for_each(|&id| number(id, body));
     }
+    number(addresses.len() as u64, body);
+    for (&id, address) in addresses {
+        number(id, body);
+        number(address.len() as u64, body);
+        body.extend_from_slice(address.as_bytes());
+    }
+}
+
+/// A configuration as the state machine keeps it.
+pub fn encode_members(configuration: &Configuration) -> Vec<u8> {
+    let mut body = Vec::new();
+    encode_configuration(configuration, &mut body);
+    body
+}
+
+pub(super) fn decode_members(body: &[u8]) -> Option<Configuration> {
+    let mut reader = Reader(body);
+    let configuration = reader.configuration()?;
+    reader.is_empty().then_some(configuration)
 }
 
 /// Takes a body apart; `None` as soon as it is too short.
@@ -116,12 +136,26 @@ impl<'a> Reader<'a> {
             outgoing: self.members()?,
             learners: self.members()?,
             wanted: self.members()?,
+            gone: self.members()?,
+            addresses: self.addresses()?,
         })
     }
 
     fn members<C: FromIterator<NodeId>>(&mut self) -> Option<C> {
         let count = self.number()?;
         (0..count).map(|_| self.number()).collect()
+    }
+
+    fn addresses(&mut self) -> Option<BTreeMap<NodeId, String>> {
+        let count = self.number()?;
+        (0..count).map(|_| Some((self.number()?, self.text()?))).collect()
+    }
+
+    fn text(&mut self) -> Option<String> {
+        let length = usize::try_from(self.number()?).ok()?;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).ok()
     }
 
     fn is_empty(&self) -> bool {

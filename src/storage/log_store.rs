@@ -8,7 +8,7 @@ use crate::raft::{Base, Configuration, Entry, Index, Persist, Position, Vote};
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
 
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 const FORMAT_KEY: &str = "format";
 const IDENTITY_KEY: &str = "identity";
 const VOTE_KEY: &str = "vote";

@@ -4,20 +4,25 @@ use std::ops::{Bound, ControlFlow};
 
 use redb::{Database, ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
 
-use super::{Disk, STATE_FILE, StorageError, database};
-use crate::kv::{KeyRange, Read, Table, Visit, Write};
+use super::{Disk, STATE_FILE, StorageError, codec, database, snapshot::Staged};
+use crate::{
+    kv::{self, KeyRange, Read, Table, Visit, Write},
+    raft::Configuration,
+};
 
 /// Pages kept in memory: where the hot part of the key space should fit.
 const CACHE_BYTES: usize = 64 << 20;
 
-type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 /// The state of one node's state machine. One write transaction is always open: changes are made and read in it, and
 /// [`sync`](Self::sync) commits it. A crash loses what was changed since; the log has it all.
 pub struct StateStore {
     /// None only while one is committed and the next begins.
-    transaction: Option<WriteTransaction>,
-    database: Database,
+    pub(super) transaction: Option<WriteTransaction>,
+    pub(super) database: Database,
+    /// The snapshot that is being received.
+    pub(super) staged: Option<Staged>,
 }
 
 impl StateStore {
@@ -29,7 +34,9 @@ impl StateStore {
         database::opening(STATE_FILE, || {
             let database = database::open(disk, STATE_FILE, CACHE_BYTES)?;
             let transaction = Some(database.begin_write().map_err(failed)?);
-            Ok(Self { transaction, database })
+            let state = Self { transaction, database, staged: None };
+            state.clear_stage()?;
+            Ok(state)
         })
     }
 
@@ -38,7 +45,22 @@ impl StateStore {
     /// # Errors
     /// The disk failed.
     pub fn tables(&self) -> Result<Tables<'_>, StorageError> {
-        Tables::open(self.transaction.as_ref().expect("a transaction is open between calls"))
+        Tables::open(self.transaction(), definition)
+    }
+
+    /// Who belongs to the cluster, by what was applied; `None` before the first change.
+    ///
+    /// # Errors
+    /// The disk failed, or the record is corrupt.
+    pub fn configuration(&self) -> Result<Option<Configuration>, StorageError> {
+        let Some(record) = kv::members(&self.tables()?)? else { return Ok(None) };
+        let corrupt =
+            || StorageError::Corrupt { file: STATE_FILE, what: "the record of the members".to_owned() };
+        codec::decode_members(&record).map(Some).ok_or_else(corrupt)
+    }
+
+    pub(super) fn transaction(&self) -> &WriteTransaction {
+        self.transaction.as_ref().expect("a transaction is open between calls")
     }
 
     /// Makes every change so far durable. Memory and replay after a crash grow with what was changed since the last
@@ -58,10 +80,13 @@ impl StateStore {
 pub struct Tables<'txn>([RedbTable<'txn, &'static [u8], &'static [u8]>; Table::ALL.len()]);
 
 impl<'txn> Tables<'txn> {
-    fn open(transaction: &'txn WriteTransaction) -> Result<Self, StorageError> {
-        let [header, current, history, sessions, replies] =
+    pub(super) fn open(
+        transaction: &'txn WriteTransaction,
+        definition: fn(Table) -> Definition,
+    ) -> Result<Self, StorageError> {
+        let [header, current, history, sessions, replies, members] =
             Table::ALL.map(|table| transaction.open_table(definition(table)).map_err(failed));
-        Ok(Self([header?, current?, history?, sessions?, replies?]))
+        Ok(Self([header?, current?, history?, sessions?, replies?, members?]))
     }
 }
 
@@ -148,17 +173,18 @@ fn is_empty(range: KeyRange<'_>) -> bool {
     }
 }
 
-fn definition(table: Table) -> Definition {
+pub(super) fn definition(table: Table) -> Definition {
     TableDefinition::new(match table {
         Table::Header => "header",
         Table::Current => "current",
         Table::History => "history",
         Table::Sessions => "sessions",
         Table::Replies => "replies",
+        Table::Members => "members",
     })
 }
 
-fn failed(error: impl Into<redb::Error>) -> StorageError {
+pub(super) fn failed(error: impl Into<redb::Error>) -> StorageError {
     database::failed(STATE_FILE, error)
 }
 

@@ -7,8 +7,8 @@ use std::{
 };
 
 use conclave::raft::{
-    Body, ChangeError, Configuration, Entry, Index, Message, NodeId, Options, Payload, ProposeError, Raft,
-    RoleName, SendSnapshot, Snapshot, Term, Vote,
+    Body, ChangeError, Configuration, Entry, Index, Members, Message, NodeId, Options, Payload, ProposeError,
+    Raft, RoleName, SendSnapshot, Snapshot, Term, Vote,
 };
 
 use crate::{
@@ -24,6 +24,12 @@ pub(crate) const ELECTION_TICKS_MAX: u32 = 20;
 pub(crate) const HEARTBEAT_TICKS: u32 = 3;
 /// More rounds than any story needs to come to rest.
 const ROUNDS_MAX: usize = 1_000;
+
+/// What keeps messages and logs short.
+pub(crate) struct Limits {
+    pub(crate) append_bytes: usize,
+    pub(crate) log_entries: usize,
+}
 
 pub(crate) struct Node {
     options: Options,
@@ -70,7 +76,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     /// The members of the configuration, and so many spare nodes that belong to nothing yet.
-    pub(crate) fn new(configuration: Configuration, spares: NodeId, append_bytes_max: usize) -> Self {
+    pub(crate) fn new(configuration: Configuration, spares: NodeId, limits: Limits) -> Self {
         let mut cluster = Self { configuration: configuration.clone(), ..Self::default() };
         let last = configuration.members().last().expect("a cluster has members");
         for id in configuration.members().chain(last + 1..=last + spares) {
@@ -80,7 +86,9 @@ impl Cluster {
                 election_ticks_min: ELECTION_TICKS_MIN,
                 election_ticks_max: ELECTION_TICKS_MAX,
                 priority: 0,
-                append_bytes_max,
+                append_bytes_max: limits.append_bytes,
+                log_entries_max: limits.log_entries,
+                log_bytes_max: usize::MAX,
                 seed: id,
             };
             let disk = Disk::default();
@@ -174,16 +182,17 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn change(&mut self, id: NodeId, voters: BTreeSet<NodeId>, learners: BTreeSet<NodeId>) {
-        let why = match self.with(id, |raft| raft.change_members(voters, learners)) {
+    pub(crate) fn change(&mut self, id: NodeId, members: Members) {
+        let why = match self.with(id, |raft| raft.change_members(members)) {
             None | Some(Ok(_)) => return,
             Some(Err(ChangeError::NotLeader { leader })) => {
                 return self.refused(id, ProposeError::NotLeader { leader });
             }
             Some(Err(ChangeError::Transferring)) => return self.refused(id, ProposeError::Transferring),
-            Some(Err(ChangeError::TooEarly)) => "nothing of its term is committed",
-            Some(Err(ChangeError::UnderWay)) => "a change is under way",
-            Some(Err(ChangeError::Invalid)) => "these members make no cluster",
+            Some(Err(ChangeError::TooEarly)) => "nothing of its term is committed".to_owned(),
+            Some(Err(ChangeError::UnderWay)) => "a change is under way".to_owned(),
+            Some(Err(ChangeError::Invalid)) => "these members make no cluster".to_owned(),
+            Some(Err(ChangeError::Gone(gone))) => format!("n{gone} was a member once"),
         };
         self.tell(format!("n{id} refuses: {why}"));
     }
@@ -373,6 +382,7 @@ impl Cluster {
             self.told.push(format!("n{id} read {number} failed"));
         }
         node.state.sync();
+        raft.state_durable(node.state.durable.last.index);
         if let Some(snapshot) = effects.install {
             self.told.push(format!("n{id} has all of snapshot {}", snapshot.last));
             node.installing = Some(snapshot);
@@ -411,10 +421,6 @@ impl Cluster {
         self.tell(format!("n{id} stands at {}", self.nodes[&id].state.applied.last));
         self.with(id, Raft::installed);
         true
-    }
-
-    pub(crate) fn compact(&mut self, id: NodeId, index: Index) {
-        self.with(id, |raft| raft.compact(index));
     }
 
     fn send(&mut self, message: Message) {

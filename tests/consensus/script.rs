@@ -1,7 +1,8 @@
 //! The language of the stories.
 //!
 //! ```text
-//! cluster N [learners=N] [spares=N] [append_bytes=N]    new nodes n1, n2, ...: voters, learners, strangers
+//! cluster N [learners=N] [spares=N] [append_bytes=N] [log_entries=N]
+//!                               new nodes n1, n2, ...: voters, learners, strangers; logs grow so long
 //! disk N [log="1 1 2"] [term=T] [vote=N] [priority=P]      starts n anew from a disk with these entries
 //! tick [N ...] [times=K]        time passes at these nodes, or at all
 //! campaign N                    time passes at n until it stands for election
@@ -23,7 +24,6 @@
 //! persist N [times=K]           the oldest writes of n become durable
 //! crash N [durable=K]           n dies; of its pending writes the first K made it to the disk
 //! restart N
-//! compact N INDEX               n forgets its log up to there
 //! stream hold|end|break         snapshots on their way wait from now on; arrive in full; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
 //! status | log [N ...] | network
@@ -33,10 +33,10 @@
 
 use std::{error::Error, path::Path};
 
-use conclave::raft::{Configuration, Message, NodeId, Term, Vote};
+use conclave::raft::{Configuration, Members, Message, NodeId, Term, Vote};
 use goldenscript::{ArgumentConsumer, Command};
 
-use crate::cluster::{Cluster, Link, links_between};
+use crate::cluster::{Cluster, Limits, Link, links_between};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -87,12 +87,12 @@ impl Stage {
                 let at = node(args)?;
                 let voters = numbers(&args.next_pos().ok_or("which voters?")?.value)?;
                 let learners = args.lookup("learners").map(|list| numbers(&list.value)).transpose()?;
-                let learners = learners.unwrap_or_default();
-                cluster.change(at, voters.into_iter().collect(), learners.into_iter().collect());
-            }
-            "compact" => {
-                let at = node(args)?;
-                cluster.compact(at, node(args)?);
+                let members = Members {
+                    voters: voters.into_iter().collect(),
+                    learners: learners.unwrap_or_default().into_iter().collect(),
+                    ..Members::default()
+                };
+                cluster.change(at, members);
             }
             "install" => drop(cluster.install(node(args)?)),
             "members" => {
@@ -123,8 +123,11 @@ impl Stage {
         let mut configuration = Configuration::of(1..=voters);
         configuration.learners = (voters + 1..=voters + learners).collect();
         let spares = args.lookup_parse("spares")?.unwrap_or(0);
-        self.cluster =
-            Cluster::new(configuration, spares, args.lookup_parse("append_bytes")?.unwrap_or(1 << 20));
+        let limits = Limits {
+            append_bytes: args.lookup_parse("append_bytes")?.unwrap_or(1 << 20),
+            log_entries: args.lookup_parse("log_entries")?.unwrap_or(usize::MAX),
+        };
+        self.cluster = Cluster::new(configuration, spares, limits);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use std::{
 use conclave::{
     kv::Header,
     node::Observer,
-    raft::{Body, Configuration, Index, Message, NodeId, Options, Raft, SendSnapshot, Snapshot},
+    raft::{Body, Configuration, Index, Members, Message, NodeId, Options, Raft, SendSnapshot, Snapshot},
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
 use proptest::prelude::*;
@@ -69,10 +69,12 @@ impl Storm {
             election_ticks_max: ELECTION_TICKS_MAX,
             priority: draw.below(3) as u32,
             append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
+            log_entries_max: *draw.pick(&[0, 10, 100]),
+            log_bytes_max: *draw.pick(&[500, usize::MAX]),
             seed: draw.number(),
         };
         // Some belong to the cluster only later, if ever.
-        let pool = 1..=size + learners + draw.below(3);
+        let pool = 1..=size + learners + draw.below(6);
         let founders = |id| match configuration.contains(id) {
             true => configuration.clone(),
             false => Configuration::default(),
@@ -94,7 +96,7 @@ impl Storm {
         let id = *self.draw.pick(&members);
         match self.draw.below(1000) {
             0..190 => self.with(id, Raft::tick),
-            190..195 => self.sync_and_compact(id),
+            190..195 => self.sync(id),
             195..205 => self.end_stream(),
             205..220 => self.install(id),
             220..600 => self.deliver(),
@@ -165,9 +167,13 @@ impl Storm {
         let pool = self.members();
         let (voters, others): (BTreeSet<NodeId>, BTreeSet<NodeId>) =
             pool.into_iter().partition(|_| self.draw.chance(share));
-        let learners = others.into_iter().filter(|_| self.draw.chance(30)).collect();
+        // Who leaves never comes back, so most stay as learners.
+        let learners: BTreeSet<NodeId> = others.into_iter().filter(|_| self.draw.chance(90)).collect();
         self.with(id, |raft| {
-            let _ = raft.change_members(voters, learners);
+            let gone = &raft.configuration().gone;
+            let members =
+                Members { voters: &voters - gone, learners: &learners - gone, ..Members::default() };
+            let _ = raft.change_members(members);
         });
     }
 
@@ -252,12 +258,11 @@ impl Storm {
         self.streams.extend(effects.snapshots.into_iter().map(stream));
     }
 
-    fn sync_and_compact(&mut self, id: NodeId) {
+    fn sync(&mut self, id: NodeId) {
         let node = self.nodes.get_mut(&id).expect("a member");
         node.state.sync();
-        let back = self.draw.below(20);
-        let index = node.state.durable.last.index.saturating_sub(back);
-        self.with(id, |raft| raft.compact(index));
+        let durable = node.state.durable.last.index;
+        self.with(id, |raft| raft.state_durable(durable));
     }
 
     /// A snapshot on its way arrives in full, or breaks off.

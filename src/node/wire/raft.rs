@@ -166,13 +166,15 @@ impl TryFrom<v1::Entry> for Entry {
 
 impl From<Configuration> for v1::Configuration {
     fn from(configuration: Configuration) -> Self {
-        let Configuration { voters, outgoing, learners, wanted } = configuration;
+        let Configuration { voters, outgoing, learners, wanted, addresses, gone } = configuration;
         let list = |ids: BTreeSet<NodeId>| ids.into_iter().collect();
         Self {
             voters: list(voters),
             outgoing: list(outgoing),
             learners: list(learners),
             wanted: list(wanted),
+            addresses: addresses.into_iter().map(|(id, address)| v1::MemberAddress { id, address }).collect(),
+            gone: list(gone),
         }
     }
 }
@@ -186,6 +188,8 @@ impl TryFrom<v1::Configuration> for Configuration {
             outgoing: ids(wire.outgoing)?,
             learners: ids(wire.learners)?,
             wanted: ids(wire.wanted)?,
+            addresses: wire.addresses.into_iter().map(|member| (member.id, member.address)).collect(),
+            gone: ids(wire.gone)?,
         };
         if configuration.voters.is_empty() {
             return Err(Malformed("a configuration without voters"));

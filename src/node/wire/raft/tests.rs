@@ -93,7 +93,13 @@ fn an_entry_must_be_whole() {
 #[test]
 fn a_configuration_must_make_sense() {
     refuses_configuration(&[], &[], &[1], "a configuration without voters");
-    let both = v1::Configuration { voters: vec![1], outgoing: vec![2], learners: vec![], wanted: vec![1] };
+    let both = v1::Configuration {
+        voters: vec![1],
+        outgoing: vec![2],
+        learners: vec![],
+        wanted: vec![1],
+        ..Default::default()
+    };
     let payload = Some(entry::Payload::Configuration(both));
     refuses_entry(v1::Entry { term: 1, index: 1, payload }, "a change both staged and joint");
     refuses_configuration(&[1, 1], &[], &[], "a configuration that names a node twice");
@@ -119,7 +125,7 @@ fn refuses_configuration(voters: &[u64], outgoing: &[u64], learners: &[u64], com
         voters: voters.into(),
         outgoing: outgoing.into(),
         learners: learners.into(),
-        wanted: vec![],
+        ..Default::default()
     };
     let payload = Some(entry::Payload::Configuration(configuration));
     refuses_entry(v1::Entry { term: 1, index: 1, payload }, complaint);
@@ -191,12 +197,19 @@ fn payloads() -> impl Strategy<Value = Payload> {
 /// Settled, joint or staged; the sets may overlap.
 fn configurations() -> impl Strategy<Value = Configuration> {
     let some = |ids, count| collection::btree_set(ids, count);
-    (some(1..20u64, 1..6), some(1..20u64, 0..6), some(1..40u64, 0..3), any::<bool>()).prop_map(
-        |(voters, others, learners, joint)| match joint {
-            true => Configuration { voters, outgoing: others, learners, wanted: BTreeSet::new() },
-            false => Configuration { voters, outgoing: BTreeSet::new(), learners, wanted: others },
-        },
-    )
+    let halves = (some(1..20u64, 1..6), some(1..20u64, 0..6), any::<bool>());
+    let rest = (
+        some(1..40u64, 0..3),
+        some(50..90u64, 0..3),
+        collection::btree_map(1..20u64, "[a-z.0-9]{0,9}:[0-9]{4}", 0..4),
+    );
+    (halves, rest).prop_map(|((voters, others, joint), (learners, gone, addresses))| {
+        let settled = Configuration { voters, learners, gone, addresses, ..Configuration::default() };
+        match joint {
+            true => Configuration { outgoing: others, ..settled },
+            false => Configuration { wanted: others, ..settled },
+        }
+    })
 }
 
 fn outcomes() -> impl Strategy<Value = AppendOutcome> {

@@ -1,0 +1,152 @@
+use tempfile::TempDir;
+
+use super::*;
+use crate::{
+    kv::{Applier, Command, Operation, Put, recompute_content_hash},
+    raft::Configuration,
+    storage::{FileDisk, encode_members},
+};
+
+struct Node {
+    state: StateStore,
+    scratch: TempDir,
+}
+
+impl Node {
+    fn new() -> Self {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        Self { state: open(&scratch), scratch }
+    }
+
+    fn restart(self) -> Self {
+        let Self { state, scratch } = self;
+        drop(state);
+        Self { state: open(&scratch), scratch }
+    }
+
+    /// Applies a founding configuration, and so many puts of a kilobyte.
+    fn fill(&mut self, puts: u64) {
+        let mut tables = self.state.tables().expect("the disk works");
+        let mut applier = Applier::begin(&mut tables).expect("the state is whole");
+        applier.set_members((1, 1), &encode_members(&Configuration::of([1, 2, 3]))).expect("the disk works");
+        for number in 0..puts {
+            let put = Put { key: number.to_be_bytes().to_vec(), value: vec![7; 1000], ..Put::default() };
+            let command = Command { timestamp_ms: 9, stamp: None, operation: Operation::Put(put) };
+            applier.apply((1, number + 2), &command).expect("the disk works");
+        }
+        applier.finish().expect("the disk works");
+    }
+
+    fn header(&self) -> Header {
+        let tables = self.state.tables().expect("the disk works");
+        let header = Header::load(&tables).expect("a header");
+        assert_eq!(recompute_content_hash(&tables).expect("the disk works"), header.content_hash);
+        header
+    }
+
+    fn begin(&mut self, view: &StateView) -> Place {
+        self.state.begin_stage(view.snapshot.last).expect("the disk works")
+    }
+
+    /// Receives at most so many chunks. Returns how many came before the end.
+    fn receive(&mut self, view: &StateView, chunks_max: usize) -> usize {
+        let mut place = self.begin(view);
+        for chunk in 0..chunks_max {
+            let records = view.records_after(&place, 10_000).expect("the disk works");
+            assert!(self.state.stage(view.snapshot.last, &place, &records).expect("the disk works"));
+            let Some(last) = records.last() else { return chunk };
+            place = Some((last.table, last.key.clone()));
+        }
+        chunks_max
+    }
+}
+
+fn open(scratch: &TempDir) -> StateStore {
+    let disk = FileDisk::open(scratch.path()).expect("nobody holds it");
+    StateStore::open(&disk).expect("the state is whole")
+}
+
+#[test]
+fn a_snapshot_takes_the_place_of_the_state_and_lasts() {
+    let (mut from, mut to) = (Node::new(), Node::new());
+    from.fill(100);
+    to.fill(3);
+    let view = from.state.view().expect("the disk works");
+    assert_eq!(view.snapshot.configuration, Configuration::of([1, 2, 3]));
+    to.receive(&view, usize::MAX);
+    assert_eq!(to.header().applied_index, 4, "what is staged is not in force");
+    let header = to.state.install(&view.snapshot).expect("the disk works");
+    assert_eq!(header, Some(from.header()));
+    let to = to.restart();
+    assert_eq!(to.header(), from.header());
+    assert_eq!(to.state.configuration().expect("a record"), Some(Configuration::of([1, 2, 3])));
+}
+
+#[test]
+fn a_view_stands_still_while_writes_go_on() {
+    let mut from = Node::new();
+    from.fill(10);
+    let before = from.header();
+    let view = from.state.view().expect("the disk works");
+    let mut tables = from.state.tables().expect("the disk works");
+    tables.insert(Table::Current, b"later", b"value").expect("the disk works");
+    drop(tables);
+    from.state.sync().expect("the disk works");
+    let mut to = Node::new();
+    to.receive(&view, usize::MAX);
+    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Some(before));
+}
+
+#[test]
+fn a_stream_that_broke_off_goes_on_where_it_was() {
+    let (mut from, mut to) = (Node::new(), Node::new());
+    from.fill(100);
+    let view = from.state.view().expect("the disk works");
+    assert_eq!(to.receive(&view, 4), 4);
+    assert!(to.begin(&view).is_some());
+    let rest = to.receive(&view, usize::MAX);
+    assert!(rest < 8, "{rest} chunks of 100 kB in chunks of 10 kB, four of which had arrived");
+    assert!(to.state.install(&view.snapshot).expect("the disk works").is_some());
+}
+
+#[test]
+fn what_is_incomplete_or_altered_is_never_installed() {
+    let (mut from, mut to) = (Node::new(), Node::new());
+    from.fill(100);
+    let view = from.state.view().expect("the disk works");
+    to.receive(&view, 4);
+    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), None);
+
+    let place = to.begin(&view);
+    let mut records = view.records_after(&place, usize::MAX).expect("the disk works");
+    records.last_mut().expect("many records").value.push(1);
+    assert!(to.state.stage(view.snapshot.last, &place, &records).expect("the disk works"));
+    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), None);
+    assert_eq!(to.header(), Header::default());
+}
+
+#[test]
+fn a_gap_or_another_snapshot_is_refused() {
+    let (mut from, mut to) = (Node::new(), Node::new());
+    from.fill(100);
+    let view = from.state.view().expect("the disk works");
+    to.receive(&view, 2);
+    let stale = view.records_after(&None, 10_000).expect("the disk works");
+    assert!(!to.state.stage(view.snapshot.last, &None, &stale).expect("the disk works"));
+    let another = Position { term: 9, index: 9 };
+    to.state.begin_stage(another).expect("the disk works");
+    assert!(!to.state.stage(view.snapshot.last, &None, &stale).expect("the disk works"));
+}
+
+#[test]
+fn a_restart_forgets_what_was_staged() {
+    let (mut from, mut to) = (Node::new(), Node::new());
+    from.fill(100);
+    let view = from.state.view().expect("the disk works");
+    to.receive(&view, 4);
+    to.state.sync().expect("the disk works");
+    let mut to = to.restart();
+    assert_eq!(to.begin(&view), None);
+    to.receive(&view, usize::MAX);
+    assert!(to.state.install(&view.snapshot).expect("the disk works").is_some());
+}
