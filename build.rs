@@ -9,6 +9,7 @@ const PROTOS: &[&str] = &[
     "conclave/v1/peer.proto",
     "conclave/v1/node.proto",
     "conclave/v1/status.proto",
+    "conclave/v1/admin.proto",
     "etcd/mvccpb.proto",
     "etcd/etcdserverpb.proto",
 ];

@@ -9,12 +9,14 @@ mod del;
 mod escape;
 mod get;
 mod logging;
+mod member;
 mod node;
 mod proxy;
 mod put;
 mod shell;
 mod status;
 mod stop;
+mod transfer;
 mod up;
 mod usage;
 
@@ -80,6 +82,15 @@ enum Command {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Change who belongs to the cluster, or list who does
+    Member(member::Args),
+    /// Hand leadership over to another node
+    Transfer {
+        #[command(flatten)]
+        args: transfer::Args,
+        #[command(flatten)]
+        connection: Connection,
+    },
     /// Measure throughput, latency and interruptions
     Bench(bench::Args),
 }
@@ -126,6 +137,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Del { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Status { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Member(args) => one_shot(args.run()),
+        Command::Transfer { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Bench(args) => block_on(bench::run(args)),
     }
 }

@@ -26,6 +26,11 @@ EXAMPLES
       --peers 1=10.0.0.1:23801,2=10.0.0.2:23801,3=10.0.0.3:23801
   (on the second machine the same with --id 2)
   conclave node --id 3 --priority 10 ...
+
+  A fourth one, added later:
+  conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave
+  conclave member add 4=10.0.0.4:23801
+
   conclave proxy --nodes 10.0.0.1:23801,10.0.0.2:23801,10.0.0.3:23801
 
 CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::node=debug'.";
@@ -36,15 +41,19 @@ CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::node=debug'.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// This node's number in --peers
+    /// This node's number; no other node ever has it, nor had it
     #[arg(long, value_name = "N")]
     id: u64,
     /// Address to listen on
     #[arg(long, value_name = "HOST:PORT")]
     listen: Address,
-    /// Every node of the cluster, this one included, as the others reach it
-    #[arg(long, value_name = "N=HOST:PORT,...", value_delimiter = ',', required = true)]
+    /// The nodes that found the cluster, this one included, as the others reach them. Later the cluster itself knows
+    /// its members; what is said here of where they are goes before that
+    #[arg(long, value_name = "N=HOST:PORT,...", value_delimiter = ',', required_unless_present = "join")]
     peers: Vec<Peer>,
+    /// Join a cluster that exists, once 'conclave member add' has added this node there
+    #[arg(long, conflicts_with = "peers")]
+    join: bool,
     /// Where this node keeps its data; no other node may use it
     #[arg(long, value_name = "DIR")]
     data_dir: PathBuf,
@@ -69,8 +78,8 @@ pub(super) struct Args {
 /// One entry of `--peers`: `N=host:port`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Peer {
-    id: u64,
-    address: Address,
+    pub(super) id: u64,
+    pub(super) address: Address,
 }
 
 impl FromStr for Peer {
@@ -108,7 +117,7 @@ impl Args {
         if *id == 0 {
             return Err(UsageError("--id 0 stands for nobody; number the nodes from 1".into()));
         }
-        if !peers.contains_key(id) {
+        if !self.join && !peers.contains_key(id) {
             return Err(UsageError(format!(
                 "node {id} is missing from --peers; add {id}={listen} to the list"
             )));
@@ -158,6 +167,13 @@ fn unique_peers(list: &[Peer]) -> Result<BTreeMap<u64, Address>, UsageError> {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
     let shutdown = args.daemon.start()?;
+    if args.join {
+        tracing::info!(
+            "node {0} joins: if it is not a member yet, add it with 'conclave member add {0}=HOST:{1}'",
+            args.id,
+            config.listen.port()
+        );
+    }
     let environment = Environment {
         disk: Arc::new(FileDisk::open(&args.data_dir)?),
         clock: clock(),
@@ -209,6 +225,7 @@ mod tests {
             ("1", "1=a:1,2", "", "'2' names no node"),
             ("1", "1=a:1,x=b:1", "", "'x' is no node number"),
             ("1", "1=a:1,2=b", "", "the port is missing"),
+            ("1", PEERS, "--join", "'--join' cannot be used with"),
             ("1", PEERS, "--election-timeout-ms 60", "more than twice --heartbeat-ms (30)"),
             ("1", PEERS, "--heartbeat-ms 0", "--heartbeat-ms"),
             ("one", PEERS, "", "invalid value 'one' for '--id"),

@@ -23,7 +23,10 @@ use crate::rpc::{
             DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
             kv_client::KvClient,
         },
-        v1::{StatusRequest, StatusResponse, status_client::StatusClient},
+        v1::{
+            ChangeMembersRequest, ChangeMembersResponse, StatusRequest, StatusResponse, TransferRequest,
+            TransferResponse, admin_client::AdminClient, status_client::StatusClient,
+        },
     },
 };
 
@@ -131,6 +134,30 @@ impl Client {
             StatusClient::new(channel).with_limits().status(ask).await
         })
         .await
+    }
+
+    /// Takes a step towards other members. What is wanted may be asked for again until the answer says that it is done.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn change_members(
+        &self,
+        wanted: ChangeMembersRequest,
+    ) -> Result<ChangeMembersResponse, ClientError> {
+        let calling =
+            async |channel, wanted| AdminClient::new(channel).with_limits().change_members(wanted).await;
+        self.call(wanted, calling).await
+    }
+
+    /// Begins to hand leadership over to a node; 0 stands for whoever is most up to date. May be asked for again until the
+    /// answer says that it is done.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn transfer(&self, to: u64) -> Result<TransferResponse, ClientError> {
+        let wanted = TransferRequest { to, ..TransferRequest::default() };
+        let calling = async |channel, wanted| AdminClient::new(channel).with_limits().transfer(wanted).await;
+        self.call(wanted, calling).await
     }
 
     /// Calls the preferred proxy, and the next ones as long as the request certainly did not arrive.

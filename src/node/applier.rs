@@ -10,31 +10,67 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{Config, Environment, Observer, event_loop::Report, reply::ReplySender, wire::kv as wire};
+use super::{
+    Config, Environment, Observer, Retention, event_loop::Report, reply::ReplySender, wire::kv as wire,
+};
 use crate::{
     kv::{Applier as Transaction, Header},
-    raft::{Entry, Index, NodeId, Payload, Term},
+    raft::{Entry, Index, NodeId, Payload, Position, Snapshot, Term},
     rpc::pb::{etcdserverpb, v1::refusal::Reason},
-    storage::{Disk, StateStore, StorageError},
+    storage::{self, Disk, Place, Record, StateStore, StateView, StorageError},
 };
 
-/// After so much the state is made durable: a restart replays no more than this.
-const ENTRIES_PER_SYNC: usize = 50_000;
-const BYTES_PER_SYNC: usize = 64 << 20;
 /// Replicas apply the same entries at the same time. They take turns, so that not all stall at once.
 const TURNS: usize = 5;
 
-/// Work for the applier, in the order in which the event loop found it.
+/// Work for the applier, in the order in which it is done.
 #[derive(Default)]
 pub(super) struct Work {
     /// Who waits for entries that are not yet committed.
     pub(super) waiters: Vec<Waiter>,
     /// Entries to apply.
     pub(super) entries: Vec<Entry>,
+    /// A piece of a snapshot that is being received.
+    pub(super) stage: Option<Stage>,
+    /// The snapshot to put in the state's place.
+    pub(super) install: Option<Snapshot>,
+    /// Who wants to send the state to another node.
+    pub(super) views: Vec<oneshot::Sender<StateView>>,
     /// Reads to serve once the index is applied.
     pub(super) reads: Vec<(Index, Vec<Read>)>,
     /// This node's term, for the headers of replies.
     pub(super) term: Term,
+}
+
+impl Work {
+    pub(super) fn is_empty(&self) -> bool {
+        let Self { waiters, entries, stage, install, views, reads, term: _ } = self;
+        waiters.is_empty()
+            && entries.is_empty()
+            && stage.is_none()
+            && install.is_none()
+            && views.is_empty()
+            && reads.is_empty()
+    }
+}
+
+/// A piece of the snapshot that stands for the log up to `last`.
+pub(super) struct Stage {
+    pub(super) last: Position,
+    /// Records, and what they follow. `None`: the sender asks where to go on.
+    pub(super) records: Option<(Place, Vec<Record>)>,
+    /// Where to go on; `None`: another snapshot is being received.
+    pub(super) answer: oneshot::Sender<Option<Place>>,
+}
+
+/// What became of the work of one round.
+pub(super) struct Done {
+    /// Where the state machine stands.
+    pub(super) header: Header,
+    /// Up to here durably.
+    pub(super) durable: Index,
+    /// Whether the snapshot to install was installed, if there was one.
+    pub(super) installed: Option<bool>,
 }
 
 /// A proxy waits for the outcome of the entry at `index`, if it bears `term`.
@@ -58,11 +94,13 @@ pub(super) type Applier = mpsc::UnboundedSender<Work>;
 pub(super) fn start(
     config: &Config,
     state: StateStore,
+    durable: Index,
     environment: &Environment,
     reports: mpsc::UnboundedSender<Report>,
 ) -> (Applier, JoinHandle<()>) {
     let (sender, queue) = mpsc::unbounded_channel();
     let turn = config.id as usize % TURNS;
+    let retention = config.retention;
     let machine = Machine {
         node: config.id,
         cluster: config.cluster_number(),
@@ -70,8 +108,10 @@ pub(super) fn start(
         observer: environment.observer.clone(),
         waiting: BTreeMap::new(),
         reads: VecDeque::new(),
-        unsynced_entries: ENTRIES_PER_SYNC / TURNS * turn,
-        unsynced_bytes: BYTES_PER_SYNC / TURNS * turn,
+        retention,
+        unsynced_entries: retention.sync_entries / TURNS * turn,
+        unsynced_bytes: retention.sync_bytes / TURNS * turn,
+        durable,
         term: 0,
     };
     let applying = tokio::spawn(apply(machine, queue, environment.disk.clone(), reports));
@@ -103,7 +143,7 @@ async fn apply(
         machine = returned;
         let report = match result {
             Ok(None) => return,
-            Ok(Some(header)) => Report::Applied(header),
+            Ok(Some(done)) => Report::Applied(done),
             Err(error) => Report::Failed(error.into()),
         };
         let failed = matches!(report, Report::Failed(_));
@@ -126,24 +166,35 @@ struct Machine {
     /// What was applied since the state was durable, ahead by the node's turn.
     unsynced_entries: usize,
     unsynced_bytes: usize,
+    /// The state is durable up to here.
+    durable: Index,
+    retention: Retention,
     term: Term,
 }
 
 impl Machine {
-    fn carry_out(&mut self, works: Vec<Work>) -> Result<Header, StorageError> {
+    /// The core hands out no entries while it waits for a snapshot to be installed: so all entries go first.
+    fn carry_out(&mut self, works: Vec<Work>) -> Result<Done, StorageError> {
         let mut entries = Vec::new();
+        let (mut stages, mut views, mut install) = (Vec::new(), Vec::new(), None);
         for work in works {
             self.term = work.term;
             work.waiters.into_iter().for_each(|waiter| self.wait(waiter));
             entries.extend(work.entries);
+            stages.extend(work.stage);
+            install = install.or(work.install);
+            views.extend(work.views);
             self.reads.extend(work.reads);
         }
-        let header = match entries.is_empty() {
-            true => Header::load(&self.state.tables()?)?,
-            false => self.apply(&entries)?,
-        };
+        if !entries.is_empty() {
+            self.apply(&entries)?;
+        }
+        stages.into_iter().try_for_each(|stage| self.stage(stage))?;
+        let installed = install.map(|snapshot| self.install(&snapshot)).transpose()?;
+        views.into_iter().try_for_each(|view| self.show(view))?;
+        let header = Header::load(&self.state.tables()?)?;
         self.serve_reads(header.applied_index)?;
-        Ok(header)
+        Ok(Done { header, durable: self.durable, installed })
     }
 
     /// A later leadership of this node may reuse an index: the earlier proposal is then known to be lost.
@@ -154,35 +205,73 @@ impl Machine {
     }
 
     /// Applies entries. Their answers need not wait for the state to be durable: the log is.
-    fn apply(&mut self, entries: &[Entry]) -> Result<Header, StorageError> {
+    fn apply(&mut self, entries: &[Entry]) -> Result<(), StorageError> {
         let mut answers = Vec::new();
         let mut tables = self.state.tables()?;
         let mut transaction = Transaction::begin(&mut tables)?;
         for entry in entries {
             let position = (entry.term, entry.index);
-            if let Payload::Command(bytes) = &entry.payload {
-                let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
-                answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
-            } else {
-                transaction.skip(position);
+            match &entry.payload {
+                Payload::Command(bytes) => {
+                    let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
+                    answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
+                }
+                Payload::Configuration(configuration) => {
+                    transaction.set_members(position, &storage::encode_members(configuration))?;
+                }
+                Payload::Noop => transaction.skip(position),
             }
         }
         let header = transaction.finish()?;
         drop(tables);
         self.observer.applied(self.node, entries, &header);
         self.answer(answers);
-        self.drop_overwritten(header.applied_index);
-        self.sync_if_due(entries)?;
-        Ok(header)
+        self.drop_overtaken(header.applied_index, Reason::Dropped, "another leader's entry took its place");
+        self.unsynced_entries += entries.len();
+        self.unsynced_bytes += entries.iter().map(Entry::size_bytes).sum::<usize>();
+        let Retention { sync_entries, sync_bytes, .. } = self.retention;
+        if self.unsynced_entries >= sync_entries || self.unsynced_bytes >= sync_bytes {
+            self.state.sync()?;
+            self.synced(header.applied_index);
+        }
+        Ok(())
     }
 
-    fn sync_if_due(&mut self, applied: &[Entry]) -> Result<(), StorageError> {
-        self.unsynced_entries += applied.len();
-        self.unsynced_bytes += applied.iter().map(Entry::size_bytes).sum::<usize>();
-        if self.unsynced_entries >= ENTRIES_PER_SYNC || self.unsynced_bytes >= BYTES_PER_SYNC {
-            self.state.sync()?;
-            (self.unsynced_entries, self.unsynced_bytes) = (0, 0);
-        }
+    fn synced(&mut self, durable: Index) {
+        (self.unsynced_entries, self.unsynced_bytes) = (0, 0);
+        self.durable = durable;
+    }
+
+    fn stage(&mut self, Stage { last, records, answer }: Stage) -> Result<(), StorageError> {
+        let place = match records {
+            None => Some(self.state.begin_stage(last)?),
+            Some((after, records)) => {
+                let staged = self.state.stage(last, &after, &records)?;
+                let end = records.into_iter().next_back().map(|record| (record.table, record.key));
+                staged.then(|| end.or(after))
+            }
+        };
+        let _ = answer.send(place);
+        Ok(())
+    }
+
+    /// False: it is not there any more.
+    fn install(&mut self, snapshot: &Snapshot) -> Result<bool, StorageError> {
+        let Some(header) = self.state.install(snapshot)? else { return Ok(false) };
+        self.synced(header.applied_index);
+        self.observer.installed(self.node, snapshot, &header);
+        self.drop_overtaken(
+            header.applied_index,
+            Reason::Forgotten,
+            "a snapshot took the place of the log: what became of the entry is in its state",
+        );
+        Ok(true)
+    }
+
+    fn show(&mut self, wanted: oneshot::Sender<StateView>) -> Result<(), StorageError> {
+        let view = self.state.view()?;
+        self.synced(view.snapshot.last.index);
+        let _ = wanted.send(view);
         Ok(())
     }
 
@@ -200,11 +289,11 @@ impl Machine {
         }
     }
 
-    /// Whoever still waits for an index that is applied waited for an entry that was overwritten.
-    fn drop_overwritten(&mut self, applied: Index) {
+    /// Whoever still waits for an index that the state has passed waits in vain.
+    fn drop_overtaken(&mut self, applied: Index, reason: Reason, why: &str) {
         let still_waiting = self.waiting.split_off(&(applied + 1));
         for (_, lost) in std::mem::replace(&mut self.waiting, still_waiting) {
-            lost.replies.refuse(lost.request, Reason::Dropped, "another leader's entry took its place");
+            lost.replies.refuse(lost.request, reason, why);
         }
     }
 

@@ -21,7 +21,8 @@ pub struct Config {
     pub id: NodeId,
     /// Where it serves peers and proxies.
     pub listen: SocketAddr,
-    /// Every node of the cluster, this one included, as `host:port`.
+    /// The nodes that found the cluster, this one included, as `host:port`. Empty: this one joins a cluster that
+    /// others founded, once it is added there.
     pub peers: BTreeMap<NodeId, String>,
     /// A node of higher priority is preferred as leader, and handed the lead when it is up to date.
     pub priority: u32,
@@ -44,6 +45,8 @@ pub struct Retention {
     pub log_bytes_max: usize,
     /// The state travels to another node at this pace, to leave room for everything else.
     pub snapshot_bytes_per_second: usize,
+    /// In pieces of about this size.
+    pub snapshot_piece_bytes: usize,
 }
 
 impl Default for Retention {
@@ -54,6 +57,7 @@ impl Default for Retention {
             log_entries_max: 200_000,
             log_bytes_max: 256 << 20,
             snapshot_bytes_per_second: 64 << 20,
+            snapshot_piece_bytes: 512 << 10,
         }
     }
 }
@@ -96,7 +100,7 @@ pub struct Environment {
 impl Config {
     /// The configuration of a cluster that starts: every peer votes.
     pub(super) fn bootstrap(&self) -> Configuration {
-        Configuration::of(self.peers.keys().copied())
+        Configuration { addresses: self.peers.clone(), ..Configuration::of(self.peers.keys().copied()) }
     }
 
     pub(super) fn raft_options(&self, seed: u64) -> Options {

@@ -3,27 +3,31 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message as _;
-use tokio::sync::{mpsc, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+use tonic::Status;
 
 use super::{
-    Config, Environment, NodeError,
-    applier::{Applier, Read, Waiter, Work},
+    Config, Environment, NodeError, admin,
+    applier::{Applier, Done, Read, Stage, Waiter, Work},
+    backlog::Backlog,
     links::Links,
     log_writer::Writer,
     reply::ReplySender,
     services::Snapshot,
+    snapshots::Streams,
     wire,
 };
 use crate::{
     kv::Header,
-    raft::{Effects, Index, Message, ProposeError, Proposed, Raft},
+    raft::{Configuration, Effects, Index, Message, NodeId, ProposeError, Proposed, Raft},
     rpc::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
 /// Events taken together, at most: their effects share one write, one message a peer, one read round.
 const EVENTS_PER_ROUND_MAX: usize = 256;
-/// Proposals that may be in the log and not yet applied. More would only wait longer; their proxies hear so at once.
-const PROPOSALS_MAX: Index = 20_000;
 /// Linearizable reads that may wait to be confirmed.
 const READS_MAX: usize = 20_000;
 
@@ -35,14 +39,27 @@ pub(super) enum Event {
     Joined(ReplySender),
     /// Requests of a proxy.
     Requests(ReplySender, Vec<v1::Request>),
+    /// A piece of a snapshot.
+    Stage(Stage),
+    /// An operator asks for other members.
+    ChangeMembers(v1::ChangeMembersRequest, Answer<v1::ChangeMembersResponse>),
+    /// An operator asks for another leader.
+    Transfer(v1::TransferRequest, Answer<v1::TransferResponse>),
+    /// The node is to stop: it hands leadership over first, and then says so.
+    Leave(oneshot::Sender<()>),
 }
+
+/// The way back to whoever asked.
+type Answer<T> = oneshot::Sender<Result<T, Status>>;
 
 /// What the node's own parts report.
 pub(super) enum Report {
     /// The log's writes up to this ticket are durable.
     Persisted(u64),
-    /// The state machine stands here.
-    Applied(Header),
+    /// The state machine did what was asked.
+    Applied(Done),
+    /// A snapshot stands at this node, up to this index; or (`None`) it could not be sent.
+    SnapshotSent(NodeId, Option<Index>),
     /// The disk failed: the node must stop.
     Failed(NodeError),
 }
@@ -54,10 +71,11 @@ pub(super) struct Parts {
     pub(super) links: Links,
     pub(super) writer: Writer,
     pub(super) applier: Applier,
+    pub(super) streams: Streams,
     pub(super) status: watch::Sender<Snapshot>,
 }
 
-/// Runs until the disk fails or a part is gone. The state machine stands at `header`.
+/// Runs until the node is no member any more, the disk fails or a part is gone. The state machine stands at `header`.
 pub(super) async fn run(
     core: Raft,
     config: Config,
@@ -74,7 +92,11 @@ pub(super) async fn run(
         round: Round::default(),
         reads: BTreeMap::new(),
         sessions: Vec::new(),
-        told: v1::Leadership::default(),
+        told: (0, 0),
+        followed: Arc::default(),
+        backlog: Backlog::default(),
+        leaving: None,
+        ends_at: None,
     };
     event_loop.run().await
 }
@@ -91,8 +113,16 @@ struct EventLoop {
     reads: BTreeMap<u64, Vec<Read>>,
     /// The open streams of proxies, in the order in which they came.
     sessions: Vec<ReplySender>,
-    /// The leadership that they were last told.
-    told: v1::Leadership,
+    /// The leadership that they were last told: term and leader.
+    told: (u64, NodeId),
+    /// The configuration by which there are links.
+    followed: Arc<Configuration>,
+    /// What is proposed and not yet applied.
+    backlog: Backlog,
+    /// Who waits for this node to have handed leadership over.
+    leaving: Option<oneshot::Sender<()>>,
+    /// When the node stops because it is no member any more.
+    ends_at: Option<Instant>,
 }
 
 /// What one round of the loop gathered for the core and the applier.
@@ -107,9 +137,13 @@ impl EventLoop {
     async fn run(mut self) -> Result<(), NodeError> {
         let tick = self.config.timing.tick();
         let mut tick_at = tokio::time::Instant::now() + self.environment.clock.true_span(tick);
+        self.follow_configuration();
         loop {
             tokio::select! { biased;
                 () = tokio::time::sleep_until(tick_at) => {
+                    if self.ends_at.is_some_and(|end| end <= tick_at) {
+                        return Ok(());
+                    }
                     // A late tick is not made up for: a burst of ticks would look like a silent leader.
                     tick_at = tokio::time::Instant::now() + self.environment.clock.true_span(tick);
                     self.core.tick();
@@ -121,8 +155,10 @@ impl EventLoop {
             self.take_waiting()?;
             self.propose_round();
             self.read_round();
+            self.continue_leaving();
             let effects = self.core.effects();
             self.environment.observer.stepped(&self.core, &effects);
+            self.follow_configuration();
             self.carry_out(effects)?;
             self.publish();
         }
@@ -145,7 +181,17 @@ impl EventLoop {
     fn on_report(&mut self, report: Report) -> Result<(), NodeError> {
         match report {
             Report::Persisted(ticket) => self.core.persisted(ticket),
-            Report::Applied(header) => self.header = header,
+            Report::Applied(Done { header, durable, installed }) => {
+                match installed {
+                    Some(true) => self.core.installed(),
+                    Some(false) => self.core.install_failed(),
+                    None => {}
+                }
+                self.core.state_durable(durable);
+                self.backlog.applied(header.applied_index);
+                self.header = header;
+            }
+            Report::SnapshotSent(to, index) => self.core.snapshot_sent(to, index),
             Report::Failed(error) => return Err(error),
         }
         Ok(())
@@ -164,6 +210,17 @@ impl EventLoop {
                     self.admit(replies.clone(), request);
                 }
             }
+            Event::Stage(stage) => {
+                let work = Work { stage: Some(stage), term: self.core.term(), ..Work::default() };
+                let _ = self.parts.applier.send(work);
+            }
+            Event::ChangeMembers(request, answer) => {
+                let _ = answer.send(admin::change_members(&mut self.core, &request));
+            }
+            Event::Transfer(request, answer) => {
+                let _ = answer.send(admin::transfer(&mut self.core, &request));
+            }
+            Event::Leave(left) => self.leave(left),
         }
     }
 
@@ -192,18 +249,23 @@ impl EventLoop {
         if self.round.writes.is_empty() {
             return;
         }
-        let writes = std::mem::take(&mut self.round.writes);
-        let room = PROPOSALS_MAX.saturating_sub(self.core.last().index - self.header.applied_index) as usize;
-        let (writes, excess) = writes.split_at(room.min(writes.len()));
-        for (replies, request, _) in excess {
-            replies.refuse(*request, Reason::Overloaded, "too many proposals wait: try again later");
-        }
+        let mut writes = std::mem::take(&mut self.round.writes);
         let timestamp_ms = self.environment.clock.unix_ms();
-        let commands = writes.iter().map(|(_, _, command)| stamped(command, timestamp_ms));
+        let mut commands: Vec<_> =
+            writes.iter().map(|(_, _, command)| stamped(command, timestamp_ms)).collect();
+        let room = self.backlog.room_for(commands.iter().map(|command| command.len()));
+        for (replies, request, _) in writes.drain(room..) {
+            replies.refuse(request, Reason::Overloaded, "too many proposals wait: try again later");
+        }
+        commands.truncate(room);
+        let bytes = commands.iter().map(|command| command.len()).sum();
         match self.core.propose(commands) {
-            Ok(proposed) => self.await_entries(writes, proposed),
+            Ok(proposed) => {
+                self.backlog.proposed(self.core.last().index, writes.len(), bytes);
+                self.await_entries(&writes, proposed);
+            }
             Err(refusal) => {
-                for (replies, request, _) in writes {
+                for (replies, request, _) in &writes {
                     refuse_proposal(replies, *request, refusal);
                 }
             }
@@ -259,7 +321,11 @@ impl EventLoop {
         if !self.round.local_reads.is_empty() {
             work.reads.push((0, std::mem::take(&mut self.round.local_reads)));
         }
-        if !work.entries.is_empty() || !work.reads.is_empty() {
+        for wanted in effects.snapshots {
+            work.views.extend(self.parts.streams.begin(wanted));
+        }
+        work.install = effects.install;
+        if !work.is_empty() {
             self.parts.applier.send(work).map_err(|_| NodeError::Part("applier"))?;
         }
         Ok(())
@@ -267,19 +333,74 @@ impl EventLoop {
 
     /// Tells the services where the node stands, and the proxies who leads, if that is news.
     fn publish(&mut self) {
-        self.parts.status.send_replace(Snapshot::of(&self.core, &self.header));
-        let leadership = self.leadership();
-        if self.told != leadership {
-            self.told = leadership;
-            self.sessions.retain(|session| session.lead(leadership));
+        self.parts.status.send_replace(Snapshot::of(&self.core, &self.header, &self.followed));
+        let now = (self.core.term(), self.core.leader().unwrap_or(0));
+        if self.told != now {
+            self.told = now;
+            self.tell_sessions();
         }
     }
 
+    fn tell_sessions(&mut self) {
+        let leadership = self.leadership();
+        self.sessions.retain(|session| session.lead(leadership.clone()));
+    }
+
     fn leadership(&self) -> v1::Leadership {
+        let addresses = self.followed.addresses.clone().into_iter();
         v1::Leadership {
             term: self.core.term(),
             leader: self.core.leader().unwrap_or(0),
             node: self.core.id(),
+            members: addresses.map(|(id, address)| v1::MemberAddress { id, address }).collect(),
+        }
+    }
+}
+
+/// Coming and going.
+impl EventLoop {
+    /// The links and the proxies follow the configuration in force. A node that left for good stops, a little later: so
+    /// that what it has to say still leaves.
+    fn follow_configuration(&mut self) {
+        let configuration = self.core.configuration();
+        if *self.followed != *configuration {
+            self.followed = Arc::new(configuration.clone());
+            self.parts.links.follow(&self.followed);
+            self.tell_sessions();
+        }
+        let id = self.core.id();
+        if self.ends_at.is_none()
+            && self.followed.gone.contains(&id)
+            && self.core.is_configuration_committed()
+        {
+            tracing::info!(
+                node = id,
+                "this node was removed from the cluster and stops: its data can be deleted"
+            );
+            self.ends_at = Some(Instant::now() + self.config.timing.election_timeout);
+        }
+    }
+
+    /// A node that leaves is nobody's preferred leader.
+    fn leave(&mut self, left: oneshot::Sender<()>) {
+        self.core.set_priority(0);
+        self.leaving = Some(left);
+    }
+
+    /// Hands leadership over, and waits until what was proposed here has its answers.
+    fn continue_leaving(&mut self) {
+        if self.leaving.is_none() {
+            return;
+        }
+        if let (None, Some(successor)) = (self.core.transferring(), self.core.successor()) {
+            let _ = self.core.transfer(successor);
+        }
+        let is_alone = self.core.is_leader() && self.core.transferring().is_none();
+        let has_left = !self.core.is_leader() && self.backlog.is_empty();
+        if (is_alone || has_left)
+            && let Some(left) = self.leaving.take()
+        {
+            let _ = left.send(());
         }
     }
 }

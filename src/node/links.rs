@@ -1,14 +1,21 @@
 //! One long-lived stream to every peer, fed from a bounded queue. What does not fit is dropped: Raft recovers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
-use tokio::sync::{Mutex, mpsc};
+use tokio::{
+    sync::{Mutex as AsyncMutex, mpsc},
+    task::JoinHandle,
+};
 use tonic::Status;
 
 use super::Config;
 use crate::{
     clock::Clock,
-    raft::{Message, NodeId},
+    raft::{Configuration, Message, NodeId},
     rpc::{self, WithLimits, pb::v1},
 };
 
@@ -23,28 +30,76 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_millis(1000);
 /// Pause before a lost link is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
-/// The links to all peers. Cheap to clone.
+/// The links to all peers. Cheap to clone; all clones are one.
 #[derive(Clone)]
-pub(super) struct Links(Arc<BTreeMap<NodeId, mpsc::Sender<Vec<Message>>>>);
+pub(super) struct Links(Arc<Shared>);
 
-type Queue = Arc<Mutex<mpsc::Receiver<Vec<Message>>>>;
+struct Shared {
+    config: Config,
+    clock: Clock,
+    lines: Mutex<BTreeMap<NodeId, Line>>,
+    /// Where this node is reached, once it knows.
+    own_address: Mutex<Option<String>>,
+}
+
+/// What leads to a peer.
+struct Line {
+    address: String,
+    /// The peer is no member, and gets one connection.
+    is_guest: bool,
+    queue: mpsc::Sender<Vec<Message>>,
+    linking: JoinHandle<()>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.linking.abort();
+    }
+}
+
+type Queue = Arc<AsyncMutex<mpsc::Receiver<Vec<Message>>>>;
 
 impl Links {
-    pub(super) fn start(config: &Config, clock: &Clock) -> Self {
-        let others = config.peers.iter().filter(|&(&id, _)| id != config.id);
-        let queues = others.map(|(&id, address)| {
-            let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
-            let link = Link {
-                cluster: config.cluster.clone(),
-                peer: id,
-                address: address.clone(),
-                queue: Arc::new(Mutex::new(queue)),
-                clock: clock.clone(),
-            };
-            tokio::spawn(link.run());
-            (id, sender)
+    pub(super) fn new(config: &Config, clock: &Clock) -> Self {
+        Self(Arc::new(Shared {
+            config: config.clone(),
+            clock: clock.clone(),
+            lines: Mutex::default(),
+            own_address: Mutex::default(),
+        }))
+    }
+
+    /// Keeps a link to every member, and to nobody else. What this node was told at its start of where they are goes
+    /// before what the configuration says: so a cluster whose addresses have all changed can be started again.
+    pub(super) fn follow(&self, configuration: &Configuration) {
+        let told = &self.0.config.peers;
+        let address = |id| told.get(&id).or_else(|| configuration.addresses.get(&id));
+        let mut lines = self.lines();
+        lines.retain(|&id, line| {
+            configuration.contains(id) && address(id) == Some(&line.address) && !line.is_guest
         });
-        Self(Arc::new(queues.collect()))
+        for id in configuration.members().filter(|&id| id != self.0.config.id) {
+            if let Some(address) = address(id) {
+                lines.entry(id).or_insert_with(|| self.line(id, address, false));
+            }
+        }
+        *self.0.own_address.lock().expect("nobody panics with it") = address(self.0.config.id).cloned();
+    }
+
+    /// A node says where it is reached. One that is no member (as far as this node knows) gets a link as well, as long
+    /// as it is there: a leader that this node does not know yet, or a former member that was not told.
+    pub(super) fn heard_from(&self, sender: &v1::MemberAddress) {
+        let mut lines = self.lines();
+        if lines.get(&sender.id).is_none_or(|line| line.linking.is_finished())
+            && sender.id != self.0.config.id
+        {
+            lines.insert(sender.id, self.line(sender.id, &sender.address, true));
+        }
+    }
+
+    /// Where a peer is reached.
+    pub(super) fn address_of(&self, peer: NodeId) -> Option<String> {
+        self.lines().get(&peer).map(|line| line.address.clone())
     }
 
     /// Sends each message to the peer it names, in order.
@@ -53,29 +108,49 @@ impl Links {
         for message in messages {
             by_peer.entry(message.to).or_default().push(message);
         }
+        let lines = self.lines();
         for (peer, messages) in by_peer {
-            if let Some(queue) = self.0.get(&peer) {
-                let _ = queue.try_send(messages);
+            if let Some(line) = lines.get(&peer) {
+                let _ = line.queue.try_send(messages);
             }
         }
+    }
+
+    fn line(&self, peer: NodeId, address: &str, is_guest: bool) -> Line {
+        let (sender, queue) = mpsc::channel(QUEUE_LENGTH);
+        let link = Link {
+            shared: self.0.clone(),
+            peer,
+            address: address.to_owned(),
+            is_guest,
+            queue: Arc::new(AsyncMutex::new(queue)),
+        };
+        Line { address: address.to_owned(), is_guest, queue: sender, linking: tokio::spawn(link.run()) }
+    }
+
+    fn lines(&self) -> MutexGuard<'_, BTreeMap<NodeId, Line>> {
+        self.0.lines.lock().expect("nobody panics with it")
     }
 }
 
 struct Link {
-    cluster: String,
+    shared: Arc<Shared>,
     peer: NodeId,
     address: String,
+    is_guest: bool,
     queue: Queue,
-    clock: Clock,
 }
 
 impl Link {
-    /// Connects, and connects again, as long as the node lives.
+    /// Connects, and connects again, as long as the node lives; to a guest only once.
     async fn run(self) {
         loop {
             let Err(status) = self.stream().await;
             tracing::debug!(peer = self.peer, address = self.address, %status, "link is down");
-            self.clock.sleep(RECONNECT_PAUSE).await;
+            if self.is_guest {
+                return;
+            }
+            self.shared.clock.sleep(RECONNECT_PAUSE).await;
             self.forget_waiting().await;
         }
     }
@@ -84,7 +159,7 @@ impl Link {
         let channel =
             rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::peer_client::PeerClient::new(channel).with_limits();
-        let envelopes = envelopes(self.cluster.clone(), self.queue.clone(), self.clock.clone());
+        let envelopes = envelopes(self.greeting(), self.queue.clone(), self.shared.clock.clone());
         let opening = client.send(envelopes);
         let mut signs = self.within_silence(opening).await??.into_inner();
         tracing::debug!(peer = self.peer, address = self.address, "link is up");
@@ -95,8 +170,16 @@ impl Link {
         }
     }
 
+    /// Who sends, and where it is reached.
+    fn greeting(&self) -> v1::Envelope {
+        let Config { cluster, id, .. } = &self.shared.config;
+        let address = self.shared.own_address.lock().expect("nobody panics with it").clone();
+        let sender = address.map(|address| v1::MemberAddress { id: *id, address });
+        v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender }
+    }
+
     async fn within_silence<T>(&self, sign: impl Future<Output = T>) -> Result<T, Status> {
-        let span = self.clock.true_span(SILENCE_MAX);
+        let span = self.shared.clock.true_span(SILENCE_MAX);
         tokio::time::timeout(span, sign).await.map_err(|_| Status::deadline_exceeded("no sign of life"))
     }
 
@@ -109,13 +192,14 @@ impl Link {
 
 /// The stream to a peer: what waits leaves together, and silence turns into a question.
 fn envelopes(
-    cluster: String,
+    greeting: v1::Envelope,
     queue: Queue,
     clock: Clock,
 ) -> impl tokio_stream::Stream<Item = v1::Envelope> + Send + 'static {
     async_stream::stream! {
         let mut queue = queue.lock_owned().await;
-        yield v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender: None };
+        let cluster = greeting.cluster.clone();
+        yield greeting;
         let mut probe_at = tokio::time::Instant::now() + clock.true_span(PROBE_INTERVAL);
         let mut batch = Vec::new();
         loop {

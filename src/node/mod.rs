@@ -11,14 +11,19 @@
 //! | --- | --- |
 //! | `config.rs` | what a node is told, and what it is handed |
 //! | `event_loop.rs` | events in, one set of effects out |
+//! | `backlog.rs` | how much may be proposed |
+//! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
 //! | `applier.rs` | committed entries into the state machine, answers out |
 //! | `links.rs` | one stream to every peer |
+//! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs` | the gRPC face |
 //! | `wire/` | protobuf from and to the core's and the state machine's types |
 //! | `observer.rs` | what the testbed sees |
 
+mod admin;
 mod applier;
+mod backlog;
 mod config;
 mod event_loop;
 mod links;
@@ -26,9 +31,10 @@ mod log_writer;
 mod observer;
 mod reply;
 mod services;
+mod snapshots;
 mod wire;
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -37,13 +43,16 @@ pub use observer::{Nobody, Observer};
 
 use crate::{
     kv::Header,
-    raft::{Position, Raft, Recovered, Snapshot},
+    raft::{Configuration, Position, Raft, Recovered, Snapshot},
     rpc::RpcError,
-    storage::{Identity, LogStore, StateStore, StorageError},
+    storage::{Identity, LogStore, STATE_FILE, StateStore, StorageError},
 };
 
 /// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
 const EVENT_QUEUE_LENGTH: usize = 1024;
+
+/// A node that is told to stop tries for so many election timeouts to hand leadership over.
+const LEAVE_ELECTION_TIMEOUTS: u32 = 4;
 
 /// Why a node stopped.
 #[derive(Debug, thiserror::Error)]
@@ -59,7 +68,7 @@ pub enum NodeError {
     Part(&'static str),
 }
 
-/// Runs a node until `shutdown` completes or it cannot go on.
+/// Runs a node until `shutdown` completes, it is removed from the cluster, or it cannot go on.
 ///
 /// # Errors
 /// The data directory is another node's or held by another process, the address is in use, or the disk failed.
@@ -71,24 +80,35 @@ pub async fn run(
     let (events_tx, events_rx) = mpsc::channel(EVENT_QUEUE_LENGTH);
     let (reports_tx, reports_rx) = mpsc::unbounded_channel();
     let (status_tx, status_rx) = watch::channel(services::Snapshot::default());
-    let server = services::server(&config, events_tx, status_rx).bind(config.listen).await?;
+    let links = links::Links::new(&config, &environment.clock);
+    let server = services::server(&config, events_tx.clone(), links.clone(), status_rx);
+    let server = server.bind(config.listen).await?;
     let address = server.local_addr();
     let stores = Stores::open(&config, &environment).await?;
 
     let core = Raft::new(config.raft_options(environment.seed), stores.recovered);
     environment.observer.started(&core);
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
-    let links = links::Links::start(&config, &environment.clock);
     let writer = log_writer::start(config.id, stores.log, &environment, links.clone(), reports_tx.clone());
-    let (applier, applying) = applier::start(&config, stores.state, &environment, reports_tx);
+    let durable = stores.header.applied_index;
+    let (applier, applying) =
+        applier::start(&config, stores.state, durable, &environment, reports_tx.clone());
+    let streams = snapshots::Streams {
+        config: config.clone(),
+        environment: environment.clone(),
+        links: links.clone(),
+        reports: reports_tx,
+    };
     let parts = event_loop::Parts {
         events: events_rx,
         reports: reports_rx,
-        links,
+        links: links.clone(),
         writer,
         applier,
+        streams,
         status: status_tx,
     };
+    let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
     let mut deciding = tokio::spawn(event_loop::run(core, config, environment, stores.header, parts));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {
@@ -97,13 +117,25 @@ pub async fn run(
     let result = tokio::select! { biased;
         ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
-        () = shutdown => Ok(()),
+        () = shutdown => {
+            leave(&events_tx, leave_patience).await;
+            Ok(())
+        }
     };
     deciding.abort();
     drop(stop_tx);
+    links.follow(&Configuration::default());
     // Without the event loop the applier runs out of work, and makes the state durable.
     let _ = applying.await;
     result
+}
+
+/// Lets a node that leads hand over, so that nobody has to notice that it is gone.
+async fn leave(events: &mpsc::Sender<event_loop::Event>, patience: Duration) {
+    let (left_tx, left_rx) = oneshot::channel();
+    if events.send(event_loop::Event::Leave(left_tx)).await.is_ok() {
+        let _ = tokio::time::timeout(patience, left_rx).await;
+    }
 }
 
 struct Stores {
@@ -130,10 +162,13 @@ impl Stores {
         let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
         let state = StateStore::open(disk)?;
         let header = Header::load(&state.tables()?).map_err(StorageError::from)?;
-        let applied = Snapshot {
-            last: Position { term: header.applied_term, index: header.applied_index },
-            configuration: found.configuration.clone(),
-        };
+        let configuration = state.configuration()?.unwrap_or_else(|| found.configuration.clone());
+        let last = Position { term: header.applied_term, index: header.applied_index };
+        let applied = Snapshot { last, configuration };
+        if applied.last.index < found.compacted.index {
+            let what = format!("it ends at {}, the log begins after {}", applied.last, found.compacted);
+            return Err(StorageError::Corrupt { file: STATE_FILE, what }.into());
+        }
         let recovered = Recovered {
             vote: found.vote,
             base: found.compacted,

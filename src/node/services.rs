@@ -1,22 +1,26 @@
 //! The node's gRPC face: peers, proxies, and whoever asks for its status.
 
-use std::{pin::Pin, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     Config,
+    applier::Stage,
     event_loop::Event,
-    links::SILENCE_MAX,
+    links::{Links, SILENCE_MAX},
     reply::{self, ReplyReceiver},
     wire,
 };
 use crate::{
     kv::Header,
-    raft::{Index, Message, NodeId, Raft, RoleName, Term},
-    rpc::{self, RpcError, WithLimits, pb::v1},
+    raft::{Configuration, Index, Message, NodeId, Peer, Raft, RoleName, Term},
+    rpc::{
+        self, RpcError, WithLimits,
+        pb::v1::{self, snapshot_piece::Piece},
+    },
 };
 
 /// Replies in one batch: what gathers while the stream is busy.
@@ -28,25 +32,28 @@ type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     role: Option<RoleName>,
-    is_learner: bool,
+    configuration: Arc<Configuration>,
     term: Term,
     leader: Option<NodeId>,
+    compacted: Index,
     last: Index,
     commit: Index,
     header: Header,
+    peers: Vec<Peer>,
 }
 
 impl Snapshot {
-    pub(super) fn of(core: &Raft, header: &Header) -> Self {
-        let leader = core.leader();
+    pub(super) fn of(core: &Raft, header: &Header, configuration: &Arc<Configuration>) -> Self {
         Self {
             role: Some(core.role()),
-            is_learner: core.configuration().learners.contains(&core.id()),
+            configuration: configuration.clone(),
             term: core.term(),
-            leader,
+            leader: core.leader(),
+            compacted: core.base().index,
             last: core.last().index,
             commit: core.commit(),
             header: header.clone(),
+            peers: core.peers(),
         }
     }
 }
@@ -55,12 +62,14 @@ impl Snapshot {
 pub(super) fn server(
     config: &Config,
     events: mpsc::Sender<Event>,
+    links: Links,
     status: watch::Receiver<Snapshot>,
 ) -> rpc::Server {
-    let face = Face { config: config.clone(), events, status };
+    let face = Face { config: config.clone(), events, links, status };
     rpc::Server::new()
         .add(v1::peer_server::PeerServer::new(face.clone()).with_limits())
         .add(v1::node_server::NodeServer::new(face.clone()).with_limits())
+        .add(v1::admin_server::AdminServer::new(face.clone()).with_limits())
         .add(v1::status_server::StatusServer::new(face))
 }
 
@@ -68,6 +77,7 @@ pub(super) fn server(
 struct Face {
     config: Config,
     events: mpsc::Sender<Event>,
+    links: Links,
     status: watch::Receiver<Snapshot>,
 }
 
@@ -83,8 +93,32 @@ impl Face {
     }
 
     async fn send(&self, event: Event) -> Result<(), Status> {
-        self.events.send(event).await.map_err(|_| Status::unavailable("the node is stopping"))
+        self.events.send(event).await.map_err(|_| stopping())
     }
+
+    /// Where this node is reached.
+    fn address(&self, configuration: &Configuration) -> String {
+        let id = &self.config.id;
+        self.config.peers.get(id).or_else(|| configuration.addresses.get(id)).cloned().unwrap_or_default()
+    }
+
+    /// Hands a question to the event loop and waits for the answer.
+    async fn ask<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<Result<T, Status>>) -> Event,
+    ) -> Result<Response<T>, Status> {
+        let (answer_tx, answer_rx) = oneshot::channel();
+        self.send(question(answer_tx)).await?;
+        answer_rx.await.map_err(|_| stopping())?.map(Response::new)
+    }
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the node is stopping")
+}
+
+fn malformed(error: RpcError) -> Status {
+    Status::invalid_argument(error.to_string())
 }
 
 /// The next message of a stream; a stream silent for too long is given up.
@@ -101,8 +135,31 @@ async fn next_within<T: Send + 'static>(
 impl v1::peer_server::Peer for Face {
     type SendStream = BoxStream<v1::Alive>;
 
-    async fn stage(&self, _: Request<v1::SnapshotPiece>) -> Result<Response<v1::SnapshotStaged>, Status> {
-        Err(Status::unimplemented("later"))
+    async fn stage(
+        &self,
+        request: Request<v1::SnapshotPiece>,
+    ) -> Result<Response<v1::SnapshotStaged>, Status> {
+        let v1::SnapshotPiece { cluster, last, piece } = request.into_inner();
+        self.check_cluster(&cluster)?;
+        let last = wire::position_from_pb(last).map_err(malformed)?;
+        let records = match piece {
+            None => return Err(Status::invalid_argument("an empty piece of a snapshot")),
+            Some(Piece::End(message)) => {
+                let message = Message::try_from(message).map_err(malformed)?;
+                self.send(Event::Messages(vec![message])).await?;
+                return Ok(Response::new(v1::SnapshotStaged { place: None }));
+            }
+            Some(Piece::Begin(v1::SnapshotBegin {})) => None,
+            Some(Piece::Records(v1::SnapshotRecords { after, records })) => {
+                let records = records.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>();
+                Some((wire::place_from_pb(after).map_err(malformed)?, records.map_err(malformed)?))
+            }
+        };
+        let (answer, staged) = oneshot::channel();
+        self.send(Event::Stage(Stage { last, records, answer })).await?;
+        let place = staged.await.map_err(|_| stopping())?;
+        let place = place.ok_or_else(|| Status::aborted("another snapshot is being received"))?;
+        Ok(Response::new(v1::SnapshotStaged { place: wire::place_to_pb(place.as_ref()) }))
     }
 
     async fn send(
@@ -112,15 +169,18 @@ impl v1::peer_server::Peer for Face {
         let mut envelopes = request.into_inner();
         let face = self.clone();
         let signs = async_stream::try_stream! {
+            let mut sender = None;
             while let Some(envelope) = next_within(&mut envelopes, SILENCE_MAX).await? {
                 face.check_cluster(&envelope.cluster)?;
+                sender = envelope.sender.or(sender);
+                sender.iter().for_each(|sender| face.links.heard_from(sender));
                 if envelope.messages.is_empty() {
                     yield v1::Alive {};
                     continue;
                 }
                 let messages = envelope.messages.into_iter().map(Message::try_from);
                 let messages: Result<Vec<Message>, RpcError> = messages.collect();
-                let messages = messages.map_err(|error| Status::invalid_argument(error.to_string()))?;
+                let messages = messages.map_err(malformed)?;
                 face.send(Event::Messages(messages)).await?;
             }
         };
@@ -174,14 +234,35 @@ fn outgoing(
 }
 
 #[tonic::async_trait]
+impl v1::admin_server::Admin for Face {
+    async fn change_members(
+        &self,
+        request: Request<v1::ChangeMembersRequest>,
+    ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
+        let request = request.into_inner();
+        self.check_cluster(&request.cluster)?;
+        self.ask(|answer| Event::ChangeMembers(request, answer)).await
+    }
+
+    async fn transfer(
+        &self,
+        request: Request<v1::TransferRequest>,
+    ) -> Result<Response<v1::TransferResponse>, Status> {
+        let request = request.into_inner();
+        self.check_cluster(&request.cluster)?;
+        self.ask(|answer| Event::Transfer(request, answer)).await
+    }
+}
+
+#[tonic::async_trait]
 impl v1::status_server::Status for Face {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
         let snapshot = self.status.borrow().clone();
         let node = v1::NodeStatus {
             id: self.config.id,
-            address: self.config.peers.get(&self.config.id).cloned().unwrap_or_default(),
+            address: self.address(&snapshot.configuration),
             reachable: true,
-            role: wire::role_to_pb(snapshot.role, snapshot.is_learner).into(),
+            role: wire::role_to_pb(snapshot.role, snapshot.configuration.is_voter(self.config.id)).into(),
             term: snapshot.term,
             leader: snapshot.leader.unwrap_or(0),
             last_index: snapshot.last,
@@ -190,9 +271,21 @@ impl v1::status_server::Status for Face {
             state_hash: snapshot.header.state_hash(),
             revision: snapshot.header.revision,
             priority: self.config.priority,
+            compacted_index: snapshot.compacted,
+            configuration: Some((*snapshot.configuration).clone().into()),
+            peers: snapshot.peers.into_iter().map(peer_to_pb).collect(),
         };
         let response =
             v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
         Ok(Response::new(response))
+    }
+}
+
+fn peer_to_pb(peer: Peer) -> v1::PeerStatus {
+    v1::PeerStatus {
+        id: peer.id,
+        matched_index: peer.matched,
+        active: peer.is_active,
+        receives_snapshot: peer.receives_snapshot,
     }
 }

@@ -4,6 +4,7 @@ use std::{convert::Infallible, time::Duration};
 
 use tokio::{
     sync::mpsc,
+    task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
 use tonic::Status;
@@ -37,18 +38,26 @@ pub(super) enum News {
 /// Where the router leaves requests for a node. Unbounded: the router bounds what is outstanding.
 pub(super) type Outbox = mpsc::UnboundedSender<v1::Request>;
 
-/// Starts a link, which connects and connects again as long as the router lives. Returns the node's address.
-pub(super) fn start(
-    number: usize,
-    address: &str,
-    cluster: &str,
-    clock: &Clock,
-    news: mpsc::UnboundedSender<News>,
-) -> String {
-    let link =
-        Link { number, address: address.to_owned(), cluster: cluster.to_owned(), clock: clock.clone(), news };
-    tokio::spawn(link.run());
-    address.to_owned()
+/// Starts links.
+pub(super) struct Dialer {
+    pub(super) cluster: String,
+    pub(super) clock: Clock,
+    pub(super) news: mpsc::UnboundedSender<News>,
+}
+
+impl Dialer {
+    /// Starts a link, which connects and connects again as long as the router lives.
+    pub(super) fn start(&self, number: usize, address: &str) -> JoinHandle<()> {
+        let Self { cluster, clock, news } = self;
+        let link = Link {
+            number,
+            address: address.to_owned(),
+            cluster: cluster.clone(),
+            clock: clock.clone(),
+            news: news.clone(),
+        };
+        tokio::spawn(link.run())
+    }
 }
 
 struct Link {

@@ -14,8 +14,10 @@
 //! | `session.rs` | sequence numbers: what makes a retry apply once |
 //! | `link.rs` | one stream to a node, carrying batches both ways |
 //! | `outcome.rs` | what a client is told when it did not work: did it happen? |
+//! | `admin.rs` | members and leader, as operators ask for them: passed on to the leader |
 //! | `status.rs` | the cluster as this proxy sees it |
 
+mod admin;
 mod kv_service;
 mod link;
 mod outcome;
@@ -31,7 +33,10 @@ use crate::{
     clock::Clock,
     rpc::{
         self, RpcError, WithLimits,
-        pb::{etcdserverpb::kv_server::KvServer, v1::status_server::StatusServer},
+        pb::{
+            etcdserverpb::kv_server::KvServer,
+            v1::{admin_server::AdminServer, status_server::StatusServer},
+        },
     },
 };
 
@@ -45,7 +50,7 @@ pub struct Config {
     pub cluster: String,
     /// Where it serves clients.
     pub listen: SocketAddr,
-    /// The nodes, as `host:port`.
+    /// Some of the nodes, as `host:port`: the leader knows the others.
     pub nodes: Vec<String>,
     /// The longest that a request may take when its client sets no deadline.
     pub patience: Duration,
@@ -63,19 +68,19 @@ pub async fn run(
     let (calls_tx, calls_rx) = mpsc::channel(CALL_QUEUE_LENGTH);
     let (face_tx, face_rx) = watch::channel(router::Face::default());
     let kv = kv_service::KvService::new(calls_tx, config.patience);
-    let status = status::StatusService::new(&config, face_rx);
+    let status = status::StatusService::new(&config, face_rx.clone());
+    let admin = admin::AdminService::new(&config, face_rx);
     let bound = rpc::Server::new()
         .add(KvServer::new(kv).with_limits())
+        .add(AdminServer::new(admin).with_limits())
         .add(StatusServer::new(status))
         .bind(config.listen)
         .await?;
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (news_tx, news_rx) = mpsc::unbounded_channel();
-    let links = config.nodes.iter().enumerate();
-    let links =
-        links.map(|(number, address)| link::start(number, address, &config.cluster, &clock, news_tx.clone()));
-    let routing = tokio::spawn(router::Router::new(links.collect(), face_tx).run(calls_rx, news_rx));
+    let dialer = link::Dialer { cluster: config.cluster.clone(), clock, news: news_tx };
+    let routing = tokio::spawn(router::Router::new(&config.nodes, dialer, face_tx).run(calls_rx, news_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {
         let _ = stop_rx.await;

@@ -1,16 +1,20 @@
 //! The task that knows who leads and what is outstanding. Every call gets exactly one answer, in whatever way the
 //! cluster changes under it.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
     time::Instant,
 };
 use tonic::{Code, Status};
 
 use super::{
-    link::{News, Outbox},
+    link::{Dialer, News, Outbox},
     outcome,
     session::Session,
 };
@@ -45,16 +49,24 @@ pub(super) enum Operation {
 }
 
 /// What the proxy shows of itself.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Face {
     pub(super) session: u64,
     pub(super) outstanding: usize,
+    /// Where the nodes are, as far as it knows.
+    pub(super) nodes: Vec<String>,
+    /// Where the leader is, if there is a link to it.
+    pub(super) leader: Option<String>,
 }
 
 pub(super) struct Router {
+    dialer: Dialer,
+    /// A link that is not needed any more leaves its number behind: what was sent through it is told apart by it.
     links: Vec<LinkState>,
     /// The latest leadership heard of: term and node.
     leader: Option<(u64, u64)>,
+    /// Where the members are reached, as the leader says.
+    members: BTreeMap<u64, String>,
     session: SessionState,
     next_id: u64,
     outstanding: BTreeMap<u64, Outstanding>,
@@ -62,8 +74,13 @@ pub(super) struct Router {
 }
 
 /// What the router knows of a link.
-#[derive(Default)]
 struct LinkState {
+    address: String,
+    /// The leader said so, rather than whoever started this proxy.
+    is_learned: bool,
+    /// Connects, and connects again, until the link is ended.
+    linking: JoinHandle<()>,
+    is_ended: bool,
     /// Present while the stream is open.
     outbox: Option<Outbox>,
     /// The node at its other end, once it said so.
@@ -123,15 +140,19 @@ impl Kind {
 }
 
 impl Router {
-    pub(super) fn new(links: Vec<String>, face: watch::Sender<Face>) -> Self {
-        Self {
-            links: links.into_iter().map(|_| LinkState::default()).collect(),
+    pub(super) fn new(nodes: &[String], dialer: Dialer, face: watch::Sender<Face>) -> Self {
+        let mut router = Self {
+            dialer,
+            links: Vec::new(),
             leader: None,
+            members: BTreeMap::new(),
             session: SessionState::Opening(None),
             next_id: 1,
             outstanding: BTreeMap::new(),
             face,
-        }
+        };
+        nodes.iter().for_each(|address| router.link_to(address, false));
+        router
     }
 
     /// Runs as long as the proxy serves.
@@ -194,7 +215,7 @@ impl Router {
     fn on_news(&mut self, news: News) {
         match news {
             News::Up { link, outbox } => self.links[link].outbox = Some(outbox),
-            News::Leadership { link, leadership } => self.on_leadership(link, &leadership),
+            News::Leadership { link, leadership } => self.on_leadership(link, leadership),
             News::Replies { link, replies } => {
                 replies.into_iter().for_each(|reply| self.on_reply(link, reply))
             }
@@ -202,14 +223,51 @@ impl Router {
         }
     }
 
-    fn on_leadership(&mut self, link: usize, news: &v1::Leadership) {
+    fn on_leadership(&mut self, link: usize, news: v1::Leadership) {
         self.links[link].node = Some(news.node);
         let known = self.leader.map_or(0, |(term, _)| term);
         if news.leader != 0 && news.term > known {
             self.leader = Some((news.term, news.leader));
             self.recall_all_but(news.leader);
         }
+        // Only the leader itself surely knows who belongs to the cluster.
+        if news.node == news.leader && news.term >= known {
+            self.members = news.members.into_iter().map(|member| (member.id, member.address)).collect();
+            self.follow_members();
+        }
         self.send_waiting();
+    }
+
+    /// Keeps a link to every member. Links that this proxy was told of at its start stay: it may know nodes by other
+    /// addresses than they know each other.
+    fn follow_members(&mut self) {
+        let members: BTreeSet<&String> = self.members.values().collect();
+        let left = |link: &LinkState| link.is_learned && !link.is_ended && !members.contains(&link.address);
+        let left: Vec<usize> = (0..self.links.len()).filter(|&number| left(&self.links[number])).collect();
+        for number in left {
+            self.links[number].is_ended = true;
+            self.links[number].linking.abort();
+            self.on_down(number);
+        }
+        for (id, address) in self.members.clone() {
+            let leads_there = |link: &LinkState| link.node == Some(id) || link.address == address;
+            if !self.links.iter().any(|link| !link.is_ended && leads_there(link)) {
+                self.link_to(&address, true);
+            }
+        }
+    }
+
+    fn link_to(&mut self, address: &str, is_learned: bool) {
+        let linking = self.dialer.start(self.links.len(), address);
+        let address = address.to_owned();
+        self.links.push(LinkState {
+            address,
+            is_learned,
+            linking,
+            is_ended: false,
+            outbox: None,
+            node: None,
+        });
     }
 
     /// Requests at a deposed leader might wait there for long: the new one gets them too. Writes bear the same number
@@ -226,7 +284,8 @@ impl Router {
 
     /// What was sent through a lost link may or may not have happened: it is sent again, under the same number.
     fn on_down(&mut self, link: usize) {
-        self.links[link] = LinkState::default();
+        self.links[link].outbox = None;
+        self.links[link].node = None;
         for request in self.outstanding.values_mut() {
             if request.sent_through == Some(link) {
                 request.sent_through = None;
@@ -257,6 +316,8 @@ impl Router {
         match refusal.reason() {
             // Nothing happened; the sweep sends it again, to whoever leads by then.
             Reason::NotLeader | Reason::Dropped => request.sent_through = None,
+            // Its stamp tells the cluster whether it happened.
+            Reason::Forgotten => request.sent_through = None,
             Reason::Overloaded if !first_attempt => request.sent_through = None,
             Reason::SessionExpired => self.on_session_expired(id),
             Reason::Overloaded => self.fail(id, Code::ResourceExhausted, message),
@@ -301,8 +362,12 @@ impl Router {
             let links = self.links.len();
             return (0..links).map(|offset| (id as usize + offset) % links).find(is_open);
         }
+        self.leader_link()
+    }
+
+    fn leader_link(&self) -> Option<usize> {
         let (_, leader) = self.leader?;
-        (0..self.links.len()).find(|&link| self.links[link].node == Some(leader) && is_open(&link))
+        self.links.iter().position(|link| link.node == Some(leader) && link.outbox.is_some())
     }
 
     fn open_session(&mut self) {
@@ -367,8 +432,13 @@ impl Router {
             SessionState::Open(session) => session.id(),
             SessionState::Opening(_) => 0,
         };
-        let face = Face { session, outstanding: self.outstanding.len() };
-        self.face.send_replace(face);
+        let is_known = |link: &&LinkState| {
+            let is_member = self.members.values().any(|address| *address == link.address);
+            !link.is_ended && (link.outbox.is_some() || is_member || self.members.is_empty())
+        };
+        let nodes = self.links.iter().filter(is_known).map(|link| link.address.clone()).collect();
+        let leader = self.leader_link().map(|link| self.links[link].address.clone());
+        self.face.send_replace(Face { session, outstanding: self.outstanding.len(), nodes, leader });
     }
 }
 

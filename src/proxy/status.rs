@@ -14,31 +14,25 @@ const NODE_PATIENCE: Duration = Duration::from_millis(800);
 pub(super) struct StatusService {
     cluster: String,
     address: String,
-    nodes: Vec<String>,
     face: watch::Receiver<Face>,
 }
 
 impl StatusService {
     pub(super) fn new(config: &Config, face: watch::Receiver<Face>) -> Self {
-        Self {
-            cluster: config.cluster.clone(),
-            address: config.listen.to_string(),
-            nodes: config.nodes.clone(),
-            face,
-        }
+        Self { cluster: config.cluster.clone(), address: config.listen.to_string(), face }
     }
 }
 
 #[tonic::async_trait]
 impl v1::status_server::Status for StatusService {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
+        let face = self.face.borrow().clone();
         let asked: Vec<JoinHandle<v1::NodeStatus>> =
-            self.nodes.iter().map(|address| tokio::spawn(ask(address.clone()))).collect();
+            face.nodes.iter().map(|address| tokio::spawn(ask(address.clone()))).collect();
         let mut nodes = Vec::new();
         for asking in asked {
             nodes.push(asking.await.map_err(|error| Status::internal(error.to_string()))?);
         }
-        let face = *self.face.borrow();
         let proxy = v1::ProxyStatus {
             address: self.address.clone(),
             session: face.session,

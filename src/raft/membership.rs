@@ -167,7 +167,7 @@ impl Shared {
         &in_force.next().expect("the configuration at the log's base is kept").1
     }
 
-    fn is_configuration_committed(&self) -> bool {
+    pub(super) fn is_configuration_committed(&self) -> bool {
         self.configuration_index() <= self.commit
     }
 }

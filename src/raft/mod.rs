@@ -47,6 +47,6 @@ pub use configuration::{Configuration, Members};
 pub use effects::{Base, Effects, Persist, ReadReady, SendSnapshot};
 pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};
-pub use raft::{Options, ProposeError, Proposed, Raft, Recovered};
+pub use raft::{Options, Peer, ProposeError, Proposed, Raft, Recovered};
 pub use role::RoleName;
 pub use types::{Entry, Index, NodeId, Payload, Position, Snapshot, Term, Vote};

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::Index;
+use super::{Index, NodeId, raft::Peer};
 
 /// Appends that may be under way to one peer at once.
 const INFLIGHT_MESSAGES_MAX: usize = 256;
@@ -52,6 +52,12 @@ impl Progress {
             priority: None,
             flow: Flow::Probe { waiting: false },
         }
+    }
+
+    /// For those who watch.
+    pub(super) fn shown(&self, id: NodeId) -> Peer {
+        let receives_snapshot = matches!(self.flow, Flow::Snapshot { .. });
+        Peer { id, matched: self.matched, is_active: self.recently_active, receives_snapshot }
     }
 
     /// Whether another append may be sent now.

@@ -61,6 +61,19 @@ pub enum ProposeError {
     Transferring,
 }
 
+/// What a leader knows of another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Which.
+    pub id: NodeId,
+    /// It holds everything up to here durably.
+    pub matched: Index,
+    /// It answered lately.
+    pub is_active: bool,
+    /// The state is on its way there.
+    pub receives_snapshot: bool,
+}
+
 /// Where proposals went in the log: `first`, `first + 1`, ... all in one term. A proposal took place when the entry
 /// applied at its index bears that term; if another term's entry is applied there, it never will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -357,6 +370,17 @@ impl Raft {
     /// The configuration in force.
     pub fn configuration(&self) -> &Configuration {
         self.shared.configuration()
+    }
+
+    /// Whether the configuration in force is committed.
+    pub fn is_configuration_committed(&self) -> bool {
+        self.shared.is_configuration_committed()
+    }
+
+    /// What a leader knows of the others, in order; of any other role nothing.
+    pub fn peers(&self) -> Vec<Peer> {
+        let Role::Leader(leader) = &self.role else { return Vec::new() };
+        leader.peers.iter().map(|(&id, progress)| progress.shown(id)).collect()
     }
 }
 

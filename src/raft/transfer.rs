@@ -19,6 +19,9 @@ impl Raft {
     pub fn transfer(&mut self, target: NodeId) -> Result<(), ProposeError> {
         let is_voter = self.shared.configuration().voters.contains(&target);
         let ticks_left = self.shared.options.election_ticks_max;
+        if self.transferring() == Some(target) {
+            return Ok(());
+        }
         match &mut self.role {
             Role::Leader(leader) if is_voter && leader.peers.contains_key(&target) => {
                 leader.transfer = Some(Transfer { target, told: false, ticks_left });
@@ -27,6 +30,17 @@ impl Raft {
         }
         self.continue_transfer();
         Ok(())
+    }
+
+    /// To whom leadership is being handed over.
+    pub fn transferring(&self) -> Option<NodeId> {
+        let Role::Leader(leader) = &self.role else { return None };
+        leader.transfer.map(|transfer| transfer.target)
+    }
+
+    /// From now on this node prefers others of this priority or a higher one to itself.
+    pub fn set_priority(&mut self, priority: u32) {
+        self.shared.options.priority = priority;
     }
 
     /// Who could take over soonest: of the other voters the one that holds most, and answers.

@@ -10,6 +10,8 @@ use super::{
             kv_server::{Kv, KvServer},
         },
         v1::{
+            admin_client::AdminClient,
+            admin_server::{Admin, AdminServer},
             node_client::NodeClient,
             node_server::{Node, NodeServer},
             peer_client::PeerClient,
@@ -69,6 +71,7 @@ limit! {
     PeerServer serves Peer up to MESSAGE_BYTES_MAX, PeerClient;
     NodeServer serves Node up to MESSAGE_BYTES_MAX, NodeClient;
     StatusServer serves Status up to MESSAGE_BYTES_MAX, StatusClient;
+    AdminServer serves Admin up to CLIENT_REQUEST_BYTES_MAX, AdminClient;
     KvServer serves Kv up to CLIENT_REQUEST_BYTES_MAX, KvClient;
 }
 

@@ -2,14 +2,18 @@
 
 pub(super) mod kv;
 mod raft;
+mod snapshot;
+
+pub(super) use raft::decoded as position_from_pb;
+pub(super) use snapshot::{place_from_pb, place_to_pb};
 
 use crate::{raft::RoleName, rpc::pb::v1::node_status::Role};
 
 /// The role as `Status` shows it: a learner is a follower without a say.
-pub(super) fn role_to_pb(role: Option<RoleName>, is_learner: bool) -> Role {
+pub(super) fn role_to_pb(role: Option<RoleName>, is_voter: bool) -> Role {
     match role {
         None => Role::Unknown,
-        Some(RoleName::Follower) if is_learner => Role::Learner,
+        Some(RoleName::Follower) if !is_voter => Role::Learner,
         Some(RoleName::Follower) => Role::Follower,
         Some(RoleName::PreCandidate) => Role::PreCandidate,
         Some(RoleName::Candidate) => Role::Candidate,

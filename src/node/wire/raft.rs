@@ -213,12 +213,21 @@ fn ids(list: Vec<NodeId>) -> Result<BTreeSet<NodeId>, RpcError> {
     Ok(ids)
 }
 
+impl From<Position> for v1::LogPosition {
+    fn from(Position { term, index }: Position) -> Self {
+        Self { term, index }
+    }
+}
+
 fn encoded(position: Position) -> Option<v1::LogPosition> {
-    Some(v1::LogPosition { term: position.term, index: position.index })
+    Some(position.into())
 }
 
 /// A place where an entry is, or the place before the first.
-fn decoded(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
+///
+/// # Errors
+/// It is missing, or half of it is.
+pub(in crate::node) fn decoded(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
     let position = present(wire)?;
     if (position.term == 0) != (position.index == 0) {
         return Err(Malformed("a log position with half of it missing"));

@@ -15,7 +15,10 @@ use crate::rpc::pb::{
         kv_server::Kv,
     },
     mvccpb::KeyValue,
-    v1::{Alive, Envelope, Reply, ReplyBatch, RequestBatch, node_server::Node, peer_server::Peer},
+    v1::{
+        Alive, Envelope, Reply, ReplyBatch, RequestBatch, SnapshotPiece, SnapshotStaged, node_server::Node,
+        peer_server::Peer,
+    },
 };
 
 /// What a handler went through, as seen from the server.
@@ -116,6 +119,10 @@ impl Kv for Toy {
 #[tonic::async_trait]
 impl Peer for Toy {
     type SendStream = Pin<Box<dyn Stream<Item = Result<Alive, Status>> + Send>>;
+
+    async fn stage(&self, _: Request<SnapshotPiece>) -> Result<Response<SnapshotStaged>, Status> {
+        Err(Status::internal("the stories send no snapshots"))
+    }
 
     /// Counts the messages. An envelope of the cluster "detached" has the rest read by a task of its own.
     async fn send(

@@ -1,0 +1,216 @@
+//! Changes of membership and of leadership, as an operator asks for them: by what is wanted in the end. Asked again
+//! until it is done, each request takes the step that can be taken.
+
+use std::collections::BTreeSet;
+
+use tonic::Status;
+
+use crate::{
+    raft::{ChangeError, Configuration, Members, NodeId, ProposeError, Raft},
+    rpc::pb::v1,
+};
+
+/// Takes a step towards the members asked for.
+pub(super) fn change_members(
+    core: &mut Raft,
+    request: &v1::ChangeMembersRequest,
+) -> Result<v1::ChangeMembersResponse, Status> {
+    if !core.is_leader() {
+        return Err(not_leader(core.leader()));
+    }
+    let current = core.configuration();
+    let members = target(current, request).map_err(Status::invalid_argument)?;
+    let is_asked_for = members.voters == voters_to_be(current) && members.learners == learners_to_be(current);
+    let addresses_known =
+        members.addresses.iter().all(|(id, address)| current.addresses.get(id) == Some(address));
+    if is_asked_for && addresses_known {
+        let done = !current.is_changing() && core.is_configuration_committed();
+        let waits_for = if done { String::new() } else { what_is_waited_for(core) };
+        return Ok(v1::ChangeMembersResponse { done, waits_for });
+    }
+    match core.change_members(members) {
+        Ok(_) => Ok(waiting(what_is_waited_for(core))),
+        Err(ChangeError::NotLeader { leader }) => Err(not_leader(leader)),
+        Err(ChangeError::Transferring) => Ok(waiting("leadership is being handed over")),
+        Err(ChangeError::TooEarly) => Ok(waiting("the leader is new and finds out what is committed")),
+        Err(ChangeError::UnderWay) => Ok(waiting("an earlier change ends first")),
+        Err(ChangeError::Invalid) => Err(Status::invalid_argument("no voter would be left")),
+        Err(ChangeError::Gone(id)) => Err(Status::invalid_argument(came_back(id))),
+    }
+}
+
+/// Begins to hand leadership over.
+pub(super) fn transfer(
+    core: &mut Raft,
+    request: &v1::TransferRequest,
+) -> Result<v1::TransferResponse, Status> {
+    if !core.is_leader() {
+        return Err(not_leader(core.leader()));
+    }
+    if request.to == core.id() {
+        return Ok(v1::TransferResponse { done: true, to: request.to });
+    }
+    let to = match request.to {
+        0 => core.successor().ok_or_else(|| Status::invalid_argument("there is no other voter"))?,
+        to => to,
+    };
+    match core.transfer(to) {
+        Ok(()) => Ok(v1::TransferResponse { done: false, to }),
+        Err(ProposeError::NotLeader { .. } | ProposeError::Transferring) => Err(Status::invalid_argument(
+            format!("node {to} is no voter: 'conclave member list' shows who is"),
+        )),
+    }
+}
+
+fn not_leader(leader: Option<NodeId>) -> Status {
+    Status::unavailable(match leader {
+        Some(leader) => format!("node {leader} leads: ask that one"),
+        None => "no leader is known".to_owned(),
+    })
+}
+
+fn came_back(id: NodeId) -> String {
+    format!(
+        "node {id} was a member and left for good: give the new node a number that was never used, and an empty --data-dir"
+    )
+}
+
+fn waiting(waits_for: impl Into<String>) -> v1::ChangeMembersResponse {
+    v1::ChangeMembersResponse { done: false, waits_for: waits_for.into() }
+}
+
+/// The voters when a change under way has ended.
+fn voters_to_be(current: &Configuration) -> BTreeSet<NodeId> {
+    if current.wanted.is_empty() { current.voters.clone() } else { current.wanted.clone() }
+}
+
+fn learners_to_be(current: &Configuration) -> BTreeSet<NodeId> {
+    &current.learners - &current.wanted
+}
+
+/// The members asked for, beginning from what a change under way leads to.
+fn target(current: &Configuration, request: &v1::ChangeMembersRequest) -> Result<Members, String> {
+    let mut members = Members {
+        voters: voters_to_be(current),
+        learners: learners_to_be(current),
+        addresses: Default::default(),
+    };
+    for new in &request.add {
+        add(&mut members, current, new)?;
+    }
+    for &id in &request.promote {
+        match members.learners.remove(&id) || members.voters.contains(&id) {
+            true => members.voters.insert(id),
+            false => return Err(format!("node {id} is no member: add it first")),
+        };
+    }
+    for id in &request.remove {
+        let was_member = members.voters.remove(id) | members.learners.remove(id);
+        if !was_member && !current.contains(*id) && !current.gone.contains(id) {
+            return Err(format!("node {id} is no member: 'conclave member list' shows who is"));
+        }
+    }
+    Ok(members)
+}
+
+fn add(members: &mut Members, current: &Configuration, new: &v1::NewMember) -> Result<(), String> {
+    let v1::NewMember { id, address, learner } = new;
+    if *id == 0 {
+        return Err("0 stands for nobody: number the nodes from 1".to_owned());
+    }
+    if current.gone.contains(id) {
+        return Err(came_back(*id));
+    }
+    if let Some((other, _)) =
+        current.addresses.iter().find(|(other, taken)| *taken == address && *other != id)
+    {
+        return Err(format!("the address {address} is node {other}'s: every node needs its own"));
+    }
+    if *learner && members.voters.contains(id) {
+        return Err(format!("node {id} votes already: remove it, and add a new node as a learner"));
+    }
+    match learner {
+        true => members.learners.insert(*id),
+        false => {
+            members.learners.remove(id);
+            members.voters.insert(*id)
+        }
+    };
+    members.addresses.insert(*id, address.clone());
+    Ok(())
+}
+
+/// What keeps a change from its next step.
+fn what_is_waited_for(core: &Raft) -> String {
+    let configuration = core.configuration();
+    let arriving: Vec<String> = core
+        .peers()
+        .iter()
+        .filter(|peer| configuration.wanted.contains(&peer.id) && !configuration.voters.contains(&peer.id))
+        .map(|peer| match (peer.is_active, peer.receives_snapshot) {
+            (false, _) => format!("node {} does not answer: is it started with --join?", peer.id),
+            (true, true) => format!("node {} receives a snapshot", peer.id),
+            (true, false) => format!("node {} has {} of {} entries", peer.id, peer.matched, core.commit()),
+        })
+        .collect();
+    match arriving.is_empty() {
+        true => "a majority has to store the change".to_owned(),
+        false => arriving.join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn current() -> Configuration {
+        let addresses = [1, 2, 3, 4].map(|id| (id, format!("host-{id}:1"))).into();
+        Configuration { learners: [4].into(), gone: [9].into(), addresses, ..Configuration::of([1, 2, 3]) }
+    }
+
+    fn new(id: NodeId, address: &str) -> v1::NewMember {
+        v1::NewMember { id, address: address.into(), learner: false }
+    }
+
+    fn ask(request: v1::ChangeMembersRequest) -> Result<(Vec<NodeId>, Vec<NodeId>), String> {
+        let members = target(&current(), &request)?;
+        Ok((members.voters.into_iter().collect(), members.learners.into_iter().collect()))
+    }
+
+    #[test]
+    fn several_changes_make_one() {
+        let request = v1::ChangeMembersRequest {
+            add: vec![new(5, "host-5:1"), v1::NewMember { learner: true, ..new(6, "host-6:1") }],
+            remove: vec![3],
+            promote: vec![4],
+            ..Default::default()
+        };
+        assert_eq!(ask(request), Ok((vec![1, 2, 4, 5], vec![6])));
+    }
+
+    #[test]
+    fn what_is_so_already_may_be_asked_for_again() {
+        let request = v1::ChangeMembersRequest {
+            add: vec![new(1, "host-1:1")],
+            remove: vec![9],
+            promote: vec![2],
+            ..Default::default()
+        };
+        assert_eq!(ask(request), Ok((vec![1, 2, 3], vec![4])));
+    }
+
+    #[test]
+    fn nonsense_is_explained() {
+        let add = |new| v1::ChangeMembersRequest { add: vec![new], ..Default::default() };
+        let refused = |request, expected: &str| {
+            let error = ask(request).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        };
+        refused(add(new(0, "host:1")), "0 stands for nobody");
+        refused(add(new(9, "host-9:1")), "node 9 was a member and left for good");
+        refused(add(new(5, "host-2:1")), "the address host-2:1 is node 2's");
+        refused(add(v1::NewMember { learner: true, ..new(2, "host-2:1") }), "node 2 votes already");
+        refused(v1::ChangeMembersRequest { remove: vec![7], ..Default::default() }, "node 7 is no member");
+        refused(v1::ChangeMembersRequest { promote: vec![7], ..Default::default() }, "node 7 is no member");
+    }
+}

@@ -1,0 +1,101 @@
+//! What was proposed here and is not yet applied: more than so much would only wait longer.
+
+use std::collections::VecDeque;
+
+use crate::raft::Index;
+
+/// Proposals that may wait; the proxies of more hear at once that it is too much.
+const PROPOSALS_MAX: usize = 20_000;
+/// Bytes of proposals that may wait: they lie in memory, here and on their way to every peer.
+const PROPOSALS_BYTES_MAX: usize = 256 << 20;
+
+/// The batches of proposals that wait, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    batches: VecDeque<Batch>,
+    count: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Batch {
+    last: Index,
+    count: usize,
+    bytes: usize,
+}
+
+impl Backlog {
+    pub(super) fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// How many of the next proposals, of these sizes, may be made.
+    pub(super) fn room_for(&self, sizes: impl Iterator<Item = usize>) -> usize {
+        let mut bytes = self.bytes;
+        let fits = |size: &usize| {
+            let fits = bytes < PROPOSALS_BYTES_MAX;
+            bytes += size;
+            fits
+        };
+        sizes.take(PROPOSALS_MAX - self.count).take_while(fits).count()
+    }
+
+    /// A batch was proposed; its last entry is at this index. What it replaces in the log is gone for good.
+    pub(super) fn proposed(&mut self, last: Index, count: usize, bytes: usize) {
+        while self.batches.back().is_some_and(|batch| batch.last >= last) {
+            self.batches.pop_back().into_iter().for_each(|batch| self.forget(&batch));
+        }
+        self.count += count;
+        self.bytes += bytes;
+        self.batches.push_back(Batch { last, count, bytes });
+    }
+
+    /// Everything up to an index is applied, or another entry is in its place.
+    pub(super) fn applied(&mut self, index: Index) {
+        while self.batches.front().is_some_and(|batch| batch.last <= index) {
+            self.batches.pop_front().into_iter().for_each(|batch| self.forget(&batch));
+        }
+    }
+
+    fn forget(&mut self, batch: &Batch) {
+        self.count -= batch.count;
+        self.bytes -= batch.bytes;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(backlog: &Backlog, count: usize, size: usize) -> usize {
+        backlog.room_for(std::iter::repeat_n(size, count))
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_and_so_much() {
+        let mut backlog = Backlog::default();
+        assert_eq!(room(&backlog, 30_000, 1), PROPOSALS_MAX);
+        assert_eq!(room(&backlog, 300, 1 << 20), 256);
+        assert_eq!(room(&backlog, 2, 1 << 30), 1, "one always fits");
+        backlog.proposed(100, 19_999, 1);
+        assert_eq!(room(&backlog, 5, 1), 1);
+        backlog.applied(99);
+        assert_eq!(room(&backlog, 5, 1), 1);
+        backlog.applied(100);
+        assert!(backlog.is_empty());
+        assert_eq!(room(&backlog, 5, 1), 5);
+    }
+
+    #[test]
+    fn a_later_leadership_reuses_indexes() {
+        let mut backlog = Backlog::default();
+        backlog.proposed(5, 5, 50);
+        backlog.proposed(9, 4, 40);
+        backlog.proposed(7, 1, 10);
+        backlog.applied(6);
+        assert!(!backlog.is_empty());
+        backlog.applied(7);
+        assert!(backlog.is_empty());
+        assert_eq!((backlog.count, backlog.bytes), (0, 0));
+    }
+}
