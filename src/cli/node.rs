@@ -71,6 +71,10 @@ pub(super) struct Args {
     #[arg(long, value_name = "MS", default_value_t = milliseconds(Timing::default().election_timeout),
           value_parser = clap::value_parser!(u64).range(1..=600_000))]
     election_timeout_ms: u64,
+    /// How many entries the log keeps for nodes that lag; who needs older ones is sent the whole state
+    #[arg(long, value_name = "N", default_value_t = Retention::default().log_entries_max as u64,
+          value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
+    log_entries: u64,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -108,7 +112,7 @@ impl Args {
             peers: peers.into_iter().map(|(id, address)| (id, address.to_string())).collect(),
             priority: self.priority,
             timing: self.timing()?,
-            retention: Retention::default(),
+            retention: self.retention(),
         })
     }
 
@@ -123,6 +127,13 @@ impl Args {
             )));
         }
         Ok(())
+    }
+
+    /// The state is made durable several times as often as the log is compacted: only what is durable may go.
+    fn retention(&self) -> Retention {
+        let defaults = Retention::default();
+        let log_entries_max = usize::try_from(self.log_entries).unwrap_or(usize::MAX);
+        Retention { log_entries_max, sync_entries: defaults.sync_entries.min(log_entries_max / 4), ..defaults }
     }
 
     fn timing(&self) -> Result<Timing, UsageError> {

@@ -108,6 +108,7 @@ fn node_as_json(node: &NodeStatus) -> serde_json::Value {
         "role": role_name(node.role()),
         "term": node.term,
         "leader": (node.leader != 0).then_some(node.leader),
+        "compacted": node.compacted_index,
         "last": node.last_index,
         "commit": node.commit_index,
         "applied": node.applied_index,
