@@ -24,7 +24,7 @@ impl Chaos {
             Kind::Crash { node } => world.crash_node(*node),
             Kind::PowerLoss { node } => world.power_loss(*node),
             Kind::PowerLossInSync { node, nth } => world.arm_power_loss(*node, *nth),
-            Kind::Blackout => world.scenario.node_ids().for_each(|id| world.power_loss(id)),
+            Kind::Blackout => world.known_nodes().into_iter().for_each(|id| world.power_loss(id)),
             Kind::Pause { node } => {
                 self.paused.push((number, *node));
                 world.pause(*node);
@@ -44,6 +44,17 @@ impl Chaos {
             }
             Kind::SlowNetwork { latency_us } => world.set_latency(*latency_us),
             Kind::SlowDisk { node, disk_us } => world.set_disk_time(*node, *disk_us),
+            Kind::Stop { node } => world.stop_node(*node),
+            Kind::Transfer { to } => world.transfer(*to),
+            Kind::Replace { node, new } => {
+                world.start_node(*new);
+                world.change_members(vec![world.member(*new, false)], vec![*node]);
+            }
+            Kind::Join { new, learner } => {
+                world.start_node(*new);
+                world.change_members(vec![world.member(*new, *learner)], vec![]);
+            }
+            Kind::Leave { node } => world.change_members(vec![], vec![*node]),
             Kind::ProxyCrash { proxy } => world.crash_proxy(*proxy),
             Kind::ClientCrash { client } => world.crash_client(*client),
         }
@@ -53,10 +64,11 @@ impl Chaos {
     pub(crate) fn heal(&mut self, world: &mut World, number: usize, fault: &Fault) {
         world.oracle.note(What::Healed(describe(&fault.kind)));
         match &fault.kind {
-            Kind::Crash { node } | Kind::PowerLoss { node } | Kind::PowerLossInSync { node, .. } => {
-                bring_up(world, *node);
-            }
-            Kind::Blackout => world.scenario.node_ids().for_each(|id| bring_up(world, id)),
+            Kind::Crash { node }
+            | Kind::PowerLoss { node }
+            | Kind::PowerLossInSync { node, .. }
+            | Kind::Stop { node } => world.bring_up(*node),
+            Kind::Blackout => world.known_nodes().into_iter().for_each(|id| world.bring_up(id)),
             Kind::Pause { node } => {
                 self.paused.retain(|(owner, _)| *owner != number);
                 if self.paused.iter().all(|(_, paused)| paused != node) {
@@ -71,7 +83,12 @@ impl Chaos {
             Kind::SlowDisk { node, .. } => world.set_disk_time(*node, world.scenario.disk_us),
             Kind::ProxyCrash { proxy } if !world.proxy_is_running(*proxy) => world.start_proxy(*proxy),
             Kind::ClientCrash { client } if !world.client_is_running(*client) => world.start_client(*client),
-            Kind::ProxyCrash { .. } | Kind::ClientCrash { .. } => {}
+            Kind::Transfer { .. }
+            | Kind::Replace { .. }
+            | Kind::Join { .. }
+            | Kind::Leave { .. }
+            | Kind::ProxyCrash { .. }
+            | Kind::ClientCrash { .. } => {}
         }
     }
 
@@ -99,12 +116,5 @@ impl Chaos {
                 NetSim::current().unclog_link(from, to);
             }
         }
-    }
-}
-
-/// A node that an armed power loss has not struck yet is not down.
-fn bring_up(world: &mut World, node: u64) {
-    if !world.is_running(node) {
-        world.start_node(node);
     }
 }

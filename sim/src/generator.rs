@@ -3,7 +3,7 @@
 
 use crate::{
     draw::Draw,
-    scenario::{Fault, Kind, Range, Scenario, Workload},
+    scenario::{Fault, Kind, Range, Retention, Scenario, Workload},
 };
 
 /// The scenario of a seed.
@@ -28,11 +28,23 @@ pub fn generate(seed: u64) -> Scenario {
         ]),
         heartbeat_ms,
         election_timeout_ms: heartbeat_ms * draw.between(4, 8),
+        retention: retention(seed),
         workload: workload(seed),
         faults: Vec::new(),
     };
     scenario.faults = faults(&scenario);
     scenario
+}
+
+/// Often so little that whoever was away needs a snapshot.
+fn retention(seed: u64) -> Retention {
+    let mut draw = Draw::new(seed, "retention", 0);
+    let log_entries = *draw.pick(&[10, 100, 1_000, 200_000]);
+    Retention {
+        sync_entries: log_entries / 4,
+        log_entries,
+        piece_bytes: *draw.pick(&[100, 1_000, 512 << 10]),
+    }
 }
 
 fn workload(seed: u64) -> Workload {
@@ -50,30 +62,38 @@ fn workload(seed: u64) -> Workload {
     }
 }
 
-/// Draws one fault of some kind; the kinds are listed in `KINDS`.
-type Recipe = fn(&mut Draw, &Scenario) -> Kind;
+/// Draws one fault of some kind; the kinds are listed in `KINDS`. The number of the fault makes ids of new nodes.
+type Recipe = fn(&mut Draw, &Scenario, u64) -> Kind;
 
 const KINDS: &[Recipe] = &[
-    |draw, scenario| Kind::Crash { node: any_node(draw, scenario) },
-    |draw, scenario| Kind::PowerLoss { node: any_node(draw, scenario) },
-    |draw, scenario| Kind::PowerLossInSync { node: any_node(draw, scenario), nth: draw.below(4) },
-    |_, _| Kind::Blackout,
-    |draw, scenario| Kind::Pause { node: any_node(draw, scenario) },
+    |draw, scenario, _| Kind::Crash { node: any_node(draw, scenario) },
+    |draw, scenario, _| Kind::PowerLoss { node: any_node(draw, scenario) },
+    |draw, scenario, _| Kind::PowerLossInSync { node: any_node(draw, scenario), nth: draw.below(4) },
+    |_, _, _| Kind::Blackout,
+    |draw, scenario, _| Kind::Pause { node: any_node(draw, scenario) },
     partition,
-    |draw, scenario| Kind::IsolatedLeader { proxies: some_proxies(draw, scenario) },
-    |draw, scenario| {
+    |draw, scenario, _| Kind::IsolatedLeader { proxies: some_proxies(draw, scenario) },
+    |draw, scenario, _| {
         let from = any_node(draw, scenario);
-        let others: Vec<u64> = scenario.node_ids().filter(|&id| id != from).collect();
+        let others: Vec<u64> = scenario.founders().filter(|&id| id != from).collect();
         Kind::CutOneWay { from, to: *draw.pick(&others) }
     },
-    |draw, scenario| Kind::Deaf { node: any_node(draw, scenario), inbound: draw.chance(50) },
-    |draw, _| Kind::SlowNetwork { latency_us: Range { low: 5_000, high: draw.between(30_000, 300_000) } },
-    |draw, scenario| Kind::SlowDisk {
+    |draw, scenario, _| Kind::Deaf { node: any_node(draw, scenario), inbound: draw.chance(50) },
+    |draw, _, _| Kind::SlowNetwork { latency_us: Range { low: 5_000, high: draw.between(30_000, 300_000) } },
+    |draw, scenario, _| Kind::SlowDisk {
         node: any_node(draw, scenario),
         disk_us: Range { low: 10_000, high: draw.between(50_000, 1_000_000) },
     },
-    |draw, scenario| Kind::ProxyCrash { proxy: draw.below(scenario.proxies) },
-    |draw, scenario| Kind::ClientCrash { client: draw.below(scenario.clients) },
+    |draw, scenario, _| Kind::Stop { node: any_node(draw, scenario) },
+    |draw, scenario, _| Kind::Transfer { to: any_node(draw, scenario) },
+    |draw, scenario, number| Kind::Replace {
+        node: any_node(draw, scenario),
+        new: newcomer(scenario, number),
+    },
+    |draw, scenario, number| Kind::Join { new: newcomer(scenario, number), learner: draw.chance(40) },
+    |draw, scenario, _| Kind::Leave { node: any_node(draw, scenario) },
+    |draw, scenario, _| Kind::ProxyCrash { proxy: draw.below(scenario.proxies) },
+    |draw, scenario, _| Kind::ClientCrash { client: draw.below(scenario.clients) },
 ];
 
 fn faults(scenario: &Scenario) -> Vec<Fault> {
@@ -88,7 +108,7 @@ fn faults(scenario: &Scenario) -> Vec<Fault> {
         if at_ms >= scenario.chaos_ms {
             break;
         }
-        let kind = own.pick(&kinds)(&mut own, scenario);
+        let kind = own.pick(&kinds)(&mut own, scenario, number);
         faults.push(Fault { at_ms, for_ms: own.between(50, 3_000), kind });
         at_ms += own.between(1, 2 * interval_ms);
     }
@@ -99,9 +119,14 @@ fn any_node(draw: &mut Draw, scenario: &Scenario) -> u64 {
     draw.between(1, scenario.priorities.len() as u64)
 }
 
+/// A new node's id, which no other fault names.
+fn newcomer(scenario: &Scenario, number: u64) -> u64 {
+    scenario.priorities.len() as u64 + 1 + number
+}
+
 /// A minority or a majority, never nobody and never all.
-fn partition(draw: &mut Draw, scenario: &Scenario) -> Kind {
-    let ids: Vec<u64> = scenario.node_ids().collect();
+fn partition(draw: &mut Draw, scenario: &Scenario, _: u64) -> Kind {
+    let ids: Vec<u64> = scenario.founders().collect();
     let mut side = draw.some_of(&ids, 40);
     side.truncate(ids.len() - 1);
     Kind::Partition { side, proxies: some_proxies(draw, scenario) }

@@ -10,6 +10,7 @@
 //! | `scenario.rs`, `generator.rs` | everything a run will do, as data, from a seed |
 //! | `world.rs` | the machines, and the powers over them |
 //! | `chaos.rs` | faults strike and heal |
+//! | `operator.rs` | operators change members and leaders meanwhile |
 //! | `client.rs`, `history.rs` | clients at work, and what they were told |
 //! | `disk.rs` | a disk that loses what was not synced |
 //! | `oracle.rs` | the invariants, checked at every step |
@@ -37,6 +38,8 @@ mod chaos;
 pub mod cli;
 #[cfg(madsim)]
 mod client;
+#[cfg(madsim)]
+mod operator;
 #[cfg(madsim)]
 pub mod report;
 #[cfg(madsim)]

@@ -39,6 +39,8 @@ struct World {
     committed: BTreeMap<Index, (Term, u64)>,
     /// The term that a leader was in when it was the first to commit up to an index; both only grow.
     commit_terms: BTreeMap<Index, Term>,
+    /// The latest committed configuration, once there is one.
+    configuration: Configuration,
     /// The state after each applied entry.
     states: BTreeMap<Index, u64>,
     elections: u64,
@@ -128,6 +130,7 @@ impl Oracle {
             entries: BTreeMap::new(),
             committed: BTreeMap::new(),
             commit_terms: BTreeMap::new(),
+            configuration: Configuration::default(),
             states: BTreeMap::new(),
             elections: 0,
         })))
@@ -163,9 +166,14 @@ impl Oracle {
         self.world().committed.last_key_value().map_or(0, |(&index, _)| index)
     }
 
-    /// How far each node has applied.
-    pub fn applied(&self) -> Vec<Index> {
-        self.world().nodes.values().map(|node| node.applied).collect()
+    /// The latest committed configuration; an empty one before the first.
+    pub fn configuration(&self) -> Configuration {
+        self.world().configuration.clone()
+    }
+
+    /// How far a node has applied.
+    pub fn applied(&self, id: NodeId) -> Index {
+        self.world().nodes.get(&id).map_or(0, |node| node.applied)
     }
 
     /// The trace so far.
@@ -416,6 +424,9 @@ impl World {
                 }
                 None => {
                     self.check_durable_quorum(core, entry);
+                    if let Payload::Configuration(configuration) = &entry.payload {
+                        self.configuration = configuration.clone();
+                    }
                     self.committed.insert(index, content);
                     self.commit_terms.insert(index, core.term());
                 }

@@ -145,8 +145,8 @@ fn look(world: &mut World) -> Result<(), Failure> {
     if let Some(what) = world.oracle.violation() {
         return Err(Failure { class: Class::Invariant, what });
     }
-    if let Some(id) = world.stopped().first() {
-        let what = format!("node {id} stopped by itself although its disk was well");
+    if let Some(id) = world.ended_unasked().first() {
+        let what = format!("node {id} ended by itself although it is a member");
         return Err(Failure { class: Class::Stopped, what });
     }
     Ok(())
@@ -155,11 +155,9 @@ fn look(world: &mut World) -> Result<(), Failure> {
 /// Everything is healed. The cluster must answer within a bound, and all nodes arrive at the same state.
 async fn recovery(world: &mut World) -> Result<(), Failure> {
     world.oracle.note(What::Phase("everything is healed"));
-    for id in world.scenario.node_ids() {
+    for id in world.known_nodes() {
         world.disarm(id);
-        if !world.is_running(id) {
-            world.start_node(id);
-        }
+        world.bring_up(id);
     }
     for number in 0..world.scenario.proxies {
         if !world.proxy_is_running(number) {
@@ -167,6 +165,7 @@ async fn recovery(world: &mut World) -> Result<(), Failure> {
         }
     }
     progress(world).await?;
+    changes_end(world).await?;
     tokio::time::timeout(
         Duration::from_millis(world.scenario.workload.patience_ms) * 4 + FINISH_SLACK,
         world.finish_clients(),
@@ -203,6 +202,17 @@ async fn progress(world: &mut World) -> Result<(), Failure> {
         }
     }
     look(world)
+}
+
+/// Every change of members that an operator asked for comes to its end.
+async fn changes_end(world: &mut World) -> Result<(), Failure> {
+    let bound = progress_bound(world);
+    let failed = |what| Failure { class: Class::Progress, what };
+    match tokio::time::timeout(bound, world.finish_changes()).await {
+        Ok(Ok(())) => look(world),
+        Ok(Err(what)) => Err(failed(what)),
+        Err(_) => Err(failed(format!("a change of members has not ended {bound:?} after healing"))),
+    }
 }
 
 /// Every key is read once more: what was acknowledged must be there.
@@ -243,13 +253,13 @@ async fn convergence(world: &mut World) -> Result<(), Failure> {
     loop {
         look(world)?;
         let committed = world.oracle.committed();
-        let applied = world.oracle.applied();
-        if applied.len() == world.scenario.priorities.len() && applied.iter().all(|&index| index == committed)
-        {
+        let members = world.oracle.configuration();
+        let applied: Vec<_> = members.members().map(|id| (id, world.oracle.applied(id))).collect();
+        if !members.is_changing() && applied.iter().all(|&(_, index)| index == committed) {
             return Ok(());
         }
         if Duration::from_nanos(now_ns() - began) > bound {
-            let what = format!("{committed} entries are committed, and the nodes have applied {applied:?}");
+            let what = format!("{committed} entries are committed, and the members have applied {applied:?}");
             return Err(Failure { class: Class::Convergence, what });
         }
         sleep(LOOK_INTERVAL).await;

@@ -23,10 +23,31 @@ pub struct Scenario {
     pub heartbeat_ms: u64,
     /// The nodes' election timeout.
     pub election_timeout_ms: u64,
+    /// How much of the past nodes keep.
+    #[serde(default)]
+    pub retention: Retention,
     /// What clients do.
     pub workload: Workload,
     /// What goes wrong, in order of time.
     pub faults: Vec<Fault>,
+}
+
+/// How much of the past nodes keep: little of it makes snapshots frequent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retention {
+    /// After so many entries a node makes its state durable.
+    pub sync_entries: u64,
+    /// A log of more entries is compacted.
+    pub log_entries: u64,
+    /// Snapshots travel in pieces of about this size.
+    pub piece_bytes: u64,
+}
+
+impl Default for Retention {
+    /// As much as in production: no run lives long enough for a snapshot.
+    fn default() -> Self {
+        Self { sync_entries: 50_000, log_entries: 200_000, piece_bytes: 512 << 10 }
+    }
 }
 
 /// From `low` to `high`, both included.
@@ -131,6 +152,35 @@ pub enum Kind {
         /// The time while it lasts.
         disk_us: Range,
     },
+    /// The process is told to stop, and hands leadership over before it does.
+    Stop {
+        /// Who.
+        node: u64,
+    },
+    /// An operator asks for this leader.
+    Transfer {
+        /// Who is to lead.
+        to: u64,
+    },
+    /// An operator puts a new node in the place of another.
+    Replace {
+        /// Who goes for ever.
+        node: u64,
+        /// Who comes: an id that no other fault names.
+        new: u64,
+    },
+    /// An operator adds a new node.
+    Join {
+        /// Who comes: an id that no other fault names.
+        new: u64,
+        /// It has no say.
+        learner: bool,
+    },
+    /// An operator removes a node.
+    Leave {
+        /// Who goes for ever.
+        node: u64,
+    },
     /// A proxy's process dies.
     ProxyCrash {
         /// Which.
@@ -158,6 +208,11 @@ impl Kind {
             Kind::Deaf { .. } => "deaf",
             Kind::SlowNetwork { .. } => "slow-network",
             Kind::SlowDisk { .. } => "slow-disk",
+            Kind::Stop { .. } => "stop",
+            Kind::Transfer { .. } => "transfer",
+            Kind::Replace { .. } => "replace",
+            Kind::Join { .. } => "join",
+            Kind::Leave { .. } => "leave",
             Kind::ProxyCrash { .. } => "proxy-crash",
             Kind::ClientCrash { .. } => "client-crash",
         }
@@ -165,8 +220,16 @@ impl Kind {
 }
 
 impl Scenario {
-    /// The ids of the nodes.
-    pub fn node_ids(&self) -> impl Iterator<Item = u64> + use<> {
+    /// The ids of the nodes that found the cluster.
+    pub fn founders(&self) -> impl Iterator<Item = u64> + use<> {
         1..=self.priorities.len() as u64
+    }
+
+    /// The ids of the nodes that come later.
+    pub fn newcomers(&self) -> impl Iterator<Item = u64> {
+        self.faults.iter().filter_map(|fault| match fault.kind {
+            Kind::Replace { new, .. } | Kind::Join { new, .. } => Some(new),
+            _ => None,
+        })
     }
 }

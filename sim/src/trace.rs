@@ -45,6 +45,13 @@ pub enum What {
         /// Why.
         why: String,
     },
+    /// A node's process ended because it was told to, or is no member any more.
+    Ended {
+        /// Which.
+        node: u64,
+    },
+    /// What became of an operator's change of members.
+    Changed(String),
     /// A node's core took a step that others can see.
     Step {
         /// Which node.
@@ -180,6 +187,12 @@ pub fn describe(kind: &Kind) -> String {
         Kind::SlowDisk { node, disk_us } => {
             format!("slow disk of node {node}, {} to {} ms a job", disk_us.low / 1000, disk_us.high / 1000)
         }
+        Kind::Stop { node } => format!("stop of node {node}"),
+        Kind::Transfer { to } => format!("transfer of leadership to node {to}"),
+        Kind::Replace { node, new } => format!("node {new} replaces node {node}"),
+        Kind::Join { new, learner: false } => format!("node {new} joins"),
+        Kind::Join { new, learner: true } => format!("node {new} joins as a learner"),
+        Kind::Leave { node } => format!("node {node} leaves"),
         Kind::ProxyCrash { proxy } => format!("crash of proxy {proxy}"),
         Kind::ClientCrash { client } => format!("Ctrl+C of client {client}"),
     }
@@ -195,6 +208,8 @@ impl fmt::Display for Event {
                 write!(f, "node {node}   started in term {term}, log to {last}")
             }
             What::Stopped { node, why } => write!(f, "node {node}   stopped: {why}"),
+            What::Ended { node } => write!(f, "node {node}   ended"),
+            What::Changed(outcome) => write!(f, "operator ◀ {outcome}"),
             What::Step { node, role, term, last, commit } => {
                 write!(f, "node {node}   {role} in term {term}, log to {last}, commit {commit}")
             }

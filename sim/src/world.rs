@@ -4,23 +4,27 @@
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use conclave::{
+    client::{Client, Options},
     clock::Clock,
     node::{self, Environment, Timing},
     proxy,
+    rpc::pb::v1::{ChangeMembersRequest, NewMember},
 };
 use madsim::{
     net::NetSim,
     runtime::{Handle, NodeHandle},
     task::{JoinHandle, NodeId},
 };
+use tokio::sync::oneshot;
 
 use crate::{
     client,
     disk::{DiskTiming, SimDisk},
     draw::Draw,
     history::History,
+    operator,
     oracle::Oracle,
-    scenario::{Range, Scenario},
+    scenario::{Range, Retention, Scenario},
     trace::What,
 };
 
@@ -43,6 +47,8 @@ pub(crate) struct World {
     /// Where the run's own questions come from.
     spare: NodeHandle,
     stop_clients: tokio::sync::watch::Sender<bool>,
+    /// The operators' changes of members, as long as they last.
+    changes: Vec<JoinHandle<Result<(), String>>>,
 }
 
 /// One machine. Its disk, if it has one, outlives its process.
@@ -52,6 +58,8 @@ struct Machine {
     /// Counts the process's starts: each has randomness of its own.
     starts: u64,
     process: Option<JoinHandle<()>>,
+    /// Tells the process to stop.
+    stop: Option<oneshot::Sender<()>>,
 }
 
 impl World {
@@ -63,9 +71,10 @@ impl World {
             disk,
             starts: 0,
             process: None,
+            stop: None,
         };
         let timing = disk_timing(scenario.disk_us);
-        let nodes = scenario.node_ids().map(|id| {
+        let nodes = scenario.founders().chain(scenario.newcomers()).map(|id| {
             let disk = SimDisk::new(scenario.seed, id, timing.clone());
             (id, machine(format!("node-{id}"), node_address(id), Some(disk)))
         });
@@ -76,12 +85,22 @@ impl World {
             (0..scenario.clients).map(|n| machine(format!("client-{n}"), client_address(n), None)).collect();
         let spare = runtime.create_node().name("run").ip([10, 0, 3, 1].into()).build();
         let (stop_clients, _) = tokio::sync::watch::channel(false);
-        Self { scenario, oracle, history: History::default(), nodes, proxies, clients, spare, stop_clients }
+        Self {
+            scenario,
+            oracle,
+            history: History::default(),
+            nodes,
+            proxies,
+            clients,
+            spare,
+            stop_clients,
+            changes: Vec::new(),
+        }
     }
 
     /// Starts everything.
     pub(crate) fn start(&mut self) {
-        for id in self.scenario.node_ids() {
+        for id in self.scenario.founders() {
             self.start_node(id);
         }
         for number in 0..self.scenario.proxies {
@@ -100,6 +119,8 @@ impl World {
         machine.starts += 1;
         let environment_seed = Draw::new(self.scenario.seed, "node", id * 1000 + machine.starts).number();
         let disk = machine.disk.clone().expect("a node has a disk");
+        let (stop_tx, stop_rx) = oneshot::channel();
+        machine.stop = Some(stop_tx);
         machine.process = Some(machine.handle.spawn(async move {
             let environment = Environment {
                 disk: Arc::new(disk),
@@ -107,22 +128,105 @@ impl World {
                 seed: environment_seed,
                 observer: Arc::new(oracle.clone()),
             };
-            let ended = node::run(config, environment, std::future::pending()).await;
-            let why = ended.map_or_else(|error| error.to_string(), |()| "without a reason".to_owned());
-            oracle.note(What::Stopped { node: id, why });
+            let stopped = async {
+                if stop_rx.await.is_err() {
+                    std::future::pending().await
+                }
+            };
+            match node::run(config, environment, stopped).await {
+                Ok(()) => oracle.note(What::Ended { node: id }),
+                Err(error) => oracle.note(What::Stopped { node: id, why: error.to_string() }),
+            }
         }));
     }
 
+    /// Starts a node that was started before and is down, unless it left the cluster for good. One that an armed power
+    /// loss has not struck yet is not down.
+    pub(crate) fn bring_up(&mut self, id: u64) {
+        let machine = &self.nodes[&id];
+        if machine.starts > 0 && !machine.is_running() && !self.oracle.configuration().gone.contains(&id) {
+            self.start_node(id);
+        }
+    }
+
+    /// A node's process is told to stop.
+    pub(crate) fn stop_node(&mut self, id: u64) {
+        let machine = self.nodes.get_mut(&id).expect("the scenario names existing nodes");
+        if let Some(stop) = machine.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+
+    /// The nodes that were started, and did not leave the cluster for good.
+    pub(crate) fn known_nodes(&self) -> Vec<u64> {
+        let gone = self.oracle.configuration().gone;
+        let known = |&(id, machine): &(&u64, &Machine)| machine.starts > 0 && !gone.contains(id);
+        self.nodes.iter().filter(known).map(|(&id, _)| id).collect()
+    }
+
+    /// A node, as an operator names it who adds it.
+    pub(crate) fn member(&self, id: u64, learner: bool) -> NewMember {
+        NewMember { id, address: node_address(id).to_string(), learner }
+    }
+
+    /// An operator asks for other members, until that is done.
+    pub(crate) fn change_members(&mut self, add: Vec<NewMember>, remove: Vec<u64>) {
+        let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
+        let (operator, oracle) = (self.operator(), self.oracle.clone());
+        self.changes.push(self.spare.spawn(operator::change_members(operator, oracle, request)));
+    }
+
+    /// An operator asks for another leader.
+    pub(crate) fn transfer(&self, to: u64) {
+        self.spare.spawn(operator::transfer(self.operator(), to));
+    }
+
+    /// Waits for the operators.
+    pub(crate) async fn finish_changes(&mut self) -> Result<(), String> {
+        for change in std::mem::take(&mut self.changes) {
+            change.await.expect("the spare machine is never killed")?;
+        }
+        Ok(())
+    }
+
+    fn operator(&self) -> Client {
+        let endpoints: Vec<String> =
+            (0..self.scenario.proxies).map(|proxy| self.proxy_endpoint(proxy)).collect();
+        let options = Options { timeout: operator::PATIENCE };
+        Client::new(&endpoints, options).expect("simulated addresses are well formed")
+    }
+
+    /// What an operator tells a proxy that starts: the members of the time.
+    fn nodes_to_start_with(&self) -> Vec<String> {
+        let members: Vec<u64> = self.oracle.configuration().members().collect();
+        match members.is_empty() {
+            true => self.founders().into_values().collect(),
+            false => members.into_iter().map(|id| node_address(id).to_string()).collect(),
+        }
+    }
+
+    fn founders(&self) -> BTreeMap<u64, String> {
+        self.scenario.founders().map(|id| (id, node_address(id).to_string())).collect()
+    }
+
     fn node_config(&self, id: u64) -> node::Config {
+        let is_founder = self.scenario.founders().any(|founder| founder == id);
+        let Retention { sync_entries, log_entries, piece_bytes } = self.scenario.retention;
         node::Config {
             cluster: CLUSTER.to_owned(),
             id,
             listen: node_address(id),
-            peers: self.scenario.node_ids().map(|id| (id, node_address(id).to_string())).collect(),
-            priority: self.scenario.priorities[id as usize - 1],
+            peers: if is_founder { self.founders() } else { BTreeMap::new() },
+            priority: self.scenario.priorities.get(id as usize - 1).copied().unwrap_or(0),
             timing: Timing {
                 heartbeat: Duration::from_millis(self.scenario.heartbeat_ms),
                 election_timeout: Duration::from_millis(self.scenario.election_timeout_ms),
+            },
+            retention: node::Retention {
+                sync_entries: sync_entries as usize,
+                log_entries_max: log_entries as usize,
+                snapshot_piece_bytes: piece_bytes as usize,
+                ..node::Retention::default()
             },
         }
     }
@@ -132,7 +236,7 @@ impl World {
         let config = proxy::Config {
             cluster: CLUSTER.to_owned(),
             listen: proxy_address(number),
-            nodes: self.scenario.node_ids().map(|id| node_address(id).to_string()).collect(),
+            nodes: self.nodes_to_start_with(),
             patience: PROXY_PATIENCE,
         };
         let oracle = self.oracle.clone();
@@ -165,16 +269,20 @@ impl World {
     /// A node's process dies. What it wrote and did not sync survives: the operating system has it.
     pub(crate) fn crash_node(&mut self, id: u64) {
         let machine = self.nodes.get_mut(&id).expect("the scenario names existing nodes");
-        machine.disk.as_ref().expect("a node has a disk").crash();
-        machine.kill();
+        if machine.starts > 0 {
+            machine.disk.as_ref().expect("a node has a disk").crash();
+            machine.kill();
+        }
     }
 
     /// A node's machine loses power: unsynced writes are lost, kept or torn.
     pub(crate) fn power_loss(&mut self, id: u64) {
         let machine = self.nodes.get_mut(&id).expect("the scenario names existing nodes");
-        let mut draw = Draw::new(self.scenario.seed, "power-loss", id * 1000 + machine.starts);
-        machine.disk.as_ref().expect("a node has a disk").power_loss(|| draw.number());
-        machine.kill();
+        if machine.starts > 0 {
+            let mut draw = Draw::new(self.scenario.seed, "power-loss", id * 1000 + machine.starts);
+            machine.disk.as_ref().expect("a node has a disk").power_loss(|| draw.number());
+            machine.kill();
+        }
     }
 
     /// The n-th next sync of a node's disk will be cut short by a power loss.
@@ -194,15 +302,20 @@ impl World {
             .collect()
     }
 
-    /// Nodes whose process ended by itself: a node must never do that unless its disk failed.
-    pub(crate) fn stopped(&self) -> Vec<u64> {
-        let ended = |machine: &Machine| machine.process.as_ref().is_some_and(JoinHandle::is_finished);
-        self.nodes.iter().filter(|(_, machine)| ended(machine)).map(|(&id, _)| id).collect()
-    }
-
-    /// Whether a node's process is there.
-    pub(crate) fn is_running(&self, id: u64) -> bool {
-        self.nodes[&id].is_running()
+    /// Nodes whose process ended although nobody told it to stop, and they are members. The others that ended are down
+    /// from now on.
+    pub(crate) fn ended_unasked(&mut self) -> Vec<u64> {
+        let gone = self.oracle.configuration().gone;
+        let mut unasked = Vec::new();
+        for (&id, machine) in &mut self.nodes {
+            if machine.process.as_ref().is_some_and(JoinHandle::is_finished) {
+                if machine.stop.is_some() && !gone.contains(&id) {
+                    unasked.push(id);
+                }
+                machine.kill();
+            }
+        }
+        unasked
     }
 
     /// Kills a proxy's process.
@@ -303,7 +416,7 @@ impl Machine {
 
     /// Kills the process and frees its sockets; the machine can be started again.
     fn kill(&mut self) {
-        self.process = None;
+        (self.process, self.stop) = (None, None);
         let (runtime, id) = (Handle::current(), self.handle.id());
         runtime.kill(id);
         runtime.restart(id);

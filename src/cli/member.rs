@@ -12,9 +12,7 @@ use super::{
     node::Peer,
     status,
 };
-use crate::{
-    rpc::pb::v1::{ChangeMembersRequest, Configuration, NewMember, NodeStatus, StatusResponse},
-};
+use crate::rpc::pb::v1::{ChangeMembersRequest, Configuration, NewMember, NodeStatus, StatusResponse};
 
 const EXAMPLES: &str = "\
 EXAMPLES

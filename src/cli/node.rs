@@ -133,7 +133,11 @@ impl Args {
     fn retention(&self) -> Retention {
         let defaults = Retention::default();
         let log_entries_max = usize::try_from(self.log_entries).unwrap_or(usize::MAX);
-        Retention { log_entries_max, sync_entries: defaults.sync_entries.min(log_entries_max / 4), ..defaults }
+        Retention {
+            log_entries_max,
+            sync_entries: defaults.sync_entries.min(log_entries_max / 4),
+            ..defaults
+        }
     }
 
     fn timing(&self) -> Result<Timing, UsageError> {

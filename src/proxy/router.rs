@@ -1,10 +1,7 @@
 //! The task that knows who leads and what is outstanding. Every call gets exactly one answer, in whatever way the
 //! cluster changes under it.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -230,29 +227,35 @@ impl Router {
             self.leader = Some((news.term, news.leader));
             self.recall_all_but(news.leader);
         }
-        // Only the leader itself surely knows who belongs to the cluster.
+        let members = news.members.into_iter().map(|member| (member.id, member.address)).collect();
+        self.link_to_members(&members);
+        // Only the leader itself surely knows who is no member any more.
         if news.node == news.leader && news.term >= known {
-            self.members = news.members.into_iter().map(|member| (member.id, member.address)).collect();
-            self.follow_members();
+            self.members = members;
+            self.leave_strangers();
         }
         self.send_waiting();
     }
 
-    /// Keeps a link to every member. Links that this proxy was told of at its start stay: it may know nodes by other
-    /// addresses than they know each other.
-    fn follow_members(&mut self) {
-        let members: BTreeSet<&String> = self.members.values().collect();
-        let left = |link: &LinkState| link.is_learned && !link.is_ended && !members.contains(&link.address);
-        let left: Vec<usize> = (0..self.links.len()).filter(|&number| left(&self.links[number])).collect();
-        for number in left {
-            self.links[number].is_ended = true;
-            self.links[number].linking.abort();
-            self.on_down(number);
-        }
-        for (id, address) in self.members.clone() {
-            let leads_there = |link: &LinkState| link.node == Some(id) || link.address == address;
+    fn link_to_members(&mut self, members: &BTreeMap<u64, String>) {
+        for (id, address) in members {
+            let leads_there = |link: &LinkState| link.node == Some(*id) || link.address == *address;
             if !self.links.iter().any(|link| !link.is_ended && leads_there(link)) {
-                self.link_to(&address, true);
+                self.link_to(address, true);
+            }
+        }
+    }
+
+    /// Ends the links to nodes that are no members. Those that this proxy was told of at its start stay: it may know
+    /// nodes by other addresses than they know each other.
+    fn leave_strangers(&mut self) {
+        for number in 0..self.links.len() {
+            let link = &mut self.links[number];
+            let is_member = self.members.values().any(|address| *address == link.address);
+            if link.is_learned && !link.is_ended && !is_member {
+                link.is_ended = true;
+                link.linking.abort();
+                self.on_down(number);
             }
         }
     }
