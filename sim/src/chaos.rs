@@ -64,10 +64,13 @@ impl Chaos {
     pub(crate) fn heal(&mut self, world: &mut World, number: usize, fault: &Fault) {
         world.oracle.note(What::Healed(describe(&fault.kind)));
         match &fault.kind {
-            Kind::Crash { node }
-            | Kind::PowerLoss { node }
-            | Kind::PowerLossInSync { node, .. }
-            | Kind::Stop { node } => world.bring_up(*node),
+            Kind::Crash { node } | Kind::PowerLoss { node } | Kind::PowerLossInSync { node, .. } => {
+                world.bring_up(*node)
+            }
+            Kind::Stop { node } => {
+                world.crash_if_stopping(*node);
+                world.bring_up(*node);
+            }
             Kind::Blackout => world.known_nodes().into_iter().for_each(|id| world.bring_up(id)),
             Kind::Pause { node } => {
                 self.paused.retain(|(owner, _)| *owner != number);

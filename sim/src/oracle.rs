@@ -44,6 +44,7 @@ struct World {
     /// The state after each applied entry.
     states: BTreeMap<Index, u64>,
     elections: u64,
+    snapshots: u64,
 }
 
 /// What is known of one node, across its crashes.
@@ -133,6 +134,7 @@ impl Oracle {
             configuration: Configuration::default(),
             states: BTreeMap::new(),
             elections: 0,
+            snapshots: 0,
         })))
     }
 
@@ -154,6 +156,11 @@ impl Oracle {
     /// Leaders elected so far.
     pub fn elections(&self) -> u64 {
         self.world().elections
+    }
+
+    /// Snapshots installed so far.
+    pub fn snapshots(&self) -> u64 {
+        self.world().snapshots
     }
 
     /// The leader of the latest term that has one.
@@ -222,6 +229,8 @@ impl Observer for Oracle {
 
     fn installed(&self, node: NodeId, snapshot: &Snapshot, header: &Header) {
         let mut world = self.world();
+        world.note(What::Installed { node, index: snapshot.last.index });
+        world.snapshots += 1;
         world.check_committed(node, snapshot.last);
         world.nodes.entry(node).or_default().applied = snapshot.last.index;
         world.check_state(node, header);

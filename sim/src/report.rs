@@ -10,7 +10,8 @@ use crate::{
 
 /// The summary of a campaign.
 pub fn summary(outcome: &Outcome, first_seed: u64) -> String {
-    let Figures { simulated_ns, elections, committed, events, faults, operations } = &outcome.figures;
+    let Figures { simulated_ns, elections, snapshots, committed, events, faults, operations } =
+        &outcome.figures;
     let simulated_s = *simulated_ns as f64 / 1e9;
     let took_s = outcome.took.as_secs_f64();
     let mut text = String::new();
@@ -21,8 +22,10 @@ pub fn summary(outcome: &Outcome, first_seed: u64) -> String {
         "time         {simulated_s:.0} s simulated in {took_s:.1} s: {:.0} x real time",
         simulated_s / took_s.max(1e-9)
     );
-    let _ =
-        writeln!(text, "consensus    {elections} elections, {committed} entries committed, {events} events");
+    let _ = writeln!(
+        text,
+        "consensus    {elections} elections, {committed} entries committed, {snapshots} snapshots, {events} events"
+    );
     let _ = writeln!(text, "faults       {}", counts(faults));
     let _ = writeln!(text, "operations   {}", counts(operations));
     for verdict in &outcome.failures {

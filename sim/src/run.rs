@@ -63,6 +63,7 @@ fn run_here(scenario: Scenario, keep_story: bool) -> Verdict {
     figures.faults = faults;
     figures.events = trace.length();
     figures.elections = oracle.elections();
+    figures.snapshots = oracle.snapshots();
     figures.committed = oracle.committed();
     Verdict {
         seed,

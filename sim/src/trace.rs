@@ -74,6 +74,13 @@ pub enum What {
         /// The hash of its state thereafter.
         state_hash: u64,
     },
+    /// A snapshot took the place of a node's state.
+    Installed {
+        /// Which node.
+        node: u64,
+        /// The last entry in it.
+        index: u64,
+    },
     /// A client asked for something.
     Invoked {
         /// Which client.
@@ -216,6 +223,7 @@ impl fmt::Display for Event {
             What::Applied { node, index, state_hash } => {
                 write!(f, "node {node}   applied {index}, state {state_hash:016x}")
             }
+            What::Installed { node, index } => write!(f, "node {node}   goes on from a snapshot at {index}"),
             What::Invoked { client, operation } => write!(f, "client {client} ▶ {operation}"),
             What::Returned { client, outcome } => write!(f, "client {client} ◀ {outcome}"),
             What::Phase(phase) => write!(f, "── {phase} ──"),

@@ -59,6 +59,8 @@ pub struct Figures {
     pub simulated_ns: u64,
     /// Leaders elected.
     pub elections: u64,
+    /// Snapshots that took the place of a state.
+    pub snapshots: u64,
     /// Entries committed.
     pub committed: u64,
     /// Events in the trace.
@@ -74,6 +76,7 @@ impl Figures {
     pub fn add(&mut self, other: &Figures) {
         self.simulated_ns += other.simulated_ns;
         self.elections += other.elections;
+        self.snapshots += other.snapshots;
         self.committed += other.committed;
         self.events += other.events;
         for (kind, count) in &other.faults {

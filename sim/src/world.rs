@@ -157,6 +157,14 @@ impl World {
         }
     }
 
+    /// A node that was told to stop and still has not is killed, as an operating system does in the end.
+    pub(crate) fn crash_if_stopping(&mut self, id: u64) {
+        let machine = &self.nodes[&id];
+        if machine.is_running() && machine.stop.is_none() {
+            self.crash_node(id);
+        }
+    }
+
     /// The nodes that were started, and did not leave the cluster for good.
     pub(crate) fn known_nodes(&self) -> Vec<u64> {
         let gone = self.oracle.configuration().gone;

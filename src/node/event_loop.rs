@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     kv::Header,
-    raft::{Configuration, Effects, Index, Message, NodeId, ProposeError, Proposed, Raft},
+    raft::{Configuration, Effects, Index, Message, NodeId, ProposeError, Proposed, Raft, Term},
     rpc::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
@@ -39,8 +39,8 @@ pub(super) enum Event {
     Joined(ReplySender),
     /// Requests of a proxy.
     Requests(ReplySender, Vec<v1::Request>),
-    /// A piece of a snapshot.
-    Stage(Stage),
+    /// A piece of a snapshot, from the leader of a term.
+    Stage(Term, Stage),
     /// An operator asks for other members.
     ChangeMembers(v1::ChangeMembersRequest, Answer<v1::ChangeMembersResponse>),
     /// An operator asks for another leader.
@@ -210,7 +210,10 @@ impl EventLoop {
                     self.admit(replies.clone(), request);
                 }
             }
-            Event::Stage(stage) => {
+            Event::Stage(term, stage) if term < self.core.term() => {
+                let _ = stage.answer.send(None);
+            }
+            Event::Stage(_, stage) => {
                 let work = Work { stage: Some(stage), term: self.core.term(), ..Work::default() };
                 let _ = self.parts.applier.send(work);
             }

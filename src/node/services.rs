@@ -139,7 +139,7 @@ impl v1::peer_server::Peer for Face {
         &self,
         request: Request<v1::SnapshotPiece>,
     ) -> Result<Response<v1::SnapshotStaged>, Status> {
-        let v1::SnapshotPiece { cluster, last, piece } = request.into_inner();
+        let v1::SnapshotPiece { cluster, term, last, piece } = request.into_inner();
         self.check_cluster(&cluster)?;
         let last = wire::position_from_pb(last).map_err(malformed)?;
         let records = match piece {
@@ -156,9 +156,11 @@ impl v1::peer_server::Peer for Face {
             }
         };
         let (answer, staged) = oneshot::channel();
-        self.send(Event::Stage(Stage { last, records, answer })).await?;
+        self.send(Event::Stage(term, Stage { last, records, answer })).await?;
         let place = staged.await.map_err(|_| stopping())?;
-        let place = place.ok_or_else(|| Status::aborted("another snapshot is being received"))?;
+        let place = place.ok_or_else(|| {
+            Status::aborted("another snapshot is being received, or there is a later leader")
+        })?;
         Ok(Response::new(v1::SnapshotStaged { place: wire::place_to_pb(place.as_ref()) }))
     }
 

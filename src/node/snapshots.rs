@@ -7,7 +7,7 @@ use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, timeout},
 };
-use tonic::{Request, Status};
+use tonic::{Code, Request, Status};
 
 use super::{Config, Environment, event_loop::Report, links::Links};
 use crate::{
@@ -75,7 +75,12 @@ impl Stream {
             let before = place.clone();
             match self.stream(&mut place).await {
                 Ok(()) => return Some(self.snapshot.last.index),
-                Err(status) => tracing::debug!(peer = self.to, %status, "a snapshot breaks off"),
+                Err(status) => {
+                    tracing::debug!(peer = self.to, %status, "a snapshot breaks off");
+                    if status.code() == Code::Aborted {
+                        return None;
+                    }
+                }
             }
             fruitless = if place == before { fruitless + 1 } else { 0 };
             self.environment.clock.sleep(RETRY_PAUSE).await;
@@ -112,6 +117,7 @@ impl Stream {
     async fn stage(&self, client: &mut PeerClient<Channel>, piece: Piece) -> Result<Place, Status> {
         let piece = v1::SnapshotPiece {
             cluster: self.config.cluster.clone(),
+            term: self.term,
             last: Some(self.snapshot.last.into()),
             piece: Some(piece),
         };
