@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -22,6 +22,8 @@ struct Inner {
     skew_ms: AtomicI64,
     /// How much faster (or slower) than true time this clock runs, in parts per million.
     drift_ppm: AtomicI64,
+    /// The latest moment shown: a change of the drift must not turn time back.
+    latest_us: AtomicU64,
 }
 
 impl Clock {
@@ -32,6 +34,7 @@ impl Clock {
             started_unix: unix_time,
             skew_ms: AtomicI64::new(0),
             drift_ppm: AtomicI64::new(0),
+            latest_us: AtomicU64::new(0),
         }))
     }
 
@@ -43,6 +46,14 @@ impl Clock {
         let now_ms =
             self.0.started_unix.as_millis() as i64 + drifted_ms + self.0.skew_ms.load(Ordering::Relaxed);
         now_ms.max(0) as u64
+    }
+
+    /// Microseconds of this node's time since the clock was made. Never runs backwards.
+    pub fn elapsed_us(&self) -> u64 {
+        let elapsed_us = self.0.started.elapsed().as_micros() as i64;
+        let drifted_us = elapsed_us + elapsed_us * self.0.drift_ppm.load(Ordering::Relaxed) / 1_000_000;
+        let latest_us = self.0.latest_us.fetch_max(drifted_us.max(0) as u64, Ordering::Relaxed);
+        latest_us.max(drifted_us.max(0) as u64)
     }
 
     /// Waits for a span of this node's time.

@@ -30,6 +30,7 @@ impl Cluster for Conclave {
                 append_bytes_max: 1 << 20,
                 log_entries_max: usize::MAX,
                 log_bytes_max: usize::MAX,
+                lease: None,
                 seed: id,
             };
             let recovered = Recovered { configuration: configuration.clone(), ..Recovered::default() };

@@ -75,6 +75,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", default_value_t = Retention::default().log_entries_max as u64,
           value_parser = clap::value_parser!(u64).range(100..=100_000_000))]
     log_entries: u64,
+    /// Serve reads without asking a majority each time. It rests on clocks: only if all of them keep within
+    /// --clock-drift-percent is a read never stale. Give it to every node, or it has no effect
+    #[arg(long)]
+    lease_reads: bool,
+    /// By how much a clock may run fast or slow, with --lease-reads
+    #[arg(long, value_name = "P", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
+    clock_drift_percent: u32,
     #[command(flatten)]
     daemon: Daemon,
 }
@@ -113,6 +120,7 @@ impl Args {
             priority: self.priority,
             timing: self.timing()?,
             retention: self.retention(),
+            lease_drift_percent: self.lease_reads.then_some(self.clock_drift_percent),
         })
     }
 

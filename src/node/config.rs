@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use super::Observer;
 use crate::{
     clock::Clock,
-    raft::{Configuration, NodeId, Options},
+    raft::{Configuration, Lease, NodeId, Options},
     storage::Disk,
 };
 
@@ -30,6 +30,9 @@ pub struct Config {
     pub timing: Timing,
     /// How much of the past is kept.
     pub retention: Retention,
+    /// Reads are served by lease, for no clock of the cluster runs fast or slow by more than this. `None`: they are
+    /// not, and nothing rests on clocks.
+    pub lease_drift_percent: Option<u32>,
 }
 
 /// How much of the past is kept.
@@ -115,6 +118,9 @@ impl Config {
             append_bytes_max: APPEND_BYTES_MAX,
             log_entries_max: self.retention.log_entries_max,
             log_bytes_max: self.retention.log_bytes_max,
+            lease: self
+                .lease_drift_percent
+                .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),
             seed,
         }
     }

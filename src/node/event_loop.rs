@@ -153,6 +153,7 @@ impl EventLoop {
                 else => return Err(NodeError::Part("service")),
             }
             self.take_waiting()?;
+            self.core.set_time(self.environment.clock.elapsed_us());
             self.propose_round();
             self.read_round();
             self.continue_leaving();

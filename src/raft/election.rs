@@ -63,6 +63,9 @@ impl Raft {
     /// A voter that hears from a leader lets nobody depose it: a node that comes back from a partition, or was
     /// removed, disturbs nobody.
     pub(super) fn protects_leader(&self) -> bool {
+        if self.shared.loyal_ticks > 0 {
+            return true;
+        }
         match &self.role {
             Role::Leader(_) => true,
             Role::Follower(follower) => {
@@ -90,12 +93,13 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_vote_request(&mut self, from: NodeId, last: Position) {
+    pub(super) fn on_vote_request(&mut self, from: NodeId, last: Position, leadership_transfer: bool) {
+        let loyal = self.shared.loyal_ticks > 0 && !leadership_transfer;
         let free = match self.shared.vote.candidate {
             None => self.leader().is_none(),
             Some(candidate) => candidate == from,
         };
-        let granted = free && last >= self.shared.log.last();
+        let granted = free && !loyal && last >= self.shared.log.last();
         if granted {
             self.shared.set_vote(Vote { term: self.term(), candidate: Some(from) });
             self.shared.elapsed_ticks = 0;

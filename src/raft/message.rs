@@ -69,6 +69,8 @@ pub enum Body {
         round: u64,
         /// The sender's priority as a leader.
         priority: u32,
+        /// For how long the sender lets nobody depose the leader, in microseconds; 0 if leases are off there.
+        promise_us: u64,
     },
     /// "Campaign at once, I hand over to you" (thesis, section 3.10).
     TimeoutNow,

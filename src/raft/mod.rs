@@ -15,6 +15,7 @@
 //! | `election.rs` | pre-vote, vote, check-quorum |
 //! | `replication.rs` | append, match, commit |
 //! | `read_index.rs` | linearizable reads without the log |
+//! | `lease.rs` | linearizable reads without a round, if the clocks may be trusted |
 //! | `membership.rs`, `configuration.rs` | joint consensus, learners |
 //! | `snapshot.rs` | the state in place of the log that led to it |
 //! | `transfer.rs` | handing leadership over; priorities |
@@ -27,6 +28,7 @@
 mod configuration;
 mod effects;
 mod election;
+mod lease;
 mod log;
 mod membership;
 mod message;
@@ -45,6 +47,7 @@ mod writes;
 
 pub use configuration::{Configuration, Members};
 pub use effects::{Base, Effects, Persist, ReadReady, SendSnapshot};
+pub use lease::Lease;
 pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};
 pub use raft::{Options, Peer, ProposeError, Proposed, Raft, Recovered};

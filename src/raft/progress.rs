@@ -22,6 +22,8 @@ pub(super) struct Progress {
     pub(super) recently_active: bool,
     /// The latest read round that it confirmed.
     pub(super) round: u64,
+    /// The latest round that it answered with a promise as long as the leader relies on.
+    pub(super) promised_round: u64,
     /// Its priority as a leader, once it said so.
     pub(super) priority: Option<u32>,
     pub(super) flow: Flow,
@@ -49,6 +51,7 @@ impl Progress {
             commit_sent: 0,
             recently_active: true,
             round: 0,
+            promised_round: 0,
             priority: None,
             flow: Flow::Probe { waiting: false },
         }

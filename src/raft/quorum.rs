@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Configuration, Index, NodeId};
+use super::{Configuration, NodeId};
 
 /// The smallest number that is more than half.
 pub(super) fn majority(voters: usize) -> usize {
@@ -36,13 +36,14 @@ pub(super) fn tally(configuration: &Configuration, vote: impl Fn(NodeId) -> Opti
     }
 }
 
-/// The highest index that a quorum holds, given what each member holds (section 5.3).
-pub(super) fn committed_index(configuration: &Configuration, matched: impl Fn(NodeId) -> Index) -> Index {
-    halves(configuration).map(|half| majority_index(half, &matched)).min().unwrap_or(0)
+/// The highest value that a quorum has reached, given the one that each member has: the index that is committed, for
+/// one (section 5.3).
+pub(super) fn quorum_value(configuration: &Configuration, reached: impl Fn(NodeId) -> u64) -> u64 {
+    halves(configuration).map(|half| majority_value(half, &reached)).min().unwrap_or(0)
 }
 
-fn majority_index(half: &BTreeSet<NodeId>, matched: &impl Fn(NodeId) -> Index) -> Index {
-    let mut held: Vec<Index> = half.iter().map(|&id| matched(id)).collect();
+fn majority_value(half: &BTreeSet<NodeId>, reached: &impl Fn(NodeId) -> u64) -> u64 {
+    let mut held: Vec<u64> = half.iter().map(|&id| reached(id)).collect();
     held.sort_unstable_by(|a, b| b.cmp(a));
     held[majority(half.len()) - 1]
 }
@@ -70,13 +71,13 @@ mod tests {
         let four = joint(&[1, 2, 3, 4], &[]);
         assert!(!is_quorum(&four, |id| id <= 2));
         assert!(is_quorum(&four, |id| id <= 3));
-        assert_eq!(committed_index(&four, |id| if id <= 2 { 9 } else { 3 }), 3);
+        assert_eq!(quorum_value(&four, |id| if id <= 2 { 9 } else { 3 }), 3);
     }
 
     #[test]
     fn a_joint_configuration_needs_both_halves() {
         let configuration = joint(&[1], &[1, 2, 3]);
-        assert_eq!(committed_index(&configuration, |id| if id == 1 { 5 } else { 2 }), 2);
+        assert_eq!(quorum_value(&configuration, |id| if id == 1 { 5 } else { 2 }), 2);
         assert!(!is_quorum(&configuration, |id| id == 1));
         assert!(!is_quorum(&configuration, |id| id != 1));
         assert!(is_quorum(&configuration, |id| id != 3));

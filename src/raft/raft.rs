@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    AppendOutcome, Body, Configuration, Effects, Entry, Index, Message, NodeId, Payload, Position, RoleName,
-    Snapshot, Term, Vote,
+    AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
+    RoleName, Snapshot, Term, Vote,
     log::Log,
     random::Random,
     role::{Follower, Role},
@@ -30,6 +30,8 @@ pub struct Options {
     pub log_entries_max: usize,
     /// A heavier log does so too.
     pub log_bytes_max: usize,
+    /// Reads are served by lease, with rounds where it does not hold. `None`: by rounds alone.
+    pub lease: Option<Lease>,
     /// Seed of the timeouts and of the names of reads. Must differ from one start of the node to the next.
     pub seed: u64,
 }
@@ -111,6 +113,10 @@ pub(super) struct Shared {
     pub(super) state_durable: Index,
     /// The snapshot that is being put in place; till then nothing is appended or applied.
     pub(super) installing: Option<Snapshot>,
+    /// What this node's clock shows.
+    pub(super) now_us: u64,
+    /// Ticks for which this node has promised to let nobody depose the leader.
+    pub(super) loyal_ticks: u32,
     /// Ticks since a leader was heard, a campaign began or (of a leader) a heartbeat was sent.
     pub(super) elapsed_ticks: u32,
     /// The present draw of the election timeout.
@@ -135,6 +141,8 @@ impl Raft {
             applying: base.index,
             state_durable: base.index,
             installing: None,
+            now_us: 0,
+            loyal_ticks: 0,
             elapsed_ticks: 0,
             election_ticks: 0,
             next_read: random.next() >> 1,
@@ -154,12 +162,14 @@ impl Raft {
             false => shared.restore(applied),
         }
         shared.redraw_election_timeout();
+        shared.promise_loyalty();
         Self { shared, role: Role::Follower(Follower::default()) }
     }
 
     /// Time passes by one tick.
     pub fn tick(&mut self) {
         self.shared.elapsed_ticks += 1;
+        self.shared.loyal_ticks = self.shared.loyal_ticks.saturating_sub(1);
         match &mut self.role {
             Role::Leader(_) => self.tick_leader(),
             Role::Follower(_) => {
@@ -212,6 +222,7 @@ impl Raft {
     pub fn effects(&mut self) -> Effects {
         if self.is_leader() {
             self.advance_commit();
+            self.prolong_lease();
             self.continue_change();
             self.start_read_round();
             self.replicate();
@@ -251,7 +262,8 @@ impl Raft {
             Body::PreVoteRequest { .. } => Body::PreVoteResponse { granted: false },
             Body::VoteRequest { .. } => Body::VoteResponse { granted: false },
             Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::InstallSnapshot { .. } => {
-                Body::HeartbeatResponse { round: 0, priority: self.shared.options.priority }
+                let priority = self.shared.options.priority;
+                Body::HeartbeatResponse { round: 0, priority, promise_us: 0 }
             }
             _ => return,
         };
@@ -263,7 +275,9 @@ impl Raft {
         match message.body {
             Body::PreVoteRequest { last } => self.on_pre_vote_request(from, message.term, last),
             Body::PreVoteResponse { granted } => self.on_pre_vote_response(from, message.term, granted),
-            Body::VoteRequest { last, .. } => self.on_vote_request(from, last),
+            Body::VoteRequest { last, leadership_transfer } => {
+                self.on_vote_request(from, last, leadership_transfer);
+            }
             Body::VoteResponse { granted } => self.on_vote_response(from, granted),
             Body::AppendRequest { previous, entries, commit } => {
                 self.on_append_request(from, previous, entries, commit);
@@ -275,7 +289,9 @@ impl Raft {
                 }
             },
             Body::HeartbeatRequest { commit, round } => self.on_heartbeat_request(from, commit, round),
-            Body::HeartbeatResponse { round, priority } => self.on_heartbeat_response(from, round, priority),
+            Body::HeartbeatResponse { round, priority, promise_us } => {
+                self.on_heartbeat_response(from, round, priority, promise_us);
+            }
             Body::TimeoutNow => self.on_timeout_now(),
             Body::InstallSnapshot { snapshot } => self.on_install_snapshot(from, snapshot),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),

@@ -19,17 +19,18 @@ pub(super) enum Reader {
     Follower(NodeId, u64),
 }
 
-/// The reads of a leader. Invariant: at most one round is under way.
+/// The reads of a leader. Every heartbeat begins a round; reads wait for one at most, which is the one under way.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Rounds {
     waiting: Vec<Reader>,
     under_way: Option<Round>,
-    started: u64,
+    latest: u64,
 }
 
 /// Reads that wait for a quorum to confirm that this node still led when the round began.
 #[derive(Clone, Debug)]
 struct Round {
+    number: u64,
     index: Index,
     readers: Vec<Reader>,
 }
@@ -37,7 +38,13 @@ struct Round {
 impl Rounds {
     /// Number of the latest round; 0 before the first.
     pub(super) fn latest(&self) -> u64 {
-        self.started
+        self.latest
+    }
+
+    /// Begins a round. Returns its number.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.latest += 1;
+        self.latest
     }
 }
 
@@ -46,7 +53,11 @@ impl Raft {
     /// [`super::Effects::reads_failed`] refuse it; `None` when no leader is known: nothing to wait for.
     pub fn read(&mut self) -> Option<u64> {
         let id = self.shared.next_read;
+        let holds_lease = self.holds_lease();
         match &mut self.role {
+            Role::Leader(_) if holds_lease => {
+                self.shared.answer_read(Reader::Local(id), Some(self.shared.commit));
+            }
             Role::Leader(leader) => leader.rounds.waiting.push(Reader::Local(id)),
             Role::Follower(follower) => {
                 let leader = follower.leader?;
@@ -60,7 +71,11 @@ impl Raft {
     }
 
     pub(super) fn on_read_index_request(&mut self, from: NodeId, id: u64) {
+        let holds_lease = self.holds_lease();
         match &mut self.role {
+            Role::Leader(_) if holds_lease => {
+                self.shared.answer_read(Reader::Follower(from, id), Some(self.shared.commit));
+            }
             Role::Leader(leader) => leader.rounds.waiting.push(Reader::Follower(from, id)),
             _ => self.shared.send(from, Body::ReadIndexResponse { id, index: None }),
         }
@@ -85,8 +100,8 @@ impl Raft {
             return;
         }
         let readers = std::mem::take(&mut leader.rounds.waiting);
-        leader.rounds.under_way = Some(Round { index: self.shared.commit, readers });
-        leader.rounds.started += 1;
+        let number = leader.rounds.latest() + 1;
+        leader.rounds.under_way = Some(Round { number, index: self.shared.commit, readers });
         self.broadcast_heartbeat();
     }
 
@@ -104,11 +119,11 @@ impl Raft {
 
     fn round_is_confirmed(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
+        let Some(Round { number, .. }) = leader.rounds.under_way else { return false };
         let own = self.shared.options.id;
-        let confirms = |id| {
-            id == own || leader.peers.get(&id).is_some_and(|progress| progress.round >= leader.rounds.started)
-        };
-        leader.rounds.under_way.is_some() && is_quorum(self.shared.configuration(), confirms)
+        let confirms =
+            |id| id == own || leader.peers.get(&id).is_some_and(|progress| progress.round >= number);
+        is_quorum(self.shared.configuration(), confirms)
     }
 
     /// A forwarded read whose answer was lost fails, so that its caller asks again.

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot,
+    lease::Tenure,
     progress::{Flow, Progress},
-    quorum::committed_index,
+    quorum::quorum_value,
     raft::{Raft, Shared},
     read_index::Rounds,
     role::{Follower, Leader, Role},
@@ -17,6 +18,7 @@ impl Leader {
             peers: peers.into_iter().map(|id| (id, Progress::new(last))).collect::<BTreeMap<_, _>>(),
             term_start: last + 1,
             rounds: Rounds::default(),
+            tenure: Tenure::default(),
             transfer: None,
             quorum_check_ticks: 0,
             hand_over_ticks,
@@ -36,8 +38,11 @@ impl Raft {
     }
 
     pub(super) fn broadcast_heartbeat(&mut self) {
-        let Role::Leader(leader) = &self.role else { return };
-        let round = leader.rounds.latest();
+        let Role::Leader(leader) = &mut self.role else { return };
+        let round = leader.rounds.begin();
+        if self.shared.options.lease.is_some() {
+            leader.tenure.begin(round, self.shared.now_us);
+        }
         for (&id, progress) in &leader.peers {
             // Never beyond what the peer is known to hold: a heartbeat carries no proof that the logs match.
             let commit = self.shared.commit.min(progress.matched);
@@ -75,9 +80,13 @@ impl Raft {
         }
     }
 
-    pub(super) fn on_heartbeat_response(&mut self, from: NodeId, round: u64, priority: u32) {
+    pub(super) fn on_heartbeat_response(&mut self, from: NodeId, round: u64, priority: u32, promise_us: u64) {
+        let relied_on = self.shared.promise_us();
         let Some(progress) = self.heard_from(from, priority) else { return };
         progress.round = progress.round.max(round);
+        if promise_us >= relied_on {
+            progress.promised_round = progress.promised_round.max(round);
+        }
         progress.resume();
         self.probe_for_lost_appends(from);
     }
@@ -110,7 +119,7 @@ impl Raft {
         let Role::Leader(leader) = &self.role else { return };
         let own = self.shared.options.id;
         let durable = self.shared.writes.durable();
-        let held = committed_index(self.shared.configuration(), |id| match id == own {
+        let held = quorum_value(self.shared.configuration(), |id| match id == own {
             true => durable,
             false => leader.peers.get(&id).map_or(0, |progress| progress.matched),
         });
@@ -142,7 +151,9 @@ impl Raft {
         self.follow(from);
         self.shared.commit_to(commit);
         let priority = self.shared.options.priority;
-        self.shared.send(from, Body::HeartbeatResponse { round, priority });
+        self.shared.promise_loyalty();
+        let promise_us = self.shared.promise_us();
+        self.shared.send(from, Body::HeartbeatResponse { round, priority, promise_us });
     }
 
     /// Accepts `from` as the leader of the present term.

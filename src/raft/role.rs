@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Index, NodeId, progress::Progress, read_index::Rounds, transfer::Transfer};
+use super::{Index, NodeId, lease::Tenure, progress::Progress, read_index::Rounds, transfer::Transfer};
 
 #[derive(Clone, Debug)]
 pub(super) enum Role {
@@ -32,6 +32,7 @@ pub(super) struct Leader {
     /// Index of this leader's first entry: once committed, so is all that it inherited (section 5.4.2).
     pub(super) term_start: Index,
     pub(super) rounds: Rounds,
+    pub(super) tenure: Tenure,
     pub(super) transfer: Option<Transfer>,
     /// Ticks since the last check that a quorum still answers.
     pub(super) quorum_check_ticks: u32,

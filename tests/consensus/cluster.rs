@@ -89,6 +89,7 @@ impl Cluster {
                 append_bytes_max: limits.append_bytes,
                 log_entries_max: limits.log_entries,
                 log_bytes_max: usize::MAX,
+                lease: None,
                 seed: id,
             };
             let disk = Disk::default();

@@ -57,7 +57,8 @@ fn details(body: &Body) -> String {
             format!(" rejected={previous_index} hint={hint}")
         }
         Body::HeartbeatRequest { commit, round } => format!(" commit={commit} round={round}"),
-        Body::HeartbeatResponse { round, .. } => format!(" round={round}"),
+        Body::HeartbeatResponse { round, promise_us: 0, .. } => format!(" round={round}"),
+        Body::HeartbeatResponse { round, promise_us, .. } => format!(" round={round} promise={promise_us}"),
         Body::TimeoutNow | Body::ReadIndexRequest { .. } => String::new(),
         Body::ReadIndexResponse { index: Some(index), .. } => format!(" index={index}"),
         Body::ReadIndexResponse { index: None, .. } => " unconfirmed".to_owned(),

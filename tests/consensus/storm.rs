@@ -9,7 +9,9 @@ use std::{
 use conclave::{
     kv::Header,
     node::Observer,
-    raft::{Body, Configuration, Index, Members, Message, NodeId, Options, Raft, SendSnapshot, Snapshot},
+    raft::{
+        Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Raft, SendSnapshot, Snapshot,
+    },
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
 use proptest::prelude::*;
@@ -22,6 +24,8 @@ use crate::{
 const STEPS: u32 = 10_000;
 /// Four million steps in all.
 const STORMS: u32 = 400;
+/// What a tick lasts, where it matters.
+const TICK_US: u64 = 1_000;
 /// Beyond it messages are lost: a network that holds everything would only ever deliver what is old.
 const UNDER_WAY_MAX: usize = 60;
 /// A log grows to this length; then nothing more is proposed.
@@ -53,6 +57,9 @@ struct Storm {
     /// Nodes that nobody reaches, and that reach nobody.
     cut_off: Vec<NodeId>,
     commands: u64,
+    /// Reads are served by lease, so clocks have to keep their promise.
+    leases: bool,
+    now_us: u64,
 }
 
 impl Storm {
@@ -60,6 +67,7 @@ impl Storm {
         let mut draw = Draw::new(seed, "storm", 0);
         let size = *draw.pick(&[1, 3, 3, 5]);
         let learners = draw.below(2);
+        let leases = draw.chance(30);
         let mut configuration = Configuration::of(1..=size);
         configuration.learners.extend(size + 1..=size + learners);
         let options = |id, draw: &mut Draw| Options {
@@ -71,6 +79,7 @@ impl Storm {
             append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
             log_entries_max: *draw.pick(&[0, 10, 100]),
             log_bytes_max: *draw.pick(&[500, usize::MAX]),
+            lease: leases.then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
             seed: draw.number(),
         };
         // Some belong to the cluster only later, if ever.
@@ -82,7 +91,8 @@ impl Storm {
         let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw), founders(id)))).collect();
         let oracle = Oracle::new(|| 0, Trace::default());
         let (under_way, streams, cut_off) = (Vec::new(), Vec::new(), Vec::new());
-        let mut storm = Self { draw, oracle, nodes, under_way, streams, cut_off, commands: 0 };
+        let mut storm =
+            Self { draw, oracle, nodes, under_way, streams, cut_off, commands: 0, leases, now_us: 0 };
         storm.members().into_iter().for_each(|id| storm.start(id));
         storm
     }
@@ -95,7 +105,7 @@ impl Storm {
         let members = self.members();
         let id = *self.draw.pick(&members);
         match self.draw.below(1000) {
-            0..190 => self.with(id, Raft::tick),
+            0..190 => self.pass_time(id),
             190..195 => self.sync(id),
             195..205 => self.end_stream(),
             205..220 => self.install(id),
@@ -112,6 +122,22 @@ impl Storm {
         }
         let excess = self.under_way.len().saturating_sub(UNDER_WAY_MAX);
         self.under_way.drain(..excess);
+    }
+
+    /// Each node's clock runs as it likes. But with leases time passes for all alike; a node may miss it, as one that
+    /// stands still does.
+    fn pass_time(&mut self, id: NodeId) {
+        if !self.leases {
+            return self.with(id, Raft::tick);
+        }
+        if self.draw.chance(30) {
+            self.now_us += TICK_US;
+            for id in self.members() {
+                if self.draw.chance(95) {
+                    self.with(id, Raft::tick);
+                }
+            }
+        }
     }
 
     /// Mostly the oldest message, sometimes any, which is lost or doubled now and then.
@@ -149,7 +175,9 @@ impl Storm {
     fn read(&mut self, id: NodeId) {
         let committed = self.oracle.committed();
         let node = self.nodes.get_mut(&id).expect("a member");
-        if let Some(name) = node.raft.as_mut().and_then(Raft::read) {
+        let Some(raft) = &mut node.raft else { return };
+        raft.set_time(self.now_us);
+        if let Some(name) = raft.read() {
             node.reads.insert(name, committed);
         }
         self.carry_out(id);
@@ -217,6 +245,7 @@ impl Storm {
 
     fn with(&mut self, id: NodeId, input: impl FnOnce(&mut Raft)) {
         if let Some(raft) = &mut self.nodes.get_mut(&id).expect("a member").raft {
+            raft.set_time(self.now_us);
             input(raft);
             self.carry_out(id);
         }

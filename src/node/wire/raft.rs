@@ -49,8 +49,8 @@ impl From<Body> for Wire {
             Body::HeartbeatRequest { commit, round } => {
                 Self::HeartbeatRequest(v1::HeartbeatRequest { commit, round })
             }
-            Body::HeartbeatResponse { round, priority } => {
-                Self::HeartbeatResponse(v1::HeartbeatResponse { round, priority })
+            Body::HeartbeatResponse { round, priority, promise_us } => {
+                Self::HeartbeatResponse(v1::HeartbeatResponse { round, priority, promise_us })
             }
             Body::TimeoutNow => Self::TimeoutNow(v1::TimeoutNow {}),
             Body::ReadIndexRequest { id } => Self::ReadIndexRequest(v1::ReadIndexRequest { id }),
@@ -83,7 +83,9 @@ impl TryFrom<Wire> for Body {
                 Self::AppendResponse { outcome: outcome.try_into()?, priority: it.priority }
             }
             Wire::HeartbeatRequest(it) => Self::HeartbeatRequest { commit: it.commit, round: it.round },
-            Wire::HeartbeatResponse(it) => Self::HeartbeatResponse { round: it.round, priority: it.priority },
+            Wire::HeartbeatResponse(it) => {
+                Self::HeartbeatResponse { round: it.round, priority: it.priority, promise_us: it.promise_us }
+            }
             Wire::TimeoutNow(v1::TimeoutNow {}) => Self::TimeoutNow,
             Wire::ReadIndexRequest(it) => Self::ReadIndexRequest { id: it.id },
             Wire::ReadIndexResponse(it) => Self::ReadIndexResponse { id: it.id, index: it.index },

@@ -159,7 +159,11 @@ fn bodies() -> impl Strategy<Value = Body> {
         append_requests(),
         (outcomes(), any::<u32>()).prop_map(|(outcome, priority)| Body::AppendResponse { outcome, priority }),
         any::<(u64, u64)>().prop_map(|(commit, round)| Body::HeartbeatRequest { commit, round }),
-        any::<(u64, u32)>().prop_map(|(round, priority)| Body::HeartbeatResponse { round, priority }),
+        any::<(u64, u32, u64)>().prop_map(|(round, priority, promise_us)| Body::HeartbeatResponse {
+            round,
+            priority,
+            promise_us
+        }),
         Just(Body::TimeoutNow),
         any::<u64>().prop_map(|id| Body::ReadIndexRequest { id }),
         any::<(u64, Option<u64>)>().prop_map(|(id, index)| Body::ReadIndexResponse { id, index }),

@@ -1,0 +1,109 @@
+//! Reads by lease: no round at all, as long as the clocks keep their promise (thesis, section 6.4.1).
+//!
+//! Who answers a heartbeat promises to let nobody depose the leader for a span of its own clock. A leader that a quorum
+//! answered may therefore serve reads by itself until that span has passed since it sent the heartbeat, less what the
+//! clocks may differ: [`Lease::new`] says how long that is. The promise outlives everything a node may do meanwhile:
+//! learn of a later term, change its role, crash and come back. A leader that asked another node to take over has broken
+//! it itself, and reads by rounds for the rest of its term.
+//!
+//! What this rests on, and reads by rounds do not: clocks that run, at rates that differ by no more than was said.
+
+use std::collections::VecDeque;
+
+use super::{
+    quorum::quorum_value,
+    raft::{Raft, Shared},
+    role::Role,
+};
+
+/// What a node promises as a voter, and how long it relies on the promises of others as a leader. Spans are in
+/// microseconds of its own clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub(super) promise_us: u64,
+    pub(super) length_us: u64,
+}
+
+impl Lease {
+    /// The lease of a node that lets nobody depose a leader for `election_ticks_min` ticks, when no clock of the cluster
+    /// runs faster or slower than true time by more than `drift_percent`: the promise may be over early by that much, and
+    /// by one tick (the first may come at once); the leader may be late by that much.
+    pub fn new(election_ticks_min: u32, tick_us: u64, drift_percent: u32) -> Self {
+        assert!(drift_percent < 100, "a clock that may stand still measures nothing");
+        let promise_us = u64::from(election_ticks_min - 1) * tick_us;
+        let length_us = promise_us * u64::from(100 - drift_percent) / u64::from(100 + drift_percent);
+        Self { promise_us, length_us }
+    }
+}
+
+/// The leader's side. Invariant: `begun` is in order of the rounds.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tenure {
+    /// The rounds that are not confirmed, and when each began.
+    begun: VecDeque<(u64, u64)>,
+    ends_at_us: u64,
+    /// Somebody was asked to take over.
+    surrendered: bool,
+}
+
+impl Tenure {
+    pub(super) fn begin(&mut self, round: u64, now_us: u64) {
+        self.begun.push_back((round, now_us));
+    }
+
+    pub(super) fn surrender(&mut self) {
+        self.surrendered = true;
+    }
+
+    fn confirmed(&mut self, round: u64, length_us: u64) {
+        while let Some(&(oldest, began_us)) = self.begun.front() {
+            if oldest > round {
+                break;
+            }
+            self.begun.pop_front();
+            self.ends_at_us = self.ends_at_us.max(began_us + length_us);
+        }
+    }
+}
+
+impl Raft {
+    /// Tells what this node's clock shows, in microseconds: before inputs that depend on it, and never backwards.
+    pub fn set_time(&mut self, now_us: u64) {
+        assert!(now_us >= self.shared.now_us, "a node's time never runs backwards");
+        self.shared.now_us = now_us;
+    }
+
+    /// Whether reads may be served by this node alone, now.
+    pub fn holds_lease(&self) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        let knows_commit = self.shared.commit >= leader.term_start;
+        knows_commit && !leader.tenure.surrendered && self.shared.now_us < leader.tenure.ends_at_us
+    }
+
+    /// Prolongs the lease by the rounds that a quorum has answered, with a promise as long as is relied on.
+    pub(super) fn prolong_lease(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(lease) = self.shared.options.lease else { return };
+        let (own, latest) = (self.shared.options.id, leader.rounds.latest());
+        let configuration = self.shared.configuration();
+        let confirmed = quorum_value(configuration, |id| match id == own {
+            true => latest,
+            false => leader.peers.get(&id).map_or(0, |progress| progress.promised_round),
+        });
+        leader.tenure.confirmed(confirmed, lease.length_us);
+    }
+}
+
+impl Shared {
+    /// How long a promise this node gives when it answers a heartbeat; 0 for none.
+    pub(super) fn promise_us(&self) -> u64 {
+        self.options.lease.map_or(0, |lease| lease.promise_us)
+    }
+
+    /// Gives the promise. A node that comes up does so as well: it may have given it just before it went down.
+    pub(super) fn promise_loyalty(&mut self) {
+        if self.options.lease.is_some() {
+            self.loyal_ticks = self.options.election_ticks_min;
+        }
+    }
+}
