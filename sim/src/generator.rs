@@ -29,6 +29,7 @@ pub fn generate(seed: u64) -> Scenario {
         heartbeat_ms,
         election_timeout_ms: heartbeat_ms * draw.between(4, 8),
         retention: retention(seed),
+        lease_reads: Draw::new(seed, "leases", 0).chance(30),
         workload: workload(seed),
         faults: Vec::new(),
     };

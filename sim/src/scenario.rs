@@ -26,6 +26,9 @@ pub struct Scenario {
     /// How much of the past nodes keep.
     #[serde(default)]
     pub retention: Retention,
+    /// Nodes serve reads by lease.
+    #[serde(default)]
+    pub lease_reads: bool,
     /// What clients do.
     pub workload: Workload,
     /// What goes wrong, in order of time.

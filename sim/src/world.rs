@@ -33,6 +33,8 @@ const NODE_PORT: u16 = 7000;
 const PROXY_PORT: u16 = 2379;
 /// How long a proxy tries for a client that sets no deadline of its own.
 const PROXY_PATIENCE: Duration = Duration::from_secs(5);
+/// What nodes that read by lease believe of their clocks.
+const CLOCK_DRIFT_PERCENT: u32 = 10;
 /// Simulated time begins here, on every run: a round number of the year 2026.
 const EPOCH: Duration = Duration::from_secs(1_767_225_600);
 
@@ -230,6 +232,7 @@ impl World {
                 heartbeat: Duration::from_millis(self.scenario.heartbeat_ms),
                 election_timeout: Duration::from_millis(self.scenario.election_timeout_ms),
             },
+            lease_drift_percent: self.scenario.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
             retention: node::Retention {
                 sync_entries: sync_entries as usize,
                 log_entries_max: log_entries as usize,

@@ -248,7 +248,7 @@ mod tests {
             ("1", "1=a:1,2", "", "'2' names no node"),
             ("1", "1=a:1,x=b:1", "", "'x' is no node number"),
             ("1", "1=a:1,2=b", "", "the port is missing"),
-            ("1", PEERS, "--join", "'--join' cannot be used with"),
+            ("1", PEERS, "--join", "cannot be used with '--join'"),
             ("1", PEERS, "--election-timeout-ms 60", "more than twice --heartbeat-ms (30)"),
             ("1", PEERS, "--heartbeat-ms 0", "--heartbeat-ms"),
             ("one", PEERS, "", "invalid value 'one' for '--id"),

@@ -145,7 +145,7 @@ impl Link {
     /// Connects, and connects again, as long as the node lives; to a guest only once.
     async fn run(self) {
         loop {
-            let Err(status) = self.stream().await;
+            let Err(status) = Box::pin(self.stream()).await;
             tracing::debug!(peer = self.peer, address = self.address, %status, "link is down");
             if self.is_guest {
                 return;
@@ -160,7 +160,7 @@ impl Link {
             rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::peer_client::PeerClient::new(channel).with_limits();
         let envelopes = envelopes(self.greeting(), self.queue.clone(), self.shared.clock.clone());
-        let opening = client.send(envelopes);
+        let opening = Box::pin(client.send(envelopes));
         let mut signs = self.within_silence(opening).await??.into_inner();
         tracing::debug!(peer = self.peer, address = self.address, "link is up");
         loop {
