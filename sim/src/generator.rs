@@ -44,7 +44,7 @@ fn retention(seed: u64) -> Retention {
     Retention {
         sync_entries: log_entries / 4,
         log_entries,
-        piece_bytes: *draw.pick(&[100, 1_000, 512 << 10]),
+        piece_bytes: *draw.pick(&[1_000, 16_000, 512 << 10]),
     }
 }
 

@@ -16,8 +16,8 @@ use super::{
     role::{Leader, Role},
 };
 
-/// A learner that lacks no more than this many committed entries is caught up: with a voter so far behind, commits do
-/// not stall.
+/// A learner that lacks no more than this many committed entries, and is being sent them, is caught up: with a voter so
+/// far behind, commits do not stall. (One that needs a snapshot first would stall them for as long as that takes.)
 const CAUGHT_UP_ENTRIES_MAX: Index = 1_000;
 
 /// Why a change of membership was refused: in each case nothing happened.
@@ -148,8 +148,9 @@ impl Leader {
         let caught_up = |id: &NodeId| {
             self.peers.get(id).is_some_and(|progress| {
                 progress.recently_active
+                    && progress.is_replicating()
+                    && progress.matched >= shared.log.base().index
                     && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit
-                    && progress.matched > 0
             })
         };
         configuration.arriving().all(|id| caught_up(&id))

@@ -63,6 +63,11 @@ impl Progress {
         Peer { id, matched: self.matched, is_active: self.recently_active, receives_snapshot }
     }
 
+    /// The logs agree, and the peer is sent what it lacks.
+    pub(super) fn is_replicating(&self) -> bool {
+        matches!(self.flow, Flow::Replicate { .. })
+    }
+
     /// Whether another append may be sent now.
     pub(super) fn may_send(&self) -> bool {
         match &self.flow {
