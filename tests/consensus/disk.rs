@@ -47,7 +47,7 @@ impl Disk {
         self.base = Some(base.clone());
     }
 
-    fn base(&self) -> Position {
+    pub(crate) fn base(&self) -> Position {
         self.base.as_ref().map_or(Position::default(), |base| base.position)
     }
 

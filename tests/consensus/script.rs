@@ -7,7 +7,7 @@
 //! tick [N ...] [times=K]        time passes at these nodes, or at all
 //! campaign N                    time passes at n until it stands for election
 //! elect N                       n campaigns and everybody votes; what the winner sends is under way
-//! propose N COMMAND ...         hands n a batch of commands
+//! propose N COMMAND ... [times=K]           hands n a batch of commands, K times over
 //! read N                        asks n for a linearizable read
 //! transfer N TO                 asks n to hand leadership over
 //! change N "1 2 4" [learners="3"]           asks n for these voters and learners
@@ -22,11 +22,13 @@
 //! heal                          ends all cuts and holds
 //! stall N ... | resume N ...    the disk of n stands still, or works again
 //! persist N [times=K]           the oldest writes of n become durable
-//! crash N [durable=K]           n dies; of its pending writes the first K made it to the disk
+//! crash N [durable=K] [installed=true]      n dies; of its pending writes the first K made it to the disk, and so did
+//!                               the snapshot that it was putting in place
 //! restart N
+//! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold|end|break         snapshots on their way wait from now on; arrive in full; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
-//! status | log [N ...] | network
+//! status | log [N ...] | network | count    the last: how many messages of each kind are under way on each link
 //! ```
 //!
 //! A link is `1-2`, `1-all` or `all-2`. A line `n1 → n2` is a message being sent, `✗` one that is lost, `⇢` a replayed one.
@@ -63,6 +65,7 @@ impl goldenscript::Runner for Stage {
             "stream" => self.stream(&mut args)?,
             "status" => self.cluster.tell_status(),
             "network" => self.cluster.tell_network(),
+            "count" => self.cluster.tell_count(),
             _ => self.at_node(command, &mut args)?,
         }
         args.reject_rest()?;
@@ -78,8 +81,9 @@ impl Stage {
             "elect" => cluster.elect(node(args)?),
             "propose" => {
                 let at = node(args)?;
+                let times = args.lookup_parse("times")?.unwrap_or(1);
                 let commands: Vec<String> = args.rest_pos().iter().map(|arg| arg.value.clone()).collect();
-                cluster.propose(at, &commands);
+                (0..times).for_each(|_| cluster.propose(at, &commands));
             }
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
@@ -100,11 +104,20 @@ impl Stage {
                     self.cluster.tell_members(id);
                 }
             }
-            "crash" => cluster.crash(node(args)?, args.lookup_parse("durable")?.unwrap_or(0)),
+            "crash" => {
+                let durable = args.lookup_parse("durable")?.unwrap_or(0);
+                let installed = args.lookup_parse("installed")?.unwrap_or(false);
+                cluster.crash(node(args)?, durable, installed);
+            }
             "restart" => cluster.restart(node(args)?),
             "stall" | "resume" => {
                 for id in nodes(args)? {
                     cluster.nodes.get_mut(&id).ok_or("no such node")?.stalled = command.name == "stall";
+                }
+            }
+            "sync" | "unsync" => {
+                for id in nodes(args)? {
+                    cluster.sync(id, command.name == "sync");
                 }
             }
             "log" => {
