@@ -70,8 +70,10 @@ pub(crate) struct Cluster {
     /// Reads by node and the core's name, numbered for the reader.
     reads: BTreeMap<(NodeId, u64), usize>,
     told: Vec<String>,
-    /// Snapshots being streamed.
+    /// Snapshots being streamed, each as the message that ends it.
     streams: Vec<Message>,
+    /// Of those the ones that arrived, which their senders do not know yet.
+    arrived: Vec<Message>,
     /// Streams wait until they are ended by hand.
     pub(crate) streams_held: bool,
 }
@@ -421,19 +423,26 @@ impl Cluster {
         }
     }
 
-    /// The snapshots being streamed arrive in full, or break off.
-    pub(crate) fn end_streams(&mut self, well: bool) -> bool {
-        let streams = mem::take(&mut self.streams);
-        let moved = !streams.is_empty();
-        for message in streams {
-            let Body::InstallSnapshot { snapshot } = &message.body else { continue };
-            let (from, to, index) = (message.from, message.to, snapshot.last.index);
-            if well {
-                self.send(message);
-            }
-            self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
+    /// The snapshots being streamed arrive in full.
+    pub(crate) fn bring_streams_in(&mut self) {
+        for message in mem::take(&mut self.streams) {
+            self.send(message.clone());
+            self.arrived.push(message);
         }
-        moved
+    }
+
+    /// They arrive or break off, and their senders hear of it.
+    pub(crate) fn end_streams(&mut self, well: bool) -> bool {
+        if well {
+            self.bring_streams_in();
+        }
+        let mut ended = mem::take(&mut self.arrived);
+        ended.append(&mut self.streams);
+        for Message { from, to, body, .. } in &ended {
+            let Body::InstallSnapshot { snapshot } = body else { continue };
+            self.with(*from, |raft| raft.snapshot_sent(*to, well.then_some(snapshot.last.index)));
+        }
+        !ended.is_empty()
     }
 
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.

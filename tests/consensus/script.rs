@@ -26,7 +26,8 @@
 //!                               the snapshot that it was putting in place
 //! restart N
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
-//! stream hold|end|break         snapshots on their way wait from now on; arrive in full; or break off
+//! stream hold                   snapshots on their way wait from now on
+//! stream arrive|end|break       they arrive in full; arrive, and the sender hears of it; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
 //! status | log [N ...] | network | count    the last: how many messages of each kind are under way on each link
 //! ```
@@ -195,9 +196,12 @@ impl Stage {
     }
 
     fn stream(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
-        match args.next_pos().ok_or("hold, end or break?")?.value.as_str() {
+        match args.next_pos().ok_or("hold, arrive, end or break?")?.value.as_str() {
             "hold" => self.cluster.streams_held = true,
-            end => drop(self.cluster.end_streams(end == "end")),
+            "arrive" => self.cluster.bring_streams_in(),
+            "end" => drop(self.cluster.end_streams(true)),
+            "break" => drop(self.cluster.end_streams(false)),
+            other => return Err(format!("{other} a stream?").into()),
         }
         Ok(())
     }
@@ -318,6 +322,14 @@ stories! {
     replication_overtaking_append
     replication_pipeline
     replication_slow_follower
+    snapshot_behind_state
+    snapshot_breaks_off
+    snapshot_crash_amid
+    snapshot_crash_before
+    snapshot_lost_word
+    snapshot_outrun
+    snapshot_slow_follower
+    snapshot_writes_go_on
     transfer_aborted
     transfer_lagging
     transfer_refused
