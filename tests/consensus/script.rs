@@ -322,13 +322,25 @@ stories! {
     replication_overtaking_append
     replication_pipeline
     replication_slow_follower
+    snapshot_answer_first
+    snapshot_appends_wait
+    snapshot_base_after_restart
     snapshot_behind_state
     snapshot_breaks_off
+    snapshot_by_appends
     snapshot_crash_amid
     snapshot_crash_before
+    snapshot_elected_amid
+    snapshot_joint
     snapshot_lost_word
+    snapshot_new_node
+    snapshot_of_earlier_term
+    snapshot_of_removed
     snapshot_outrun
     snapshot_slow_follower
+    snapshot_still_needed
+    snapshot_tail_dropped
+    snapshot_tail_kept
     snapshot_writes_go_on
     transfer_aborted
     transfer_lagging
