@@ -455,6 +455,12 @@ impl Cluster {
         true
     }
 
+    /// The snapshot that was to be put in place is not staged any more.
+    pub(crate) fn unstage(&mut self, id: NodeId) {
+        self.nodes.get_mut(&id).expect("a member").installing = None;
+        self.with(id, Raft::install_failed);
+    }
+
     fn send(&mut self, message: Message) {
         let lost = self.cut.contains(&(message.from, message.to));
         let arrow = if lost { '✗' } else { '→' };

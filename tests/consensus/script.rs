@@ -29,6 +29,7 @@
 //! stream hold                   snapshots on their way wait from now on
 //! stream arrive|end|break       they arrive in full; arrive, and the sender hears of it; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
+//! unstage N                     it is not there any more when it is to be put in place
 //! status | log [N ...] | network | count    the last: how many messages of each kind are under way on each link
 //! ```
 //!
@@ -100,6 +101,7 @@ impl Stage {
                 cluster.change(at, members);
             }
             "install" => drop(cluster.install(node(args)?)),
+            "unstage" => cluster.unstage(node(args)?),
             "members" => {
                 for id in self.some_or_all(args)? {
                     self.cluster.tell_members(id);
@@ -270,9 +272,13 @@ macro_rules! stories {
 }
 
 stories! {
+    change_add_two
     change_add_voter
     change_after_restart
     change_demotes
+    change_from_one_to_three
+    change_gone
+    change_inherited
     change_joint_needs_both
     change_learner_votes_once_promoted
     change_refused
@@ -280,18 +286,23 @@ stories! {
     change_removed_is_told
     change_removes_leader
     change_replace
+    change_replaces_leader
     change_survives_leader
+    change_taken_back
     change_too_early
     change_truncated
     change_under_way
+    change_waits_for_transfer
     check_quorum_protects_leader
     check_quorum_steps_down
     commit_figure_8_kept
     commit_figure_8_overwritten
+    commit_lagging
     disk_acknowledged_when_durable
     disk_leader_commits_without_own
     disk_replaced_entry
     disk_solo
+    election_candidate_yields
     election_first
     election_log_comparison
     election_restarted_voter
@@ -299,14 +310,18 @@ stories! {
     election_stale_candidate
     election_vote_of_other_term
     election_vote_persisted
+    learner_forgets_leader
     learner_has_no_say
+    prevote_granted_without_leader
     prevote_learns_term
     prevote_partitioned
     prevote_refused_by_followers
     priority_hand_back
+    read_at_retired_leader
     read_batched
     read_before_own_commit
     read_deposed_leader
+    read_joint
     read_lost_answer_expires
     read_lost_round
     read_no_leader
@@ -319,9 +334,12 @@ stories! {
     replication_hint_skips_terms
     replication_late_rejection
     replication_lost_append
+    replication_lost_probe
+    replication_one_probe
     replication_overtaking_append
     replication_pipeline
     replication_slow_follower
+    replication_window_full
     snapshot_answer_first
     snapshot_appends_wait
     snapshot_base_after_restart
@@ -332,6 +350,7 @@ stories! {
     snapshot_crash_before
     snapshot_elected_amid
     snapshot_joint
+    snapshot_leader_changes
     snapshot_lost_word
     snapshot_new_node
     snapshot_of_earlier_term
@@ -341,6 +360,7 @@ stories! {
     snapshot_still_needed
     snapshot_tail_dropped
     snapshot_tail_kept
+    snapshot_unstaged
     snapshot_writes_go_on
     transfer_aborted
     transfer_lagging
