@@ -51,6 +51,15 @@ impl Disk {
         self.base.as_ref().map_or(Position::default(), |base| base.position)
     }
 
+    pub(crate) fn last(&self) -> Position {
+        self.log.last().map_or(self.base(), Entry::position)
+    }
+
+    /// Everything written is durable.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// The power fails: what is not durable is gone.
     pub(crate) fn lose_pending(&mut self) {
         self.queue.clear();
