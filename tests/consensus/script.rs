@@ -282,6 +282,7 @@ stories! {
     change_joint_needs_both
     change_learner_votes_once_promoted
     change_refused
+    change_removed_ends_it
     change_removed_holds_the_log
     change_removed_is_told
     change_removes_leader
