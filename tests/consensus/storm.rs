@@ -111,9 +111,9 @@ impl Storm {
     }
 
     fn blow(&mut self) {
-        let members = self.members();
-        let id = *self.draw.pick(&members);
-        match self.weather.next(&mut self.draw) {
+        let event = self.weather.next(&mut self.draw);
+        let Some(id) = self.somebody(event) else { return };
+        match event {
             Event::Tick => self.tick(id),
             Event::Deliver => self.deliver(),
             Event::Write => drop(self.write(id)),
@@ -131,6 +131,24 @@ impl Storm {
         }
         let excess = self.under_way.len().saturating_sub(self.weather.under_way_max);
         self.under_way.drain(..excess);
+    }
+
+    /// A node to which the event means something, if there is one. Leaders are asked and hurt more than others.
+    fn somebody(&mut self, event: Event) -> Option<NodeId> {
+        let anybody = self.draw.chance(40);
+        let fits = |node: &Node| match event {
+            Event::Deliver | Event::Stream | Event::Heal => true,
+            Event::Start => node.raft.is_none(),
+            Event::Write => !node.disk.is_idle(),
+            Event::Install => node.installing.is_some(),
+            Event::Tick | Event::Sync => node.raft.is_some(),
+            Event::Propose | Event::Read | Event::Transfer | Event::Change | Event::Crash | Event::Cut => {
+                node.raft.as_ref().is_some_and(|raft| anybody || raft.is_leader())
+            }
+        };
+        let fitting: Vec<NodeId> =
+            self.nodes.iter().filter(|(_, node)| fits(node)).map(|(&id, _)| id).collect();
+        (!fitting.is_empty()).then(|| *self.draw.pick(&fitting))
     }
 
     fn tick(&mut self, id: NodeId) {

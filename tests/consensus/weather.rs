@@ -25,22 +25,22 @@ pub(crate) enum Event {
     Heal,
 }
 
-/// How likely each is in the middle, and what a storm may multiply that with.
+/// How likely each is, and what a storm may multiply that with.
 const EVENTS: [(Event, u64, &[u64]); 14] = [
-    (Event::Tick, 190, &[1, 1, 2]),
-    (Event::Deliver, 380, &[1, 1, 2]),
-    (Event::Write, 220, &[1, 1, 2]),
-    (Event::Start, 40, &[1]),
-    (Event::Crash, 4, &[0, 1, 4]),
-    (Event::Propose, 90, &[1, 1, 4]),
-    (Event::Read, 30, &[0, 1]),
-    (Event::Transfer, 4, &[0, 1, 4]),
-    (Event::Change, 2, &[0, 1, 1, 10]),
+    (Event::Tick, 100, &[1, 2, 4]),
+    (Event::Deliver, 400, &[1, 2]),
+    (Event::Write, 200, &[1, 2]),
+    (Event::Start, 5, &[1, 3, 9]),
+    (Event::Crash, 1, &[0, 1, 2, 4]),
+    (Event::Propose, 20, &[1, 2, 6]),
+    (Event::Read, 10, &[0, 1]),
+    (Event::Transfer, 1, &[0, 1, 4]),
+    (Event::Change, 1, &[0, 1, 4]),
     (Event::Sync, 5, &[1, 10]),
-    (Event::Stream, 10, &[1, 1, 4]),
-    (Event::Install, 15, &[1, 1, 4]),
-    (Event::Cut, 3, &[0, 1, 2]),
-    (Event::Heal, 7, &[1]),
+    (Event::Stream, 10, &[1, 2, 4]),
+    (Event::Install, 10, &[1, 2, 4]),
+    (Event::Cut, 1, &[0, 1, 3]),
+    (Event::Heal, 1, &[1, 3, 8]),
 ];
 
 /// The weather of one storm.
