@@ -294,6 +294,7 @@ stories! {
     change_truncated
     change_under_way
     change_waits_for_transfer
+    check_quorum_joint
     check_quorum_protects_leader
     check_quorum_steps_down
     commit_figure_8_kept
@@ -318,6 +319,7 @@ stories! {
     prevote_partitioned
     prevote_refused_by_followers
     priority_hand_back
+    priority_turned_down
     read_at_retired_leader
     read_batched
     read_before_own_commit
@@ -361,6 +363,7 @@ stories! {
     snapshot_still_needed
     snapshot_tail_dropped
     snapshot_tail_kept
+    snapshot_twice
     snapshot_unstaged
     snapshot_writes_go_on
     transfer_aborted
