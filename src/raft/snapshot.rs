@@ -9,7 +9,7 @@ use super::{
     AppendOutcome, Base, Body, Index, NodeId, Options, Snapshot,
     progress::Flow,
     raft::{Raft, Shared},
-    role::Role,
+    role::{Follower, Role},
 };
 
 /// Entries that one write forgets at most: the disk has to find and free each of them.
@@ -74,7 +74,7 @@ impl Raft {
     pub fn installed(&mut self) {
         let snapshot = self.shared.installing.take().expect("a snapshot was to be installed");
         self.shared.restore(snapshot);
-        if let Some(leader) = self.leader() {
+        if let Role::Follower(Follower { leader: Some(leader), .. }) = self.role {
             self.shared.accept(leader, self.shared.log.base().index);
         }
     }

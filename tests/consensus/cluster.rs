@@ -39,6 +39,8 @@ pub(crate) struct Node {
     /// The disk stands still: writes queue up.
     pub(crate) stalled: bool,
     pub(crate) state: State,
+    /// What is applied is not durable until it is said to be.
+    unsynced: bool,
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
     seen: Option<Seen>,
@@ -68,8 +70,10 @@ pub(crate) struct Cluster {
     /// Reads by node and the core's name, numbered for the reader.
     reads: BTreeMap<(NodeId, u64), usize>,
     told: Vec<String>,
-    /// Snapshots being streamed.
+    /// Snapshots being streamed, each as the message that ends it.
     streams: Vec<Message>,
+    /// Of those the ones that arrived, which their senders do not know yet.
+    arrived: Vec<Message>,
     /// Streams wait until they are ended by hand.
     pub(crate) streams_held: bool,
 }
@@ -92,10 +96,7 @@ impl Cluster {
                 lease: None,
                 seed: id,
             };
-            let disk = Disk::default();
-            let state = State::new(cluster.founders(id));
-            let node =
-                Node { options, raft: None, disk, stalled: false, state, installing: None, seen: None };
+            let node = Node::new(options, State::new(cluster.founders(id)));
             cluster.nodes.insert(id, node);
             cluster.restart(id);
         }
@@ -141,16 +142,27 @@ impl Cluster {
         node.raft = Some(raft);
     }
 
-    /// The node dies after its oldest `durable` writes reached the disk and before it did anything more.
-    pub(crate) fn crash(&mut self, id: NodeId, durable: usize) {
+    /// The node dies after its oldest `durable` writes reached the disk, perhaps also after a snapshot was put in
+    /// place, and before it did anything more.
+    pub(crate) fn crash(&mut self, id: NodeId, durable: usize, installed: bool) {
         let node = self.nodes.get_mut(&id).expect("a member");
         for _ in 0..durable {
             node.disk.finish_oldest();
         }
         node.disk.lose_pending();
+        if let (true, Some(snapshot)) = (installed, node.installing.take()) {
+            node.state.install(snapshot);
+        }
+        node.state.lose_unsynced();
         node.raft = None;
         node.installing = None;
         node.seen = None;
+    }
+
+    /// What the node has applied is durable, now and from now on; or not any more.
+    pub(crate) fn sync(&mut self, id: NodeId, synced: bool) {
+        self.nodes.get_mut(&id).expect("a member").unsynced = !synced;
+        self.with(id, |_| ());
     }
 
     pub(crate) fn tick(&mut self, id: NodeId) {
@@ -324,6 +336,15 @@ impl Cluster {
         self.told.extend(lines);
     }
 
+    pub(crate) fn tell_count(&mut self) {
+        let mut counts = BTreeMap::new();
+        for message in &self.network {
+            *counts.entry((message.from, message.to, show::kind(&message.body))).or_insert(0) += 1;
+        }
+        let line = |((from, to, kind), count)| format!("n{from} → n{to} {kind} {count}");
+        self.told.extend(counts.into_iter().map(line));
+    }
+
     pub(crate) fn tell_status(&mut self) {
         let lines: Vec<String> =
             self.nodes.iter().map(|(id, node)| format!("n{id} {}", node.status())).collect();
@@ -332,13 +353,15 @@ impl Cluster {
 
     pub(crate) fn tell_log(&mut self, id: NodeId) {
         let node = &self.nodes[&id];
-        let log = match &node.raft {
-            Some(raft) => (raft.base().index + 1..=raft.last().index)
-                .filter_map(|index| raft.entry(index).cloned())
-                .collect(),
-            None => node.disk.log.clone(),
+        let (base, log) = match &node.raft {
+            Some(raft) => {
+                let indexes = raft.base().index + 1..=raft.last().index;
+                (raft.base(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
+            }
+            None => (node.disk.base(), node.disk.log.clone()),
         };
-        self.tell(format!("n{id} log {}", show::entries(&log)));
+        let after = if base.index > 0 { format!(" after {base}") } else { String::new() };
+        self.tell(format!("n{id} log{after} {}", show::entries(&log)));
     }
 
     pub(crate) fn tell_members(&mut self, id: NodeId) {
@@ -382,8 +405,10 @@ impl Cluster {
             let number = self.reads[&(id, read)];
             self.told.push(format!("n{id} read {number} failed"));
         }
-        node.state.sync();
-        raft.state_durable(node.state.durable.last.index);
+        if !node.unsynced {
+            node.state.sync();
+            raft.state_durable(node.state.durable.last.index);
+        }
         if let Some(snapshot) = effects.install {
             self.told.push(format!("n{id} has all of snapshot {}", snapshot.last));
             node.installing = Some(snapshot);
@@ -399,19 +424,26 @@ impl Cluster {
         }
     }
 
-    /// The snapshots being streamed arrive in full, or break off.
-    pub(crate) fn end_streams(&mut self, well: bool) -> bool {
-        let streams = mem::take(&mut self.streams);
-        let moved = !streams.is_empty();
-        for message in streams {
-            let Body::InstallSnapshot { snapshot } = &message.body else { continue };
-            let (from, to, index) = (message.from, message.to, snapshot.last.index);
-            if well {
-                self.send(message);
-            }
-            self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
+    /// The snapshots being streamed arrive in full.
+    pub(crate) fn bring_streams_in(&mut self) {
+        for message in mem::take(&mut self.streams) {
+            self.send(message.clone());
+            self.arrived.push(message);
         }
-        moved
+    }
+
+    /// They arrive or break off, and their senders hear of it.
+    pub(crate) fn end_streams(&mut self, well: bool) -> bool {
+        if well {
+            self.bring_streams_in();
+        }
+        let mut ended = mem::take(&mut self.arrived);
+        ended.append(&mut self.streams);
+        for Message { from, to, body, .. } in &ended {
+            let Body::InstallSnapshot { snapshot } = body else { continue };
+            self.with(*from, |raft| raft.snapshot_sent(*to, well.then_some(snapshot.last.index)));
+        }
+        !ended.is_empty()
     }
 
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
@@ -422,6 +454,12 @@ impl Cluster {
         self.tell(format!("n{id} stands at {}", self.nodes[&id].state.applied.last));
         self.with(id, Raft::installed);
         true
+    }
+
+    /// The snapshot that was to be put in place is not staged any more.
+    pub(crate) fn unstage(&mut self, id: NodeId) {
+        self.nodes.get_mut(&id).expect("a member").installing = None;
+        self.with(id, Raft::install_failed);
     }
 
     fn send(&mut self, message: Message) {
@@ -435,6 +473,20 @@ impl Cluster {
 }
 
 impl Node {
+    fn new(options: Options, state: State) -> Self {
+        let disk = Disk::default();
+        Self {
+            options,
+            raft: None,
+            disk,
+            stalled: false,
+            state,
+            unsynced: false,
+            installing: None,
+            seen: None,
+        }
+    }
+
     fn status(&self) -> String {
         let Some(raft) = &self.raft else { return "down".to_owned() };
         let durable = match raft.durable() == raft.last().index {

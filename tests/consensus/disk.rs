@@ -47,8 +47,17 @@ impl Disk {
         self.base = Some(base.clone());
     }
 
-    fn base(&self) -> Position {
+    pub(crate) fn base(&self) -> Position {
         self.base.as_ref().map_or(Position::default(), |base| base.position)
+    }
+
+    pub(crate) fn last(&self) -> Position {
+        self.log.last().map_or(self.base(), Entry::position)
+    }
+
+    /// Everything written is durable.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty()
     }
 
     /// The power fails: what is not durable is gone.

@@ -7,6 +7,7 @@
 //! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
 //! | `show.rs` | how events are written |
 //! | `disk.rs` | a disk that tells written from durable |
+//! | `weather.rs` | what a storm is made of, each of something else |
 //! | `storm.rs` | a few cores in a random storm, watched by the oracle of the simulation |
 //!
 //! After a change that is meant, `UPDATE_GOLDENFILES=1 cargo test --test consensus` writes the stories anew: read
@@ -17,3 +18,4 @@ mod disk;
 mod script;
 mod show;
 mod storm;
+mod weather;

@@ -7,7 +7,7 @@
 //! tick [N ...] [times=K]        time passes at these nodes, or at all
 //! campaign N                    time passes at n until it stands for election
 //! elect N                       n campaigns and everybody votes; what the winner sends is under way
-//! propose N COMMAND ...         hands n a batch of commands
+//! propose N COMMAND ... [times=K]           hands n a batch of commands, K times over
 //! read N                        asks n for a linearizable read
 //! transfer N TO                 asks n to hand leadership over
 //! change N "1 2 4" [learners="3"]           asks n for these voters and learners
@@ -22,11 +22,15 @@
 //! heal                          ends all cuts and holds
 //! stall N ... | resume N ...    the disk of n stands still, or works again
 //! persist N [times=K]           the oldest writes of n become durable
-//! crash N [durable=K]           n dies; of its pending writes the first K made it to the disk
+//! crash N [durable=K] [installed=true]      n dies; of its pending writes the first K made it to the disk, and so did
+//!                               the snapshot that it was putting in place
 //! restart N
-//! stream hold|end|break         snapshots on their way wait from now on; arrive in full; or break off
+//! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
+//! stream hold                   snapshots on their way wait from now on
+//! stream arrive|end|break       they arrive in full; arrive, and the sender hears of it; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
-//! status | log [N ...] | network
+//! unstage N                     it is not there any more when it is to be put in place
+//! status | log [N ...] | network | count    the last: how many messages of each kind are under way on each link
 //! ```
 //!
 //! A link is `1-2`, `1-all` or `all-2`. A line `n1 → n2` is a message being sent, `✗` one that is lost, `⇢` a replayed one.
@@ -63,6 +67,7 @@ impl goldenscript::Runner for Stage {
             "stream" => self.stream(&mut args)?,
             "status" => self.cluster.tell_status(),
             "network" => self.cluster.tell_network(),
+            "count" => self.cluster.tell_count(),
             _ => self.at_node(command, &mut args)?,
         }
         args.reject_rest()?;
@@ -78,8 +83,9 @@ impl Stage {
             "elect" => cluster.elect(node(args)?),
             "propose" => {
                 let at = node(args)?;
+                let times = args.lookup_parse("times")?.unwrap_or(1);
                 let commands: Vec<String> = args.rest_pos().iter().map(|arg| arg.value.clone()).collect();
-                cluster.propose(at, &commands);
+                (0..times).for_each(|_| cluster.propose(at, &commands));
             }
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
@@ -95,16 +101,26 @@ impl Stage {
                 cluster.change(at, members);
             }
             "install" => drop(cluster.install(node(args)?)),
+            "unstage" => cluster.unstage(node(args)?),
             "members" => {
                 for id in self.some_or_all(args)? {
                     self.cluster.tell_members(id);
                 }
             }
-            "crash" => cluster.crash(node(args)?, args.lookup_parse("durable")?.unwrap_or(0)),
+            "crash" => {
+                let durable = args.lookup_parse("durable")?.unwrap_or(0);
+                let installed = args.lookup_parse("installed")?.unwrap_or(false);
+                cluster.crash(node(args)?, durable, installed);
+            }
             "restart" => cluster.restart(node(args)?),
             "stall" | "resume" => {
                 for id in nodes(args)? {
                     cluster.nodes.get_mut(&id).ok_or("no such node")?.stalled = command.name == "stall";
+                }
+            }
+            "sync" | "unsync" => {
+                for id in nodes(args)? {
+                    cluster.sync(id, command.name == "sync");
                 }
             }
             "log" => {
@@ -182,9 +198,12 @@ impl Stage {
     }
 
     fn stream(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
-        match args.next_pos().ok_or("hold, end or break?")?.value.as_str() {
+        match args.next_pos().ok_or("hold, arrive, end or break?")?.value.as_str() {
             "hold" => self.cluster.streams_held = true,
-            end => drop(self.cluster.end_streams(end == "end")),
+            "arrive" => self.cluster.bring_streams_in(),
+            "end" => drop(self.cluster.end_streams(true)),
+            "break" => drop(self.cluster.end_streams(false)),
+            other => return Err(format!("{other} a stream?").into()),
         }
         Ok(())
     }
@@ -253,28 +272,39 @@ macro_rules! stories {
 }
 
 stories! {
+    change_add_two
     change_add_voter
     change_after_restart
     change_demotes
+    change_from_one_to_three
+    change_gone
+    change_inherited
     change_joint_needs_both
     change_learner_votes_once_promoted
     change_refused
+    change_removed_ends_it
     change_removed_holds_the_log
     change_removed_is_told
     change_removes_leader
     change_replace
+    change_replaces_leader
     change_survives_leader
+    change_taken_back
     change_too_early
     change_truncated
     change_under_way
+    change_waits_for_transfer
+    check_quorum_joint
     check_quorum_protects_leader
     check_quorum_steps_down
     commit_figure_8_kept
     commit_figure_8_overwritten
+    commit_lagging
     disk_acknowledged_when_durable
     disk_leader_commits_without_own
     disk_replaced_entry
     disk_solo
+    election_candidate_yields
     election_first
     election_log_comparison
     election_restarted_voter
@@ -282,14 +312,19 @@ stories! {
     election_stale_candidate
     election_vote_of_other_term
     election_vote_persisted
+    learner_forgets_leader
     learner_has_no_say
+    prevote_granted_without_leader
     prevote_learns_term
     prevote_partitioned
     prevote_refused_by_followers
     priority_hand_back
+    priority_turned_down
+    read_at_retired_leader
     read_batched
     read_before_own_commit
     read_deposed_leader
+    read_joint
     read_lost_answer_expires
     read_lost_round
     read_no_leader
@@ -302,9 +337,35 @@ stories! {
     replication_hint_skips_terms
     replication_late_rejection
     replication_lost_append
+    replication_lost_probe
+    replication_one_probe
     replication_overtaking_append
     replication_pipeline
     replication_slow_follower
+    replication_window_full
+    snapshot_answer_first
+    snapshot_appends_wait
+    snapshot_base_after_restart
+    snapshot_behind_state
+    snapshot_breaks_off
+    snapshot_by_appends
+    snapshot_crash_amid
+    snapshot_crash_before
+    snapshot_elected_amid
+    snapshot_joint
+    snapshot_leader_changes
+    snapshot_lost_word
+    snapshot_new_node
+    snapshot_of_earlier_term
+    snapshot_of_removed
+    snapshot_outrun
+    snapshot_slow_follower
+    snapshot_still_needed
+    snapshot_tail_dropped
+    snapshot_tail_kept
+    snapshot_twice
+    snapshot_unstaged
+    snapshot_writes_go_on
     transfer_aborted
     transfer_lagging
     transfer_refused

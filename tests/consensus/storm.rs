@@ -1,5 +1,6 @@
 //! Cores alone, in a random storm: messages are lost, doubled, late and out of order; disks lag; nodes die between any
-//! write and the messages that promise it. The oracle of the simulation watches every step.
+//! write and the messages that promise it. The oracle of the simulation watches every step, and the storm itself what the
+//! oracle cannot see: what the core believes of its disk and of its configuration, and whether it believes it too long.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -10,7 +11,8 @@ use conclave::{
     kv::Header,
     node::Observer,
     raft::{
-        Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Raft, SendSnapshot, Snapshot,
+        Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Payload, Position, Raft,
+        SendSnapshot, Snapshot,
     },
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
@@ -19,6 +21,7 @@ use proptest::prelude::*;
 use crate::{
     cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS},
     disk::{Disk, State},
+    weather::{Event, Weather},
 };
 
 const STEPS: u32 = 10_000;
@@ -26,8 +29,6 @@ const STEPS: u32 = 10_000;
 const STORMS: u32 = 400;
 /// What a tick lasts, where it matters.
 const TICK_US: u64 = 1_000;
-/// Beyond it messages are lost: a network that holds everything would only ever deliver what is old.
-const UNDER_WAY_MAX: usize = 60;
 /// A log grows to this length; then nothing more is proposed.
 const LOG_LENGTH_MAX: Index = 300;
 /// Rounds of the healed cluster, each of one tick, within which it must elect, commit and agree.
@@ -45,27 +46,34 @@ struct Node {
     installing: Option<Snapshot>,
     /// Reads under way: the least index that each may be served at.
     reads: BTreeMap<u64, Index>,
+    /// Ticks since anything reached it.
+    silent_ticks: u32,
+    /// Where its log began and ended when its configuration was last checked.
+    checked: (Position, Position),
 }
 
 struct Storm {
     draw: Draw,
+    weather: Weather,
     oracle: Oracle,
     nodes: BTreeMap<NodeId, Node>,
     under_way: Vec<Message>,
-    /// Snapshots being streamed, each as the message that ends it.
-    streams: Vec<Message>,
-    /// Nodes that nobody reaches, and that reach nobody.
+    /// Snapshots being streamed, each as the message that ends it, and whether that arrived already.
+    streams: Vec<(Message, bool)>,
     cut_off: Vec<NodeId>,
     commands: u64,
     /// Reads are served by lease, so clocks have to keep their promise.
     leases: bool,
     now_us: u64,
+    /// The committed configurations.
+    configurations: BTreeMap<Index, Configuration>,
 }
 
 impl Storm {
     fn new(seed: u64) -> Self {
         let mut draw = Draw::new(seed, "storm", 0);
-        let size = *draw.pick(&[1, 3, 3, 5]);
+        let weather = Weather::new(&mut draw);
+        let size = *draw.pick(&[1, 2, 3, 3, 3, 4, 5, 5]);
         let learners = draw.below(2);
         let leases = draw.chance(30);
         let mut configuration = Configuration::of(1..=size);
@@ -90,9 +98,19 @@ impl Storm {
         };
         let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw), founders(id)))).collect();
         let oracle = Oracle::new(|| 0, Trace::default());
-        let (under_way, streams, cut_off) = (Vec::new(), Vec::new(), Vec::new());
-        let mut storm =
-            Self { draw, oracle, nodes, under_way, streams, cut_off, commands: 0, leases, now_us: 0 };
+        let mut storm = Self {
+            draw,
+            weather,
+            oracle,
+            nodes,
+            under_way: Vec::new(),
+            streams: Vec::new(),
+            cut_off: Vec::new(),
+            commands: 0,
+            leases,
+            now_us: 0,
+            configurations: BTreeMap::new(),
+        };
         storm.members().into_iter().for_each(|id| storm.start(id));
         storm
     }
@@ -102,42 +120,66 @@ impl Storm {
     }
 
     fn blow(&mut self) {
-        let members = self.members();
-        let id = *self.draw.pick(&members);
-        match self.draw.below(1000) {
-            0..190 => self.pass_time(id),
-            190..195 => self.sync(id),
-            195..205 => self.end_stream(),
-            205..220 => self.install(id),
-            220..600 => self.deliver(),
-            600..820 => drop(self.write(id)),
-            820..910 => self.propose(id),
-            910..940 => self.read(id),
-            940..944 => self.transfer(id),
-            944..946 => self.change_members(id),
-            946..950 => self.crash(id),
-            950..990 => self.start(id),
-            990..993 => self.cut_off.push(id),
-            _ => self.cut_off.clear(),
+        let event = self.weather.next(&mut self.draw);
+        let Some(id) = self.somebody(event) else { return };
+        match event {
+            Event::Tick => self.pass_time(id),
+            Event::Deliver => self.deliver(),
+            Event::Write => drop(self.write(id)),
+            Event::Start => self.start(id),
+            Event::Crash => self.crash(id),
+            Event::Propose => self.propose(id),
+            Event::Read => self.read(id),
+            Event::Transfer => self.transfer(id),
+            Event::Change => self.change_members(id),
+            Event::Sync => self.sync(id),
+            Event::Stream => self.end_stream(),
+            Event::Install => self.install(id),
+            Event::Cut => self.cut_off.push(id),
+            Event::Heal => self.cut_off.clear(),
         }
-        let excess = self.under_way.len().saturating_sub(UNDER_WAY_MAX);
+        let excess = self.under_way.len().saturating_sub(self.weather.under_way_max);
         self.under_way.drain(..excess);
+    }
+
+    /// A node to which the event means something, if there is one. Leaders are asked and hurt more than others.
+    fn somebody(&mut self, event: Event) -> Option<NodeId> {
+        let anybody = self.draw.chance(40);
+        let fits = |node: &Node| match event {
+            Event::Deliver | Event::Stream | Event::Heal => true,
+            Event::Start => node.raft.is_none(),
+            Event::Write => !node.disk.is_idle(),
+            Event::Install => node.installing.is_some(),
+            Event::Tick | Event::Sync => node.raft.is_some(),
+            Event::Propose | Event::Read | Event::Transfer | Event::Change | Event::Crash | Event::Cut => {
+                node.raft.as_ref().is_some_and(|raft| anybody || raft.is_leader())
+            }
+        };
+        let fitting: Vec<NodeId> =
+            self.nodes.iter().filter(|(_, node)| fits(node)).map(|(&id, _)| id).collect();
+        (!fitting.is_empty()).then(|| *self.draw.pick(&fitting))
     }
 
     /// Each node's clock runs as it likes. But with leases time passes for all alike; a node may miss it, as one that
     /// stands still does.
     fn pass_time(&mut self, id: NodeId) {
         if !self.leases {
-            return self.with(id, Raft::tick);
+            return self.tick(id);
         }
         if self.draw.chance(30) {
             self.now_us += TICK_US;
             for id in self.members() {
                 if self.draw.chance(95) {
-                    self.with(id, Raft::tick);
+                    self.tick(id);
                 }
             }
         }
+    }
+
+    fn tick(&mut self, id: NodeId) {
+        self.with(id, Raft::tick);
+        self.nodes.get_mut(&id).expect("a member").silent_ticks += 1;
+        self.check_silence(id);
     }
 
     /// Mostly the oldest message, sometimes any, which is lost or doubled now and then.
@@ -145,17 +187,22 @@ impl Storm {
         if self.under_way.is_empty() {
             return;
         }
-        let any = self.draw.chance(30);
+        let any = self.draw.chance(self.weather.disorder);
         let which = if any { self.draw.below(self.under_way.len() as u64) as usize } else { 0 };
         let message = self.under_way.remove(which);
-        if self.draw.chance(5) {
+        if self.draw.chance(self.weather.loss) {
             return;
         }
-        if self.draw.chance(5) {
+        if self.draw.chance(self.weather.loss) {
             self.under_way.push(message.clone());
         }
-        let reaches = !self.cut_off.contains(&message.to) && !self.cut_off.contains(&message.from);
+        let cut_off = |id| self.cut_off.contains(&id);
+        let reaches = match (cut_off(message.from), cut_off(message.to)) {
+            (true, true) => self.weather.islands,
+            (from, to) => from == to,
+        };
         if reaches {
+            self.nodes.get_mut(&message.to).expect("a member").silent_ticks = 0;
             self.with(message.to, |raft| raft.step(message));
         }
     }
@@ -212,6 +259,7 @@ impl Storm {
         self.oracle.persisted(id, &write);
         self.under_way.extend(write.promises);
         self.with(id, |raft| raft.persisted(write.ticket));
+        self.check_disk(id);
         true
     }
 
@@ -238,6 +286,8 @@ impl Storm {
             return;
         }
         node.options.seed = self.draw.number();
+        node.silent_ticks = 0;
+        node.checked = Default::default();
         let recovered = node.disk.recover(node.founders.clone(), &node.state);
         let raft = node.raft.insert(Raft::new(node.options.clone(), recovered));
         self.oracle.started(raft);
@@ -260,7 +310,12 @@ impl Storm {
             node.disk.enqueue(write);
         }
         if !effects.committed.is_empty() {
-            effects.committed.iter().for_each(|entry| node.state.apply(entry));
+            for entry in &effects.committed {
+                node.state.apply(entry);
+                if let Payload::Configuration(configuration) = &entry.payload {
+                    self.configurations.insert(entry.index, configuration.clone());
+                }
+            }
             Observer::applied(&self.oracle, id, &effects.committed, &Header::default());
         }
         for ready in effects.reads {
@@ -284,7 +339,8 @@ impl Storm {
             term,
             body: Body::InstallSnapshot { snapshot: snapshot.clone() },
         };
-        self.streams.extend(effects.snapshots.into_iter().map(stream));
+        self.streams.extend(effects.snapshots.into_iter().map(|send| (stream(send), false)));
+        self.check_configuration(id);
     }
 
     fn sync(&mut self, id: NodeId) {
@@ -294,34 +350,98 @@ impl Storm {
         self.with(id, |raft| raft.state_durable(durable));
     }
 
-    /// A snapshot on its way arrives in full, or breaks off.
+    /// A snapshot on its way arrives in full, or breaks off; the sender hears of it then or later.
     fn end_stream(&mut self) {
-        let Some(message) = self.streams.pop() else { return };
-        let well = self.draw.chance(70);
-        let Body::InstallSnapshot { snapshot } = &message.body else { return };
-        let (to, index) = (message.to, snapshot.last.index);
-        let from = message.from;
-        if well {
-            self.under_way.push(message);
+        if self.streams.is_empty() {
+            return;
         }
+        let which = self.draw.below(self.streams.len() as u64) as usize;
+        let (well, heard) = (self.draw.chance(70), self.draw.chance(70));
+        let (message, arrived) = self.streams.swap_remove(which);
+        if well && !arrived {
+            self.under_way.push(message.clone());
+        }
+        if !heard {
+            return self.streams.push((message, well || arrived));
+        }
+        let Body::InstallSnapshot { snapshot } = &message.body else { return };
+        let (from, to, index) = (message.from, message.to, snapshot.last.index);
         self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
     }
 
+    /// The snapshot is put in place, unless another one took its place on the way.
     fn install(&mut self, id: NodeId) {
         let node = self.nodes.get_mut(&id).expect("a member");
-        if let Some(snapshot) = node.installing.take() {
-            node.state.install(snapshot.clone());
-            self.oracle.installed(id, &snapshot, &Header::default());
-            self.with(id, Raft::installed);
+        let Some(snapshot) = node.installing.take() else { return };
+        if self.draw.chance(10) {
+            return self.with(id, Raft::install_failed);
+        }
+        node.state.install(snapshot.clone());
+        self.oracle.installed(id, &snapshot, &Header::default());
+        self.with(id, Raft::installed);
+    }
+
+    /// When a disk has written everything it holds the log as the core knows it.
+    fn check_disk(&self, id: NodeId) {
+        let node = &self.nodes[&id];
+        let Some(raft) = node.raft.as_ref().filter(|_| node.disk.is_idle()) else { return };
+        let (believed, held) = ((raft.base(), raft.last()), (node.disk.base(), node.disk.last()));
+        if believed != held || raft.durable() != raft.last().index {
+            self.oracle.violate(format!(
+                "the disk: node {id} believes in {believed:?}, durable up to {}, its disk holds {held:?}",
+                raft.durable()
+            ));
         }
     }
 
-    /// Everything is healed: a leader must be elected and all must come to hold and apply the same.
+    /// The configuration in force is the last one in the log, committed or not (section 6); if the log holds none, the
+    /// last one before its base.
+    fn check_configuration(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        let Some(raft) = &node.raft else { return };
+        let log = (raft.base(), raft.last());
+        if std::mem::replace(&mut node.checked, log) == log {
+            return;
+        }
+        let in_log =
+            (log.0.index + 1..=log.1.index).rev().find_map(|index| match &raft.entry(index)?.payload {
+                Payload::Configuration(configuration) => Some(configuration),
+                _ => None,
+            });
+        let before = || self.configurations.range(..=log.0.index).next_back().map(|(_, last)| last);
+        let expected = in_log.or_else(before).unwrap_or(&node.founders);
+        if raft.configuration() != expected {
+            self.oracle.violate(format!(
+                "the configuration: node {id} has {} in force, its log says {expected}",
+                raft.configuration()
+            ));
+        }
+    }
+
+    /// Whoever hears nothing follows nobody, and leads only if it needs nobody.
+    fn check_silence(&self, id: NodeId) {
+        let node = &self.nodes[&id];
+        let Some(raft) = node.raft.as_ref().filter(|_| node.silent_ticks > 2 * ELECTION_TICKS_MAX) else {
+            return;
+        };
+        let alone = raft.is_leader()
+            && raft
+                .configuration()
+                .members()
+                .all(|member| member == id || !raft.configuration().is_voter(member));
+        if raft.leader().is_some() && !alone {
+            self.oracle.violate(format!("silence: node {id} still is a {} that knows a leader", raft.role()));
+        }
+    }
+
+    /// Everything is healed: a leader must be elected, all must come to hold and apply the same, and no
+    /// read may be forgotten.
     fn calm(&mut self) -> Result<(), String> {
         self.cut_off.clear();
         let members = self.members();
         members.iter().for_each(|&id| self.start(id));
         for _ in 0..CALM_ROUNDS_MAX {
+            self.now_us += TICK_US;
             for &id in &members {
                 self.with(id, Raft::tick);
                 while self.write(id) {}
@@ -350,7 +470,8 @@ impl Storm {
             !configuration.contains(raft.id())
                 || agrees && self.nodes[&raft.id()].state.applied.last.index == committed
         };
-        committed > 0 && !configuration.is_changing() && cores.all(done)
+        let answered = self.nodes.values().all(|node| node.reads.is_empty());
+        committed > 0 && !configuration.is_changing() && answered && cores.all(done)
     }
 }
 
@@ -358,7 +479,8 @@ impl Node {
     fn new(options: Options, founders: Configuration) -> Self {
         let state = State::new(founders.clone());
         let (disk, reads) = (Disk::default(), BTreeMap::new());
-        Self { options, founders, raft: None, disk, state, installing: None, reads }
+        let checked = Default::default();
+        Self { options, founders, raft: None, disk, state, installing: None, reads, silent_ticks: 0, checked }
     }
 }
 
