@@ -30,6 +30,7 @@ impl Cluster for Conclave {
                 append_bytes_max: 1 << 20,
                 log_entries_max: usize::MAX,
                 log_bytes_max: usize::MAX,
+                catching_up_entries: 0,
                 lease: None,
                 seed: id,
             };

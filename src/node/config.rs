@@ -12,6 +12,10 @@ use crate::{
 /// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
 const APPEND_BYTES_MAX: usize = 1 << 20;
 
+/// Entries that the log may grow by while a node catches up, however short it is else: at a few thousand a second, what
+/// is written while a small state travels.
+const CATCHING_UP_ENTRIES_MIN: usize = 10_000;
+
 /// What a node is told.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -118,6 +122,7 @@ impl Config {
             append_bytes_max: APPEND_BYTES_MAX,
             log_entries_max: self.retention.log_entries_max,
             log_bytes_max: self.retention.log_bytes_max,
+            catching_up_entries: CATCHING_UP_ENTRIES_MIN.max(self.retention.log_entries_max * 3),
             lease: self
                 .lease_drift_percent
                 .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),

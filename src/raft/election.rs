@@ -162,7 +162,7 @@ impl Raft {
             |id| id == own || leader.peers.get(&id).is_some_and(|progress| progress.recently_active);
         let has_quorum = is_quorum(self.shared.configuration(), answered);
         for progress in leader.peers.values_mut() {
-            progress.recently_active = false;
+            progress.check_activity();
         }
         if !has_quorum {
             self.become_follower(self.term(), None);

@@ -147,7 +147,7 @@ impl Leader {
     fn are_caught_up(&self, configuration: &Configuration, shared: &Shared) -> bool {
         let caught_up = |id: &NodeId| {
             self.peers.get(id).is_some_and(|progress| {
-                progress.recently_active
+                progress.is_active()
                     && progress.is_replicating()
                     && progress.matched >= shared.log.base().index
                     && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit

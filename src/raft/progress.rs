@@ -20,6 +20,10 @@ pub(super) struct Progress {
     pub(super) commit_sent: Index,
     /// It answered since the last check of the quorum.
     pub(super) recently_active: bool,
+    /// It had answered before the last check.
+    was_active: bool,
+    /// It was sent a snapshot, and does not hold yet what was committed since.
+    pub(super) catches_up: bool,
     /// The latest read round that it confirmed.
     pub(super) round: u64,
     /// The latest round that it answered with a promise as long as the leader relies on.
@@ -50,6 +54,8 @@ impl Progress {
             next: last + 1,
             commit_sent: 0,
             recently_active: true,
+            was_active: true,
+            catches_up: false,
             round: 0,
             promised_round: 0,
             priority: None,
@@ -60,7 +66,17 @@ impl Progress {
     /// For those who watch.
     pub(super) fn shown(&self, id: NodeId) -> Peer {
         let receives_snapshot = matches!(self.flow, Flow::Snapshot { .. });
-        Peer { id, matched: self.matched, is_active: self.recently_active, receives_snapshot }
+        Peer { id, matched: self.matched, is_active: self.is_active(), receives_snapshot }
+    }
+
+    /// Begins to watch anew whether it answers.
+    pub(super) fn check_activity(&mut self) {
+        self.was_active = std::mem::take(&mut self.recently_active);
+    }
+
+    /// It answers, though perhaps not since the last check, which may just have been.
+    pub(super) fn is_active(&self) -> bool {
+        self.recently_active || self.was_active
     }
 
     /// The logs agree, and the peer is sent what it lacks.

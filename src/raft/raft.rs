@@ -30,6 +30,8 @@ pub struct Options {
     pub log_entries_max: usize,
     /// A heavier log does so too.
     pub log_bytes_max: usize,
+    /// While a peer catches up after a snapshot the log may have so many entries more: what is written meanwhile.
+    pub catching_up_entries: usize,
     /// Reads are served by lease, with rounds where it does not hold. `None`: by rounds alone.
     pub lease: Option<Lease>,
     /// Seed of the timeouts and of the names of reads. Must differ from one start of the node to the next.

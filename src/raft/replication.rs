@@ -61,8 +61,10 @@ impl Raft {
     }
 
     pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: Index, priority: u32) {
+        let commit = self.shared.commit;
         let Some(progress) = self.heard_from(from, priority) else { return };
         progress.accepted(matched);
+        progress.catches_up &= progress.matched < commit;
         self.continue_transfer();
         self.dismiss(from);
     }
@@ -200,6 +202,7 @@ impl Shared {
 
     fn send_snapshot(&mut self, to: NodeId, progress: &mut Progress) {
         progress.flow = Flow::Snapshot { needed: self.log.base().index };
+        progress.catches_up = true;
         self.out.snapshots.push(SendSnapshot { to, term: self.vote.term });
     }
 

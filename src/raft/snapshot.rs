@@ -14,6 +14,8 @@ use super::{
 
 /// Entries that one write forgets at most: the disk has to find and free each of them.
 const COMPACTION_STEP: usize = 1_000;
+/// While a peer catches up the log may be so many times as heavy.
+const CATCHING_UP_BYTES_FACTOR: usize = 4;
 
 impl Raft {
     /// The state machine holds everything up to `index` durably: a crash loses nothing of it, so the log may forget it.
@@ -23,13 +25,16 @@ impl Raft {
     }
 
     /// Forgets the oldest part of a log that is too long ([`super::Options`]), as far as the state machine holds it
-    /// durably. While a snapshot is on its way to a peer more is kept, for the peer will need what follows it.
+    /// durably.
     pub(super) fn compact_if_too_long(&mut self) {
-        const SNAPSHOT_LENIENCY: usize = 4;
-        let Options { log_entries_max, log_bytes_max, .. } = self.shared.options;
-        let lenient = if self.sends_snapshot() { SNAPSHOT_LENIENCY } else { 1 };
-        let (entries_max, bytes_max) =
-            (log_entries_max.saturating_mul(lenient), log_bytes_max.saturating_mul(lenient));
+        let Options { log_entries_max, log_bytes_max, catching_up_entries, .. } = self.shared.options;
+        let (entries_max, bytes_max) = match self.feeds_one_that_catches_up() {
+            true => (
+                log_entries_max.saturating_add(catching_up_entries),
+                log_bytes_max.saturating_mul(CATCHING_UP_BYTES_FACTOR),
+            ),
+            false => (log_entries_max, log_bytes_max),
+        };
         let excess = self.shared.log.excess(entries_max, bytes_max, COMPACTION_STEP);
         let index = excess.min(self.shared.state_durable);
         if index > self.shared.log.base().index {
@@ -38,9 +43,11 @@ impl Raft {
         }
     }
 
-    fn sends_snapshot(&self) -> bool {
+    /// A peer that a snapshot is on its way to, or that has yet to receive what was written meanwhile: without that it
+    /// would need one snapshot after another.
+    fn feeds_one_that_catches_up(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
-        leader.peers.values().any(|progress| matches!(progress.flow, Flow::Snapshot { .. }))
+        leader.peers.values().any(|peer| peer.catches_up && peer.is_active())
     }
 
     /// A snapshot that [`super::Effects::snapshots`] asked for reached `to` and stands there up to `index`; or

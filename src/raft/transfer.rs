@@ -47,7 +47,7 @@ impl Raft {
     pub fn successor(&self) -> Option<NodeId> {
         let Role::Leader(leader) = &self.role else { return None };
         let voters = leader.peers.iter().filter(|&(&id, _)| self.configuration().is_voter(id));
-        let best = voters.max_by_key(|(_, peer)| (peer.recently_active, peer.matched, peer.priority));
+        let best = voters.max_by_key(|(_, peer)| (peer.is_active(), peer.matched, peer.priority));
         best.map(|(&id, _)| id)
     }
 
@@ -91,7 +91,7 @@ impl Raft {
                     progress.priority.is_some_and(|priority| priority > self.shared.options.priority);
                 let up_to_date =
                     progress.matched >= self.shared.commit && progress.matched >= leader.term_start;
-                voters.contains(id) && higher && up_to_date && progress.recently_active
+                voters.contains(id) && higher && up_to_date && progress.is_active()
             })
             .max_by_key(|(id, progress)| (progress.priority, std::cmp::Reverse(**id)))
             .map(|(&id, _)| id);

@@ -7,8 +7,8 @@ use std::{
 };
 
 use conclave::raft::{
-    Body, ChangeError, Configuration, Entry, Index, Members, Message, NodeId, Options, Payload, ProposeError,
-    Raft, RoleName, SendSnapshot, Snapshot, Term, Vote,
+    Body, ChangeError, Configuration, Entry, Index, Lease, Members, Message, NodeId, Options, Payload,
+    ProposeError, Raft, RoleName, SendSnapshot, Snapshot, Term, Vote,
 };
 
 use crate::{
@@ -22,6 +22,8 @@ pub(crate) type Link = (NodeId, NodeId);
 pub(crate) const ELECTION_TICKS_MIN: u32 = 10;
 pub(crate) const ELECTION_TICKS_MAX: u32 = 20;
 pub(crate) const HEARTBEAT_TICKS: u32 = 3;
+/// What a tick lasts, where it matters.
+pub(crate) const TICK_US: u64 = 1_000;
 /// More rounds than any story needs to come to rest.
 const ROUNDS_MAX: usize = 1_000;
 
@@ -29,6 +31,8 @@ const ROUNDS_MAX: usize = 1_000;
 pub(crate) struct Limits {
     pub(crate) append_bytes: usize,
     pub(crate) log_entries: usize,
+    /// Nodes that read and promise by lease.
+    pub(crate) leases: Vec<NodeId>,
 }
 
 pub(crate) struct Node {
@@ -44,6 +48,7 @@ pub(crate) struct Node {
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
     seen: Option<Seen>,
+    now_us: u64,
 }
 
 /// What was last told of a node.
@@ -93,7 +98,8 @@ impl Cluster {
                 append_bytes_max: limits.append_bytes,
                 log_entries_max: limits.log_entries,
                 log_bytes_max: usize::MAX,
-                lease: None,
+                catching_up_entries: limits.log_entries.saturating_mul(3),
+                lease: limits.leases.contains(&id).then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
                 seed: id,
             };
             let node = Node::new(options, State::new(cluster.founders(id)));
@@ -165,7 +171,9 @@ impl Cluster {
         self.with(id, |_| ());
     }
 
+    /// Each node's clock runs with its ticks.
     pub(crate) fn tick(&mut self, id: NodeId) {
+        self.nodes.get_mut(&id).expect("a member").now_us += TICK_US;
         self.with(id, Raft::tick);
     }
 
@@ -222,6 +230,7 @@ impl Cluster {
     pub(crate) fn read(&mut self, id: NodeId) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(raft) = &mut node.raft else { return };
+        raft.set_time(node.now_us);
         match raft.read() {
             Some(read) => {
                 let number = self.reads.len() + 1;
@@ -375,7 +384,10 @@ impl Cluster {
 
     /// Gives a node an input, unless it is down, and carries out what follows.
     fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
-        let output = input(self.nodes.get_mut(&id)?.raft.as_mut()?);
+        let node = self.nodes.get_mut(&id)?;
+        let raft = node.raft.as_mut()?;
+        raft.set_time(node.now_us);
+        let output = input(raft);
         self.carry_out(id);
         Some(output)
     }
@@ -484,6 +496,7 @@ impl Node {
             unsynced: false,
             installing: None,
             seen: None,
+            now_us: 0,
         }
     }
 

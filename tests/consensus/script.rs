@@ -1,8 +1,9 @@
 //! The language of the stories.
 //!
 //! ```text
-//! cluster N [learners=N] [spares=N] [append_bytes=N] [log_entries=N]
-//!                               new nodes n1, n2, ...: voters, learners, strangers; logs grow so long
+//! cluster N [learners=N] [spares=N] [append_bytes=N] [log_entries=N] [leases="1 2"]
+//!                               new nodes n1, n2, ...: voters, learners, strangers; logs grow so long; these nodes
+//!                               read, and promise, by lease (it lasts nine ticks, a promise ten)
 //! disk N [log="1 1 2"] [term=T] [vote=N] [priority=P]      starts n anew from a disk with these entries
 //! tick [N ...] [times=K]        time passes at these nodes, or at all
 //! campaign N                    time passes at n until it stands for election
@@ -142,6 +143,7 @@ impl Stage {
         let limits = Limits {
             append_bytes: args.lookup_parse("append_bytes")?.unwrap_or(1 << 20),
             log_entries: args.lookup_parse("log_entries")?.unwrap_or(usize::MAX),
+            leases: args.lookup("leases").map(|list| numbers(&list.value)).transpose()?.unwrap_or_default(),
         };
         self.cluster = Cluster::new(configuration, spares, limits);
         Ok(())
@@ -318,6 +320,15 @@ stories! {
     prevote_learns_term
     prevote_partitioned
     prevote_refused_by_followers
+    lease_before_own_commit
+    lease_ends
+    lease_follower_reads
+    lease_learners_do_not_count
+    lease_needs_promises
+    lease_restarted_voter
+    lease_serves_alone
+    lease_transfer
+    lease_voter_learns_of_a_term
     priority_hand_back
     priority_turned_down
     read_at_retired_leader

@@ -19,7 +19,7 @@ use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
 use proptest::prelude::*;
 
 use crate::{
-    cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS},
+    cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS, TICK_US},
     disk::{Disk, State},
     weather::{Event, Weather},
 };
@@ -27,8 +27,6 @@ use crate::{
 const STEPS: u32 = 10_000;
 /// Four million steps in all.
 const STORMS: u32 = 400;
-/// What a tick lasts, where it matters.
-const TICK_US: u64 = 1_000;
 /// A log grows to this length; then nothing more is proposed.
 const LOG_LENGTH_MAX: Index = 300;
 /// Rounds of the healed cluster, each of one tick, within which it must elect, commit and agree.
@@ -75,7 +73,7 @@ impl Storm {
         let weather = Weather::new(&mut draw);
         let size = *draw.pick(&[1, 2, 3, 3, 3, 4, 5, 5]);
         let learners = draw.below(2);
-        let leases = draw.chance(30);
+        let leases = draw.chance(50);
         let mut configuration = Configuration::of(1..=size);
         configuration.learners.extend(size + 1..=size + learners);
         let options = |id, draw: &mut Draw| Options {
@@ -87,6 +85,7 @@ impl Storm {
             append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
             log_entries_max: *draw.pick(&[0, 10, 100]),
             log_bytes_max: *draw.pick(&[500, usize::MAX]),
+            catching_up_entries: *draw.pick(&[0, 100]),
             lease: leases.then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
             seed: draw.number(),
         };
