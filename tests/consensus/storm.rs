@@ -134,7 +134,7 @@ impl Storm {
             Event::Sync => self.sync(id),
             Event::Stream => self.end_stream(),
             Event::Install => self.install(id),
-            Event::Cut => self.cut_off.push(id),
+            Event::Cut => self.cut_off(id),
             Event::Heal => self.cut_off.clear(),
         }
         let excess = self.under_way.len().saturating_sub(self.weather.under_way_max);
@@ -206,6 +206,15 @@ impl Storm {
         }
     }
 
+    /// Nobody reaches the node any more; or (islands) it and some others are parted from the rest.
+    fn cut_off(&mut self, id: NodeId) {
+        self.cut_off.push(id);
+        if self.weather.islands {
+            let others = self.members();
+            self.cut_off = others.into_iter().filter(|&other| other == id || self.draw.chance(50)).collect();
+        }
+    }
+
     fn propose(&mut self, id: NodeId) {
         let count = self.draw.between(1, 3);
         let commands: Vec<Arc<[u8]>> =
@@ -237,7 +246,7 @@ impl Storm {
     }
 
     fn change_members(&mut self, id: NodeId) {
-        let share = self.draw.between(30, 90);
+        let share = *self.draw.pick(&[20, 50, 80]);
         let pool = self.members();
         let (voters, others): (BTreeSet<NodeId>, BTreeSet<NodeId>) =
             pool.into_iter().partition(|_| self.draw.chance(share));

@@ -35,7 +35,7 @@ const EVENTS: [(Event, u64, &[u64]); 14] = [
     (Event::Propose, 20, &[1, 2, 6]),
     (Event::Read, 10, &[0, 1]),
     (Event::Transfer, 1, &[0, 1, 4]),
-    (Event::Change, 1, &[0, 1, 4]),
+    (Event::Change, 1, &[0, 1, 4, 16]),
     (Event::Sync, 5, &[1, 10]),
     (Event::Stream, 10, &[1, 2, 4]),
     (Event::Install, 10, &[1, 2, 4]),
@@ -54,7 +54,7 @@ pub(crate) struct Weather {
     pub(crate) loss: u64,
     /// Beyond so many under way the oldest are lost: a network that holds everything would only deliver what is old.
     pub(crate) under_way_max: usize,
-    /// Nodes that are cut off still reach each other.
+    /// Nodes are cut off many at once, and still reach each other.
     pub(crate) islands: bool,
 }
 
