@@ -67,7 +67,8 @@ impl Tenure {
 }
 
 impl Raft {
-    /// Tells what this node's clock shows, in microseconds: before inputs that depend on it, and never backwards.
+    /// Tells what this node's clock shows, in microseconds, never backwards: after the inputs and before their effects. A
+    /// read that is allowed then was asked for before the lease was looked at.
     pub fn set_time(&mut self, now_us: u64) {
         assert!(now_us >= self.shared.now_us, "a node's time never runs backwards");
         self.shared.now_us = now_us;

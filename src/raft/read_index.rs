@@ -53,11 +53,7 @@ impl Raft {
     /// [`super::Effects::reads_failed`] refuse it; `None` when no leader is known: nothing to wait for.
     pub fn read(&mut self) -> Option<u64> {
         let id = self.shared.next_read;
-        let holds_lease = self.holds_lease();
         match &mut self.role {
-            Role::Leader(_) if holds_lease => {
-                self.shared.answer_read(Reader::Local(id), Some(self.shared.commit));
-            }
             Role::Leader(leader) => leader.rounds.waiting.push(Reader::Local(id)),
             Role::Follower(follower) => {
                 let leader = follower.leader?;
@@ -71,11 +67,7 @@ impl Raft {
     }
 
     pub(super) fn on_read_index_request(&mut self, from: NodeId, id: u64) {
-        let holds_lease = self.holds_lease();
         match &mut self.role {
-            Role::Leader(_) if holds_lease => {
-                self.shared.answer_read(Reader::Follower(from, id), Some(self.shared.commit));
-            }
             Role::Leader(leader) => leader.rounds.waiting.push(Reader::Follower(from, id)),
             _ => self.shared.send(from, Body::ReadIndexResponse { id, index: None }),
         }
@@ -91,10 +83,17 @@ impl Raft {
         }
     }
 
-    /// Starts a round for all reads that wait, unless one is under way. Before an entry of its own term is
-    /// committed a leader does not know what is committed, and starts none.
+    /// Starts a round for all reads that wait, unless one is under way; with a lease they need none. Before an entry of its
+    /// own term is committed a leader does not know what is committed, and starts none.
     pub(super) fn start_read_round(&mut self) {
+        let holds_lease = self.holds_lease();
         let Role::Leader(leader) = &mut self.role else { return };
+        if holds_lease {
+            for reader in std::mem::take(&mut leader.rounds.waiting) {
+                self.shared.answer_read(reader, Some(self.shared.commit));
+            }
+            return;
+        }
         let knows_commit = self.shared.commit >= leader.term_start;
         if !knows_commit || leader.rounds.under_way.is_some() || leader.rounds.waiting.is_empty() {
             return;
