@@ -198,6 +198,7 @@ async fn progress(world: &mut World) -> Result<(), Failure> {
                 let what = format!("no write through proxy {number} within {bound:?} of healing");
                 return Err(Failure { class: Class::Progress, what });
             }
+            world.redirect_proxy(number);
             sleep(LOOK_INTERVAL).await;
             look(world)?;
         }

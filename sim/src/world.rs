@@ -45,6 +45,8 @@ pub(crate) struct World {
     pub(crate) history: History,
     nodes: BTreeMap<u64, Machine>,
     proxies: Vec<Machine>,
+    /// The nodes that each proxy was told of when it was started.
+    proxies_told: Vec<Vec<String>>,
     clients: Vec<Machine>,
     /// Where the run's own questions come from.
     spare: NodeHandle,
@@ -87,11 +89,13 @@ impl World {
             (0..scenario.clients).map(|n| machine(format!("client-{n}"), client_address(n), None)).collect();
         let spare = runtime.create_node().name("run").ip([10, 0, 3, 1].into()).build();
         let (stop_clients, _) = tokio::sync::watch::channel(false);
+        let proxies_told = vec![Vec::new(); scenario.proxies as usize];
         Self {
             scenario,
             oracle,
             history: History::default(),
             nodes,
+            proxies_told,
             proxies,
             clients,
             spare,
@@ -250,6 +254,7 @@ impl World {
             nodes: self.nodes_to_start_with(),
             patience: PROXY_PATIENCE,
         };
+        self.proxies_told[number as usize] = config.nodes.clone();
         let oracle = self.oracle.clone();
         let machine = &mut self.proxies[number as usize];
         machine.process = Some(machine.handle.spawn(async move {
@@ -257,6 +262,16 @@ impl World {
                 oracle.violate(format!("proxy {number} stopped: {error}"));
             }
         }));
+    }
+
+    /// A proxy that was cut off while all nodes that it was told of were replaced knows nobody any more. An operator
+    /// starts it again.
+    pub(crate) fn redirect_proxy(&mut self, number: u64) {
+        let present = self.nodes_to_start_with();
+        if self.proxies_told[number as usize].iter().all(|told| !present.contains(told)) {
+            self.crash_proxy(number);
+            self.start_proxy(number);
+        }
     }
 
     /// Starts a client's process.

@@ -28,6 +28,8 @@ use crate::{
 
 /// Events taken together, at most: their effects share one write, one message a peer, one read round.
 const EVENTS_PER_ROUND_MAX: usize = 256;
+/// A node that was removed stays for so many election timeouts: a proxy finds out within them, even if it was just cut off.
+const SIGNPOST_ELECTION_TIMEOUTS: u32 = 20;
 /// Linearizable reads that may wait to be confirmed.
 const READS_MAX: usize = 20_000;
 
@@ -363,8 +365,8 @@ impl EventLoop {
 
 /// Coming and going.
 impl EventLoop {
-    /// The links and the proxies follow the configuration in force. A node that left for good stops, a little later: so
-    /// that what it has to say still leaves.
+    /// The links and the proxies follow the configuration in force. A node that left for good stops, a little later: till
+    /// then it tells proxies that know nobody else where the members are.
     fn follow_configuration(&mut self) {
         let configuration = self.core.configuration();
         if *self.followed != *configuration {
@@ -381,7 +383,8 @@ impl EventLoop {
                 node = id,
                 "this node was removed from the cluster and stops: its data can be deleted"
             );
-            self.ends_at = Some(Instant::now() + self.config.timing.election_timeout);
+            self.ends_at =
+                Some(Instant::now() + self.config.timing.election_timeout * SIGNPOST_ELECTION_TIMEOUTS);
         }
     }
 
