@@ -10,7 +10,7 @@ use super::NodeId;
 /// The members of the cluster, and where a change of them stands (section 6).
 ///
 /// Invariants: `voters` is not empty in any cluster; `outgoing` is empty or `wanted` is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Configuration {
     /// Nodes that vote and whose copies count.
     pub voters: BTreeSet<NodeId>,

@@ -4,7 +4,7 @@ use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, Te
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
 /// persist -> send -> apply -> reply.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Effects {
     /// What must reach the disk, and the messages that promise it did.
     pub persist: Option<Persist>,
@@ -32,7 +32,7 @@ impl Effects {
 
 /// One write to the log's disk. Writes are carried out in the order of their tickets, each as one atomic, durable
 /// step; when it is done, `promises` may leave and the core is told the ticket through [`super::Raft::persisted`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Persist {
     /// Numbers the writes from 1, without gaps.
     pub ticket: u64,
@@ -48,7 +48,7 @@ pub struct Persist {
 }
 
 /// The beginning of a log: what came before is compacted, or was never here.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Base {
     /// The last entry that is gone.
     pub position: Position,
@@ -58,7 +58,7 @@ pub struct Base {
 
 /// The state is to be streamed to a peer, up to any entry that it was applied to; when it stands there,
 /// [`super::Body::InstallSnapshot`] follows it, and [`super::Raft::snapshot_sent`] tells this core how it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SendSnapshot {
     /// The peer.
     pub to: NodeId,
@@ -67,7 +67,7 @@ pub struct SendSnapshot {
 }
 
 /// A read may be served from the state machine once `index` is applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReadReady {
     /// The name the caller gave the read.
     pub id: u64,

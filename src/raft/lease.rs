@@ -18,7 +18,7 @@ use super::{
 
 /// What a node promises as a voter, and how long it relies on the promises of others as a leader. Spans are in
 /// microseconds of its own clock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     pub(super) promise_us: u64,
     pub(super) length_us: u64,
@@ -37,7 +37,7 @@ impl Lease {
 }
 
 /// The leader's side. Invariant: `begun` is in order of the rounds.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Tenure {
     /// The rounds that are not confirmed, and when each began.
     begun: VecDeque<(u64, u64)>,

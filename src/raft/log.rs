@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{Entry, Index, Position, Term};
 
 /// Invariants: `entries` are consecutive and follow `base`; their terms never decrease.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Log {
     /// The last position that is gone; everything up to it is committed and part of the state.
     base: Position,

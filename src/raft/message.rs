@@ -3,7 +3,7 @@
 use super::{Entry, Index, NodeId, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     /// Who says it.
     pub from: NodeId,
@@ -16,7 +16,7 @@ pub struct Message {
 }
 
 /// The kinds of messages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
     /// "Would you vote for me?" Changes nothing at the receiver (Raft thesis, section 9.6).
     PreVoteRequest {
@@ -94,7 +94,7 @@ pub enum Body {
 }
 
 /// What became of an append.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum AppendOutcome {
     /// The receiver's log matches the leader's up to here, durably.
     Accepted {

@@ -10,7 +10,7 @@ const INFLIGHT_MESSAGES_MAX: usize = 256;
 const INFLIGHT_BYTES_MAX: usize = 16 << 20;
 
 /// Invariant: `matched < next`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Progress {
     /// The peer's log is known to match, durably, up to here.
     pub(super) matched: Index,
@@ -34,7 +34,7 @@ pub(super) struct Progress {
 }
 
 /// How a peer is being fed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Flow {
     /// Where the logs agree is a guess: one message at a time.
     Probe { waiting: bool },
@@ -145,7 +145,7 @@ impl Progress {
 }
 
 /// The appends under way to one peer, oldest first: the last index of each and its bytes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Window {
     appends: VecDeque<(Index, usize)>,
     bytes: usize,

@@ -12,7 +12,7 @@ use super::{
 };
 
 /// How a node behaves. Spans are in ticks.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Options {
     /// This node.
     pub id: NodeId,
@@ -92,14 +92,14 @@ pub struct Proposed {
 ///
 /// Invariants, each asserted where it could break: terms and the commit index only grow; committed entries are never
 /// truncated; `applied <= commit <= last`; nothing is applied that is not durable here.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Raft {
     pub(super) shared: Shared,
     pub(super) role: Role,
 }
 
 /// What every role needs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) random: Random,

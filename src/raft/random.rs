@@ -17,9 +17,12 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    /// A draw from `low..=high`.
+    /// A draw from `low..=high`. Where there is no choice, nothing is drawn.
     pub(super) fn between(&mut self, low: u32, high: u32) -> u32 {
         assert!(low <= high, "an empty range has no draw: {low}..={high}");
+        if low == high {
+            return low;
+        }
         low + (self.next() % u64::from(high - low + 1)) as u32
     }
 }

@@ -11,7 +11,7 @@ use super::{
 };
 
 /// Who asked for a read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) enum Reader {
     /// The node itself, by the name of the read.
     Local(u64),
@@ -20,7 +20,7 @@ pub(super) enum Reader {
 }
 
 /// The reads of a leader. Every heartbeat begins a round; reads wait for one at most, which is the one under way.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Rounds {
     waiting: Vec<Reader>,
     under_way: Option<Round>,
@@ -28,7 +28,7 @@ pub(super) struct Rounds {
 }
 
 /// Reads that wait for a quorum to confirm that this node still led when the round began.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Round {
     number: u64,
     index: Index,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use super::{Index, NodeId, lease::Tenure, progress::Progress, read_index::Rounds, transfer::Transfer};
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Role {
     Follower(Follower),
     PreCandidate(Candidacy),
@@ -13,7 +13,7 @@ pub(super) enum Role {
 }
 
 /// Follows the leader of the term, once it knows it. Learners are followers that the configuration gives no say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Follower {
     pub(super) leader: Option<NodeId>,
     /// Reads forwarded to the leader, and the ticks each has waited.
@@ -21,12 +21,12 @@ pub(super) struct Follower {
 }
 
 /// A ballot, of a pre-vote or of a vote.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Candidacy {
     pub(super) votes: BTreeMap<NodeId, bool>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) struct Leader {
     pub(super) peers: BTreeMap<NodeId, Progress>,
     /// Index of this leader's first entry: once committed, so is all that it inherited (section 5.4.2).

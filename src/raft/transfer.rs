@@ -3,7 +3,7 @@
 use super::{Body, NodeId, ProposeError, raft::Raft, role::Role};
 
 /// A transfer under way: the leader takes no proposals, brings the target up to date and tells it to campaign.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Hash)]
 pub(super) struct Transfer {
     target: NodeId,
     told: bool,

@@ -15,7 +15,7 @@ pub type Index = u64;
 
 /// The end of a log, or any place in it. The order is the paper's "at least as up-to-date": the term decides,
 /// then the index (section 5.4.1).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// Term of the entry there.
     pub term: Term,
@@ -30,7 +30,7 @@ impl fmt::Display for Position {
 }
 
 /// What a state machine's state stands for: the log up to `last`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Snapshot {
     /// The last entry that went into the state.
     pub last: Position,
@@ -40,7 +40,7 @@ pub struct Snapshot {
 
 /// What must never be forgotten besides the log: the current term and the vote cast in it. They are one record, so
 /// that no crash can part them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Vote {
     /// The latest term this node has seen.
     pub term: Term,
@@ -49,7 +49,7 @@ pub struct Vote {
 }
 
 /// One entry of the replicated log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     /// Term of the leader that created it.
     pub term: Term,
@@ -78,7 +78,7 @@ impl Entry {
 }
 
 /// What an entry carries.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// A new leader's first entry: what it inherits commits with it (section 5.4.2).
     Noop,

@@ -1,0 +1,178 @@
+//! The model: how the cluster begins, what may happen in each state, and what comes of it.
+
+use std::{
+    collections::BTreeSet,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use conclave::raft::{Body, Configuration, Message, NodeId, Raft, RoleName, Term};
+use stateright::{Model, Property};
+
+use crate::{
+    always,
+    hashed::Hashed,
+    letters::is_dead,
+    node::{ELECTION_TICKS, Node},
+    sometimes,
+    state::{Budget, State},
+    steps::Broken,
+    twins::is_twin_of_an_earlier,
+};
+
+/// A cluster, and the bounds within which everything that may happen to it is tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Consensus {
+    /// What the nodes 1, 2 and 3 take for the cluster before their logs say otherwise.
+    pub(crate) founders: [Configuration; 3],
+    /// The voters that a change of membership asks for.
+    pub(crate) wanted: BTreeSet<NodeId>,
+    /// Nobody campaigns for a later term.
+    pub(crate) terms: Term,
+    /// When more messages than that are under way, some are lost, whichever.
+    pub(crate) messages: usize,
+    /// Else they are all lost. They matter to what a leader sends again, and carry a commit index.
+    pub(crate) heartbeats: bool,
+    /// Dead letters are thrown away: see `letters.rs`.
+    pub(crate) sweeps: bool,
+    pub(crate) budget: Budget,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Action {
+    /// An election timeout passes at a node. A leader sends heartbeats and checks that a quorum answers.
+    Timeout(NodeId),
+    /// A follower is told to campaign, as by a leader that hands over: no pre-vote is asked, and no voter protects the
+    /// leader that it has. Timeouts could never bring about more elections than that.
+    Campaign(NodeId),
+    Deliver(Hashed<Message>),
+    /// Delivered, and to be delivered again.
+    DeliverCopy(Hashed<Message>),
+    /// Only to make room: else a message that never arrives might as well be under way for ever.
+    Lose(Hashed<Message>),
+    /// The oldest write of a node becomes durable.
+    Write(NodeId),
+    /// A node dies after so many of its writes under way are done, and comes up again at once: to be down for a while
+    /// is no different from doing nothing for a while and dying then.
+    Crash(NodeId, usize),
+    Propose(NodeId),
+    ChangeMembers(NodeId),
+}
+
+impl Model for Consensus {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new(&self.founders, self.budget)]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        if state.broken.is_some() {
+            return;
+        }
+        let acts = [1, 2, 3].map(|id| !is_twin_of_an_earlier(self, state, id));
+        let may_act = |id: NodeId| acts[id as usize - 1];
+        let messages = || state.network.iter().filter(|message| may_act(message.to)).cloned();
+        if state.network.len() > self.messages {
+            return actions.extend(messages().map(Action::Lose));
+        }
+        actions.extend(messages().map(Action::Deliver));
+        if state.left.duplicates > 0 {
+            actions.extend(messages().map(Action::DeliverCopy));
+        }
+        for node in state.nodes.iter().filter(|node| may_act(node.core.id())) {
+            self.node_actions(node, state.left, actions);
+        }
+    }
+
+    fn next_state(&self, before: &State, action: Action) -> Option<State> {
+        let mut state = before.clone();
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            self.happen(&mut state, action);
+            if state.left.crashes == 0 {
+                state.write_all();
+            }
+        }));
+        if outcome.is_err() {
+            state.broken = Some(Broken::Assertion);
+        }
+        self.clear(&mut state);
+        (state != *before).then_some(state)
+    }
+
+    fn within_boundary(&self, state: &State) -> bool {
+        state.nodes.iter().all(|node| node.core.term() <= self.terms)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        always::properties().into_iter().chain(sometimes::properties(self)).collect()
+    }
+}
+
+impl Consensus {
+    fn node_actions(&self, node: &Node, left: Budget, actions: &mut Vec<Action>) {
+        let id = node.core.id();
+        let writes = node.disk.writes_under_way();
+        let leads = node.core.is_leader();
+        let follows = node.core.role() == RoleName::Follower;
+        let is_early = node.core.term() < self.terms;
+        let may = |action, is_possible: bool| is_possible.then_some(action);
+        actions.extend(may(Action::Write(id), writes > 0));
+        actions.extend(may(Action::Timeout(id), (leads || is_early) && left.timeouts > 0));
+        actions.extend(may(Action::Campaign(id), follows && is_early && left.campaigns > 0));
+        actions.extend(may(Action::Propose(id), leads && left.proposals > 0));
+        actions.extend(may(Action::ChangeMembers(id), leads && left.changes > 0));
+        if left.crashes > 0 {
+            actions.extend((0..=writes).map(|done| Action::Crash(id, done)));
+        }
+    }
+
+    fn happen(&self, state: &mut State, action: Action) {
+        match action {
+            Action::Timeout(id) => {
+                state.left.timeouts -= 1;
+                (0..ELECTION_TICKS).for_each(|_| state.step(id, Raft::tick));
+            }
+            Action::Campaign(id) => {
+                state.left.campaigns -= 1;
+                let term = state.node(id).core.term();
+                let message = Message { from: id, to: id, term, body: Body::TimeoutNow };
+                state.step(id, |core| core.step(message));
+            }
+            Action::Deliver(message) => {
+                state.network.remove(&message);
+                state.step(message.to, |core| core.step(Message::clone(&message)));
+            }
+            Action::DeliverCopy(message) => {
+                state.left.duplicates -= 1;
+                state.step(message.to, |core| core.step(Message::clone(&message)));
+            }
+            Action::Lose(message) => drop(state.network.remove(&message)),
+            Action::Write(id) => state.write(id),
+            Action::Crash(id, done) => {
+                state.left.crashes -= 1;
+                let founders = self.founders[id as usize - 1].clone();
+                state.node_mut(id).change(|node| node.crash(done, founders));
+            }
+            Action::Propose(id) => {
+                let command = [state.left.proposals];
+                state.left.proposals -= 1;
+                state.step(id, |core| {
+                    core.propose([command.as_slice().into()]).expect("it leads, and hands over to nobody");
+                });
+            }
+            Action::ChangeMembers(id) => state.change_members(id, &self.wanted),
+        }
+    }
+
+    /// Takes the messages away that these bounds have no room for.
+    fn clear(&self, state: &mut State) {
+        let State { network, nodes, .. } = state;
+        let node = |id: NodeId| -> &Node { &nodes[id as usize - 1] };
+        network.retain(|message| {
+            let is_heartbeat = matches!(message.body, Body::HeartbeatRequest { .. });
+            let is_lost = is_heartbeat && !self.heartbeats;
+            !is_lost && !(self.sweeps && is_dead(message, node(message.from), node(message.to), self.terms))
+        });
+    }
+}

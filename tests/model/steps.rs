@@ -1,0 +1,67 @@
+//! Invariants of single steps: what a node may not do, whatever it did before.
+
+use conclave::raft::{AppendOutcome, Body, Entry, Index, Message, NodeId, Vote};
+
+use crate::{node::Node, state::History};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Broken {
+    /// A term, a vote or a commit index was taken back.
+    TakenBack,
+    /// A message left that promises more than the sender's disk holds.
+    PromiseNotDurable,
+    /// An entry was applied out of order, before it was durable there, or that was not committed.
+    AppliedWrongly,
+    /// An assertion of the core itself failed.
+    Assertion,
+}
+
+type Verdict = Result<(), Broken>;
+
+fn check(holds: bool, broken: Broken) -> Verdict {
+    if holds { Ok(()) } else { Err(broken) }
+}
+
+/// A step is never a crash: so what the core knows only grows.
+pub(crate) fn judge_core(before: &Node, after: &Node) -> Verdict {
+    let commit_grows = before.core.commit() <= after.core.commit();
+    check(commit_grows && may_follow(before.core.vote(), after.core.vote()), Broken::TakenBack)
+}
+
+/// One vote a node and term, across crashes: for what is on the disk survives them, and nothing else is promised.
+pub(crate) fn judge_disk(before: &Node, after: &Node) -> Verdict {
+    check(may_follow(before.disk.vote, after.disk.vote), Broken::TakenBack)
+}
+
+fn may_follow(before: Vote, after: Vote) -> bool {
+    let is_kept = before.candidate.is_none() || before.candidate == after.candidate;
+    before.term < after.term || before.term == after.term && is_kept
+}
+
+pub(crate) fn judge_messages(sender: &Node, messages: &[Message]) -> Verdict {
+    let all_kept = messages.iter().all(|message| is_promise_kept(sender, message));
+    check(all_kept, Broken::PromiseNotDurable)
+}
+
+fn is_promise_kept(sender: &Node, message: &Message) -> bool {
+    let has_voted_for =
+        |candidate: NodeId| sender.disk.vote == Vote { term: message.term, candidate: Some(candidate) };
+    match &message.body {
+        Body::VoteRequest { .. } => has_voted_for(message.from),
+        Body::VoteResponse { granted: true } => has_voted_for(message.to),
+        Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, .. } => {
+            sender.disk.last().index >= *matched
+        }
+        _ => true,
+    }
+}
+
+pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], history: &History) -> Verdict {
+    let expected = (before.applied..).map_while(|index| history.committed.get(index as usize));
+    let is_next = applied.iter().zip(expected).filter(|(entry, next)| **entry == next.entry).count();
+    let are_durable = applied.iter().all(|entry| after.disk.holds(entry));
+    check(
+        is_next == applied.len() && are_durable && after.applied <= after.core.commit() as Index,
+        Broken::AppliedWrongly,
+    )
+}
