@@ -12,9 +12,13 @@ pub(crate) const COMMITTED_STAYS: &str = "what is committed stays";
 pub(crate) fn properties() -> Vec<Property<Consensus>> {
     vec![
         always(ONE_LEADER_A_TERM, |_, state| has_one_leader_a_term(state)),
+        always("a leader has the votes of a quorum", |_, state| state.broken != Some(Broken::NotElected)),
         always("a leader's own vote is durable", |_, state| are_leaders_elected_durably(state)),
         always("logs that agree in one place agree up to there", |_, state| do_logs_match(state)),
         always(LEADERS_ARE_COMPLETE, |_, state| are_leaders_complete(state)),
+        always("a node goes by the latest configuration in its log", |model, state| {
+            are_configurations_in_force(model, state)
+        }),
         always(COMMITTED_STAYS, |_, state| is_committed_kept(state)),
         always("a quorum of disks holds what is committed", |_, state| is_committed_durable(state)),
         always("who could be elected holds what is committed", |model, state| {
@@ -30,7 +34,9 @@ pub(crate) fn properties() -> Vec<Property<Consensus>> {
         always("what is applied is committed and durable, in order", |_, state| {
             state.broken != Some(Broken::AppliedWrongly)
         }),
-        always("the core's own assertions hold", |_, state| state.broken != Some(Broken::Assertion)),
+        always("the core's own assertions hold", |_, state| {
+            !matches!(state.broken, Some(Broken::Assertion(_)))
+        }),
     ]
 }
 
@@ -75,6 +81,15 @@ fn are_leaders_complete(state: &State) -> bool {
         let before = |term| term < leader.core.term();
         let mut committed = state.history.committed.iter().filter(|committed| before(committed.term));
         committed.all(|committed| leader.holds(&committed.entry))
+    })
+}
+
+/// Committed or not (section 6).
+fn are_configurations_in_force(model: &Consensus, state: &State) -> bool {
+    state.nodes.iter().zip(&model.founders).all(|(node, founders)| {
+        let log = in_memory(node);
+        let latest = configurations(&log).next();
+        latest.unwrap_or(founders) == node.core.configuration()
     })
 }
 
@@ -125,7 +140,7 @@ fn end(log: &Log) -> Position {
 }
 
 /// A majority of each half. Not the core's own arithmetic, which is on trial.
-fn is_quorum(configuration: &Configuration, agrees: impl Fn(NodeId) -> bool) -> bool {
+pub(crate) fn is_quorum(configuration: &Configuration, agrees: impl Fn(NodeId) -> bool) -> bool {
     [&configuration.voters, &configuration.outgoing].iter().all(|half| {
         let agreeing = half.iter().filter(|&&id| agrees(id)).count();
         half.is_empty() || 2 * agreeing > half.len()

@@ -1,4 +1,4 @@
-//! Ways to set the bounds.
+//! Bounds, and how they are written.
 
 use std::collections::BTreeSet;
 
@@ -7,36 +7,56 @@ use conclave::raft::{Configuration, NodeId};
 use crate::{consensus::Consensus, state::Budget};
 
 impl Consensus {
-    /// Three nodes, of which these found the cluster. The others hear of it when they are let in.
-    pub(crate) fn of(founders: &[NodeId]) -> Self {
-        let cluster = Configuration::of(founders.iter().copied());
-        let known_to = |id| if cluster.contains(id) { cluster.clone() } else { Configuration::default() };
-        Self {
-            founders: [1, 2, 3].map(known_to),
+    /// Three nodes within these bounds, such as `terms=2 campaigns=2 crashes=1`. What is not named is 0; but all three
+    /// nodes found the cluster unless `founders` says otherwise, messages are limited only by `messages`, and dead
+    /// letters are swept unless by `sweeps=0`.
+    pub(crate) fn within(bounds: &str) -> Self {
+        let mut model = Self {
+            founders: founders([1, 2, 3].into()),
             wanted: BTreeSet::new(),
-            terms: 1,
+            terms: 0,
             messages: usize::MAX,
             heartbeats: false,
             sweeps: true,
             budget: Budget::default(),
+        };
+        for bound in bounds.split_whitespace() {
+            let (name, value) = bound.split_once('=').unwrap_or_else(|| panic!("no value: {bound}"));
+            model.set(name, value);
         }
+        model
     }
 
-    /// Sets a bound by its name.
-    pub(crate) fn set(&mut self, name: &str, value: u8) {
+    fn set(&mut self, name: &str, value: &str) {
         let budget = &mut self.budget;
         match name {
-            "terms" => self.terms = value.into(),
-            "messages" => self.messages = value.into(),
-            "heartbeats" => self.heartbeats = value > 0,
-            "sweeps" => self.sweeps = value > 0,
-            "timeouts" => budget.timeouts = value,
-            "campaigns" => budget.campaigns = value,
-            "proposals" => budget.proposals = value,
-            "crashes" => budget.crashes = value,
-            "duplicates" => budget.duplicates = value,
-            "changes" => budget.changes = value,
+            "founders" => self.founders = founders(nodes(value)),
+            "wanted" => self.wanted = nodes(value),
+            "terms" => self.terms = number(value).into(),
+            "messages" => self.messages = number(value).into(),
+            "heartbeats" => self.heartbeats = number(value) > 0,
+            "sweeps" => self.sweeps = number(value) > 0,
+            "timeouts" => budget.timeouts = number(value),
+            "campaigns" => budget.campaigns = number(value),
+            "proposals" => budget.proposals = number(value),
+            "crashes" => budget.crashes = number(value),
+            "duplicates" => budget.duplicates = number(value),
+            "changes" => budget.changes = number(value),
             _ => panic!("no such bound: {name}"),
         }
     }
+}
+
+fn number(value: &str) -> u8 {
+    value.parse().unwrap_or_else(|_| panic!("no small number: {value}"))
+}
+
+fn nodes(value: &str) -> BTreeSet<NodeId> {
+    value.split(',').map(|id| number(id).into()).collect()
+}
+
+/// Nodes that are no founders know of no cluster, until they are let in.
+fn founders(ids: BTreeSet<NodeId>) -> [Configuration; 3] {
+    let cluster = Configuration::of(ids);
+    [1, 2, 3].map(|id| if cluster.contains(id) { cluster.clone() } else { Configuration::default() })
 }

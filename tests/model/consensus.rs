@@ -1,15 +1,13 @@
 //! The model: how the cluster begins, what may happen in each state, and what comes of it.
 
-use std::{
-    collections::BTreeSet,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::collections::BTreeSet;
 
 use conclave::raft::{Body, Configuration, Message, NodeId, Raft, RoleName, Term};
 use stateright::{Model, Property};
 
 use crate::{
     always,
+    caught::caught,
     hashed::Hashed,
     letters::is_dead,
     node::{ELECTION_TICKS, Node},
@@ -41,8 +39,8 @@ pub(crate) struct Consensus {
 pub(crate) enum Action {
     /// An election timeout passes at a node. A leader sends heartbeats and checks that a quorum answers.
     Timeout(NodeId),
-    /// A follower is told to campaign, as by a leader that hands over: no pre-vote is asked, and no voter protects the
-    /// leader that it has. Timeouts could never bring about more elections than that.
+    /// A node campaigns with no pre-vote, and what a follower is told to do, as by a leader that hands over, no voter
+    /// protects its leader from. Timeouts could never bring about more elections than that.
     Campaign(NodeId),
     Deliver(Hashed<Message>),
     /// Delivered, and to be delivered again.
@@ -87,14 +85,14 @@ impl Model for Consensus {
 
     fn next_state(&self, before: &State, action: Action) -> Option<State> {
         let mut state = before.clone();
-        let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let outcome = caught(|| {
             self.happen(&mut state, action);
             if state.left.crashes == 0 {
                 state.write_all();
             }
-        }));
-        if outcome.is_err() {
-            state.broken = Some(Broken::Assertion);
+        });
+        if let Err(message) = outcome {
+            state.broken = Some(Broken::Assertion(message));
         }
         self.clear(&mut state);
         (state != *before).then_some(state)
@@ -114,12 +112,11 @@ impl Consensus {
         let id = node.core.id();
         let writes = node.disk.writes_under_way();
         let leads = node.core.is_leader();
-        let follows = node.core.role() == RoleName::Follower;
-        let is_early = node.core.term() < self.terms;
+        let may_campaign = !leads && node.core.term() < self.terms;
         let may = |action, is_possible: bool| is_possible.then_some(action);
         actions.extend(may(Action::Write(id), writes > 0));
-        actions.extend(may(Action::Timeout(id), (leads || is_early) && left.timeouts > 0));
-        actions.extend(may(Action::Campaign(id), follows && is_early && left.campaigns > 0));
+        actions.extend(may(Action::Timeout(id), (leads || may_campaign) && left.timeouts > 0));
+        actions.extend(may(Action::Campaign(id), may_campaign && left.campaigns > 0));
         actions.extend(may(Action::Propose(id), leads && left.proposals > 0));
         actions.extend(may(Action::ChangeMembers(id), leads && left.changes > 0));
         if left.crashes > 0 {
@@ -135,9 +132,7 @@ impl Consensus {
             }
             Action::Campaign(id) => {
                 state.left.campaigns -= 1;
-                let term = state.node(id).core.term();
-                let message = Message { from: id, to: id, term, body: Body::TimeoutNow };
-                state.step(id, |core| core.step(message));
+                state.step(id, campaign);
             }
             Action::Deliver(message) => {
                 state.network.remove(&message);
@@ -171,8 +166,21 @@ impl Consensus {
         let node = |id: NodeId| -> &Node { &nodes[id as usize - 1] };
         network.retain(|message| {
             let is_heartbeat = matches!(message.body, Body::HeartbeatRequest { .. });
-            let is_lost = is_heartbeat && !self.heartbeats;
-            !is_lost && !(self.sweeps && is_dead(message, node(message.from), node(message.to), self.terms))
+            let is_dead = || is_dead(message, node(message.from), node(message.to), self.terms);
+            (self.heartbeats || !is_heartbeat) && !(self.sweeps && is_dead())
         });
+    }
+}
+
+/// A candidate is no follower, so it is told that everybody would vote for it.
+fn campaign(core: &mut Raft) {
+    let (id, term) = (core.id(), core.term());
+    if core.role() == RoleName::Follower {
+        return core.step(Message { from: id, to: id, term, body: Body::TimeoutNow });
+    }
+    (0..ELECTION_TICKS).for_each(|_| core.tick());
+    for peer in (1..=3).filter(|&peer| peer != id) {
+        let body = Body::PreVoteResponse { granted: true };
+        core.step(Message { from: peer, to: id, term: term + 1, body });
     }
 }

@@ -73,12 +73,16 @@ impl State {
         let before = self.node(id).clone();
         let (effects, counted_by) = self.node_mut(id).change(|node| node.step(input));
         let Effects { messages, committed, .. } = effects;
-        self.remember(id, &counted_by);
+        let begins_to_lead = self.remember(id, &counted_by);
         let after = self.node(id);
         let verdict = steps::judge_core(&before, after)
+            .and_then(|()| match begins_to_lead {
+                true => steps::judge_election(after, &self.nodes, &counted_by),
+                false => Ok(()),
+            })
             .and_then(|()| steps::judge_applied(&before, after, &committed, &self.history))
             .and_then(|()| steps::judge_messages(after, &messages));
-        self.broken = self.broken.or(verdict.err());
+        self.broken = self.broken.take().or(verdict.err());
         self.network.extend(messages.into_iter().map(Hashed::new));
     }
 
@@ -89,7 +93,7 @@ impl State {
         let after = self.node(id);
         let verdict =
             steps::judge_disk(&before, after).and_then(|()| steps::judge_messages(after, &write.promises));
-        self.broken = self.broken.or(verdict.err());
+        self.broken = self.broken.take().or(verdict.err());
         self.network.extend(write.promises.into_iter().map(Hashed::new));
         self.step(id, |core| core.persisted(write.ticket));
     }
@@ -111,7 +115,8 @@ impl State {
         self.left.changes -= u8::from(is_begun);
     }
 
-    fn remember(&mut self, id: NodeId, counted_by: &Configuration) {
+    /// True: the node leads a term that it did not lead before.
+    fn remember(&mut self, id: NodeId, counted_by: &Configuration) -> bool {
         let core = &self.node(id).core;
         let reign = (core.term(), id);
         let begins = core.is_leader() && !self.history.leaders.contains(&reign);
@@ -130,5 +135,6 @@ impl State {
                 history.committed.extend(news);
             });
         }
+        begins
     }
 }

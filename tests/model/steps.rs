@@ -1,25 +1,41 @@
 //! Invariants of single steps: what a node may not do, whatever it did before.
 
-use conclave::raft::{AppendOutcome, Body, Entry, Index, Message, NodeId, Vote};
+use conclave::raft::{AppendOutcome, Body, Configuration, Entry, Index, Message, NodeId, Vote};
 
-use crate::{node::Node, state::History};
+use crate::{always::is_quorum, hashed::Hashed, node::Node, state::History};
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Broken {
+    /// A node leads whom no quorum elected.
+    NotElected,
     /// A term, a vote or a commit index was taken back.
     TakenBack,
     /// A message left that promises more than the sender's disk holds.
     PromiseNotDurable,
     /// An entry was applied out of order, before it was durable there, or that was not committed.
     AppliedWrongly,
-    /// An assertion of the core itself failed.
-    Assertion,
+    /// An assertion of the core itself failed, and said this.
+    Assertion(String),
 }
 
 type Verdict = Result<(), Broken>;
 
 fn check(holds: bool, broken: Broken) -> Verdict {
     if holds { Ok(()) } else { Err(broken) }
+}
+
+/// A quorum of disks holds the votes that make a leader, unless they have gone on to later terms by now.
+pub(crate) fn judge_election(
+    leader: &Node,
+    nodes: &[Hashed<Node>; 3],
+    counted_by: &Configuration,
+) -> Verdict {
+    let vote = leader.core.vote();
+    let votes = |id: NodeId| {
+        let durable = nodes[id as usize - 1].disk.vote;
+        durable == vote || durable.term > vote.term
+    };
+    check(is_quorum(counted_by, votes), Broken::NotElected)
 }
 
 /// A step is never a crash: so what the core knows only grows.
