@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use conclave::raft::{Base, Configuration, Entry, Payload, Persist, Position, Recovered, Snapshot, Vote};
+use conclave::raft::{
+    Base, Configuration, Entry, Index, Payload, Persist, Position, Recovered, Snapshot, Vote,
+};
 
 /// The log's disk of one node: what is durable, and the writes on their way there.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +55,12 @@ impl Disk {
 
     pub(crate) fn last(&self) -> Position {
         self.log.last().map_or(self.base(), Entry::position)
+    }
+
+    /// The position of the durable entry at an index after the base.
+    pub(crate) fn position_at(&self, index: Index) -> Option<Position> {
+        let offset = index.checked_sub(self.base().index + 1)?;
+        self.log.get(offset as usize).map(Entry::position)
     }
 
     /// Everything written is durable.

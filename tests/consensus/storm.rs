@@ -3,7 +3,7 @@
 //! oracle cannot see: what the core believes of its disk and of its configuration, and whether it believes it too long.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -27,6 +27,8 @@ use crate::{
 const STEPS: u32 = 10_000;
 /// Four million steps in all.
 const STORMS: u32 = 400;
+/// Old messages that may still arrive.
+const STRAGGLERS_MAX: usize = 30;
 /// A log grows to this length; then nothing more is proposed.
 const LOG_LENGTH_MAX: Index = 300;
 /// Rounds of the healed cluster, each of one tick, within which it must elect, commit and agree.
@@ -56,6 +58,8 @@ struct Storm {
     oracle: Oracle,
     nodes: BTreeMap<NodeId, Node>,
     under_way: Vec<Message>,
+    /// Copies of messages, some of which were lost: they arrive much later, if ever.
+    stragglers: VecDeque<Message>,
     /// Snapshots being streamed, each as the message that ends it, and whether that arrived already.
     streams: Vec<(Message, bool)>,
     cut_off: Vec<NodeId>,
@@ -103,6 +107,7 @@ impl Storm {
             oracle,
             nodes,
             under_way: Vec::new(),
+            stragglers: VecDeque::new(),
             streams: Vec::new(),
             cut_off: Vec::new(),
             commands: 0,
@@ -124,6 +129,7 @@ impl Storm {
         match event {
             Event::Tick => self.pass_time(id),
             Event::Deliver => self.deliver(),
+            Event::Straggle => self.straggle(),
             Event::Write => drop(self.write(id)),
             Event::Start => self.start(id),
             Event::Crash => self.crash(id),
@@ -145,7 +151,7 @@ impl Storm {
     fn somebody(&mut self, event: Event) -> Option<NodeId> {
         let anybody = self.draw.chance(40);
         let fits = |node: &Node| match event {
-            Event::Deliver | Event::Stream | Event::Heal => true,
+            Event::Deliver | Event::Straggle | Event::Stream | Event::Heal => true,
             Event::Start => node.raft.is_none(),
             Event::Write => !node.disk.is_idle(),
             Event::Install => node.installing.is_some(),
@@ -189,12 +195,30 @@ impl Storm {
         let any = self.draw.chance(self.weather.disorder);
         let which = if any { self.draw.below(self.under_way.len() as u64) as usize } else { 0 };
         let message = self.under_way.remove(which);
+        if self.draw.chance(3) {
+            self.stragglers.push_back(message.clone());
+        }
         if self.draw.chance(self.weather.loss) {
             return;
         }
         if self.draw.chance(self.weather.loss) {
             self.under_way.push(message.clone());
         }
+        self.arrive(message);
+    }
+
+    /// A message of long ago arrives: any of the last ones.
+    fn straggle(&mut self) {
+        let excess = self.stragglers.len().saturating_sub(STRAGGLERS_MAX);
+        self.stragglers.drain(..excess);
+        if !self.stragglers.is_empty() {
+            let which = self.draw.below(self.stragglers.len() as u64) as usize;
+            let message = self.stragglers.remove(which).expect("it is among them");
+            self.arrive(message);
+        }
+    }
+
+    fn arrive(&mut self, message: Message) {
         let cut_off = |id| self.cut_off.contains(&id);
         let reaches = match (cut_off(message.from), cut_off(message.to)) {
             (true, true) => self.weather.islands,
@@ -267,7 +291,6 @@ impl Storm {
         self.oracle.persisted(id, &write);
         self.under_way.extend(write.promises);
         self.with(id, |raft| raft.persisted(write.ticket));
-        self.check_disk(id);
         true
     }
 
@@ -305,7 +328,9 @@ impl Storm {
         if let Some(raft) = &mut self.nodes.get_mut(&id).expect("a member").raft {
             raft.set_time(self.now_us);
             input(raft);
-            self.carry_out(id);
+            if !self.draw.chance(self.weather.batches) {
+                self.carry_out(id);
+            }
         }
     }
 
@@ -317,7 +342,11 @@ impl Storm {
         if let Some(write) = effects.persist {
             node.disk.enqueue(write);
         }
-        if !effects.committed.is_empty() {
+        if let Some(last) = effects.committed.last() {
+            if node.disk.position_at(last.index) != Some(last.position()) {
+                self.oracle
+                    .violate(format!("the disk: node {id} applies {}, which it lacks", last.position()));
+            }
             for entry in &effects.committed {
                 node.state.apply(entry);
                 if let Payload::Configuration(configuration) = &entry.payload {
@@ -349,6 +378,7 @@ impl Storm {
         };
         self.streams.extend(effects.snapshots.into_iter().map(|send| (stream(send), false)));
         self.check_configuration(id);
+        self.check_disk(id);
     }
 
     fn sync(&mut self, id: NodeId) {
@@ -446,6 +476,7 @@ impl Storm {
     /// read may be forgotten.
     fn calm(&mut self) -> Result<(), String> {
         self.cut_off.clear();
+        self.weather.batches = 0;
         let members = self.members();
         members.iter().for_each(|&id| self.start(id));
         for _ in 0..CALM_ROUNDS_MAX {

@@ -8,6 +8,8 @@ use conclave_sim::draw::Draw;
 pub(crate) enum Event {
     Tick,
     Deliver,
+    /// A message arrives that was thought lost.
+    Straggle,
     Write,
     Start,
     Crash,
@@ -26,14 +28,15 @@ pub(crate) enum Event {
 }
 
 /// How likely each is, and what a storm may multiply that with.
-const EVENTS: [(Event, u64, &[u64]); 14] = [
+const EVENTS: [(Event, u64, &[u64]); 15] = [
     (Event::Tick, 100, &[1, 2, 4]),
     (Event::Deliver, 400, &[1, 2]),
+    (Event::Straggle, 3, &[0, 1, 4]),
     (Event::Write, 200, &[1, 2]),
     (Event::Start, 5, &[1, 3, 9]),
     (Event::Crash, 1, &[0, 1, 2, 4]),
     (Event::Propose, 20, &[1, 2, 6]),
-    (Event::Read, 10, &[0, 1]),
+    (Event::Read, 10, &[0, 1, 4]),
     (Event::Transfer, 1, &[0, 1, 4]),
     (Event::Change, 1, &[0, 1, 4, 16]),
     (Event::Sync, 5, &[1, 10]),
@@ -52,6 +55,8 @@ pub(crate) struct Weather {
     pub(crate) disorder: u64,
     /// Messages lost, and doubled, in percent.
     pub(crate) loss: u64,
+    /// Inputs, in percent, that a core is given together with the next one.
+    pub(crate) batches: u64,
     /// Beyond so many under way the oldest are lost: a network that holds everything would only deliver what is old.
     pub(crate) under_way_max: usize,
     /// Nodes are cut off many at once, and still reach each other.
@@ -70,6 +75,7 @@ impl Weather {
             events,
             disorder: *draw.pick(&[0, 10, 30, 60]),
             loss: *draw.pick(&[0, 5, 5, 15]),
+            batches: *draw.pick(&[0, 0, 30]),
             under_way_max: *draw.pick(&[30, 60, 200]),
             islands: draw.chance(50),
         }
