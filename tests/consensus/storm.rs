@@ -87,7 +87,7 @@ impl Storm {
             election_ticks_max: ELECTION_TICKS_MAX,
             priority: draw.below(3) as u32,
             append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
-            log_entries_max: *draw.pick(&[0, 10, 100]),
+            log_entries_max: *draw.pick(&[0, 2, 10, 100]),
             log_bytes_max: *draw.pick(&[500, usize::MAX]),
             catching_up_entries: *draw.pick(&[0, 100]),
             lease: leases.then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
@@ -137,6 +137,7 @@ impl Storm {
             Event::Read => self.read(id),
             Event::Transfer => self.transfer(id),
             Event::Change => self.change_members(id),
+            Event::Urge => self.urge(id),
             Event::Sync => self.sync(id),
             Event::Stream => self.end_stream(),
             Event::Install => self.install(id),
@@ -155,7 +156,7 @@ impl Storm {
             Event::Start => node.raft.is_none(),
             Event::Write => !node.disk.is_idle(),
             Event::Install => node.installing.is_some(),
-            Event::Tick | Event::Sync => node.raft.is_some(),
+            Event::Tick | Event::Sync | Event::Urge => node.raft.is_some(),
             Event::Propose | Event::Read | Event::Transfer | Event::Change | Event::Crash | Event::Cut => {
                 node.raft.as_ref().is_some_and(|raft| anybody || raft.is_leader())
             }
@@ -269,6 +270,14 @@ impl Storm {
         });
     }
 
+    /// Whoever campaigns, and when: that only costs terms. What elects the right one is the vote.
+    fn urge(&mut self, id: NodeId) {
+        self.with(id, |raft| {
+            let (term, from) = (raft.term(), raft.leader().unwrap_or(id));
+            raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
+        });
+    }
+
     fn change_members(&mut self, id: NodeId) {
         let share = *self.draw.pick(&[20, 50, 80]);
         let pool = self.members();
@@ -324,11 +333,15 @@ impl Storm {
         self.oracle.started(raft);
     }
 
+    /// Gives a node an input, unless it is down. What follows waits for the next one now and then, but never a vote: the
+    /// oracle wants to see each on the disk, though a later one implies it.
     fn with(&mut self, id: NodeId, input: impl FnOnce(&mut Raft)) {
         if let Some(raft) = &mut self.nodes.get_mut(&id).expect("a member").raft {
             raft.set_time(self.now_us);
+            let vote = raft.vote();
             input(raft);
-            if !self.draw.chance(self.weather.batches) {
+            let waits = raft.vote() == vote && self.draw.chance(self.weather.batches);
+            if !waits {
                 self.carry_out(id);
             }
         }
@@ -407,11 +420,15 @@ impl Storm {
         self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
     }
 
-    /// The snapshot is put in place, unless another one took its place on the way.
+    /// The snapshot is put in place, unless another one took its place on the way, or the node dies just then.
     fn install(&mut self, id: NodeId) {
+        let fate = self.draw.below(10);
+        if fate == 0 {
+            return self.crash(id);
+        }
         let node = self.nodes.get_mut(&id).expect("a member");
         let Some(snapshot) = node.installing.take() else { return };
-        if self.draw.chance(10) {
+        if fate == 1 {
             return self.with(id, Raft::install_failed);
         }
         node.state.install(snapshot.clone());
@@ -485,6 +502,7 @@ impl Storm {
                 self.with(id, Raft::tick);
                 while self.write(id) {}
                 self.install(id);
+                self.start(id);
             }
             while !self.streams.is_empty() {
                 self.end_stream();

@@ -17,6 +17,8 @@ pub(crate) enum Event {
     Read,
     Transfer,
     Change,
+    /// A node is told to campaign, and nobody knows why.
+    Urge,
     /// What a node has applied becomes durable.
     Sync,
     /// A snapshot on its way arrives, or breaks off.
@@ -28,7 +30,7 @@ pub(crate) enum Event {
 }
 
 /// How likely each is, and what a storm may multiply that with.
-const EVENTS: [(Event, u64, &[u64]); 15] = [
+const EVENTS: [(Event, u64, &[u64]); 16] = [
     (Event::Tick, 100, &[1, 2, 4]),
     (Event::Deliver, 400, &[1, 2]),
     (Event::Straggle, 3, &[0, 1, 4]),
@@ -36,10 +38,11 @@ const EVENTS: [(Event, u64, &[u64]); 15] = [
     (Event::Start, 5, &[1, 3, 9]),
     (Event::Crash, 1, &[0, 1, 2, 4]),
     (Event::Propose, 20, &[1, 2, 6]),
-    (Event::Read, 10, &[0, 1, 4]),
+    (Event::Read, 2, &[0, 1, 10]),
     (Event::Transfer, 1, &[0, 1, 4]),
     (Event::Change, 1, &[0, 1, 4, 16]),
-    (Event::Sync, 5, &[1, 10]),
+    (Event::Urge, 1, &[0, 0, 1, 4]),
+    (Event::Sync, 10, &[1, 10]),
     (Event::Stream, 10, &[1, 2, 4]),
     (Event::Install, 10, &[1, 2, 4]),
     (Event::Cut, 1, &[0, 1, 3]),
