@@ -306,9 +306,11 @@ stories! {
     disk_leader_commits_without_own
     disk_replaced_entry
     disk_solo
+    election_better_log_too_late
     election_candidate_yields
     election_first
     election_log_comparison
+    election_own_vote
     election_restarted_voter
     election_split_vote
     election_stale_candidate
@@ -318,6 +320,7 @@ stories! {
     learner_has_no_say
     prevote_granted_without_leader
     prevote_learns_term
+    prevote_of_other_ballot
     prevote_partitioned
     prevote_refused_by_followers
     lease_before_own_commit
@@ -331,11 +334,13 @@ stories! {
     lease_voter_learns_of_a_term
     priority_hand_back
     priority_turned_down
+    priority_waits_for_disk
     read_at_retired_leader
     read_batched
     read_before_own_commit
     read_deposed_leader
     read_joint
+    read_late_confirmation
     read_lost_answer_expires
     read_lost_round
     read_no_leader
@@ -346,21 +351,26 @@ stories! {
     replication_ends_of_requests
     replication_figure_7
     replication_hint_skips_terms
+    replication_late_acceptance
     replication_late_rejection
     replication_lost_append
     replication_lost_probe
     replication_one_probe
     replication_overtaking_append
     replication_pipeline
+    replication_refusal_overtaken
     replication_slow_follower
     replication_window_full
     snapshot_answer_first
     snapshot_appends_wait
+    snapshot_applies_wait
     snapshot_base_after_restart
+    snapshot_base_before_change
     snapshot_behind_state
     snapshot_breaks_off
     snapshot_by_appends
     snapshot_crash_amid
+    snapshot_crash_amid_longer
     snapshot_crash_before
     snapshot_elected_amid
     snapshot_joint
@@ -376,6 +386,7 @@ stories! {
     snapshot_tail_kept
     snapshot_twice
     snapshot_unstaged
+    snapshot_window_full
     snapshot_writes_go_on
     transfer_aborted
     transfer_lagging
