@@ -33,6 +33,10 @@ const STRAGGLERS_MAX: usize = 30;
 const LOG_LENGTH_MAX: Index = 300;
 /// Rounds of the healed cluster, each of one tick, within which it must elect, commit and agree.
 const CALM_ROUNDS_MAX: u32 = 40 * ELECTION_TICKS_MAX;
+/// Rounds after that within which the lead is handed to whom it belongs, and who left hears of it.
+const SETTLING_ROUNDS: u32 = 12 * ELECTION_TICKS_MAX;
+/// And rounds in which nothing happens any more.
+const ROUNDS_OF_PEACE: u32 = 2 * ELECTION_TICKS_MAX;
 
 struct Node {
     options: Options,
@@ -422,12 +426,15 @@ impl Storm {
 
     /// The snapshot is put in place, unless another one took its place on the way, or the node dies just then.
     fn install(&mut self, id: NodeId) {
+        if self.nodes[&id].installing.is_none() {
+            return;
+        }
         let fate = self.draw.below(10);
         if fate == 0 {
             return self.crash(id);
         }
         let node = self.nodes.get_mut(&id).expect("a member");
-        let Some(snapshot) = node.installing.take() else { return };
+        let snapshot = node.installing.take().expect("a snapshot to install");
         if fate == 1 {
             return self.with(id, Raft::install_failed);
         }
@@ -489,32 +496,42 @@ impl Storm {
         }
     }
 
-    /// Everything is healed: a leader must be elected, all must come to hold and apply the same, and no
-    /// read may be forgotten.
+    /// Everything is healed: a leader must be elected, all must come to hold and apply the same, and no read may be
+    /// forgotten. Then there is peace: nobody has anything to say but that he is there.
     fn calm(&mut self) -> Result<(), String> {
         self.cut_off.clear();
         self.weather.batches = 0;
-        let members = self.members();
-        members.iter().for_each(|&id| self.start(id));
-        for _ in 0..CALM_ROUNDS_MAX {
-            self.now_us += TICK_US;
-            for &id in &members {
-                self.with(id, Raft::tick);
-                while self.write(id) {}
-                self.install(id);
-                self.start(id);
-            }
-            while !self.streams.is_empty() {
-                self.end_stream();
-            }
-            for message in std::mem::take(&mut self.under_way) {
-                self.with(message.to, |raft| raft.step(message));
-            }
-            if self.agrees() {
-                return Ok(());
-            }
+        if !(0..CALM_ROUNDS_MAX).any(|_| {
+            self.round_of_calm();
+            self.agrees()
+        }) {
+            return Err("the healed cluster does not come to agree".to_owned());
         }
-        Err("the healed cluster does not come to agree".to_owned())
+        (0..SETTLING_ROUNDS).for_each(|_| drop(self.round_of_calm()));
+        match (0..ROUNDS_OF_PEACE).all(|_| self.round_of_calm()) && self.agrees() {
+            true => Ok(()),
+            false => Err(format!("the cluster that agreed does not come to rest: {:?}", self.under_way)),
+        }
+    }
+
+    /// Time passes by one tick, and everything under way arrives. Whether that was nothing but heartbeats.
+    fn round_of_calm(&mut self) -> bool {
+        self.now_us += TICK_US;
+        for id in self.members() {
+            self.start(id);
+            self.with(id, Raft::tick);
+            while self.write(id) {}
+            self.install(id);
+        }
+        let mut at_rest = self.streams.is_empty();
+        while !self.streams.is_empty() {
+            self.end_stream();
+        }
+        for message in std::mem::take(&mut self.under_way) {
+            at_rest &= matches!(message.body, Body::HeartbeatRequest { .. } | Body::HeartbeatResponse { .. });
+            self.with(message.to, |raft| raft.step(message));
+        }
+        at_rest
     }
 
     fn agrees(&self) -> bool {
