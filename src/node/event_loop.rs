@@ -368,19 +368,17 @@ impl EventLoop {
     /// The links and the proxies follow the configuration in force. A node that left for good stops, a little later: till
     /// then it tells proxies that know nobody else where the members are.
     fn follow_configuration(&mut self) {
-        let configuration = self.core.configuration();
+        let farewell = self.core.farewell();
+        let configuration = farewell.unwrap_or(self.core.configuration());
+        let has_left = farewell.is_some();
         if *self.followed != *configuration {
             self.followed = Arc::new(configuration.clone());
             self.parts.links.follow(&self.followed);
             self.tell_sessions();
         }
-        let id = self.core.id();
-        if self.ends_at.is_none()
-            && self.followed.gone.contains(&id)
-            && self.core.is_configuration_committed()
-        {
+        if has_left && self.ends_at.is_none() {
             tracing::info!(
-                node = id,
+                node = self.core.id(),
                 "this node was removed from the cluster and stops: its data can be deleted"
             );
             self.ends_at =

@@ -15,7 +15,10 @@ impl Raft {
         match self.may_campaign() {
             true => self.pre_campaign(),
             // It has no say in who leads, but must not protect a leader that is gone.
-            false => self.become_follower(self.term(), None),
+            false => {
+                self.become_follower(self.term(), None);
+                self.request_pre_votes();
+            }
         }
     }
 
@@ -23,6 +26,9 @@ impl Raft {
     /// one, and without it the change itself could never commit.
     fn may_campaign(&self) -> bool {
         let id = self.shared.options.id;
+        if self.farewell().is_some() {
+            return false;
+        }
         let mut in_force = self.shared.configurations.iter().rev();
         let Some((index, latest)) = in_force.next() else { return false };
         latest.is_voter(id)
@@ -32,13 +38,21 @@ impl Raft {
     /// Asks whether an election could be won, before it disturbs anybody with a new term.
     fn pre_campaign(&mut self) {
         self.transition(Role::PreCandidate(Candidacy::default()));
+        self.request_pre_votes();
+        self.count(self.shared.options.id, true);
+    }
+
+    /// From a node without a say that only asks whether anybody is there, and whether it is still a member.
+    fn request_pre_votes(&mut self) {
+        if self.farewell().is_some() {
+            return;
+        }
         let last = self.shared.log.last();
         for peer in self.shared.peers() {
             self.shared.send(peer, Body::PreVoteRequest { last });
             let request = self.shared.out.messages.last_mut().expect("just sent");
             request.term += 1;
         }
-        self.count(self.shared.options.id, true);
     }
 
     /// Stands for election in a new term. The requests promise the candidate's own vote, so they wait for the disk;
@@ -77,7 +91,9 @@ impl Raft {
     }
 
     pub(super) fn on_pre_vote_request(&mut self, from: NodeId, term: Term, last: Position) {
-        self.feed_stranger(from);
+        if let Some(configuration) = self.shared.configuration_without(from).cloned() {
+            return self.shared.send(from, Body::Removed { configuration });
+        }
         let granted = term > self.term() && !self.protects_leader() && last >= self.shared.log.last();
         self.shared.send(from, Body::PreVoteResponse { granted });
         if granted {

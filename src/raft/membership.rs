@@ -10,7 +10,7 @@
 //! is in the log. A configuration is in force from the moment it is appended, committed or not.
 
 use super::{
-    Body, Configuration, Index, Members, NodeId, Payload, Proposed,
+    Body, Configuration, Index, Members, NodeId, Payload, Proposed, RoleName,
     progress::Progress,
     raft::{Raft, Shared},
     role::{Leader, Role},
@@ -101,28 +101,16 @@ impl Raft {
         }
     }
 
-    /// A node that is no member campaigns because it was removed before it could hear of it. The leader tells it, by
-    /// feeding it once more; see [`Raft::dismiss`].
-    pub(super) fn feed_stranger(&mut self, id: NodeId) {
-        let is_member = self.shared.configuration().contains(id);
-        if let Role::Leader(leader) = &mut self.role
-            && !is_member
-            && self.shared.is_configuration_committed()
-        {
-            let last = self.shared.log.last().index;
-            leader.peers.entry(id).or_insert_with(|| Progress::new(last));
-        }
+    /// The configuration without this node, once it is known to be committed: the node left for good.
+    pub fn farewell(&self) -> Option<&Configuration> {
+        self.shared.farewell.as_ref().or_else(|| self.shared.configuration_without(self.id()))
     }
 
-    /// Lets a fed stranger go as soon as it knows that it is no member.
-    pub(super) fn dismiss(&mut self, id: NodeId) {
-        let since = self.shared.configuration_index();
-        let is_member = self.shared.configuration().contains(id);
-        if let Role::Leader(leader) = &mut self.role
-            && !is_member
-            && leader.peers.get(&id).is_some_and(|peer| peer.matched.min(peer.commit_sent) >= since)
-        {
-            leader.peers.remove(&id);
+    /// A node that was removed before it could hear of it asks for votes. Any member tells it.
+    pub(super) fn on_removed(&mut self, configuration: Configuration) {
+        self.shared.farewell = Some(configuration);
+        if self.role() != RoleName::Follower {
+            self.become_follower(self.term(), None);
         }
     }
 
@@ -166,6 +154,12 @@ impl Shared {
     pub(super) fn configuration_at(&self, index: Index) -> &Configuration {
         let mut in_force = self.configurations.iter().rev().filter(|&&(at, _)| at <= index);
         &in_force.next().expect("the configuration at the log's base is kept").1
+    }
+
+    /// The last committed configuration, if that node has left by then.
+    pub(super) fn configuration_without(&self, id: NodeId) -> Option<&Configuration> {
+        let (_, committed) = self.configurations.iter().rfind(|&&(at, _)| at <= self.commit)?;
+        committed.gone.contains(&id).then_some(committed)
     }
 
     pub(super) fn is_configuration_committed(&self) -> bool {

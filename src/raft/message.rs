@@ -1,6 +1,6 @@
 //! What nodes say to each other.
 
-use super::{Entry, Index, NodeId, Position, Snapshot, Term};
+use super::{Configuration, Entry, Index, NodeId, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +18,8 @@ pub struct Message {
 /// The kinds of messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    /// "Would you vote for me?" Changes nothing at the receiver (Raft thesis, section 9.6).
+    /// "Would you vote for me?" Changes nothing at the receiver (Raft thesis, section 9.6). A node without a say that
+    /// misses its leader asks too: it may have been removed.
     PreVoteRequest {
         /// End of the sender's log.
         last: Position,
@@ -78,6 +79,11 @@ pub enum Body {
     InstallSnapshot {
         /// What the state stands for.
         snapshot: Snapshot,
+    },
+    /// "You were removed." True in every term: who left never comes back.
+    Removed {
+        /// A committed configuration, without the receiver.
+        configuration: Configuration,
     },
     /// A follower asks for an index that is safe to read at (thesis, section 6.4).
     ReadIndexRequest {

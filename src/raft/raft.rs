@@ -1,6 +1,6 @@
 //! The node: its inputs, the one gate for terms, the one place where roles change.
 
-use std::sync::Arc;
+use std::{cmp::Ordering, sync::Arc};
 
 use super::{
     AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
@@ -115,6 +115,8 @@ pub(super) struct Shared {
     pub(super) state_durable: Index,
     /// The snapshot that is being put in place; till then nothing is appended or applied.
     pub(super) installing: Option<Snapshot>,
+    /// This node was told that it was removed: the configuration without it.
+    pub(super) farewell: Option<Configuration>,
     /// What this node's clock shows.
     pub(super) now_us: u64,
     /// Ticks for which this node has promised to let nobody depose the leader.
@@ -143,6 +145,7 @@ impl Raft {
             applying: base.index,
             state_durable: base.index,
             installing: None,
+            farewell: None,
             now_us: 0,
             loyal_ticks: 0,
             elapsed_ticks: 0,
@@ -182,15 +185,11 @@ impl Raft {
         }
     }
 
-    /// A message arrives. The one gate for terms: what passes it is of this node's own term (or a pre-vote).
+    /// A message arrives.
     pub fn step(&mut self, message: Message) {
-        if message.term > self.term() && !self.enter_term(&message) {
-            return;
+        if self.admits(&message) {
+            self.dispatch(message);
         }
-        if message.term < self.term() {
-            return self.answer_stale(&message);
-        }
-        self.dispatch(message);
     }
 
     /// Appends commands to the log of the leader. They are replicated together at the next [`Raft::effects`].
@@ -238,6 +237,19 @@ impl Raft {
         let mut effects = std::mem::take(&mut self.shared.out);
         effects.persist = self.shared.writes.take(&mut effects.messages);
         effects
+    }
+
+    /// The one gate for terms: what passes it is of this node's own term, or a pre-vote, or true in every term.
+    fn admits(&mut self, message: &Message) -> bool {
+        match message.term.cmp(&self.term()) {
+            _ if matches!(message.body, Body::Removed { .. }) => true,
+            Ordering::Greater => self.enter_term(message),
+            Ordering::Equal => true,
+            Ordering::Less => {
+                self.answer_stale(message);
+                false
+            }
+        }
     }
 
     /// Deals with a message of a later term. False: the message is to be ignored.
@@ -296,6 +308,7 @@ impl Raft {
             }
             Body::TimeoutNow => self.on_timeout_now(),
             Body::InstallSnapshot { snapshot } => self.on_install_snapshot(from, snapshot),
+            Body::Removed { configuration } => self.on_removed(configuration),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
             Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),
         }

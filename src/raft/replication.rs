@@ -66,7 +66,6 @@ impl Raft {
         progress.accepted(matched);
         progress.catches_up &= progress.matched < commit;
         self.continue_transfer();
-        self.dismiss(from);
     }
 
     pub(super) fn on_append_rejected(

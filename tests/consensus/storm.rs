@@ -190,6 +190,7 @@ impl Storm {
         self.with(id, Raft::tick);
         self.nodes.get_mut(&id).expect("a member").silent_ticks += 1;
         self.check_silence(id);
+        self.check_farewell(id);
     }
 
     /// Mostly the oldest message, sometimes any, which is lost or doubled now and then.
@@ -274,8 +275,12 @@ impl Storm {
         });
     }
 
-    /// Whoever campaigns, and when: that only costs terms. What elects the right one is the vote.
+    /// Whoever campaigns, and when: that only costs terms. What elects the right one is the vote. (A leader with a lease
+    /// knows whom it urged.)
     fn urge(&mut self, id: NodeId) {
+        if self.leases {
+            return;
+        }
         self.with(id, |raft| {
             let (term, from) = (raft.term(), raft.leader().unwrap_or(id));
             raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
@@ -507,14 +512,17 @@ impl Storm {
         }) {
             return Err("the healed cluster does not come to agree".to_owned());
         }
-        (0..SETTLING_ROUNDS).for_each(|_| drop(self.round_of_calm()));
+        for _ in 0..SETTLING_ROUNDS {
+            self.round_of_calm();
+        }
         match (0..ROUNDS_OF_PEACE).all(|_| self.round_of_calm()) && self.agrees() {
             true => Ok(()),
             false => Err(format!("the cluster that agreed does not come to rest: {:?}", self.under_way)),
         }
     }
 
-    /// Time passes by one tick, and everything under way arrives. Whether that was nothing but heartbeats.
+    /// Time passes by one tick, and everything under way arrives. Whether that was nothing but heartbeats among members.
+    /// (Whom a change named that came to nothing keeps asking.)
     fn round_of_calm(&mut self) -> bool {
         self.now_us += TICK_US;
         for id in self.members() {
@@ -524,14 +532,30 @@ impl Storm {
             self.install(id);
         }
         let mut at_rest = self.streams.is_empty();
+        let members = self.oracle.configuration();
         while !self.streams.is_empty() {
             self.end_stream();
         }
         for message in std::mem::take(&mut self.under_way) {
-            at_rest &= matches!(message.body, Body::HeartbeatRequest { .. } | Body::HeartbeatResponse { .. });
+            at_rest &= [message.from, message.to].iter().any(|&id| !members.contains(id))
+                || matches!(message.body, Body::HeartbeatRequest { .. } | Body::HeartbeatResponse { .. });
             self.with(message.to, |raft| raft.step(message));
         }
         at_rest
+    }
+
+    /// Nobody takes leave before it is committed that he left: without him there might be no quorum.
+    fn check_farewell(&self, id: NodeId) {
+        let took_leave = self.nodes[&id].raft.as_ref().is_some_and(|raft| raft.farewell().is_some());
+        if took_leave && !self.oracle.configuration().gone.contains(&id) {
+            self.oracle.violate(format!("farewell: node {id} takes leave, and is a member"));
+        }
+    }
+
+    /// Who left hears of it, if anybody that it knows is still there to be asked.
+    fn knows_where_it_stands(&self, raft: &Raft, last: &Configuration) -> bool {
+        let has_left = last.gone.contains(&raft.id());
+        has_left == raft.farewell().is_some() || !raft.configuration().members().any(|id| last.contains(id))
     }
 
     fn agrees(&self) -> bool {
@@ -541,8 +565,10 @@ impl Storm {
         let Some(configuration) = leader.map(Raft::configuration) else { return false };
         let done = |raft: &Raft| {
             let agrees = raft.last().index == committed && raft.leader().is_some();
-            !configuration.contains(raft.id())
-                || agrees && self.nodes[&raft.id()].state.applied.last.index == committed
+            match configuration.contains(raft.id()) {
+                true => agrees && self.nodes[&raft.id()].state.applied.last.index == committed,
+                false => self.knows_where_it_stands(raft, configuration),
+            }
         };
         let answered = self.nodes.values().all(|node| node.reads.is_empty());
         committed > 0 && !configuration.is_changing() && answered && cores.all(done)

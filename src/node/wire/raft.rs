@@ -53,6 +53,9 @@ impl From<Body> for Wire {
                 Self::HeartbeatResponse(v1::HeartbeatResponse { round, priority, promise_us })
             }
             Body::TimeoutNow => Self::TimeoutNow(v1::TimeoutNow {}),
+            Body::Removed { configuration } => {
+                Self::Removed(v1::Removed { configuration: Some(configuration.into()) })
+            }
             Body::ReadIndexRequest { id } => Self::ReadIndexRequest(v1::ReadIndexRequest { id }),
             Body::ReadIndexResponse { id, index } => {
                 Self::ReadIndexResponse(v1::ReadIndexResponse { id, index })
@@ -87,6 +90,10 @@ impl TryFrom<Wire> for Body {
                 Self::HeartbeatResponse { round: it.round, priority: it.priority, promise_us: it.promise_us }
             }
             Wire::TimeoutNow(v1::TimeoutNow {}) => Self::TimeoutNow,
+            Wire::Removed(it) => {
+                let configuration = it.configuration.ok_or(Malformed("a removal without members"))?;
+                Self::Removed { configuration: configuration.try_into()? }
+            }
             Wire::ReadIndexRequest(it) => Self::ReadIndexRequest { id: it.id },
             Wire::ReadIndexResponse(it) => Self::ReadIndexResponse { id: it.id, index: it.index },
             Wire::InstallSnapshot(it) => {

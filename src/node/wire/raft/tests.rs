@@ -165,6 +165,7 @@ fn bodies() -> impl Strategy<Value = Body> {
             promise_us
         }),
         Just(Body::TimeoutNow),
+        configurations().prop_map(|configuration| Body::Removed { configuration }),
         any::<u64>().prop_map(|id| Body::ReadIndexRequest { id }),
         any::<(u64, Option<u64>)>().prop_map(|(id, index)| Body::ReadIndexResponse { id, index }),
         (positions(), configurations()).prop_map(|(last, configuration)| Body::InstallSnapshot {
