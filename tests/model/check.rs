@@ -2,6 +2,8 @@
 
 use std::{
     collections::BTreeSet,
+    fmt,
+    io::{self, Write},
     thread,
     time::{Duration, Instant},
 };
@@ -18,7 +20,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(60);
 pub(crate) fn check(name: &str, bounds: &str, too_tight_for: &[&str]) {
     let begin = Instant::now();
     let checker = builder(bounds).threads(THREADS).spawn_bfs().join();
-    println!("{name} ({bounds}): {}", figures(&checker, begin));
+    report(format_args!("{name} ({bounds}): {}", figures(&checker, begin)));
     assert_nothing_broken(&checker);
     for property in checker.model().properties() {
         let is_expected =
@@ -39,13 +41,13 @@ pub(crate) fn check_for(time: Duration, bounds: &str) {
         thread::sleep(Duration::from_secs(1));
         if begin.elapsed() >= reports * PROGRESS_EVERY {
             reports += 1;
-            println!("{bounds}: so far {}", figures(&checker, begin));
+            report(format_args!("{bounds}: so far {}", figures(&checker, begin)));
         }
     }
     let is_complete = checker.is_done();
     let checker = checker.join();
     let extent = if is_complete { "all" } else { "time is up after" };
-    println!("{bounds}: {extent} {}", figures(&checker, begin));
+    report(format_args!("{bounds}: {extent} {}", figures(&checker, begin)));
     assert_nothing_broken(&checker);
 }
 
@@ -57,7 +59,7 @@ pub(crate) fn assert_broken(model: Consensus, invariants: &[&'static str]) {
         let checker = model.clone().checker().finish_when(found).spawn_bfs().join();
         let path = checker.discovery(invariant).unwrap_or_else(|| panic!("never broken: {invariant}"));
         let steps = path.into_actions().len();
-        println!("\"{invariant}\" is broken by {steps} steps; {}", figures(&checker, begin));
+        report(format_args!("\"{invariant}\" is broken by {steps} steps; {}", figures(&checker, begin)));
     }
 }
 
@@ -78,6 +80,11 @@ fn assert_nothing_broken(checker: &impl Checker<Consensus>) {
             );
         }
     }
+}
+
+/// Shown also by a plain `cargo test`, which keeps what goes through `println!` to itself.
+fn report(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 fn figures(checker: &impl Checker<Consensus>, begin: Instant) -> String {
