@@ -174,7 +174,8 @@ async fn recovery(world: &mut World) -> Result<(), Failure> {
     .await
     .map_err(|_| Failure { class: Class::Progress, what: "a client waits beyond its patience".to_owned() })?;
     read_everything(world).await?;
-    convergence(world).await
+    convergence(world).await?;
+    removed_nodes_stop(world).await
 }
 
 /// How long a healed cluster may take to answer: links are found dead and made anew, several elections may fail, and
@@ -263,6 +264,24 @@ async fn convergence(world: &mut World) -> Result<(), Failure> {
         if Duration::from_nanos(now_ns() - began) > bound {
             let what = format!("{committed} entries are committed, and the members have applied {applied:?}");
             return Err(Failure { class: Class::Convergence, what });
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// Who was removed hears of it and stops by itself: nobody is left waiting for a leader that never comes.
+async fn removed_nodes_stop(world: &mut World) -> Result<(), Failure> {
+    let began = now_ns();
+    let bound = 2 * progress_bound(world);
+    loop {
+        look(world)?;
+        let removed = world.running_though_removed();
+        if removed.is_empty() {
+            return Ok(());
+        }
+        if Duration::from_nanos(now_ns() - began) > bound {
+            let what = format!("nodes {removed:?} were removed and still run {bound:?} later");
+            return Err(Failure { class: Class::Progress, what });
         }
         sleep(LOOK_INTERVAL).await;
     }

@@ -344,6 +344,13 @@ impl World {
         unasked
     }
 
+    /// Nodes that were members once, as they know, and whose process is still there.
+    pub(crate) fn running_though_removed(&self) -> Vec<u64> {
+        let gone = self.oracle.configuration().gone;
+        let running = |id: &u64| self.nodes.get(id).is_some_and(Machine::is_running);
+        gone.into_iter().filter(|id| running(id) && self.oracle.applied(*id) > 0).collect()
+    }
+
     /// Kills a proxy's process.
     pub(crate) fn crash_proxy(&mut self, number: u64) {
         self.proxies[number as usize].kill();
