@@ -7,8 +7,10 @@
 //! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
 //! | `show.rs` | how events are written |
 //! | `disk.rs` | a disk that tells written from durable |
-//! | `weather.rs` | what a storm is made of, each of something else |
 //! | `storm.rs` | a few cores in a random storm, watched by the oracle of the simulation |
+//! | `storm/weather.rs` | what a storm is made of, each of something else |
+//! | `storm/checks.rs` | what the oracle cannot see |
+//! | `storm/calm.rs` | the calm after it, in which everything must come right |
 //!
 //! After a change that is meant, `UPDATE_GOLDENFILES=1 cargo test --test consensus` writes the stories anew: read
 //! the difference.
@@ -18,4 +20,3 @@ mod disk;
 mod script;
 mod show;
 mod storm;
-mod weather;

@@ -2,6 +2,10 @@
 //! write and the messages that promise it. The oracle of the simulation watches every step, and the storm itself what the
 //! oracle cannot see: what the core believes of its disk and of its configuration, and whether it believes it too long.
 
+mod calm;
+mod checks;
+mod weather;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
@@ -18,10 +22,10 @@ use conclave::{
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
 use proptest::prelude::*;
 
+use self::weather::{Event, Weather};
 use crate::{
     cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS, TICK_US},
     disk::{Disk, State},
-    weather::{Event, Weather},
 };
 
 const STEPS: u32 = 10_000;
@@ -31,12 +35,6 @@ const STORMS: u32 = 400;
 const STRAGGLERS_MAX: usize = 30;
 /// A log grows to this length; then nothing more is proposed.
 const LOG_LENGTH_MAX: Index = 300;
-/// Rounds of the healed cluster, each of one tick, within which it must elect, commit and agree.
-const CALM_ROUNDS_MAX: u32 = 40 * ELECTION_TICKS_MAX;
-/// Rounds after that within which the lead is handed to whom it belongs, and who left hears of it.
-const SETTLING_ROUNDS: u32 = 12 * ELECTION_TICKS_MAX;
-/// And rounds in which nothing happens any more.
-const ROUNDS_OF_PEACE: u32 = 2 * ELECTION_TICKS_MAX;
 
 struct Node {
     options: Options,
@@ -446,132 +444,6 @@ impl Storm {
         node.state.install(snapshot.clone());
         self.oracle.installed(id, &snapshot, &Header::default());
         self.with(id, Raft::installed);
-    }
-
-    /// When a disk has written everything it holds the log as the core knows it.
-    fn check_disk(&self, id: NodeId) {
-        let node = &self.nodes[&id];
-        let Some(raft) = node.raft.as_ref().filter(|_| node.disk.is_idle()) else { return };
-        let (believed, held) = ((raft.base(), raft.last()), (node.disk.base(), node.disk.last()));
-        if believed != held || raft.durable() != raft.last().index {
-            self.oracle.violate(format!(
-                "the disk: node {id} believes in {believed:?}, durable up to {}, its disk holds {held:?}",
-                raft.durable()
-            ));
-        }
-    }
-
-    /// The configuration in force is the last one in the log, committed or not (section 6); if the log holds none, the
-    /// last one before its base.
-    fn check_configuration(&mut self, id: NodeId) {
-        let node = self.nodes.get_mut(&id).expect("a member");
-        let Some(raft) = &node.raft else { return };
-        let log = (raft.base(), raft.last());
-        if std::mem::replace(&mut node.checked, log) == log {
-            return;
-        }
-        let in_log =
-            (log.0.index + 1..=log.1.index).rev().find_map(|index| match &raft.entry(index)?.payload {
-                Payload::Configuration(configuration) => Some(configuration),
-                _ => None,
-            });
-        let before = || self.configurations.range(..=log.0.index).next_back().map(|(_, last)| last);
-        let expected = in_log.or_else(before).unwrap_or(&node.founders);
-        if raft.configuration() != expected {
-            self.oracle.violate(format!(
-                "the configuration: node {id} has {} in force, its log says {expected}",
-                raft.configuration()
-            ));
-        }
-    }
-
-    /// Whoever hears nothing follows nobody, and leads only if it needs nobody.
-    fn check_silence(&self, id: NodeId) {
-        let node = &self.nodes[&id];
-        let Some(raft) = node.raft.as_ref().filter(|_| node.silent_ticks > 2 * ELECTION_TICKS_MAX) else {
-            return;
-        };
-        let alone = raft.is_leader()
-            && raft
-                .configuration()
-                .members()
-                .all(|member| member == id || !raft.configuration().is_voter(member));
-        if raft.leader().is_some() && !alone {
-            self.oracle.violate(format!("silence: node {id} still is a {} that knows a leader", raft.role()));
-        }
-    }
-
-    /// Everything is healed: a leader must be elected, all must come to hold and apply the same, and no read may be
-    /// forgotten. Then there is peace: nobody has anything to say but that he is there.
-    fn calm(&mut self) -> Result<(), String> {
-        self.cut_off.clear();
-        self.weather.batches = 0;
-        if !(0..CALM_ROUNDS_MAX).any(|_| {
-            self.round_of_calm();
-            self.agrees()
-        }) {
-            return Err("the healed cluster does not come to agree".to_owned());
-        }
-        for _ in 0..SETTLING_ROUNDS {
-            self.round_of_calm();
-        }
-        match (0..ROUNDS_OF_PEACE).all(|_| self.round_of_calm()) && self.agrees() {
-            true => Ok(()),
-            false => Err(format!("the cluster that agreed does not come to rest: {:?}", self.under_way)),
-        }
-    }
-
-    /// Time passes by one tick, and everything under way arrives. Whether that was nothing but heartbeats among members.
-    /// (Whom a change named that came to nothing keeps asking.)
-    fn round_of_calm(&mut self) -> bool {
-        self.now_us += TICK_US;
-        for id in self.members() {
-            self.start(id);
-            self.with(id, Raft::tick);
-            while self.write(id) {}
-            self.install(id);
-        }
-        let mut at_rest = self.streams.is_empty();
-        let members = self.oracle.configuration();
-        while !self.streams.is_empty() {
-            self.end_stream();
-        }
-        for message in std::mem::take(&mut self.under_way) {
-            at_rest &= [message.from, message.to].iter().any(|&id| !members.contains(id))
-                || matches!(message.body, Body::HeartbeatRequest { .. } | Body::HeartbeatResponse { .. });
-            self.with(message.to, |raft| raft.step(message));
-        }
-        at_rest
-    }
-
-    /// Nobody takes leave before it is committed that he left: without him there might be no quorum.
-    fn check_farewell(&self, id: NodeId) {
-        let took_leave = self.nodes[&id].raft.as_ref().is_some_and(|raft| raft.farewell().is_some());
-        if took_leave && !self.oracle.configuration().gone.contains(&id) {
-            self.oracle.violate(format!("farewell: node {id} takes leave, and is a member"));
-        }
-    }
-
-    /// Who left hears of it, if anybody that it knows is still there to be asked.
-    fn knows_where_it_stands(&self, raft: &Raft, last: &Configuration) -> bool {
-        let has_left = last.gone.contains(&raft.id());
-        has_left == raft.farewell().is_some() || !raft.configuration().members().any(|id| last.contains(id))
-    }
-
-    fn agrees(&self) -> bool {
-        let committed = self.oracle.committed();
-        let mut cores = self.nodes.values().filter_map(|node| node.raft.as_ref());
-        let leader = cores.clone().filter(|raft| raft.is_leader()).max_by_key(|raft| raft.term());
-        let Some(configuration) = leader.map(Raft::configuration) else { return false };
-        let done = |raft: &Raft| {
-            let agrees = raft.last().index == committed && raft.leader().is_some();
-            match configuration.contains(raft.id()) {
-                true => agrees && self.nodes[&raft.id()].state.applied.last.index == committed,
-                false => self.knows_where_it_stands(raft, configuration),
-            }
-        };
-        let answered = self.nodes.values().all(|node| node.reads.is_empty());
-        committed > 0 && !configuration.is_changing() && answered && cores.all(done)
     }
 }
 
