@@ -166,6 +166,33 @@ fn nothing_is_left_half_done() {
 }
 
 /// The rooms of `src` that a line names after `crate::` or `conclave::`, also inside braces.
+/// A file or a story that a document names is there.
+#[test]
+fn documents_are_true_to_the_files() {
+    let files: Vec<String> = all_sources().map(|file| file.display().to_string()).collect();
+    let stories: BTreeSet<String> = fs::read_dir("tests/consensus/scripts")
+        .expect("the folder of the stories")
+        .map(|file| file.expect("a file").file_name().into_string().expect("a plain name"))
+        .collect();
+    let kinds: BTreeSet<&str> = stories.iter().filter_map(|story| story.split('_').next()).collect();
+    let exists = |name: &str| match name.split_once('_') {
+        _ if name.contains(['*', ' ']) => true,
+        _ if name.ends_with(".rs") => files.iter().any(|file| file.ends_with(name.trim_start_matches("../"))),
+        _ if name.contains('/') => Path::new(name).exists(),
+        Some((kind, _)) if kinds.contains(kind) => stories.contains(name),
+        _ => true,
+    };
+    let mut missing = Vec::new();
+    for document in
+        ["README.md", "docs/architecture.md", "docs/consensus.md", "docs/testing.md", "docs/performance.md"]
+    {
+        let text = fs::read_to_string(document).expect("a document");
+        let named = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
+        missing.extend(named.filter(|name| !exists(name)).map(|name| format!("{document}: {name}")));
+    }
+    assert!(missing.is_empty(), "no such file or story:\n{}", missing.join("\n"));
+}
+
 fn named_rooms(line: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for prefix in ["crate::", "conclave::"] {
