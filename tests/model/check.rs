@@ -44,7 +44,7 @@ pub(crate) fn check_for(time: Duration, bounds: &str) {
             report(format_args!("{bounds}: so far {}", figures(&checker, begin)));
         }
     }
-    let is_complete = checker.is_done();
+    let is_complete = begin.elapsed() < time;
     let checker = checker.join();
     let extent = if is_complete { "all" } else { "time is up after" };
     report(format_args!("{bounds}: {extent} {}", figures(&checker, begin)));
