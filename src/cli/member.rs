@@ -49,6 +49,9 @@ enum Action {
         connection: Connection,
     },
     /// Add nodes; they vote as soon as they have caught up
+    ///
+    /// A member that has moved is added again, with its new address. A node that turns out not to be there is taken back
+    /// by 'conclave member remove'.
     Add {
         /// The new nodes, as the others reach them
         #[arg(value_name = "N=HOST:PORT", required = true)]

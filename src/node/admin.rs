@@ -126,6 +126,9 @@ fn add(members: &mut Members, current: &Configuration, new: &v1::NewMember) -> R
     {
         return Err(format!("the address {address} is node {other}'s: every node needs its own"));
     }
+    if members.addresses.contains_key(id) {
+        return Err(format!("node {id} is named twice"));
+    }
     if *learner && members.voters.contains(id) {
         return Err(format!("node {id} votes already: remove it, and add a new node as a learner"));
     }
@@ -148,7 +151,12 @@ fn what_is_waited_for(core: &Raft) -> String {
         .iter()
         .filter(|peer| configuration.wanted.contains(&peer.id) && !configuration.voters.contains(&peer.id))
         .map(|peer| match (peer.is_active, peer.receives_snapshot) {
-            (false, _) => format!("node {} does not answer: is it started with --join?", peer.id),
+            (false, _) => {
+                let id = peer.id;
+                format!(
+                    "node {id} does not answer: start it with --join, or take it back by 'conclave member remove {id}'"
+                )
+            }
             (true, true) => format!("node {} receives a snapshot", peer.id),
             (true, false) => format!("node {} has {} of {} entries", peer.id, peer.matched, core.commit()),
         })
@@ -210,6 +218,8 @@ mod tests {
         refused(add(new(9, "host-9:1")), "node 9 was a member and left for good");
         refused(add(new(5, "host-2:1")), "the address host-2:1 is node 2's");
         refused(add(v1::NewMember { learner: true, ..new(2, "host-2:1") }), "node 2 votes already");
+        let twice = vec![new(5, "host-5:1"), new(5, "host-6:1")];
+        refused(v1::ChangeMembersRequest { add: twice, ..Default::default() }, "node 5 is named twice");
         refused(v1::ChangeMembersRequest { remove: vec![7], ..Default::default() }, "node 7 is no member");
         refused(v1::ChangeMembersRequest { promote: vec![7], ..Default::default() }, "node 7 is no member");
     }
