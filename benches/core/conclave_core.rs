@@ -34,7 +34,7 @@ impl Cluster for Conclave {
                 lease: None,
                 seed: id,
             };
-            let recovered = Recovered { configuration: configuration.clone(), ..Recovered::default() };
+            let recovered = Recovered { configuration: configuration.clone().into(), ..Recovered::default() };
             Node { raft: Raft::new(options, recovered), disk: Vec::new(), applied: 0 }
         };
         let mut cluster = Self { nodes: (1..=NODES).map(start).collect(), network: VecDeque::new() };

@@ -40,7 +40,7 @@ struct World {
     /// The term that a leader was in when it was the first to commit up to an index; both only grow.
     commit_terms: BTreeMap<Index, Term>,
     /// The latest committed configuration, once there is one.
-    configuration: Configuration,
+    configuration: Arc<Configuration>,
     /// The state after each applied entry.
     states: BTreeMap<Index, u64>,
     elections: u64,
@@ -59,7 +59,7 @@ struct Node {
     installing: Option<Snapshot>,
     applied: Index,
     /// The configuration in force after its last step: by it the next one commits.
-    configuration: Configuration,
+    configuration: Arc<Configuration>,
 }
 
 /// What a log's disk holds: the vote, and the terms of the entries.
@@ -131,7 +131,7 @@ impl Oracle {
             entries: BTreeMap::new(),
             committed: BTreeMap::new(),
             commit_terms: BTreeMap::new(),
-            configuration: Configuration::default(),
+            configuration: Arc::default(),
             states: BTreeMap::new(),
             elections: 0,
             snapshots: 0,
@@ -174,7 +174,7 @@ impl Oracle {
     }
 
     /// The latest committed configuration; an empty one before the first.
-    pub fn configuration(&self) -> Configuration {
+    pub fn configuration(&self) -> Arc<Configuration> {
         self.world().configuration.clone()
     }
 

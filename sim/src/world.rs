@@ -173,7 +173,7 @@ impl World {
 
     /// The nodes that were started, and did not leave the cluster for good.
     pub(crate) fn known_nodes(&self) -> Vec<u64> {
-        let gone = self.oracle.configuration().gone;
+        let gone = self.oracle.configuration().gone.clone();
         let known = |&(id, machine): &(&u64, &Machine)| machine.starts > 0 && !gone.contains(id);
         self.nodes.iter().filter(known).map(|(&id, _)| id).collect()
     }
@@ -331,7 +331,7 @@ impl World {
     /// Nodes whose process ended although nobody told it to stop, and they are members. The others that ended are down
     /// from now on.
     pub(crate) fn ended_unasked(&mut self) -> Vec<u64> {
-        let gone = self.oracle.configuration().gone;
+        let gone = self.oracle.configuration().gone.clone();
         let mut unasked = Vec::new();
         for (&id, machine) in &mut self.nodes {
             if machine.process.as_ref().is_some_and(JoinHandle::is_finished) {
@@ -346,7 +346,7 @@ impl World {
 
     /// Nodes that were members once, as they know, and whose process is still there.
     pub(crate) fn running_though_removed(&self) -> Vec<u64> {
-        let gone = self.oracle.configuration().gone;
+        let gone = self.oracle.configuration().gone.clone();
         let running = |id: &u64| self.nodes.get(id).is_some_and(Machine::is_running);
         gone.into_iter().filter(|id| running(id) && self.oracle.applied(*id) > 0).collect()
     }

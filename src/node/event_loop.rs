@@ -371,8 +371,8 @@ impl EventLoop {
         let farewell = self.core.farewell();
         let configuration = farewell.unwrap_or(self.core.configuration());
         let has_left = farewell.is_some();
-        if *self.followed != *configuration {
-            self.followed = Arc::new(configuration.clone());
+        if self.followed != *configuration {
+            self.followed = configuration.clone();
             self.parts.links.follow(&self.followed);
             self.tell_sessions();
         }

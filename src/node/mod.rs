@@ -164,7 +164,7 @@ impl Stores {
         let header = Header::load(&state.tables()?).map_err(StorageError::from)?;
         let configuration = state.configuration()?.unwrap_or_else(|| found.configuration.clone());
         let last = Position { term: header.applied_term, index: header.applied_index };
-        let applied = Snapshot { last, configuration };
+        let applied = Snapshot { last, configuration: configuration.into() };
         if applied.last.index < found.compacted.index {
             let what = format!("it ends at {}, the log begins after {}", applied.last, found.compacted);
             return Err(StorageError::Corrupt { file: STATE_FILE, what }.into());
@@ -172,7 +172,7 @@ impl Stores {
         let recovered = Recovered {
             vote: found.vote,
             base: found.compacted,
-            configuration: found.configuration,
+            configuration: found.configuration.into(),
             entries: found.entries,
             applied,
         };

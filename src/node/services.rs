@@ -274,7 +274,7 @@ impl v1::status_server::Status for Face {
             revision: snapshot.header.revision,
             priority: self.config.priority,
             compacted_index: snapshot.compacted,
-            configuration: Some((*snapshot.configuration).clone().into()),
+            configuration: Some((&*snapshot.configuration).into()),
             peers: snapshot.peers.into_iter().map(peer_to_pb).collect(),
         };
         let response =

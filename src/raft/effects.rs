@@ -1,5 +1,7 @@
 //! What the core asks the outside to do.
 
+use std::sync::Arc;
+
 use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, Term, Vote};
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
@@ -53,7 +55,7 @@ pub struct Base {
     /// The last entry that is gone.
     pub position: Position,
     /// The configuration as of that entry.
-    pub configuration: Configuration,
+    pub configuration: Arc<Configuration>,
 }
 
 /// The state is to be streamed to a peer, up to any entry that it was applied to; when it stands there,

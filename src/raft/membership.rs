@@ -9,6 +9,8 @@
 //! The leader takes the next step by itself as soon as it may, also a leader that inherits the change: where it stands
 //! is in the log. A configuration is in force from the moment it is appended, committed or not.
 
+use std::sync::Arc;
+
 use super::{
     Body, Configuration, Index, Members, NodeId, Payload, Proposed, RoleName,
     progress::Progress,
@@ -92,7 +94,7 @@ impl Raft {
     }
 
     fn append_configuration(&mut self, configuration: Configuration) {
-        self.shared.append_own(Payload::Configuration(configuration));
+        self.shared.append_own(Payload::Configuration(configuration.into()));
         let Role::Leader(leader) = &mut self.role else { return };
         let peers = self.shared.peers();
         leader.peers.retain(|id, _| peers.contains(id));
@@ -102,12 +104,12 @@ impl Raft {
     }
 
     /// The configuration without this node, once it is known to be committed: the node left for good.
-    pub fn farewell(&self) -> Option<&Configuration> {
+    pub fn farewell(&self) -> Option<&Arc<Configuration>> {
         self.shared.farewell.as_ref().or_else(|| self.shared.configuration_without(self.id()))
     }
 
     /// A node that was removed before it could hear of it asks for votes. Any member tells it.
-    pub(super) fn on_removed(&mut self, configuration: Configuration) {
+    pub(super) fn on_removed(&mut self, configuration: Arc<Configuration>) {
         self.shared.farewell = Some(configuration);
         if self.role() != RoleName::Follower {
             self.become_follower(self.term(), None);
@@ -151,13 +153,13 @@ impl Shared {
     }
 
     /// The configuration in force as of an index that the log reaches back to.
-    pub(super) fn configuration_at(&self, index: Index) -> &Configuration {
+    pub(super) fn configuration_at(&self, index: Index) -> &Arc<Configuration> {
         let mut in_force = self.configurations.iter().rev().filter(|&&(at, _)| at <= index);
         &in_force.next().expect("the configuration at the log's base is kept").1
     }
 
     /// The last committed configuration, if that node has left by then.
-    pub(super) fn configuration_without(&self, id: NodeId) -> Option<&Configuration> {
+    pub(super) fn configuration_without(&self, id: NodeId) -> Option<&Arc<Configuration>> {
         let (_, committed) = self.configurations.iter().rfind(|&&(at, _)| at <= self.commit)?;
         committed.gone.contains(&id).then_some(committed)
     }

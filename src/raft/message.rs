@@ -1,5 +1,7 @@
 //! What nodes say to each other.
 
+use std::sync::Arc;
+
 use super::{Configuration, Entry, Index, NodeId, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
@@ -83,7 +85,7 @@ pub enum Body {
     /// "You were removed." True in every term: who left never comes back.
     Removed {
         /// A committed configuration, without the receiver.
-        configuration: Configuration,
+        configuration: Arc<Configuration>,
     },
     /// A follower asks for an index that is safe to read at (thesis, section 6.4).
     ReadIndexRequest {

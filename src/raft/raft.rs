@@ -46,7 +46,7 @@ pub struct Recovered {
     /// Up to here the log is compacted; 0@0 for nothing.
     pub base: Position,
     /// The configuration as of `base`.
-    pub configuration: Configuration,
+    pub configuration: Arc<Configuration>,
     /// The log after `base`.
     pub entries: Vec<Entry>,
     /// What the state machine holds.
@@ -107,7 +107,7 @@ pub(super) struct Shared {
     pub(super) log: Log,
     pub(super) writes: Writes,
     /// The configurations in the log by index, oldest first: the latest one is in force (section 6).
-    pub(super) configurations: Vec<(Index, Configuration)>,
+    pub(super) configurations: Vec<(Index, Arc<Configuration>)>,
     pub(super) commit: Index,
     /// The last entry handed out to be applied.
     pub(super) applying: Index,
@@ -116,7 +116,7 @@ pub(super) struct Shared {
     /// The snapshot that is being put in place; till then nothing is appended or applied.
     pub(super) installing: Option<Snapshot>,
     /// This node was told that it was removed: the configuration without it.
-    pub(super) farewell: Option<Configuration>,
+    pub(super) farewell: Option<Arc<Configuration>>,
     /// What this node's clock shows.
     pub(super) now_us: u64,
     /// Ticks for which this node has promised to let nobody depose the leader.
@@ -399,7 +399,7 @@ impl Raft {
     }
 
     /// The configuration in force.
-    pub fn configuration(&self) -> &Configuration {
+    pub fn configuration(&self) -> &Arc<Configuration> {
         self.shared.configuration()
     }
 
@@ -416,7 +416,7 @@ impl Raft {
 }
 
 impl Shared {
-    pub(super) fn configuration(&self) -> &Configuration {
+    pub(super) fn configuration(&self) -> &Arc<Configuration> {
         &self.configurations.last().expect("there is always a configuration").1
     }
 

@@ -35,7 +35,7 @@ pub struct Snapshot {
     /// The last entry that went into the state.
     pub last: Position,
     /// The configuration as of that entry.
-    pub configuration: Configuration,
+    pub configuration: Arc<Configuration>,
 }
 
 /// What must never be forgotten besides the log: the current term and the vote cast in it. They are one record, so
@@ -77,7 +77,7 @@ impl Entry {
     }
 }
 
-/// What an entry carries.
+/// What an entry carries. Entries are many and configurations large and rare: those are shared, never inline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// A new leader's first entry: what it inherits commits with it (section 5.4.2).
@@ -85,5 +85,5 @@ pub enum Payload {
     /// A command for the state machine; opaque to the core.
     Command(Arc<[u8]>),
     /// A change of membership, in force from the moment it is appended (section 6).
-    Configuration(Configuration),
+    Configuration(Arc<Configuration>),
 }

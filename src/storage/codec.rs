@@ -51,7 +51,7 @@ pub(super) fn decode_entry(index: u64, body: &[u8]) -> Option<Entry> {
     let payload = match reader.byte()? {
         NOOP => Payload::Noop,
         COMMAND => Payload::Command(Arc::from(reader.rest())),
-        CONFIGURATION => Payload::Configuration(reader.configuration()?),
+        CONFIGURATION => Payload::Configuration(reader.configuration()?.into()),
         _ => return None,
     };
     reader.is_empty().then_some(Entry { term, index, payload })

@@ -79,7 +79,7 @@ impl StateStore {
     pub fn view(&mut self) -> Result<StateView, StorageError> {
         let header = Header::load(&self.tables()?)?;
         let last = Position { term: header.applied_term, index: header.applied_index };
-        let configuration = self.configuration()?.unwrap_or_default();
+        let configuration = self.configuration()?.unwrap_or_default().into();
         self.sync()?;
         let transaction = self.database.begin_read().map_err(failed)?;
         let [header, current, history, sessions, replies, members] =

@@ -63,7 +63,7 @@ struct Seen {
 #[derive(Default)]
 pub(crate) struct Cluster {
     pub(crate) nodes: BTreeMap<NodeId, Node>,
-    configuration: Configuration,
+    configuration: Arc<Configuration>,
     /// Messages under way, oldest first.
     network: Vec<Message>,
     /// Copies of messages, to be replayed late.
@@ -86,6 +86,7 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// The members of the configuration, and so many spare nodes that belong to nothing yet.
     pub(crate) fn new(configuration: Configuration, spares: NodeId, limits: Limits) -> Self {
+        let configuration = Arc::new(configuration);
         let mut cluster = Self { configuration: configuration.clone(), ..Self::default() };
         let last = configuration.members().last().expect("a cluster has members");
         for id in configuration.members().chain(last + 1..=last + spares) {
@@ -132,10 +133,10 @@ impl Cluster {
     }
 
     /// What a node knows of the cluster before it hears of it.
-    fn founders(&self, id: NodeId) -> Configuration {
+    fn founders(&self, id: NodeId) -> Arc<Configuration> {
         match self.configuration.contains(id) {
             true => self.configuration.clone(),
-            false => Configuration::default(),
+            false => Arc::default(),
         }
     }
 

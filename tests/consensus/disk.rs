@@ -1,6 +1,6 @@
 //! A disk that tells written from durable, and a state machine that has nothing but a place.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use conclave::raft::{
     Base, Configuration, Entry, Index, Payload, Persist, Position, Recovered, Snapshot, Vote,
@@ -74,7 +74,7 @@ impl Disk {
     }
 
     /// What a node finds here when it starts. A log that was never compacted begins with the founders.
-    pub(crate) fn recover(&self, founders: Configuration, state: &State) -> Recovered {
+    pub(crate) fn recover(&self, founders: Arc<Configuration>, state: &State) -> Recovered {
         Recovered {
             vote: self.vote,
             base: self.base(),
@@ -94,7 +94,7 @@ pub(crate) struct State {
 
 impl State {
     /// The state of a new node, in a cluster of these founders.
-    pub(crate) fn new(founders: Configuration) -> Self {
+    pub(crate) fn new(founders: Arc<Configuration>) -> Self {
         let nothing = Snapshot { last: Position::default(), configuration: founders };
         Self { applied: nothing.clone(), durable: nothing }
     }

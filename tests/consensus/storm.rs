@@ -39,7 +39,7 @@ const LOG_LENGTH_MAX: Index = 300;
 struct Node {
     options: Options,
     /// What it knows of the cluster before it hears of it.
-    founders: Configuration,
+    founders: Arc<Configuration>,
     /// `None` while it is down.
     raft: Option<Raft>,
     disk: Disk,
@@ -70,7 +70,7 @@ struct Storm {
     leases: bool,
     now_us: u64,
     /// The committed configurations.
-    configurations: BTreeMap<Index, Configuration>,
+    configurations: BTreeMap<Index, Arc<Configuration>>,
 }
 
 impl Storm {
@@ -97,9 +97,10 @@ impl Storm {
         };
         // Some belong to the cluster only later, if ever.
         let pool = 1..=size + learners + draw.below(6);
-        let founders = |id| match configuration.contains(id) {
-            true => configuration.clone(),
-            false => Configuration::default(),
+        let founding = Arc::new(configuration);
+        let founders = |id| match founding.contains(id) {
+            true => founding.clone(),
+            false => Arc::default(),
         };
         let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw), founders(id)))).collect();
         let oracle = Oracle::new(|| 0, Trace::default());
@@ -448,7 +449,7 @@ impl Storm {
 }
 
 impl Node {
-    fn new(options: Options, founders: Configuration) -> Self {
+    fn new(options: Options, founders: Arc<Configuration>) -> Self {
         let state = State::new(founders.clone());
         let (disk, reads) = (Disk::default(), BTreeMap::new());
         let checked = Default::default();

@@ -1,5 +1,7 @@
 //! What holds in every state.
 
+use std::sync::Arc;
+
 use conclave::raft::{Configuration, Entry, NodeId, Payload, Position};
 use stateright::Property;
 
@@ -128,7 +130,7 @@ fn could_win(model: &Consensus, logs: &[Log; 3], id: NodeId) -> bool {
 }
 
 /// The latest first.
-fn configurations<'a>(log: &Log<'a>) -> impl Iterator<Item = &'a Configuration> {
+fn configurations<'a>(log: &Log<'a>) -> impl Iterator<Item = &'a Arc<Configuration>> {
     log.iter().rev().filter_map(|entry| match &entry.payload {
         Payload::Configuration(configuration) => Some(configuration),
         Payload::Noop | Payload::Command(_) => None,

@@ -1,6 +1,6 @@
 //! Bounds, and how they are written.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use conclave::raft::{Configuration, NodeId};
 
@@ -56,7 +56,7 @@ fn nodes(value: &str) -> BTreeSet<NodeId> {
 }
 
 /// Nodes that are no founders know of no cluster, until they are let in.
-fn founders(ids: BTreeSet<NodeId>) -> [Configuration; 3] {
-    let cluster = Configuration::of(ids);
-    [1, 2, 3].map(|id| if cluster.contains(id) { cluster.clone() } else { Configuration::default() })
+fn founders(ids: BTreeSet<NodeId>) -> [Arc<Configuration>; 3] {
+    let cluster = Arc::new(Configuration::of(ids));
+    [1, 2, 3].map(|id| if cluster.contains(id) { cluster.clone() } else { Arc::default() })
 }

@@ -1,6 +1,6 @@
 //! The model: how the cluster begins, what may happen in each state, and what comes of it.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use conclave::raft::{Body, Configuration, Message, NodeId, Raft, RoleName, Term};
 use stateright::{Model, Property};
@@ -21,7 +21,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(crate) struct Consensus {
     /// What the nodes 1, 2 and 3 take for the cluster before their logs say otherwise.
-    pub(crate) founders: [Configuration; 3],
+    pub(crate) founders: [Arc<Configuration>; 3],
     /// The voters that a change of membership asks for.
     pub(crate) wanted: BTreeSet<NodeId>,
     /// Nobody campaigns for a later term.

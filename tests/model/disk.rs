@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     hash::{Hash, Hasher},
+    sync::Arc,
 };
 
 use conclave::raft::{Configuration, Entry, Index, Persist, Position, Recovered, Snapshot, Vote};
@@ -49,7 +50,7 @@ impl Disk {
 
     /// What the node finds here when it starts. Its state machine kept nothing, which is the worst case: it knows of
     /// no entry that it is committed.
-    pub(crate) fn recover(&self, founders: Configuration) -> Recovered {
+    pub(crate) fn recover(&self, founders: Arc<Configuration>) -> Recovered {
         Recovered {
             vote: self.vote,
             base: Position::default(),

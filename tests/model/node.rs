@@ -1,5 +1,7 @@
 //! One node: the core itself, and the outside that carries out what it asks for.
 
+use std::sync::Arc;
+
 use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Options, Raft};
 
 use crate::disk::Disk;
@@ -13,14 +15,14 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    pub(crate) fn new(id: NodeId, founders: Configuration) -> Self {
+    pub(crate) fn new(id: NodeId, founders: Arc<Configuration>) -> Self {
         let disk = Disk::default();
         Self { core: Raft::new(options(id), disk.recover(founders)), disk, applied: 0 }
     }
 
     /// The core takes an input. What follows from it, apart from the write, is handed back, with the configuration that
     /// was in force when the core counted: it may append the next one at once.
-    pub(crate) fn step(&mut self, input: impl FnOnce(&mut Raft)) -> (Effects, Configuration) {
+    pub(crate) fn step(&mut self, input: impl FnOnce(&mut Raft)) -> (Effects, Arc<Configuration>) {
         input(&mut self.core);
         let counted_by = self.core.configuration().clone();
         let mut effects = self.core.effects();
@@ -32,7 +34,7 @@ impl Node {
     }
 
     /// It dies, and comes up again with what is on its disk.
-    pub(crate) fn crash(&mut self, writes_done: usize, founders: Configuration) {
+    pub(crate) fn crash(&mut self, writes_done: usize, founders: Arc<Configuration>) {
         self.disk.fail(writes_done);
         self.core = Raft::new(options(self.core.id()), self.disk.recover(founders));
         self.applied = 0;

@@ -60,7 +60,7 @@ fn a_change_from_one_voter_to_two_others() {
 #[test]
 fn a_broken_quorum_is_found() {
     let mut model = Consensus::within("terms=2 campaigns=2");
-    model.founders[0] = Configuration::of([1]);
+    model.founders[0] = Configuration::of([1]).into();
     assert_broken(model, &[ONE_LEADER_A_TERM, LEADERS_ARE_COMPLETE, COMMITTED_STAYS]);
 }
 

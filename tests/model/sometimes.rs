@@ -1,6 +1,6 @@
 //! What happens in some state: without these, bounds too tight could make a model prove nothing.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use conclave::raft::{Configuration, Entry, NodeId, Payload, Term};
 use stateright::Property;
@@ -67,10 +67,10 @@ fn of_slow_disks() -> Vec<Property<Consensus>> {
 fn of_changes() -> Vec<Property<Consensus>> {
     vec![
         sometimes("a joint configuration is committed", |_, state| {
-            committed_configurations(state).any(Configuration::is_joint)
+            committed_configurations(state).any(|it| it.is_joint())
         }),
         sometimes("a change is finished", |model, state| {
-            let is_wanted = |configuration: &Configuration| {
+            let is_wanted = |configuration: &Arc<Configuration>| {
                 !configuration.is_changing() && configuration.voters == model.wanted
             };
             committed_configurations(state).any(is_wanted)
@@ -87,7 +87,7 @@ fn of_changes() -> Vec<Property<Consensus>> {
     ]
 }
 
-fn committed_configurations(state: &State) -> impl Iterator<Item = &Configuration> {
+fn committed_configurations(state: &State) -> impl Iterator<Item = &Arc<Configuration>> {
     state.history.committed.iter().filter_map(|committed| match &committed.entry.payload {
         Payload::Configuration(configuration) => Some(configuration),
         Payload::Noop | Payload::Command(_) => None,

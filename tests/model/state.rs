@@ -1,6 +1,6 @@
 //! A state of the whole cluster, and how one thing that happens leads to the next.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use conclave::raft::{Configuration, Effects, Entry, Members, Message, NodeId, Raft, Term};
 
@@ -45,11 +45,11 @@ pub(crate) struct History {
 pub(crate) struct Committed {
     pub(crate) entry: Entry,
     pub(crate) term: Term,
-    pub(crate) configuration: Configuration,
+    pub(crate) configuration: Arc<Configuration>,
 }
 
 impl State {
-    pub(crate) fn new(founders: &[Configuration; 3], left: Budget) -> Self {
+    pub(crate) fn new(founders: &[Arc<Configuration>; 3], left: Budget) -> Self {
         let node = |id| Hashed::new(Node::new(id, founders[id as usize - 1].clone()));
         Self {
             nodes: [1, 2, 3].map(node),
@@ -116,7 +116,7 @@ impl State {
     }
 
     /// True: the node leads a term that it did not lead before.
-    fn remember(&mut self, id: NodeId, counted_by: &Configuration) -> bool {
+    fn remember(&mut self, id: NodeId, counted_by: &Arc<Configuration>) -> bool {
         let core = &self.node(id).core;
         let reign = (core.term(), id);
         let begins = core.is_leader() && !self.history.leaders.contains(&reign);

@@ -1,5 +1,7 @@
 //! Invariants of single steps: what a node may not do, whatever it did before.
 
+use std::sync::Arc;
+
 use conclave::raft::{AppendOutcome, Body, Configuration, Entry, Index, Message, NodeId, Vote};
 
 use crate::{always::is_quorum, hashed::Hashed, node::Node, state::History};
@@ -28,7 +30,7 @@ fn check(holds: bool, broken: Broken) -> Verdict {
 pub(crate) fn judge_election(
     leader: &Node,
     nodes: &[Hashed<Node>; 3],
-    counted_by: &Configuration,
+    counted_by: &Arc<Configuration>,
 ) -> Verdict {
     let vote = leader.core.vote();
     let votes = |id: NodeId| {

@@ -54,7 +54,7 @@ impl From<Body> for Wire {
             }
             Body::TimeoutNow => Self::TimeoutNow(v1::TimeoutNow {}),
             Body::Removed { configuration } => {
-                Self::Removed(v1::Removed { configuration: Some(configuration.into()) })
+                Self::Removed(v1::Removed { configuration: Some((&*configuration).into()) })
             }
             Body::ReadIndexRequest { id } => Self::ReadIndexRequest(v1::ReadIndexRequest { id }),
             Body::ReadIndexResponse { id, index } => {
@@ -62,7 +62,7 @@ impl From<Body> for Wire {
             }
             Body::InstallSnapshot { snapshot } => {
                 let Snapshot { last, configuration } = snapshot;
-                let configuration = Some(configuration.into());
+                let configuration = Some((&*configuration).into());
                 Self::InstallSnapshot(v1::InstallSnapshot { last: encoded(last), configuration })
             }
         }
@@ -151,7 +151,7 @@ impl From<Entry> for v1::Entry {
         let payload = match entry.payload {
             Payload::Noop => entry::Payload::Noop(v1::Noop {}),
             Payload::Command(command) => entry::Payload::Command(bytes::Bytes::from_owner(command)),
-            Payload::Configuration(it) => entry::Payload::Configuration(it.into()),
+            Payload::Configuration(it) => entry::Payload::Configuration((&*it).into()),
         };
         Self { term: entry.term, index: entry.index, payload: Some(payload) }
     }
@@ -173,26 +173,27 @@ impl TryFrom<v1::Entry> for Entry {
     }
 }
 
-impl From<Configuration> for v1::Configuration {
-    fn from(configuration: Configuration) -> Self {
+impl From<&Configuration> for v1::Configuration {
+    fn from(configuration: &Configuration) -> Self {
         let Configuration { voters, outgoing, learners, wanted, addresses, gone } = configuration;
-        let list = |ids: BTreeSet<NodeId>| ids.into_iter().collect();
+        let list = |ids: &BTreeSet<NodeId>| ids.iter().copied().collect();
+        let address = |(&id, address): (&NodeId, &String)| v1::MemberAddress { id, address: address.clone() };
         Self {
             voters: list(voters),
             outgoing: list(outgoing),
             learners: list(learners),
             wanted: list(wanted),
-            addresses: addresses.into_iter().map(|(id, address)| v1::MemberAddress { id, address }).collect(),
+            addresses: addresses.iter().map(address).collect(),
             gone: list(gone),
         }
     }
 }
 
-impl TryFrom<v1::Configuration> for Configuration {
+impl TryFrom<v1::Configuration> for Arc<Configuration> {
     type Error = RpcError;
 
     fn try_from(wire: v1::Configuration) -> Result<Self, RpcError> {
-        let configuration = Self {
+        let configuration = Configuration {
             voters: ids(wire.voters)?,
             outgoing: ids(wire.outgoing)?,
             learners: ids(wire.learners)?,
@@ -206,7 +207,7 @@ impl TryFrom<v1::Configuration> for Configuration {
         if configuration.is_joint() && !configuration.wanted.is_empty() {
             return Err(Malformed("a change both staged and joint"));
         }
-        Ok(configuration)
+        Ok(configuration.into())
     }
 }
 

@@ -52,7 +52,7 @@ fn a_rebased_log_keeps_what_follows_its_new_beginning_and_nothing_else() {
         let (mut log, _) = open(scratch.path());
         log.write(&persist(vote(2), &[entry(1, 1), entry(1, 2), entry(2, 3)])).expect("the disk works");
         let position = Position { term, index };
-        let base = Some(Base { position, configuration: Configuration::of([7]) });
+        let base = Some(Base { position, configuration: Configuration::of([7]).into() });
         let first = Entry { term: 5, index: index.max(3) + 1, payload: Payload::Noop };
         let entries = if (term, index) == (1, 2) { vec![first] } else { Vec::new() };
         log.write(&Persist { base, ..persist(None, &entries) }).expect("the disk works");
@@ -71,7 +71,7 @@ fn a_restart_recovers_vote_and_entries() {
     let scratch = scratch();
     let (mut log, _) = open(scratch.path());
     let noop = Entry { term: 1, index: 1, payload: Payload::Noop };
-    let members = Entry { term: 1, index: 3, payload: Payload::Configuration(Configuration::of([1, 2])) };
+    let members = Entry { term: 1, index: 3, payload: Payload::Configuration(Configuration::of([1, 2]).into()) };
     log.write(&persist(vote(1), &[noop.clone(), entry(1, 2)])).expect("the disk works");
     log.write(&persist(vote(2), std::slice::from_ref(&members))).expect("the disk works");
     drop(log);

@@ -72,7 +72,7 @@ fn a_snapshot_takes_the_place_of_the_state_and_lasts() {
     from.fill(100);
     to.fill(3);
     let view = from.state.view().expect("the disk works");
-    assert_eq!(view.snapshot.configuration, Configuration::of([1, 2, 3]));
+    assert_eq!(view.snapshot.configuration, Configuration::of([1, 2, 3]).into());
     to.receive(&view, usize::MAX);
     assert_eq!(to.header().applied_index, 4, "what is staged is not in force");
     let header = to.state.install(&view.snapshot).expect("the disk works");

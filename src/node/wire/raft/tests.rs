@@ -200,7 +200,7 @@ fn payloads() -> impl Strategy<Value = Payload> {
 }
 
 /// Settled, joint or staged; the sets may overlap.
-fn configurations() -> impl Strategy<Value = Configuration> {
+fn configurations() -> impl Strategy<Value = Arc<Configuration>> {
     let some = |ids, count| collection::btree_set(ids, count);
     let halves = (some(1..20u64, 1..6), some(1..20u64, 0..6), any::<bool>());
     let rest = (
@@ -210,10 +210,10 @@ fn configurations() -> impl Strategy<Value = Configuration> {
     );
     (halves, rest).prop_map(|((voters, others, joint), (learners, gone, addresses))| {
         let settled = Configuration { voters, learners, gone, addresses, ..Configuration::default() };
-        match joint {
+        Arc::new(match joint {
             true => Configuration { outgoing: others, ..settled },
             false => Configuration { wanted: others, ..settled },
-        }
+        })
     })
 }
 
