@@ -1,6 +1,6 @@
 //! Our nodes.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use conclave::raft::{Configuration, Entry, Message, Options, Payload, Raft, Recovered};
 
@@ -18,6 +18,8 @@ struct Node {
 }
 
 impl Cluster for Conclave {
+    type Batch = Vec<Arc<[u8]>>;
+
     fn elected() -> Self {
         let configuration = Configuration::of(1..=NODES);
         let start = |id| {
@@ -45,9 +47,12 @@ impl Cluster for Conclave {
         cluster
     }
 
-    fn replicate(&mut self, commands: usize, payload: &[u8]) {
-        let commands = (0..commands).map(|_| payload.into());
-        self.nodes[0].raft.propose(commands).expect("node 1 leads");
+    fn batch(commands: usize, payload: &[u8]) -> Self::Batch {
+        (0..commands).map(|_| payload.into()).collect()
+    }
+
+    fn replicate(&mut self, batch: Self::Batch) {
+        self.nodes[0].raft.propose(batch).expect("node 1 leads");
         self.settle();
     }
 

@@ -1,12 +1,17 @@
 //! Three cores in memory replicate commands to each other: this one beside raft-rs, on the same work.
 //!
 //! `cargo bench` prints the time of [`COMMANDS`] commands, proposed in batches; each batch is committed and applied on
-//! all three nodes before the next is proposed. Nothing is encoded and no disk is touched.
+//! all three nodes before the next is proposed. The commands are made before the clock starts, nothing is encoded and no
+//! disk is touched.
 
 use divan::{Bencher, counter::ItemsCount};
 
 mod conclave_core;
 mod raft_rs;
+
+/// The one of the binary, for both.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const NODES: u64 = 3;
 /// Commands of one sample, on a fresh cluster that has a leader.
@@ -16,10 +21,15 @@ const SIZES_BYTES: [usize; 2] = [128, 4096];
 
 /// Three nodes with a leader.
 trait Cluster {
+    type Batch;
+
     fn elected() -> Self;
 
-    /// Proposes so many commands together, and returns when all nodes have applied them.
-    fn replicate(&mut self, commands: usize, payload: &[u8]);
+    /// So many commands, to be proposed together.
+    fn batch(commands: usize, payload: &[u8]) -> Self::Batch;
+
+    /// Proposes them, and returns when all nodes have applied them.
+    fn replicate(&mut self, batch: Self::Batch);
 
     /// Commands that each node has applied.
     fn applied(&self) -> Vec<usize>;
@@ -33,9 +43,11 @@ fn work() -> Vec<(usize, usize)> {
 #[divan::bench(types = [conclave_core::Conclave, raft_rs::RaftRs], args = work())]
 fn replicate<C: Cluster>(bencher: Bencher<'_, '_>, (size, batch): (usize, usize)) {
     let payload = vec![7; size];
-    bencher.counter(ItemsCount::new(COMMANDS)).with_inputs(C::elected).bench_local_values(|mut cluster| {
-        for _ in 0..COMMANDS / batch {
-            cluster.replicate(batch, &payload);
+    let batches = || (0..COMMANDS / batch).map(|_| C::batch(batch, &payload)).collect::<Vec<_>>();
+    let bencher = bencher.counter(ItemsCount::new(COMMANDS));
+    bencher.with_inputs(|| (C::elected(), batches())).bench_local_values(|(mut cluster, batches)| {
+        for batch in batches {
+            cluster.replicate(batch);
         }
         assert_eq!(cluster.applied(), vec![COMMANDS; NODES as usize]);
         cluster

@@ -21,6 +21,8 @@ struct Node {
 }
 
 impl Cluster for RaftRs {
+    type Batch = Vec<Entry>;
+
     fn elected() -> Self {
         let voters: Vec<u64> = (1..=NODES).collect();
         let logger = slog::Logger::root(slog::Discard, slog::o!());
@@ -45,10 +47,13 @@ impl Cluster for RaftRs {
         cluster
     }
 
-    fn replicate(&mut self, commands: usize, payload: &[u8]) {
+    fn batch(commands: usize, payload: &[u8]) -> Self::Batch {
         let entry = || Entry { data: payload.to_vec().into(), ..Entry::default() };
-        let entries: Vec<Entry> = (0..commands).map(|_| entry()).collect();
-        let proposal = Message { entries: entries.into(), ..Message::default() };
+        (0..commands).map(|_| entry()).collect()
+    }
+
+    fn replicate(&mut self, batch: Self::Batch) {
+        let proposal = Message { entries: batch.into(), ..Message::default() };
         self.nodes[0].raft.raft.step(of_proposal(proposal)).expect("node 1 leads");
         self.settle();
     }

@@ -71,7 +71,8 @@ fn a_restart_recovers_vote_and_entries() {
     let scratch = scratch();
     let (mut log, _) = open(scratch.path());
     let noop = Entry { term: 1, index: 1, payload: Payload::Noop };
-    let members = Entry { term: 1, index: 3, payload: Payload::Configuration(Configuration::of([1, 2]).into()) };
+    let members =
+        Entry { term: 1, index: 3, payload: Payload::Configuration(Configuration::of([1, 2]).into()) };
     log.write(&persist(vote(1), &[noop.clone(), entry(1, 2)])).expect("the disk works");
     log.write(&persist(vote(2), std::slice::from_ref(&members))).expect("the disk works");
     drop(log);
