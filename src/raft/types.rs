@@ -59,6 +59,9 @@ pub struct Entry {
     pub payload: Payload,
 }
 
+/// Entries are moved from list to list all the time: what is large is shared, never inline.
+const _: () = assert!(size_of::<Entry>() <= 40);
+
 impl Entry {
     /// Where the entry stands.
     pub fn position(&self) -> Position {
@@ -77,7 +80,7 @@ impl Entry {
     }
 }
 
-/// What an entry carries. Entries are many and configurations large and rare: those are shared, never inline.
+/// What an entry carries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Payload {
     /// A new leader's first entry: what it inherits commits with it (section 5.4.2).
