@@ -245,3 +245,61 @@ impl Shared {
         AppendOutcome::Accepted { matched }
     }
 }
+
+/// What the leader of this house never says, but another may: stories cannot tell it.
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::{Configuration, Message, Options, Payload, Recovered, Snapshot, Vote};
+
+    /// Node 2 of three, in term 2, with five entries of term 1 on its disk.
+    fn follower() -> Raft {
+        let options = Options {
+            id: 2,
+            heartbeat_ticks: 3,
+            election_ticks_min: 10,
+            election_ticks_max: 19,
+            priority: 0,
+            append_bytes_max: usize::MAX,
+            log_entries_max: usize::MAX,
+            log_bytes_max: usize::MAX,
+            catching_up_entries: 0,
+            lease: None,
+            seed: 2,
+        };
+        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
+        let recovered = Recovered {
+            vote: Vote { term: 2, candidate: Some(1) },
+            entries: (1..=5).map(noop).collect(),
+            applied: Snapshot { configuration: configuration.clone(), ..Snapshot::default() },
+            configuration,
+            ..Recovered::default()
+        };
+        Raft::new(options, recovered)
+    }
+
+    fn noop(index: Index) -> Entry {
+        Entry { term: 1, index, payload: Payload::Noop }
+    }
+
+    #[test]
+    fn what_lies_beyond_a_request_is_neither_acknowledged_nor_committed() {
+        let mut follower = follower();
+        let previous = Position { term: 1, index: 1 };
+        let body = Body::AppendRequest { previous, entries: vec![noop(2)], commit: 9 };
+        follower.step(Message { from: 1, to: 2, term: 2, body });
+        assert_eq!(follower.commit(), 2);
+        let promises = follower.effects().messages;
+        let outcome = AppendOutcome::Accepted { matched: 2 };
+        assert_eq!(promises[0].body, Body::AppendResponse { outcome, priority: 0 });
+    }
+
+    #[test]
+    fn nothing_is_committed_before_the_logs_are_known_to_agree() {
+        let mut follower = follower();
+        let previous = Position { term: 2, index: 4 };
+        let body = Body::AppendRequest { previous, entries: Vec::new(), commit: 4 };
+        follower.step(Message { from: 1, to: 2, term: 2, body });
+        assert_eq!(follower.commit(), 0);
+    }
+}

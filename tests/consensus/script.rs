@@ -349,11 +349,11 @@ stories! {
     replication_batch
     replication_conflict
     replication_duplicate_append
-    replication_ends_of_requests
     replication_figure_7
     replication_hint_skips_terms
     replication_late_acceptance
     replication_late_rejection
+    replication_longer_follower
     replication_lost_append
     replication_lost_probe
     replication_one_probe
