@@ -55,8 +55,9 @@ struct Node {
     kept: Kept,
     /// Writes begun and not promised, oldest first. A crash leaves any number of the oldest on the disk.
     under_way: VecDeque<Persist>,
-    /// A snapshot on its way into the state machine's place. A crash leaves it there or not.
-    installing: Option<Snapshot>,
+    /// Snapshots put into the state machine's place in this life, or on their way there. A crash leaves any of them there,
+    /// and the log may not have heard of it.
+    installing: Vec<Position>,
     applied: Index,
     /// The configuration in force after its last step: by it the next one commits.
     configuration: Arc<Configuration>,
@@ -208,7 +209,7 @@ impl Observer for Oracle {
             world.nodes.entry(core.id()).or_default().under_way.push_back(persist.clone());
         }
         if let Some(snapshot) = &effects.install {
-            world.nodes.entry(core.id()).or_default().installing = Some(snapshot.clone());
+            world.nodes.entry(core.id()).or_default().installing.push(snapshot.last);
         }
         world.check_step(core);
     }
@@ -261,8 +262,8 @@ impl World {
         node.configuration = core.configuration().clone();
         let promised = node.kept.clone();
         let mut under_way = std::mem::take(&mut node.under_way);
-        let installing = node.installing.take();
-        while !self.is_lawful(id, installing.as_ref(), &found)
+        let installing = std::mem::take(&mut node.installing);
+        while !self.is_lawful(id, &installing, &found)
             && let Some(write) = under_way.pop_front()
         {
             self.keep(id, &write);
@@ -278,17 +279,16 @@ impl World {
     }
 
     /// Whether a node found what its disk kept; or that, and a snapshot in place that its log had not heard of.
-    fn is_lawful(&mut self, id: NodeId, installing: Option<&Snapshot>, found: &Kept) -> bool {
-        if let Some(snapshot) = installing
-            && found.base == snapshot.last
-        {
-            let mut rebased = self.kept(id).clone();
-            rebased.rebase(snapshot.last);
+    fn is_lawful(&mut self, id: NodeId, installing: &[Position], found: &Kept) -> bool {
+        let kept = self.kept(id);
+        if found.base.index > kept.base.index && installing.contains(&found.base) {
+            let mut rebased = kept.clone();
+            rebased.rebase(found.base);
             if rebased == *found {
-                *self.kept(id) = rebased;
+                *kept = rebased;
             }
         }
-        self.kept(id) == found
+        kept == found
     }
 
     /// Notes what a disk holds from now on; a vote never changes within a term, across crashes.

@@ -11,7 +11,9 @@ use crate::client::Client;
 const EXAMPLES: &str = "\
 EXAMPLES
   conclave transfer              to whoever is most up to date
-  conclave transfer --to 3";
+  conclave transfer --to 3
+
+A voter of a higher --priority takes the lead back, as soon as it is up to date.";
 
 /// A handover takes a few milliseconds, or an election timeout when it fails and is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
