@@ -55,6 +55,12 @@ impl Tenure {
         self.surrendered = true;
     }
 
+    /// The members change: those who have a say from now on may have promised nothing.
+    pub(super) fn lapse(&mut self) {
+        self.begun.clear();
+        self.ends_at_us = 0;
+    }
+
     fn confirmed(&mut self, round: u64, length_us: u64) {
         while let Some(&(oldest, began_us)) = self.begun.front() {
             if oldest > round {

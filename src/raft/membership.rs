@@ -96,6 +96,7 @@ impl Raft {
     fn append_configuration(&mut self, configuration: Configuration) {
         self.shared.append_own(Payload::Configuration(configuration.into()));
         let Role::Leader(leader) = &mut self.role else { return };
+        leader.tenure.lapse();
         let peers = self.shared.peers();
         leader.peers.retain(|id, _| peers.contains(id));
         for id in peers {

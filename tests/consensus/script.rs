@@ -329,6 +329,7 @@ stories! {
     lease_follower_reads
     lease_learners_do_not_count
     lease_needs_promises
+    lease_new_voters
     lease_restarted_voter
     lease_serves_alone
     lease_transfer

@@ -82,18 +82,23 @@ impl Storm {
         let leases = draw.chance(50);
         let mut configuration = Configuration::of(1..=size);
         configuration.learners.extend(size + 1..=size + learners);
-        let options = |id, draw: &mut Draw| Options {
-            id,
-            heartbeat_ticks: HEARTBEAT_TICKS,
-            election_ticks_min: ELECTION_TICKS_MIN,
-            election_ticks_max: ELECTION_TICKS_MAX,
-            priority: draw.below(3) as u32,
-            append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
-            log_entries_max: *draw.pick(&[0, 2, 10, 100]),
-            log_bytes_max: *draw.pick(&[500, usize::MAX]),
-            catching_up_entries: *draw.pick(&[0, 100]),
-            lease: leases.then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
-            seed: draw.number(),
+        // Where leases are on, they may be off at some nodes, and others may promise less.
+        let options = |id, draw: &mut Draw| {
+            let election_ticks_min =
+                *draw.pick(&[HEARTBEAT_TICKS + 1, ELECTION_TICKS_MIN, ELECTION_TICKS_MIN]);
+            Options {
+                id,
+                heartbeat_ticks: HEARTBEAT_TICKS,
+                election_ticks_min,
+                election_ticks_max: ELECTION_TICKS_MAX,
+                priority: draw.below(3) as u32,
+                append_bytes_max: *draw.pick(&[1, 200, 1 << 20]),
+                log_entries_max: *draw.pick(&[0, 2, 10, 100]),
+                log_bytes_max: *draw.pick(&[500, usize::MAX]),
+                catching_up_entries: *draw.pick(&[0, 100]),
+                lease: (leases && draw.chance(75)).then(|| Lease::new(election_ticks_min, TICK_US, 0)),
+                seed: draw.number(),
+            }
         };
         // Some belong to the cluster only later, if ever.
         let pool = 1..=size + learners + draw.below(6);
