@@ -179,6 +179,11 @@ impl Oracle {
         self.world().configuration.clone()
     }
 
+    /// The configuration that a node went by when it last did anything.
+    pub fn configuration_of(&self, id: NodeId) -> Arc<Configuration> {
+        self.world().nodes.get(&id).map(|node| node.configuration.clone()).unwrap_or_default()
+    }
+
     /// How far a node has applied.
     pub fn applied(&self, id: NodeId) -> Index {
         self.world().nodes.get(&id).map_or(0, |node| node.applied)

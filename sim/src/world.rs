@@ -344,11 +344,14 @@ impl World {
         unasked
     }
 
-    /// Nodes that were members once, as they know, and whose process is still there.
+    /// Nodes that were members once, as they know, and whose process is still there. One that knows none of the members
+    /// of today can ask nobody, once those that left with it have stopped.
     pub(crate) fn running_though_removed(&self) -> Vec<u64> {
-        let gone = self.oracle.configuration().gone.clone();
-        let running = |id: &u64| self.nodes.get(id).is_some_and(Machine::is_running);
-        gone.into_iter().filter(|id| running(id) && self.oracle.applied(*id) > 0).collect()
+        let today = self.oracle.configuration();
+        let running = |id: u64| self.nodes.get(&id).is_some_and(Machine::is_running);
+        let can_ask = |id: u64| self.oracle.configuration_of(id).members().any(|other| today.contains(other));
+        let is_late = |&id: &u64| running(id) && self.oracle.applied(id) > 0 && can_ask(id);
+        today.gone.iter().copied().filter(is_late).collect()
     }
 
     /// Kills a proxy's process.

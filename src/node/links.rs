@@ -23,7 +23,7 @@ use crate::{
 const QUEUE_LENGTH: usize = 256;
 /// Messages in one envelope.
 const ENVELOPE_MESSAGES_MAX: usize = 128;
-/// A silent link asks for a sign of life this often.
+/// A link asks for a sign of life this often.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
 /// A link without a sign of life for this long is dead, whatever the transport still believes.
 pub(super) const SILENCE_MAX: Duration = Duration::from_millis(1000);
@@ -159,7 +159,7 @@ impl Link {
         let channel =
             rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::peer_client::PeerClient::new(channel).with_limits();
-        let envelopes = envelopes(self.greeting(), self.queue.clone(), self.shared.clock.clone());
+        let envelopes = envelopes(self.shared.clone(), self.queue.clone());
         let opening = Box::pin(client.send(envelopes));
         let mut signs = self.within_silence(opening).await??.into_inner();
         tracing::debug!(peer = self.peer, address = self.address, "link is up");
@@ -168,14 +168,6 @@ impl Link {
                 return Err(Status::unavailable("the peer closed the stream"));
             }
         }
-    }
-
-    /// Who sends, and where it is reached.
-    fn greeting(&self) -> v1::Envelope {
-        let Config { cluster, id, .. } = &self.shared.config;
-        let address = self.shared.own_address.lock().expect("nobody panics with it").clone();
-        let sender = address.map(|address| v1::MemberAddress { id: *id, address });
-        v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender }
     }
 
     async fn within_silence<T>(&self, sign: impl Future<Output = T>) -> Result<T, Status> {
@@ -190,30 +182,38 @@ impl Link {
     }
 }
 
-/// The stream to a peer: what waits leaves together, and silence turns into a question.
+impl Shared {
+    /// Who sends, and where it is reached; which also asks for a sign of life.
+    fn greeting(&self) -> v1::Envelope {
+        let Config { cluster, id, .. } = &self.config;
+        let address = self.own_address.lock().expect("nobody panics with it").clone();
+        let sender = address.map(|address| v1::MemberAddress { id: *id, address });
+        v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender }
+    }
+}
+
+/// The stream to a peer: what waits leaves together. It is greeted again and again: a node may learn where it is reached
+/// itself when the link is up already.
 fn envelopes(
-    greeting: v1::Envelope,
+    shared: Arc<Shared>,
     queue: Queue,
-    clock: Clock,
 ) -> impl tokio_stream::Stream<Item = v1::Envelope> + Send + 'static {
     async_stream::stream! {
         let mut queue = queue.lock_owned().await;
-        let cluster = greeting.cluster.clone();
-        yield greeting;
-        let mut probe_at = tokio::time::Instant::now() + clock.true_span(PROBE_INTERVAL);
         let mut batch = Vec::new();
         loop {
-            let received = tokio::select! { biased;
-                () = tokio::time::sleep_until(probe_at) => None,
+            yield shared.greeting();
+            let greet_at = tokio::time::Instant::now() + shared.clock.true_span(PROBE_INTERVAL);
+            while let Some(count) = tokio::select! { biased;
+                () = tokio::time::sleep_until(greet_at) => None,
                 count = queue.recv_many(&mut batch, ENVELOPE_MESSAGES_MAX) => Some(count),
-            };
-            match received {
-                Some(0) => return,
-                Some(_) => {}
-                None => probe_at = tokio::time::Instant::now() + clock.true_span(PROBE_INTERVAL),
+            } {
+                if count == 0 {
+                    return;
+                }
+                let messages = batch.drain(..).flatten().map(Into::into).collect();
+                yield v1::Envelope { cluster: shared.config.cluster.clone(), messages, sender: None };
             }
-            let messages = batch.drain(..).flatten().map(Into::into).collect();
-            yield v1::Envelope { cluster: cluster.clone(), messages, sender: None };
         }
     }
 }

@@ -106,7 +106,7 @@ impl Raft {
 
     /// The configuration without this node, once it is known to be committed: the node left for good.
     pub fn farewell(&self) -> Option<&Arc<Configuration>> {
-        self.shared.farewell.as_ref().or_else(|| self.shared.configuration_without(self.id()))
+        self.shared.configuration_without(self.id())
     }
 
     /// A node that was removed before it could hear of it asks for votes. Any member tells it.
@@ -159,10 +159,12 @@ impl Shared {
         &in_force.next().expect("the configuration at the log's base is kept").1
     }
 
-    /// The last committed configuration, if that node has left by then.
+    /// The last configuration that is known to be committed, if that node has left by then. A node that was told that it
+    /// left itself knows of others too: it may be the only one whom those can still ask.
     pub(super) fn configuration_without(&self, id: NodeId) -> Option<&Arc<Configuration>> {
-        let (_, committed) = self.configurations.iter().rfind(|&&(at, _)| at <= self.commit)?;
-        committed.gone.contains(&id).then_some(committed)
+        let in_log = self.configurations.iter().rfind(|&&(at, _)| at <= self.commit);
+        let known = self.farewell.iter().chain(in_log.map(|(_, committed)| committed));
+        known.into_iter().find(|configuration| configuration.gone.contains(&id))
     }
 
     pub(super) fn is_configuration_committed(&self) -> bool {

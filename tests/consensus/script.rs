@@ -287,6 +287,7 @@ stories! {
     change_removed_ends_it
     change_removed_holds_the_log
     change_removed_is_told
+    change_removed_tells_removed
     change_removed_learner_asks
     change_removes_leader
     change_replace
