@@ -22,6 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     tonic_build::configure()
         .file_descriptor_set_path(&descriptor_path)
         .skip_protoc_run()
+        // Its own lines name files relative to the wrong root: cargo would find them missing and rebuild every time.
+        .emit_rerun_if_changed(false)
         .bytes(["."])
         .compile_protos(PROTOS, &["proto"])?;
     Ok(())
