@@ -12,7 +12,10 @@ fn main() {}
 #[cfg(not(madsim))]
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    use conclave::rpc::{Server, WithLimits, pb::etcdserverpb::kv_server::KvServer};
+    use conclave::{
+        rpc::Server,
+        wire::{WithLimits, pb::etcdserverpb::kv_server::KvServer},
+    };
 
     let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2479".to_owned());
     let server = Server::new().add(KvServer::new(echo::Echo).with_limits());
@@ -21,7 +24,7 @@ async fn main() -> anyhow::Result<()> {
 
 #[cfg(not(madsim))]
 mod echo {
-    use conclave::rpc::pb::etcdserverpb::{
+    use conclave::wire::pb::etcdserverpb::{
         DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
         kv_server::Kv,
     };

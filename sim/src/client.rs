@@ -102,6 +102,6 @@ pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
     })
 }
 
-fn revision(header: Option<&conclave::rpc::pb::etcdserverpb::ResponseHeader>) -> i64 {
+fn revision(header: Option<&conclave::wire::pb::etcdserverpb::ResponseHeader>) -> i64 {
     header.map_or(0, |header| header.revision)
 }

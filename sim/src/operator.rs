@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conclave::{client::Client, rpc::pb::v1::ChangeMembersRequest};
+use conclave::{client::Client, wire::pb::v1::ChangeMembersRequest};
 use madsim::time::sleep;
 use tonic::Code;
 

@@ -8,8 +8,8 @@ use std::{
 };
 
 use conclave::{
+    env::Observer,
     kv::Header,
-    node::Observer,
     raft::{
         Base, Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName,
         Snapshot, Term, Vote,

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use conclave::{
     client::{Client, Options},
-    clock::Clock,
-    node::{self, Environment, Timing},
+    env::{Clock, Environment, Nobody},
+    node::{self, Timing},
     proxy,
-    rpc::pb::v1::{ChangeMembersRequest, NewMember},
+    wire::pb::v1::{ChangeMembersRequest, NewMember},
 };
 use madsim::{
     net::NetSim,
@@ -128,18 +128,14 @@ impl World {
         let (stop_tx, stop_rx) = oneshot::channel();
         machine.stop = Some(stop_tx);
         machine.process = Some(machine.handle.spawn(async move {
-            let environment = Environment {
-                disk: Arc::new(disk),
-                clock: clock(),
-                seed: environment_seed,
-                observer: Arc::new(oracle.clone()),
-            };
+            let environment =
+                Environment { clock: clock(), seed: environment_seed, observer: Arc::new(oracle.clone()) };
             let stopped = async {
                 if stop_rx.await.is_err() {
                     std::future::pending().await
                 }
             };
-            match node::run(config, environment, stopped).await {
+            match node::run(config, environment, Arc::new(disk), stopped).await {
                 Ok(()) => oracle.note(What::Ended { node: id }),
                 Err(error) => oracle.note(What::Stopped { node: id, why: error.to_string() }),
             }
@@ -257,8 +253,11 @@ impl World {
         self.proxies_told[number as usize] = config.nodes.clone();
         let oracle = self.oracle.clone();
         let machine = &mut self.proxies[number as usize];
+        machine.starts += 1;
+        let seed = Draw::new(self.scenario.seed, "proxy", number * 1000 + machine.starts).number();
         machine.process = Some(machine.handle.spawn(async move {
-            if let Err(error) = proxy::run(config, clock(), std::future::pending()).await {
+            let environment = Environment { clock: clock(), seed, observer: Arc::new(Nobody) };
+            if let Err(error) = proxy::run(config, environment, std::future::pending()).await {
                 oracle.violate(format!("proxy {number} stopped: {error}"));
             }
         }));

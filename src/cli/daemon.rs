@@ -1,9 +1,12 @@
 //! What all long-running programs share.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::{UsageError, logging, stop};
-use crate::clock::Clock;
+use crate::env::{Clock, Environment, Nobody};
 
 /// Name of a cluster that was given none.
 pub(super) const CLUSTER: &str = "conclave";
@@ -40,11 +43,11 @@ impl Daemon {
     }
 }
 
-/// The true clock of this machine.
-pub(super) fn clock() -> Clock {
+/// The world around a process of this machine: its true clock, and nobody who watches.
+pub(super) fn environment() -> Environment {
     // A machine whose clock stands before 1970 has lost it; any fixed time is as good.
     let unix_time = SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
-    Clock::new(unix_time)
+    Environment { clock: Clock::new(unix_time), seed: rand::random(), observer: Arc::new(Nobody) }
 }
 
 /// A cluster without a name would match any other that forgot its own.

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::escape::escape;
 use crate::{
     client::{self, Client, GetOptions},
-    rpc::pb::{etcdserverpb::RangeResponse, mvccpb::KeyValue},
+    wire::pb::{etcdserverpb::RangeResponse, mvccpb::KeyValue},
 };
 
 const EXAMPLES: &str = "\

@@ -12,7 +12,7 @@ use super::{
     node::Peer,
     status,
 };
-use crate::rpc::pb::v1::{ChangeMembersRequest, Configuration, NewMember, NodeStatus, StatusResponse};
+use crate::wire::pb::v1::{ChangeMembersRequest, Configuration, NewMember, NodeStatus, StatusResponse};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -251,7 +251,7 @@ fn as_json(status: &StatusResponse) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::pb::v1::{MemberAddress, PeerStatus, node_status::Role};
+    use crate::wire::pb::v1::{MemberAddress, PeerStatus, node_status::Role};
 
     fn example() -> StatusResponse {
         let peer = |id, matched_index, active, receives_snapshot| PeerStatus {

@@ -11,10 +11,10 @@ use std::{
 use super::{
     UsageError,
     address::{Address, InvalidAddress},
-    daemon::{CLUSTER, Daemon, check_cluster_name, clock},
+    daemon::{CLUSTER, Daemon, check_cluster_name, environment},
 };
 use crate::{
-    node::{self, Config, Environment, Nobody, Retention, Timing},
+    node::{self, Config, Retention, Timing},
     storage::FileDisk,
 };
 
@@ -197,13 +197,8 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             config.listen.port()
         );
     }
-    let environment = Environment {
-        disk: Arc::new(FileDisk::open(&args.data_dir)?),
-        clock: clock(),
-        seed: rand::random(),
-        observer: Arc::new(Nobody),
-    };
-    Ok(node::run(config, environment, shutdown).await?)
+    let disk = Arc::new(FileDisk::open(&args.data_dir)?);
+    Ok(node::run(config, environment(), disk, shutdown).await?)
 }
 
 #[cfg(test)]

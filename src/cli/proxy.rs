@@ -6,7 +6,7 @@ use super::{
     UsageError,
     address::Address,
     connection::parse_span,
-    daemon::{CLUSTER, Daemon, check_cluster_name, clock},
+    daemon::{CLUSTER, Daemon, check_cluster_name, environment},
 };
 use crate::proxy::{self, Config};
 
@@ -73,7 +73,7 @@ impl Args {
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
     let shutdown = args.daemon.start()?;
-    Ok(proxy::run(config, clock(), shutdown).await?)
+    Ok(proxy::run(config, environment(), shutdown).await?)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::{
     client::Client,
-    rpc::pb::v1::{NodeStatus, StatusResponse, node_status::Role},
+    wire::pb::v1::{NodeStatus, StatusResponse, node_status::Role},
 };
 
 const EXAMPLES: &str = "\

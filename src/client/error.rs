@@ -4,7 +4,7 @@ use std::fmt;
 
 use tonic::{Code, Status};
 
-use crate::rpc::HAPPENED_HEADER;
+use crate::wire::HAPPENED_HEADER;
 
 /// Whether a request that failed took place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

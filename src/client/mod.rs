@@ -16,16 +16,19 @@ use tonic::{Request, Response, Status};
 
 pub use error::{ClientError, Happened};
 
-use crate::rpc::{
-    self, Channel, WithLimits,
-    pb::{
-        etcdserverpb::{
-            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-            kv_client::KvClient,
-        },
-        v1::{
-            ChangeMembersRequest, ChangeMembersResponse, StatusRequest, StatusResponse, TransferRequest,
-            TransferResponse, admin_client::AdminClient, status_client::StatusClient,
+use crate::{
+    rpc::{self, Channel},
+    wire::{
+        WithLimits,
+        pb::{
+            etcdserverpb::{
+                DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
+                RangeResponse, kv_client::KvClient,
+            },
+            v1::{
+                ChangeMembersRequest, ChangeMembersResponse, StatusRequest, StatusResponse, TransferRequest,
+                TransferResponse, admin_client::AdminClient, status_client::StatusClient,
+            },
         },
     },
 };

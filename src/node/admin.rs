@@ -7,7 +7,7 @@ use tonic::Status;
 
 use crate::{
     raft::{ChangeError, Configuration, Members, NodeId, ProposeError, Raft},
-    rpc::pb::v1,
+    wire::pb::v1,
 };
 
 /// Takes a step towards the members asked for.

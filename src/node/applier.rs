@@ -10,14 +10,16 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::{
-    Config, Environment, Observer, Retention, event_loop::Report, reply::ReplySender, wire::kv as wire,
-};
+use super::{Config, Retention, event_loop::Report, reply::ReplySender};
 use crate::{
+    env::{Environment, Observer},
     kv::{Applier as Transaction, Header},
     raft::{Entry, Index, NodeId, Payload, Position, Snapshot, Term},
-    rpc::pb::{etcdserverpb, v1::refusal::Reason},
     storage::{self, Disk, Place, Record, StateStore, StateView, StorageError},
+    wire::{
+        kv as wire,
+        pb::{etcdserverpb, v1::refusal::Reason},
+    },
 };
 
 /// Replicas apply the same entries at the same time. They take turns, so that not all stall at once.
@@ -96,6 +98,7 @@ pub(super) fn start(
     state: StateStore,
     durable: Index,
     environment: &Environment,
+    disk: Arc<dyn Disk>,
     reports: mpsc::UnboundedSender<Report>,
 ) -> (Applier, JoinHandle<()>) {
     let (sender, queue) = mpsc::unbounded_channel();
@@ -114,7 +117,7 @@ pub(super) fn start(
         durable,
         term: 0,
     };
-    let applying = tokio::spawn(apply(machine, queue, environment.disk.clone(), reports));
+    let applying = tokio::spawn(apply(machine, queue, disk, reports));
     (sender, applying)
 }
 

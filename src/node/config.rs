@@ -1,13 +1,8 @@
-//! What a node is told (configuration) and what it is handed (environment).
+//! What a node is told.
 
-use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use super::Observer;
-use crate::{
-    clock::Clock,
-    raft::{Configuration, Lease, NodeId, Options},
-    storage::Disk,
-};
+use crate::raft::{Configuration, Lease, NodeId, Options};
 
 /// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
 const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -89,19 +84,6 @@ impl Timing {
     pub fn tick(&self) -> Duration {
         self.heartbeat / 3
     }
-}
-
-/// What a node is handed: everything that reaches outside of it, and all of its randomness.
-#[derive(Clone)]
-pub struct Environment {
-    /// Its disk.
-    pub disk: Arc<dyn Disk>,
-    /// Its clock.
-    pub clock: Clock,
-    /// Seed of its randomness; another one at each start.
-    pub seed: u64,
-    /// Who watches.
-    pub observer: Arc<dyn Observer>,
 }
 
 impl Config {

@@ -10,7 +10,7 @@ use tokio::{
 use tonic::Status;
 
 use super::{
-    Config, Environment, NodeError, admin,
+    Config, NodeError, admin,
     applier::{Applier, Done, Read, Stage, Waiter, Work},
     backlog::Backlog,
     links::Links,
@@ -18,12 +18,15 @@ use super::{
     reply::ReplySender,
     services::Snapshot,
     snapshots::Streams,
-    wire,
 };
 use crate::{
+    env::Environment,
     kv::Header,
     raft::{Configuration, Effects, Index, Message, NodeId, ProposeError, Proposed, Raft, Term},
-    rpc::pb::v1::{self, refusal::Reason, request::Kind},
+    wire::{
+        self,
+        pb::v1::{self, refusal::Reason, request::Kind},
+    },
 };
 
 /// Events taken together, at most: their effects share one write, one message a peer, one read round.

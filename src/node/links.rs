@@ -14,9 +14,10 @@ use tonic::Status;
 
 use super::Config;
 use crate::{
-    clock::Clock,
+    env::Clock,
     raft::{Configuration, Message, NodeId},
-    rpc::{self, WithLimits, pb::v1},
+    rpc,
+    wire::{WithLimits, pb::v1},
 };
 
 /// Batches of messages that may wait for a peer. A peer that lags further behind learns by probing anyway.

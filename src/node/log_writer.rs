@@ -1,9 +1,12 @@
 //! The log's disk: everything that waits shares one durable write, and promises leave only after it.
 
+use std::sync::Arc;
+
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Environment, event_loop::Report, links::Links};
+use super::{event_loop::Report, links::Links};
 use crate::{
+    env::Environment,
     raft::{NodeId, Persist},
     storage::{Disk, LogStore},
 };
@@ -16,11 +19,12 @@ pub(super) fn start(
     node: NodeId,
     log: LogStore,
     environment: &Environment,
+    disk: Arc<dyn Disk>,
     links: Links,
     reports: mpsc::UnboundedSender<Report>,
 ) -> Writer {
     let (writer, mut writes) = mpsc::unbounded_channel();
-    let (disk, observer) = (environment.disk.clone(), environment.observer.clone());
+    let observer = environment.observer.clone();
     tokio::spawn(async move {
         let mut log = log;
         let mut batch = Vec::new();

@@ -18,8 +18,6 @@
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs` | the gRPC face |
-//! | `wire/` | protobuf from and to the core's and the state machine's types |
-//! | `observer.rs` | what the testbed sees |
 
 mod admin;
 mod applier;
@@ -28,24 +26,22 @@ mod config;
 mod event_loop;
 mod links;
 mod log_writer;
-mod observer;
 mod reply;
 mod services;
 mod snapshots;
-mod wire;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use config::{Config, Environment, Retention, Timing};
-pub use observer::{Nobody, Observer};
+pub use config::{Config, Retention, Timing};
 
 use crate::{
+    env::Environment,
     kv::Header,
     raft::{Configuration, Position, Raft, Recovered, Snapshot},
     rpc::RpcError,
-    storage::{Identity, LogStore, STATE_FILE, StateStore, StorageError},
+    storage::{Disk, Identity, LogStore, STATE_FILE, StateStore, StorageError},
 };
 
 /// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
@@ -75,6 +71,7 @@ pub enum NodeError {
 pub async fn run(
     config: Config,
     environment: Environment,
+    disk: Arc<dyn Disk>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), NodeError> {
     let (events_tx, events_rx) = mpsc::channel(EVENT_QUEUE_LENGTH);
@@ -84,18 +81,26 @@ pub async fn run(
     let server = services::server(&config, events_tx.clone(), links.clone(), status_rx);
     let server = server.bind(config.listen).await?;
     let address = server.local_addr();
-    let stores = Stores::open(&config, &environment).await?;
+    let stores = Stores::open(&config, &disk).await?;
 
     let core = Raft::new(config.raft_options(environment.seed), stores.recovered);
     environment.observer.started(&core);
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
-    let writer = log_writer::start(config.id, stores.log, &environment, links.clone(), reports_tx.clone());
+    let writer = log_writer::start(
+        config.id,
+        stores.log,
+        &environment,
+        disk.clone(),
+        links.clone(),
+        reports_tx.clone(),
+    );
     let durable = stores.header.applied_index;
     let (applier, applying) =
-        applier::start(&config, stores.state, durable, &environment, reports_tx.clone());
+        applier::start(&config, stores.state, durable, &environment, disk.clone(), reports_tx.clone());
     let streams = snapshots::Streams {
         config: config.clone(),
         environment: environment.clone(),
+        disk,
         links: links.clone(),
         reports: reports_tx,
     };
@@ -147,17 +152,17 @@ struct Stores {
 
 impl Stores {
     /// Opens both files, away from the tasks that must stay responsive: recovery may read a lot.
-    async fn open(config: &Config, environment: &Environment) -> Result<Self, NodeError> {
+    async fn open(config: &Config, disk: &Arc<dyn Disk>) -> Result<Self, NodeError> {
         let (done_tx, done_rx) = oneshot::channel();
-        let (config, disk) = (config.clone(), environment.disk.clone());
+        let (config, handle) = (config.clone(), disk.clone());
         let job = move || {
-            let _ = done_tx.send(Self::open_blocking(&config, &*disk));
+            let _ = done_tx.send(Self::open_blocking(&config, &*handle));
         };
-        environment.disk.run(Box::new(job)).await;
+        disk.run(Box::new(job)).await;
         done_rx.await.map_err(|_| NodeError::Part("disk"))?
     }
 
-    fn open_blocking(config: &Config, disk: &dyn crate::storage::Disk) -> Result<Self, NodeError> {
+    fn open_blocking(config: &Config, disk: &dyn Disk) -> Result<Self, NodeError> {
         let identity = Identity { cluster: config.cluster.clone(), node: config.id };
         let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
         let state = StateStore::open(disk)?;

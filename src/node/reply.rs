@@ -2,7 +2,7 @@
 
 use tokio::sync::mpsc;
 
-use crate::rpc::pb::v1::{self, refusal::Reason};
+use crate::wire::pb::v1::{self, refusal::Reason};
 
 /// Where the answers to one proxy's stream go. A stream that has ended swallows them: the proxy asks again.
 #[derive(Clone, Debug)]

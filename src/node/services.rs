@@ -12,13 +12,13 @@ use super::{
     event_loop::Event,
     links::{Links, SILENCE_MAX},
     reply::{self, ReplyReceiver},
-    wire,
 };
 use crate::{
     kv::Header,
     raft::{Configuration, Index, Message, NodeId, Peer, Raft, RoleName, Term},
-    rpc::{
-        self, RpcError, WithLimits,
+    rpc,
+    wire::{
+        self, Malformed, WithLimits,
         pb::v1::{self, snapshot_piece::Piece},
     },
 };
@@ -117,10 +117,6 @@ fn stopping() -> Status {
     Status::unavailable("the node is stopping")
 }
 
-fn malformed(error: RpcError) -> Status {
-    Status::invalid_argument(error.to_string())
-}
-
 /// The next message of a stream; a stream silent for too long is given up.
 async fn next_within<T: Send + 'static>(
     stream: &mut Streaming<T>,
@@ -141,18 +137,18 @@ impl v1::peer_server::Peer for Face {
     ) -> Result<Response<v1::SnapshotStaged>, Status> {
         let v1::SnapshotPiece { cluster, term, last, piece } = request.into_inner();
         self.check_cluster(&cluster)?;
-        let last = wire::position_from_pb(last).map_err(malformed)?;
+        let last = wire::position_from_pb(last)?;
         let records = match piece {
             None => return Err(Status::invalid_argument("an empty piece of a snapshot")),
             Some(Piece::End(message)) => {
-                let message = Message::try_from(message).map_err(malformed)?;
+                let message = Message::try_from(message)?;
                 self.send(Event::Messages(vec![message])).await?;
                 return Ok(Response::new(v1::SnapshotStaged { place: None }));
             }
             Some(Piece::Begin(v1::SnapshotBegin {})) => None,
             Some(Piece::Records(v1::SnapshotRecords { after, records })) => {
-                let records = records.into_iter().map(TryFrom::try_from).collect::<Result<_, _>>();
-                Some((wire::place_from_pb(after).map_err(malformed)?, records.map_err(malformed)?))
+                let records = records.into_iter().map(TryFrom::try_from).collect::<Result<_, Malformed>>();
+                Some((wire::place_from_pb(after)?, records?))
             }
         };
         let (answer, staged) = oneshot::channel();
@@ -181,9 +177,8 @@ impl v1::peer_server::Peer for Face {
                     continue;
                 }
                 let messages = envelope.messages.into_iter().map(Message::try_from);
-                let messages: Result<Vec<Message>, RpcError> = messages.collect();
-                let messages = messages.map_err(malformed)?;
-                face.send(Event::Messages(messages)).await?;
+                let messages: Result<Vec<Message>, Malformed> = messages.collect();
+                face.send(Event::Messages(messages?)).await?;
             }
         };
         Ok(Response::new(Box::pin(signs)))
@@ -275,19 +270,10 @@ impl v1::status_server::Status for Face {
             priority: self.config.priority,
             compacted_index: snapshot.compacted,
             configuration: Some((&*snapshot.configuration).into()),
-            peers: snapshot.peers.into_iter().map(peer_to_pb).collect(),
+            peers: snapshot.peers.into_iter().map(wire::peer_to_pb).collect(),
         };
         let response =
             v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
         Ok(Response::new(response))
-    }
-}
-
-fn peer_to_pb(peer: Peer) -> v1::PeerStatus {
-    v1::PeerStatus {
-        id: peer.id,
-        matched_index: peer.matched,
-        active: peer.is_active,
-        receives_snapshot: peer.receives_snapshot,
     }
 }

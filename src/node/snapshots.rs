@@ -9,14 +9,16 @@ use tokio::{
 };
 use tonic::{Code, Request, Status};
 
-use super::{Config, Environment, event_loop::Report, links::Links};
+use super::{Config, event_loop::Report, links::Links};
 use crate::{
+    env::Environment,
     raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot},
-    rpc::{
-        self, Channel, WithLimits,
+    rpc::{self, Channel},
+    storage::{Disk, Place, StateView},
+    wire::{
+        self, WithLimits,
         pb::v1::{self, peer_client::PeerClient, snapshot_piece::Piece},
     },
-    storage::{Place, StateView},
 };
 
 /// A piece that is not answered in time is sent again: the peer's disk may be busy.
@@ -30,6 +32,7 @@ const FRUITLESS_ATTEMPTS_MAX: u32 = 5;
 pub(super) struct Streams {
     pub(super) config: Config,
     pub(super) environment: Environment,
+    pub(super) disk: Arc<dyn Disk>,
     pub(super) links: Links,
     pub(super) reports: mpsc::UnboundedSender<Report>,
 }
@@ -43,12 +46,13 @@ impl Streams {
             return None;
         };
         let (show, shown) = oneshot::channel::<StateView>();
-        let (config, environment) = (self.config.clone(), self.environment.clone());
+        let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
         let reports = self.reports.clone();
         tokio::spawn(async move {
             let Ok(view) = shown.await else { return };
             let snapshot = view.snapshot.clone();
-            let stream = Stream { config, environment, view: Arc::new(view), snapshot, to, term, address };
+            let stream =
+                Stream { config, environment, disk, view: Arc::new(view), snapshot, to, term, address };
             let _ = reports.send(Report::SnapshotSent(to, stream.send().await));
         });
         Some(show)
@@ -58,6 +62,7 @@ impl Streams {
 struct Stream {
     config: Config,
     environment: Environment,
+    disk: Arc<dyn Disk>,
     view: Arc<StateView>,
     snapshot: Snapshot,
     to: NodeId,
@@ -102,7 +107,7 @@ impl Stream {
                 break;
             }
             let bytes: usize = records.iter().map(|record| record.key.len() + record.value.len()).sum();
-            let after = super::wire::place_to_pb(place.as_ref());
+            let after = wire::place_to_pb(place.as_ref());
             *place = self.stage(&mut client, Piece::Records(v1::SnapshotRecords { after, records })).await?;
             let pace = self.config.retention.snapshot_bytes_per_second.max(1);
             let due = Duration::from_secs_f64(bytes as f64 / pace as f64);
@@ -125,7 +130,7 @@ impl Stream {
         let answer =
             timeout(patience, client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE))).await;
         let staged = answer.map_err(|_| Status::deadline_exceeded("no answer to a piece"))??.into_inner();
-        super::wire::place_from_pb(staged.place).map_err(|error| Status::internal(error.to_string()))
+        wire::place_from_pb(staged.place).map_err(|error| Status::internal(error.to_string()))
     }
 
     /// Reads the records after a place, away from the tasks that must stay responsive.
@@ -135,7 +140,7 @@ impl Stream {
         let job = move || {
             let _ = done_tx.send(view.records_after(&place, bytes_max));
         };
-        self.environment.disk.run(Box::new(job)).await;
+        self.disk.run(Box::new(job)).await;
         let records = done_rx.await.map_err(|_| Status::internal("the disk lost a job"))?;
         let records = records.map_err(|error| Status::internal(error.to_string()))?;
         Ok(records.into_iter().map(Into::into).collect())

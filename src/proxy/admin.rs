@@ -5,10 +5,13 @@ use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 use tonic::{Code, Request, Response, Status};
 
-use super::{Config, outcome, router::Face};
-use crate::rpc::{
-    self, Channel, WithLimits,
-    pb::v1::{self, admin_client::AdminClient, admin_server},
+use super::{Config, router::Face};
+use crate::{
+    rpc::{self, Channel},
+    wire::{
+        self, WithLimits,
+        pb::v1::{self, admin_client::AdminClient, admin_server},
+    },
 };
 
 /// The leader answers at once; what takes longer it is asked again.
@@ -29,7 +32,7 @@ impl AdminService {
         question: Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let unavailable = |message: String| outcome::did_not_happen(Code::Unavailable, message);
+        let unavailable = |message: String| wire::did_not_happen(Code::Unavailable, message);
         let leader = self.face.borrow().leader.clone();
         let leader = leader.ok_or_else(|| unavailable("no leader is known: try again".to_owned()))?;
         let asked = timeout(LEADER_PATIENCE, async {

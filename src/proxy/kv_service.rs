@@ -5,16 +5,16 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status};
 
-use super::{
-    outcome,
-    router::{Answer, Call, Operation},
-};
-use crate::rpc::pb::{
-    etcdserverpb::{
-        DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-        kv_server,
+use super::router::{Answer, Call, Operation};
+use crate::wire::{
+    self,
+    pb::{
+        etcdserverpb::{
+            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+            kv_server,
+        },
+        v1::{command, reply},
     },
-    v1::{command, reply},
 };
 
 #[derive(Clone)]
@@ -34,12 +34,12 @@ impl KvService {
         let deadline = tokio::time::Instant::now() + self.patience;
         let call = Call { operation, deadline, answer: answer_tx };
         self.calls.try_send(call).map_err(|_| {
-            outcome::did_not_happen(
+            wire::did_not_happen(
                 Code::ResourceExhausted,
                 "the proxy has too many calls waiting: try again later",
             )
         })?;
-        answer_rx.await.map_err(|_| outcome::unknown("the proxy is stopping: the outcome is unknown"))?
+        answer_rx.await.map_err(|_| wire::unknown("the proxy is stopping: the outcome is unknown"))?
     }
 }
 

@@ -10,8 +10,9 @@ use tokio::{
 use tonic::Status;
 
 use crate::{
-    clock::Clock,
-    rpc::{self, WithLimits, pb::v1},
+    env::Clock,
+    rpc,
+    wire::{WithLimits, pb::v1},
 };
 
 /// Requests in one batch.

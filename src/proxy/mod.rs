@@ -13,14 +13,12 @@
 //! | `router.rs` | the task that knows who leads, and what is outstanding |
 //! | `session.rs` | sequence numbers: what makes a retry apply once |
 //! | `link.rs` | one stream to a node, carrying batches both ways |
-//! | `outcome.rs` | what a client is told when it did not work: did it happen? |
 //! | `admin.rs` | members and leader, as operators ask for them: passed on to the leader |
 //! | `status.rs` | the cluster as this proxy sees it |
 
 mod admin;
 mod kv_service;
 mod link;
-mod outcome;
 mod router;
 mod session;
 mod status;
@@ -30,9 +28,10 @@ use std::{future::Future, net::SocketAddr, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::{
-    clock::Clock,
-    rpc::{
-        self, RpcError, WithLimits,
+    env::Environment,
+    rpc::{self, RpcError},
+    wire::{
+        WithLimits,
         pb::{
             etcdserverpb::kv_server::KvServer,
             v1::{admin_server::AdminServer, status_server::StatusServer},
@@ -62,7 +61,7 @@ pub struct Config {
 /// The address is in use, or the server failed.
 pub async fn run(
     config: Config,
-    clock: Clock,
+    environment: Environment,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RpcError> {
     let (calls_tx, calls_rx) = mpsc::channel(CALL_QUEUE_LENGTH);
@@ -79,7 +78,7 @@ pub async fn run(
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (news_tx, news_rx) = mpsc::unbounded_channel();
-    let dialer = link::Dialer { cluster: config.cluster.clone(), clock, news: news_tx };
+    let dialer = link::Dialer { cluster: config.cluster.clone(), clock: environment.clock, news: news_tx };
     let routing = tokio::spawn(router::Router::new(&config.nodes, dialer, face_tx).run(calls_rx, news_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {

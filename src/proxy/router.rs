@@ -12,12 +12,14 @@ use tonic::{Code, Status};
 
 use super::{
     link::{Dialer, News, Outbox},
-    outcome,
     session::Session,
 };
-use crate::rpc::pb::{
-    etcdserverpb::RangeRequest,
-    v1::{self, command, refusal::Reason, reply, request},
+use crate::wire::{
+    self,
+    pb::{
+        etcdserverpb::RangeRequest,
+        v1::{self, command, refusal::Reason, reply, request},
+    },
 };
 
 /// Calls that may be outstanding. More would only wait longer; their clients hear so at once.
@@ -185,7 +187,7 @@ impl Router {
     fn accept(&mut self, call: Call) {
         if self.outstanding.len() >= OUTSTANDING_MAX {
             let status =
-                outcome::did_not_happen(Code::ResourceExhausted, "too many calls wait: try again later");
+                wire::did_not_happen(Code::ResourceExhausted, "too many calls wait: try again later");
             let _ = call.answer.send(Err(status));
             return;
         }
@@ -327,13 +329,13 @@ impl Router {
             Reason::Compacted | Reason::FutureRevision => self.fail(id, Code::OutOfRange, message),
             Reason::Invalid => self.fail(id, Code::InvalidArgument, message),
             Reason::Stale | Reason::Unspecified => {
-                self.answer(id, Err(outcome::unknown(format!("the outcome is unknown: {message}"))));
+                self.answer(id, Err(wire::unknown(format!("the outcome is unknown: {message}"))));
             }
         }
     }
 
     fn fail(&mut self, id: u64, code: Code, message: &str) {
-        self.answer(id, Err(outcome::did_not_happen(code, message)));
+        self.answer(id, Err(wire::did_not_happen(code, message)));
     }
 
     /// Sends what waits: whoever leads may have changed.
@@ -402,7 +404,7 @@ impl Router {
         request.sent_through = None;
         match request.attempts {
             1 => request.attempts = 0,
-            _ => self.answer(id, Err(outcome::unknown("the session expired: the outcome is unknown"))),
+            _ => self.answer(id, Err(wire::unknown("the session expired: the outcome is unknown"))),
         }
     }
 
@@ -448,11 +450,11 @@ impl Router {
 impl Outstanding {
     fn overdue(&self) -> Status {
         match (&self.kind, self.attempts) {
-            (Kind::Write { .. }, 1..) => outcome::unknown("no answer in time: the outcome is unknown"),
+            (Kind::Write { .. }, 1..) => wire::unknown("no answer in time: the outcome is unknown"),
             (_, 0) => {
-                outcome::did_not_happen(Code::Unavailable, "no leader in time: nothing was sent, try again")
+                wire::did_not_happen(Code::Unavailable, "no leader in time: nothing was sent, try again")
             }
-            (Kind::Read(_), _) => outcome::did_not_happen(Code::Unavailable, "no answer in time: read again"),
+            (Kind::Read(_), _) => wire::did_not_happen(Code::Unavailable, "no answer in time: read again"),
         }
     }
 }

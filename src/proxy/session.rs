@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::rpc::pb::v1;
+use crate::wire::pb::v1;
 
 /// One session. Invariant: a sequence number belongs to one write for ever, however often it is sent.
 #[derive(Debug)]

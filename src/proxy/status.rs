@@ -6,7 +6,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tonic::{Request, Response, Status};
 
 use super::{Config, router::Face};
-use crate::rpc::{self, pb::v1};
+use crate::{rpc, wire::pb::v1};
 
 /// A node that has not answered by then is shown as unreachable.
 const NODE_PATIENCE: Duration = Duration::from_millis(800);

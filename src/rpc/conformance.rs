@@ -14,8 +14,9 @@ use tokio_stream::{self as stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Request, Response, Status, client::Grpc, codegen::http::uri::PathAndQuery};
 use tonic_prost::ProstCodec;
 
-use super::{
-    CONNECT_TIMEOUT, Channel, RpcError, SHUTDOWN_GRACE, Server, WithLimits, connect,
+use super::{CONNECT_TIMEOUT, Channel, RpcError, SHUTDOWN_GRACE, Server, connect, with_deadline};
+use crate::wire::{
+    WithLimits,
     pb::{
         etcdserverpb::{PutRequest, PutResponse, kv_client::KvClient},
         v1::{
@@ -24,7 +25,6 @@ use super::{
             status_client::StatusClient,
         },
     },
-    with_deadline,
 };
 use toy::Event;
 use world::{Process, silent_connection, tell, vacant_address};
@@ -286,7 +286,7 @@ fn a_batch_of_large_values_passes() {
 #[test]
 fn a_client_request_over_the_limit_is_refused() {
     tell(|world| async move {
-        let value = vec![7; super::CLIENT_REQUEST_BYTES_MAX + 1].into();
+        let value = vec![7; crate::wire::CLIENT_REQUEST_BYTES_MAX + 1].into();
         let request = PutRequest { value, ..put("too large") };
         let status = KvClient::new(world.channel().await).put(request).await.unwrap_err();
         assert_eq!(status.code(), Code::OutOfRange, "{status}");

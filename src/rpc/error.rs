@@ -34,9 +34,6 @@ pub enum RpcError {
         /// What the transport said.
         reason: String,
     },
-    /// A message that breaks the protocol; nothing of it was used.
-    #[error("malformed message: {0}")]
-    Malformed(&'static str),
 }
 
 fn bind_advice(kind: io::ErrorKind) -> &'static str {
@@ -52,12 +49,9 @@ impl From<RpcError> for Status {
     fn from(error: RpcError) -> Self {
         let message = error.to_string();
         match error {
-            RpcError::Address(_) | RpcError::Malformed(_) => Self::invalid_argument(message),
+            RpcError::Address(_) => Self::invalid_argument(message),
             RpcError::Unreachable { .. } => Self::unavailable(message),
             RpcError::Bind { .. } | RpcError::Serve { .. } => Self::internal(message),
         }
     }
 }
-
-/// Header of a proxy's failed call: `no` (it did not and will not happen) or `unknown` (it may have, or may yet).
-pub const HAPPENED_HEADER: &str = "conclave-happened";

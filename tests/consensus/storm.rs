@@ -12,8 +12,8 @@ use std::{
 };
 
 use conclave::{
+    env::Observer,
     kv::Header,
-    node::Observer,
     raft::{
         Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Payload, Position, Raft,
         SendSnapshot, Snapshot,

@@ -8,11 +8,14 @@ use tokio::{
 };
 
 use super::toy::{Event, Toy};
-use crate::rpc::{
-    self, Channel, RpcError, Server, WithLimits,
-    pb::{
-        etcdserverpb::kv_server::KvServer,
-        v1::{node_server::NodeServer, peer_server::PeerServer},
+use crate::{
+    rpc::{self, Channel, RpcError, Server},
+    wire::{
+        WithLimits,
+        pb::{
+            etcdserverpb::kv_server::KvServer,
+            v1::{node_server::NodeServer, peer_server::PeerServer},
+        },
     },
 };
 

@@ -4,7 +4,7 @@ use prost::Message as _;
 use super::*;
 
 /// Over the real wire format and back: in simulation messages cross unencoded, so this is where encoding is tested.
-fn sent(message: &Message) -> Result<Message, RpcError> {
+fn sent(message: &Message) -> Result<Message, Malformed> {
     let bytes = v1::RaftMessage::from(message.clone()).encode_to_vec();
     v1::RaftMessage::decode(&*bytes).expect("prost reads what it wrote").try_into()
 }

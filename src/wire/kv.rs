@@ -3,23 +3,22 @@
 use bytes::Bytes;
 use prost::Message as _;
 
-use crate::{
-    kv::{
-        self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest, Read,
-        Rejection, Reply, SortOrder, SortTarget, Stamp,
-    },
-    rpc::pb::{
-        etcdserverpb::{self, ResponseHeader, range_request},
-        mvccpb,
-        v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
-    },
+use crate::kv::{
+    self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest, Read,
+    Rejection, Reply, SortOrder, SortTarget, Stamp,
+};
+
+use super::pb::{
+    etcdserverpb::{self, ResponseHeader, range_request},
+    mvccpb,
+    v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
 };
 
 /// A command as the log carries it.
 ///
 /// # Errors
 /// The bytes are no command: what was committed is not what was proposed.
-pub(in crate::node) fn decode_command(bytes: &[u8]) -> Result<Command, &'static str> {
+pub(crate) fn decode_command(bytes: &[u8]) -> Result<Command, &'static str> {
     let command = v1::Command::decode(bytes).map_err(|_| "its command cannot be decoded")?;
     let operation = command.operation.ok_or("its command names no operation")?;
     let stamp = command.stamp.map(|stamp| Stamp {
@@ -50,7 +49,7 @@ fn operation_from_pb(operation: WireOperation) -> Operation {
 }
 
 /// Refuses at once what the state machine would refuse later: nothing wrong is worth a place in the log.
-pub(in crate::node) fn validate(command: &v1::Command) -> Result<(), String> {
+pub(crate) fn validate(command: &v1::Command) -> Result<(), String> {
     match command.operation.clone() {
         Some(operation) => kv::validate(&operation_from_pb(operation)),
         None => Err("the write names no operation".to_owned()),
@@ -58,7 +57,7 @@ pub(in crate::node) fn validate(command: &v1::Command) -> Result<(), String> {
 }
 
 /// The answer to a write; `header` lacks the revision, which the answer brings.
-pub(in crate::node) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
+pub(crate) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
     match reply {
         Reply::Put { revision, prev_kv } => Outcome::Put(etcdserverpb::PutResponse {
             header: Some(ResponseHeader { revision, ..header }),
@@ -84,7 +83,7 @@ pub(in crate::node) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outc
 }
 
 /// Serves a read from a view of the state.
-pub(in crate::node) fn range<R: Read>(
+pub(crate) fn range<R: Read>(
     view: &R,
     request: &etcdserverpb::RangeRequest,
     header: ResponseHeader,

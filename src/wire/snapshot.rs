@@ -1,8 +1,8 @@
 //! Between the wire's records of a snapshot and the storage's.
 
+use super::{Malformed, pb::v1};
 use crate::{
     kv::Table,
-    rpc::{RpcError, pb::v1},
     storage::{Place, Record},
 };
 
@@ -13,26 +13,26 @@ impl From<Record> for v1::SnapshotRecord {
 }
 
 impl TryFrom<v1::SnapshotRecord> for Record {
-    type Error = RpcError;
+    type Error = Malformed;
 
-    fn try_from(wire: v1::SnapshotRecord) -> Result<Self, RpcError> {
+    fn try_from(wire: v1::SnapshotRecord) -> Result<Self, Malformed> {
         Ok(Self { table: table(wire.table)?, key: wire.key.into(), value: wire.value.into() })
     }
 }
 
-pub(in crate::node) fn place_to_pb(place: Option<&(Table, Vec<u8>)>) -> Option<v1::SnapshotPlace> {
+pub(crate) fn place_to_pb(place: Option<&(Table, Vec<u8>)>) -> Option<v1::SnapshotPlace> {
     place.map(|(table, key)| v1::SnapshotPlace { table: *table as u32, key: key.clone().into() })
 }
 
 /// # Errors
 /// It names a table that this program does not know.
-pub(in crate::node) fn place_from_pb(wire: Option<v1::SnapshotPlace>) -> Result<Place, RpcError> {
+pub(crate) fn place_from_pb(wire: Option<v1::SnapshotPlace>) -> Result<Place, Malformed> {
     wire.map(|place| Ok((table(place.table)?, place.key.into()))).transpose()
 }
 
 /// A table by its place in [`Table::ALL`].
-fn table(number: u32) -> Result<Table, RpcError> {
-    let unknown = RpcError::Malformed("a record of a table that this program does not know");
+fn table(number: u32) -> Result<Table, Malformed> {
+    let unknown = Malformed("a record of a table that this program does not know");
     Table::ALL.get(number as usize).copied().ok_or(unknown)
 }
 

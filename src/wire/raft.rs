@@ -2,15 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crate::{
-    raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position, Snapshot},
-    rpc::{
-        RpcError,
-        pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
-    },
+use super::{
+    Malformed,
+    pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
 };
-
-use RpcError::Malformed;
+use crate::raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position, Snapshot};
 
 impl From<Message> for v1::RaftMessage {
     fn from(message: Message) -> Self {
@@ -19,9 +15,9 @@ impl From<Message> for v1::RaftMessage {
 }
 
 impl TryFrom<v1::RaftMessage> for Message {
-    type Error = RpcError;
+    type Error = Malformed;
 
-    fn try_from(wire: v1::RaftMessage) -> Result<Self, RpcError> {
+    fn try_from(wire: v1::RaftMessage) -> Result<Self, Malformed> {
         if wire.from == 0 || wire.to == 0 {
             return Err(Malformed("a message from or to nobody"));
         }
@@ -70,9 +66,9 @@ impl From<Body> for Wire {
 }
 
 impl TryFrom<Wire> for Body {
-    type Error = RpcError;
+    type Error = Malformed;
 
-    fn try_from(wire: Wire) -> Result<Self, RpcError> {
+    fn try_from(wire: Wire) -> Result<Self, Malformed> {
         Ok(match wire {
             Wire::PreVoteRequest(it) => Self::PreVoteRequest { last: decoded(it.last)? },
             Wire::PreVoteResponse(it) => Self::PreVoteResponse { granted: it.granted },
@@ -106,7 +102,7 @@ impl TryFrom<Wire> for Body {
 }
 
 /// Entries must follow `previous` without a gap, in terms that never fall.
-fn append_request(wire: v1::AppendRequest) -> Result<Body, RpcError> {
+fn append_request(wire: v1::AppendRequest) -> Result<Body, Malformed> {
     let previous = decoded(wire.previous)?;
     let entries = wire.entries.into_iter().map(Entry::try_from).collect::<Result<Vec<_>, _>>()?;
     let mut before = previous;
@@ -134,9 +130,9 @@ impl From<AppendOutcome> for Outcome {
 }
 
 impl TryFrom<Outcome> for AppendOutcome {
-    type Error = RpcError;
+    type Error = Malformed;
 
-    fn try_from(wire: Outcome) -> Result<Self, RpcError> {
+    fn try_from(wire: Outcome) -> Result<Self, Malformed> {
         Ok(match wire {
             Outcome::Accepted(matched) => Self::Accepted { matched },
             Outcome::Rejected(it) => {
@@ -158,9 +154,9 @@ impl From<Entry> for v1::Entry {
 }
 
 impl TryFrom<v1::Entry> for Entry {
-    type Error = RpcError;
+    type Error = Malformed;
 
-    fn try_from(wire: v1::Entry) -> Result<Self, RpcError> {
+    fn try_from(wire: v1::Entry) -> Result<Self, Malformed> {
         if wire.index == 0 || wire.term == 0 {
             return Err(Malformed("an entry without index or term"));
         }
@@ -190,9 +186,9 @@ impl From<&Configuration> for v1::Configuration {
 }
 
 impl TryFrom<v1::Configuration> for Arc<Configuration> {
-    type Error = RpcError;
+    type Error = Malformed;
 
-    fn try_from(wire: v1::Configuration) -> Result<Self, RpcError> {
+    fn try_from(wire: v1::Configuration) -> Result<Self, Malformed> {
         let configuration = Configuration {
             voters: ids(wire.voters)?,
             outgoing: ids(wire.outgoing)?,
@@ -211,7 +207,7 @@ impl TryFrom<v1::Configuration> for Arc<Configuration> {
     }
 }
 
-fn ids(list: Vec<NodeId>) -> Result<BTreeSet<NodeId>, RpcError> {
+fn ids(list: Vec<NodeId>) -> Result<BTreeSet<NodeId>, Malformed> {
     let count = list.len();
     let ids = BTreeSet::from_iter(list);
     if ids.len() != count {
@@ -237,7 +233,7 @@ fn encoded(position: Position) -> Option<v1::LogPosition> {
 ///
 /// # Errors
 /// It is missing, or half of it is.
-pub(in crate::node) fn decoded(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
+pub(crate) fn decoded(wire: Option<v1::LogPosition>) -> Result<Position, Malformed> {
     let position = present(wire)?;
     if (position.term == 0) != (position.index == 0) {
         return Err(Malformed("a log position with half of it missing"));
@@ -245,7 +241,7 @@ pub(in crate::node) fn decoded(wire: Option<v1::LogPosition>) -> Result<Position
     Ok(position)
 }
 
-fn present(wire: Option<v1::LogPosition>) -> Result<Position, RpcError> {
+fn present(wire: Option<v1::LogPosition>) -> Result<Position, Malformed> {
     let wire = wire.ok_or(Malformed("a message without its log position"))?;
     Ok(Position { term: wire.term, index: wire.index })
 }
