@@ -3,6 +3,7 @@
 mod channel;
 mod deadline;
 mod server;
+mod status;
 mod stream;
 
 use std::time::Duration;
@@ -30,6 +31,10 @@ const CONCURRENT_STREAMS_MAX: u32 = 16 * 1024;
 /// Calls given up by clients before they were served. The default of 20 takes a burst of passed deadlines for an
 /// attack and closes the connection.
 const PENDING_RESETS_MAX: usize = 4 * 1024;
+
+/// How long a connection may take to say that it speaks HTTP/2. Without it, who connects and says nothing, or half of
+/// it, keeps a connection for ever.
+pub(in crate::rpc) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause after a connection that could not be accepted; a shortage of file descriptors does not pass sooner.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
