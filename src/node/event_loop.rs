@@ -371,9 +371,9 @@ impl EventLoop {
     /// The links and the proxies follow the configuration in force. A node that left for good stops, a little later: till
     /// then it tells proxies that know nobody else where the members are.
     fn follow_configuration(&mut self) {
-        let farewell = self.core.farewell();
-        let configuration = farewell.unwrap_or(self.core.configuration());
-        let has_left = farewell.is_some();
+        let removed_by = self.core.removed_by();
+        let configuration = removed_by.unwrap_or(self.core.configuration());
+        let has_left = removed_by.is_some();
         if self.followed != *configuration {
             self.followed = configuration.clone();
             self.parts.links.follow(&self.followed);

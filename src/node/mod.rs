@@ -39,7 +39,7 @@ pub use config::{Config, Retention, Timing};
 use crate::{
     env::Environment,
     kv::Header,
-    raft::{Configuration, Position, Raft, Recovered, Snapshot},
+    raft::{Configuration, InitialState, Position, Raft, Snapshot},
     rpc::RpcError,
     storage::{Disk, Identity, LogStore, STATE_FILE, StateStore, StorageError},
 };
@@ -147,7 +147,7 @@ struct Stores {
     log: LogStore,
     state: StateStore,
     header: Header,
-    recovered: Recovered,
+    recovered: InitialState,
 }
 
 impl Stores {
@@ -174,9 +174,9 @@ impl Stores {
             let what = format!("it ends at {}, the log begins after {}", applied.last, found.compacted);
             return Err(StorageError::Corrupt { file: STATE_FILE, what }.into());
         }
-        let recovered = Recovered {
+        let recovered = InitialState {
             vote: found.vote,
-            base: found.compacted,
+            compacted: found.compacted,
             configuration: found.configuration.into(),
             entries: found.entries,
             applied,

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     kv::Header,
-    raft::{Configuration, Index, Message, NodeId, Peer, Raft, RoleName, Term},
+    raft::{Configuration, Index, Message, NodeId, PeerView, Raft, RoleName, Term},
     rpc,
     wire::{
         self, Malformed, WithLimits,
@@ -39,7 +39,7 @@ pub(super) struct Snapshot {
     last: Index,
     commit: Index,
     header: Header,
-    peers: Vec<Peer>,
+    peers: Vec<PeerView>,
 }
 
 impl Snapshot {
@@ -49,7 +49,7 @@ impl Snapshot {
             configuration: configuration.clone(),
             term: core.term(),
             leader: core.leader(),
-            compacted: core.base().index,
+            compacted: core.compacted().index,
             last: core.last().index,
             commit: core.commit(),
             header: header.clone(),

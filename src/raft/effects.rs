@@ -40,7 +40,7 @@ pub struct Persist {
     pub ticket: u64,
     /// Where the log begins from now on, if that changed. Goes before the entries. What the log holds up to there is
     /// dropped; unless it holds that very position, so is the rest.
-    pub base: Option<Base>,
+    pub compacted: Option<Compacted>,
     /// The vote to store, if it changed.
     pub vote: Option<Vote>,
     /// Entries to store. What the log holds from the first one's index on is replaced.
@@ -51,7 +51,7 @@ pub struct Persist {
 
 /// The beginning of a log: what came before is compacted, or was never here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Base {
+pub struct Compacted {
     /// The last entry that is gone.
     pub position: Position,
     /// The configuration as of that entry.

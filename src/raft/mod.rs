@@ -46,10 +46,10 @@ mod types;
 mod writes;
 
 pub use configuration::{Configuration, Members};
-pub use effects::{Base, Effects, Persist, ReadReady, SendSnapshot};
+pub use effects::{Compacted, Effects, Persist, ReadReady, SendSnapshot};
 pub use lease::Lease;
 pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};
-pub use raft::{Options, Peer, ProposeError, Proposed, Raft, Recovered};
+pub use raft::{InitialState, Options, PeerView, ProposeError, Proposed, Raft};
 pub use role::RoleName;
 pub use types::{Entry, Index, NodeId, Payload, Position, Snapshot, Term, Vote};

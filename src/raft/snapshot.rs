@@ -6,8 +6,8 @@
 //! ([`super::Effects::install`]), and goes on from there once the state is in place ([`Raft::installed`]).
 
 use super::{
-    AppendOutcome, Base, Body, Index, NodeId, Options, Snapshot,
-    progress::Flow,
+    AppendOutcome, Body, Compacted, Index, NodeId, Options, Snapshot,
+    progress::ProgressState,
     raft::{Raft, Shared},
     role::{Follower, Role},
 };
@@ -37,9 +37,10 @@ impl Raft {
         };
         let excess = self.shared.log.excess(entries_max, bytes_max, COMPACTION_STEP);
         let index = excess.min(self.shared.state_durable);
-        if index > self.shared.log.base().index {
+        if index > self.shared.log.compacted().index {
             let configuration = self.shared.configuration_at(index).clone();
-            self.shared.rebase(Base { position: self.shared.log.position_at(index), configuration });
+            self.shared
+                .begin_after(Compacted { position: self.shared.log.position_at(index), configuration });
         }
     }
 
@@ -55,9 +56,9 @@ impl Raft {
     pub fn snapshot_sent(&mut self, to: NodeId, index: Option<Index>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.peers.get_mut(&to) else { return };
-        if let Flow::Snapshot { .. } = progress.flow {
+        if let ProgressState::Snapshot { .. } = progress.state {
             progress.next = progress.next.max(index.unwrap_or(0) + 1);
-            progress.flow = Flow::Probe { waiting: true };
+            progress.state = ProgressState::Probe { waiting: true };
         }
     }
 
@@ -82,7 +83,7 @@ impl Raft {
         let snapshot = self.shared.installing.take().expect("a snapshot was to be installed");
         self.shared.restore(snapshot);
         if let Role::Follower(Follower { leader: Some(leader), .. }) = self.role {
-            self.shared.accept(leader, self.shared.log.base().index);
+            self.shared.accept(leader, self.shared.log.compacted().index);
         }
     }
 }
@@ -96,15 +97,15 @@ impl Shared {
         self.commit = self.commit.max(last.index);
         self.applying = last.index;
         self.state_durable = last.index;
-        self.rebase(Base { position: last, configuration });
+        self.begin_after(Compacted { position: last, configuration });
     }
 
-    fn rebase(&mut self, base: Base) {
-        let index = base.position.index;
-        let kept = self.log.compact(base.position);
+    fn begin_after(&mut self, compacted: Compacted) {
+        let index = compacted.position.index;
+        let kept = self.log.compact(compacted.position);
         self.configurations.retain(|&(at, _)| kept && at > index);
-        self.configurations.insert(0, (index, base.configuration.clone()));
-        self.writes.rebase(base, kept);
+        self.configurations.insert(0, (index, compacted.configuration.clone()));
+        self.writes.begin_after(compacted, kept);
     }
 
     fn accept(&mut self, leader: NodeId, matched: Index) {

@@ -59,7 +59,7 @@ impl Raft {
         let matched = leader.peers.get(&target).map_or(0, |progress| progress.matched);
         if !transfer.told && matched == self.shared.log.last().index {
             transfer.told = true;
-            leader.tenure.surrender();
+            leader.lease.end_for_this_term();
             self.shared.send(target, Body::TimeoutNow);
         }
     }

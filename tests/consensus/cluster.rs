@@ -365,8 +365,8 @@ impl Cluster {
         let node = &self.nodes[&id];
         let (base, log) = match &node.raft {
             Some(raft) => {
-                let indexes = raft.base().index + 1..=raft.last().index;
-                (raft.base(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
+                let indexes = raft.compacted().index + 1..=raft.last().index;
+                (raft.compacted(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
             }
             None => (node.disk.base(), node.disk.log.clone()),
         };

@@ -71,8 +71,8 @@ fn details(body: &Body) -> String {
 /// What a write stores; `None` when it only holds promises back.
 pub(crate) fn write(write: &Persist) -> Option<String> {
     let mut parts = Vec::new();
-    if let Some(base) = &write.base {
-        parts.push(format!("base={}", base.position));
+    if let Some(compacted) = &write.compacted {
+        parts.push(format!("compacted={}", compacted.position));
     }
     if let Some(vote) = write.vote {
         let candidate = vote.candidate.map_or("nobody".to_owned(), |id| format!("n{id}"));

@@ -59,7 +59,7 @@ impl Storm {
     /// Who left hears of it, if anybody that it knows is still there to be asked.
     fn knows_where_it_stands(&self, raft: &Raft, last: &Configuration) -> bool {
         let has_left = last.gone.contains(&raft.id());
-        has_left == raft.farewell().is_some() || !raft.configuration().members().any(|id| last.contains(id))
+        has_left == raft.removed_by().is_some() || !raft.configuration().members().any(|id| last.contains(id))
     }
 
     fn agrees(&self) -> bool {
