@@ -12,7 +12,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::Config;
+use super::config::Config;
 use crate::{
     env::Clock,
     raft::{Configuration, Message, NodeId},
@@ -160,7 +160,7 @@ impl Link {
         let channel =
             rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::peer_client::PeerClient::new(channel).with_limits();
-        let envelopes = envelopes(self.shared.clone(), self.queue.clone());
+        let envelopes = envelopes(self.shared.clone(), self.peer, self.queue.clone());
         let opening = Box::pin(client.send(envelopes));
         let mut signs = self.within_silence(opening).await??.into_inner();
         tracing::debug!(peer = self.peer, address = self.address, "link is up");
@@ -185,11 +185,11 @@ impl Link {
 
 impl Shared {
     /// Who sends, and where it is reached; which also asks for a sign of life.
-    fn greeting(&self) -> v1::Envelope {
+    fn greeting(&self, to: NodeId) -> v1::Envelope {
         let Config { cluster, id, .. } = &self.config;
         let address = self.own_address.lock().expect("nobody panics with it").clone();
         let sender = address.map(|address| v1::MemberAddress { id: *id, address });
-        v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender }
+        v1::Envelope { cluster: cluster.clone(), messages: Vec::new(), sender, to }
     }
 }
 
@@ -197,13 +197,14 @@ impl Shared {
 /// itself when the link is up already.
 fn envelopes(
     shared: Arc<Shared>,
+    to: NodeId,
     queue: Queue,
 ) -> impl tokio_stream::Stream<Item = v1::Envelope> + Send + 'static {
     async_stream::stream! {
         let mut queue = queue.lock_owned().await;
         let mut batch = Vec::new();
         loop {
-            yield shared.greeting();
+            yield shared.greeting(to);
             let greet_at = tokio::time::Instant::now() + shared.clock.true_span(PROBE_INTERVAL);
             while let Some(count) = tokio::select! { biased;
                 () = tokio::time::sleep_until(greet_at) => None,
@@ -213,7 +214,7 @@ fn envelopes(
                     return;
                 }
                 let messages = batch.drain(..).flatten().map(Into::into).collect();
-                yield v1::Envelope { cluster: shared.config.cluster.clone(), messages, sender: None };
+                yield v1::Envelope { cluster: shared.config.cluster.clone(), messages, sender: None, to };
             }
         }
     }

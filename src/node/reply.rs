@@ -6,20 +6,19 @@ use crate::wire::pb::v1::{self, refusal::Reason};
 
 /// Where the answers to one proxy's stream go. A stream that has ended swallows them: the proxy asks again.
 #[derive(Clone, Debug)]
-pub(super) struct ReplySender(mpsc::UnboundedSender<Saying>);
+pub(super) struct ReplySender(mpsc::UnboundedSender<Outgoing>);
 
 /// What a stream has to say. Its length is bounded by the proposals and reads that a node admits.
-pub(super) type ReplyReceiver = mpsc::UnboundedReceiver<Saying>;
+pub(super) type ReplyReceiver = mpsc::UnboundedReceiver<Outgoing>;
 
-/// One thing said to a proxy.
+/// A message to a proxy.
 #[derive(Debug)]
-pub(super) enum Saying {
-    /// An answer.
+pub(super) enum Outgoing {
     Reply(v1::Reply),
     /// Who leads now.
     Leadership(v1::Leadership),
     /// The node lives.
-    Sign,
+    Alive,
 }
 
 pub(super) fn channel() -> (ReplySender, ReplyReceiver) {
@@ -29,7 +28,7 @@ pub(super) fn channel() -> (ReplySender, ReplyReceiver) {
 
 impl ReplySender {
     pub(super) fn send(&self, id: u64, outcome: v1::reply::Outcome) {
-        let _ = self.0.send(Saying::Reply(v1::Reply { id, outcome: Some(outcome) }));
+        let _ = self.0.send(Outgoing::Reply(v1::Reply { id, outcome: Some(outcome) }));
     }
 
     pub(super) fn refuse(&self, id: u64, reason: Reason, message: impl Into<String>) {
@@ -37,24 +36,24 @@ impl ReplySender {
         self.send(id, v1::reply::Outcome::Refusal(refusal));
     }
 
-    pub(super) fn sign(&self) {
-        let _ = self.0.send(Saying::Sign);
+    pub(super) fn alive(&self) {
+        let _ = self.0.send(Outgoing::Alive);
     }
 
     /// False: the stream has ended.
     pub(super) fn lead(&self, leadership: v1::Leadership) -> bool {
-        self.0.send(Saying::Leadership(leadership)).is_ok()
+        self.0.send(Outgoing::Leadership(leadership)).is_ok()
     }
 }
 
-/// Puts what was said into one batch.
-pub(super) fn batch(sayings: impl IntoIterator<Item = Saying>) -> v1::ReplyBatch {
+/// Puts messages into one batch.
+pub(super) fn batch(messages: impl IntoIterator<Item = Outgoing>) -> v1::ReplyBatch {
     let mut batch = v1::ReplyBatch::default();
-    for saying in sayings {
-        match saying {
-            Saying::Reply(reply) => batch.replies.push(reply),
-            Saying::Leadership(leadership) => batch.leadership = Some(leadership),
-            Saying::Sign => {}
+    for message in messages {
+        match message {
+            Outgoing::Reply(reply) => batch.replies.push(reply),
+            Outgoing::Leadership(leadership) => batch.leadership = Some(leadership),
+            Outgoing::Alive => {}
         }
     }
     batch

@@ -98,7 +98,10 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.lease.reset();
         let peers = self.shared.peers();
-        leader.peers.retain(|id, _| peers.contains(id));
+        let leaves = |id: &NodeId| !peers.contains(id);
+        let streams = leader.peers.iter().filter(|(id, _)| leaves(id)).filter_map(|(_, peer)| peer.stream());
+        self.shared.out.cancelled.extend(streams);
+        leader.peers.retain(|id, _| !leaves(id));
         for id in peers {
             leader.peers.entry(id).or_insert_with(|| Progress::new(self.shared.log.last().index - 1));
         }

@@ -2,12 +2,25 @@
 
 use std::collections::VecDeque;
 
-use super::{Index, NodeId, raft::PeerView};
+use super::{Index, NodeId, StreamId};
 
 /// Appends that may be under way to one peer at once.
 const INFLIGHT_MESSAGES_MAX: usize = 256;
 /// Bytes of entries that may be under way to one peer at once: more would only queue in front of heartbeats.
 const INFLIGHT_BYTES_MAX: usize = 16 << 20;
+
+/// What a leader knows of another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerView {
+    /// Which.
+    pub id: NodeId,
+    /// It holds everything up to here durably.
+    pub matched: Index,
+    /// It answered lately.
+    pub is_active: bool,
+    /// The state is on its way there.
+    pub receives_snapshot: bool,
+}
 
 /// Invariant: `matched < next`.
 #[derive(Clone, Debug, Hash)]
@@ -44,6 +57,8 @@ pub(super) enum ProgressState {
     Snapshot {
         /// The peer needs no snapshot once it holds everything up to here.
         needed: Index,
+        /// The one under way.
+        stream: StreamId,
     },
 }
 
@@ -77,6 +92,14 @@ impl Progress {
     /// It answers, though perhaps not since the last check, which may just have been.
     pub(super) fn is_active(&self) -> bool {
         self.recently_active || self.was_active
+    }
+
+    /// The snapshot that is on its way to the peer.
+    pub(super) fn stream(&self) -> Option<StreamId> {
+        match self.state {
+            ProgressState::Snapshot { stream, .. } => Some(stream),
+            ProgressState::Probe { .. } | ProgressState::Replicate { .. } => None,
+        }
     }
 
     /// The logs agree, and the peer is sent what it lacks.
@@ -114,7 +137,7 @@ impl Progress {
         self.matched = matched;
         self.next = self.next.max(matched + 1);
         match &mut self.state {
-            ProgressState::Snapshot { needed } if matched < *needed => {}
+            ProgressState::Snapshot { needed, .. } if matched < *needed => {}
             ProgressState::Probe { .. } | ProgressState::Snapshot { .. } => {
                 self.state = ProgressState::Replicate { inflights: Inflights::default() }
             }

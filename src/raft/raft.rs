@@ -4,8 +4,9 @@ use std::{cmp::Ordering, sync::Arc};
 
 use super::{
     AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
-    RoleName, Snapshot, Term, Vote,
+    RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
+    progress::PeerView,
     random::Random,
     role::{Follower, Role},
     writes::Writes,
@@ -65,19 +66,6 @@ pub enum ProposeError {
     Transferring,
 }
 
-/// What a leader knows of another node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PeerView {
-    /// Which.
-    pub id: NodeId,
-    /// It holds everything up to here durably.
-    pub matched: Index,
-    /// It answered lately.
-    pub is_active: bool,
-    /// The state is on its way there.
-    pub receives_snapshot: bool,
-}
-
 /// Where proposals went in the log: `first`, `first + 1`, ... all in one term. A proposal took place when the entry
 /// applied at its index bears that term; if another term's entry is applied there, it never will.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +114,12 @@ pub(super) struct Shared {
     /// The present draw of the election timeout.
     pub(super) election_ticks: u32,
     pub(super) next_read: u64,
+    /// Number of the last snapshot that this node began to send.
+    pub(super) last_stream: u64,
+    /// The snapshot that is being received.
+    pub(super) receiving: Option<StreamId>,
+    /// The node wants to stop, and hands leadership over first.
+    pub(super) is_leaving: bool,
     pub(super) out: Effects,
 }
 
@@ -146,6 +140,9 @@ impl Raft {
             state_durable: compacted.index,
             installing: None,
             removed_by: None,
+            last_stream: 0,
+            receiving: None,
+            is_leaving: false,
             now_us: 0,
             lease_promise_ticks: 0,
             elapsed_ticks: 0,
@@ -225,6 +222,7 @@ impl Raft {
             self.advance_commit();
             self.prolong_lease();
             self.continue_change();
+            self.continue_leaving();
             self.start_read_round();
             self.replicate();
             self.release_reads();
@@ -307,7 +305,7 @@ impl Raft {
                 self.on_heartbeat_response(from, round, priority, promise_us);
             }
             Body::TimeoutNow => self.on_timeout_now(),
-            Body::InstallSnapshot { snapshot } => self.on_install_snapshot(from, snapshot),
+            Body::InstallSnapshot { snapshot, .. } => self.on_install_snapshot(from, snapshot),
             Body::Removed { configuration } => self.on_removed(configuration),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
             Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),
@@ -325,6 +323,7 @@ impl Raft {
         };
         assert!(legal, "no way from {} to {}", self.role.name(), role.name());
         let left = std::mem::replace(&mut self.role, role);
+        self.shared.cancel_streams_of(&left);
         self.shared.fail_reads_of(left);
         self.shared.elapsed_ticks = 0;
         self.shared.redraw_election_timeout();

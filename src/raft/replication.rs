@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot,
+    AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot, StreamId,
     lease::LeaderLease,
     progress::{Progress, ProgressState},
     quorum::quorum_value,
@@ -63,8 +63,13 @@ impl Raft {
     pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: Index, priority: u32) {
         let commit = self.shared.commit;
         let Some(progress) = self.heard_from(from, priority) else { return };
+        let stream = progress.stream();
         progress.accepted(matched);
         progress.catches_up &= progress.matched < commit;
+        let needs_no_snapshot = progress.stream().is_none();
+        if needs_no_snapshot {
+            self.shared.out.cancelled.extend(stream);
+        }
         self.continue_transfer();
     }
 
@@ -157,6 +162,11 @@ impl Raft {
         self.shared.send(from, Body::HeartbeatResponse { round, priority, promise_us });
     }
 
+    /// Whether this node knows that the present term has another leader than `other`.
+    pub(super) fn contradicts_leader(&self, other: NodeId) -> bool {
+        self.leader().is_some_and(|leader| leader != other)
+    }
+
     /// Accepts `from` as the leader of the present term.
     pub(super) fn follow(&mut self, from: NodeId) {
         assert!(
@@ -200,9 +210,11 @@ impl Shared {
     }
 
     fn send_snapshot(&mut self, to: NodeId, progress: &mut Progress) {
-        progress.state = ProgressState::Snapshot { needed: self.log.compacted().index };
+        self.last_stream += 1;
+        let stream = StreamId { term: self.vote.term, number: self.last_stream };
+        progress.state = ProgressState::Snapshot { needed: self.log.compacted().index, stream };
         progress.catches_up = true;
-        self.out.snapshots.push(SendSnapshot { to, term: self.vote.term });
+        self.out.snapshots.push(SendSnapshot { to, stream });
     }
 
     fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {

@@ -64,7 +64,9 @@ fn details(body: &Body) -> String {
         Body::Removed { configuration } => format!(" {configuration}"),
         Body::ReadIndexResponse { index: Some(index), .. } => format!(" index={index}"),
         Body::ReadIndexResponse { index: None, .. } => " unconfirmed".to_owned(),
-        Body::InstallSnapshot { snapshot } => format!(" last={} {}", snapshot.last, snapshot.configuration),
+        Body::InstallSnapshot { snapshot, .. } => {
+            format!(" last={} {}", snapshot.last, snapshot.configuration)
+        }
     }
 }
 

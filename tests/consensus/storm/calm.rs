@@ -17,6 +17,9 @@ impl Storm {
     /// forgotten. Then there is peace: nobody has anything to say but that he is there.
     pub(super) fn calm(&mut self) -> Result<(), String> {
         self.cut_off.clear();
+        for id in self.members().into_iter().filter(|id| self.nodes[id].leaving).collect::<Vec<_>>() {
+            self.crash(id);
+        }
         self.weather.batches = 0;
         if !(0..CALM_ROUNDS_MAX).any(|_| {
             self.round_of_calm();

@@ -59,6 +59,16 @@ impl Storm {
         }
     }
 
+    /// A leader that is to stop hands over as long as there is another voter.
+    pub(super) fn check_leaving(&self, id: NodeId) {
+        let node = &self.nodes[&id];
+        let Some(raft) = node.raft.as_ref().filter(|raft| node.leaving && raft.is_leader()) else { return };
+        let has_heir = raft.configuration().voters.iter().any(|&voter| voter != id);
+        if has_heir && raft.transferring().is_none() {
+            self.oracle.violate(format!("leaving: node {id} is to stop, leads, and hands over to nobody"));
+        }
+    }
+
     /// Nobody takes leave before it is committed that he left: without him there might be no quorum.
     pub(super) fn check_farewell(&self, id: NodeId) {
         let took_leave = self.nodes[&id].raft.as_ref().is_some_and(|raft| raft.removed_by().is_some());
