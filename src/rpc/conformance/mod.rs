@@ -46,7 +46,7 @@ fn ids(batch: &ReplyBatch) -> Vec<u64> {
 }
 
 fn envelope(cluster: &str) -> Envelope {
-    Envelope { cluster: cluster.into(), messages: vec![], sender: None }
+    Envelope { cluster: cluster.into(), messages: vec![], ..Envelope::default() }
 }
 
 async fn echo(channel: Channel) -> Result<Response<PutResponse>, Status> {

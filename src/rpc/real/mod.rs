@@ -18,11 +18,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// ...and is given up when it does not answer within this: a dead peer is noticed in four seconds.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes a stream may have under way: a few large batches, so that a distant peer does not wait for every one.
-const STREAM_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// Bytes a stream may have under way: a few batches, so that a peer at a distance of some milliseconds does not wait for
+/// every one, and yet not so many that a sign of life behind them comes too late over 10 MB/s.
+const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
 /// Bytes a connection may have under way, all streams together.
-const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 
 /// Concurrent calls on one connection: clients keep hundreds under way, and overload is answered by the services
 /// with RESOURCE_EXHAUSTED, which tells more than a silent wait here.
