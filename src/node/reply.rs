@@ -2,7 +2,10 @@
 
 use tokio::sync::mpsc;
 
-use crate::wire::pb::v1::{self, refusal::Reason};
+use crate::wire::{
+    self,
+    pb::v1::{self, refusal::Reason},
+};
 
 /// Where the answers to one proxy's stream go. A stream that has ended swallows them: the proxy asks again.
 #[derive(Clone, Debug)]
@@ -33,8 +36,7 @@ impl ReplySender {
     }
 
     pub(super) fn refuse(&self, id: u64, reason: Reason, message: impl Into<String>) {
-        let refusal = v1::Refusal { reason: reason.into(), message: message.into() };
-        self.send(id, v1::reply::Outcome::Refusal(refusal));
+        self.send(id, wire::refusal(reason, message));
     }
 
     pub(super) fn sign(&self) {

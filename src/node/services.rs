@@ -196,10 +196,14 @@ impl v1::node_server::Node for Face {
         let mut batches = request.into_inner();
         let face = self.clone();
         let (replies, sayings) = reply::channel();
-        face.send(Event::Joined(replies.clone())).await?;
         let receiving = async move {
+            let mut has_joined = false;
             while let Some(batch) = next_within(&mut batches, SILENCE_MAX).await? {
                 face.check_cluster(&batch.cluster)?;
+                // A proxy of another cluster hears its refusal and nothing else, least of all who leads here.
+                if !std::mem::replace(&mut has_joined, true) {
+                    face.send(Event::Joined(replies.clone())).await?;
+                }
                 match batch.requests.is_empty() {
                     true => replies.sign(),
                     false => face.send(Event::Requests(replies.clone(), batch.requests)).await?,

@@ -7,15 +7,16 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, sleep_until, timeout},
 };
-use tonic::Status;
+use tonic::{Code, Status};
 
+use super::core::{DownReason, LinkId};
 use crate::{
     env::Clock,
     rpc,
-    wire::{WithLimits, pb::v1},
+    wire::{Leadership, WithLimits, pb::v1},
 };
 
-/// Requests in one batch.
+/// Requests in one batch. Its bytes are bounded by what the core lets be under way on a link.
 const BATCH_REQUESTS_MAX: usize = 1024;
 /// A silent link asks for a sign of life this often.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
@@ -24,65 +25,66 @@ const SILENCE_MAX: Duration = Duration::from_millis(1000);
 /// Pause before a lost link is tried again.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a link tells the router. `link` is its number.
-pub(super) enum News {
-    /// The stream is open: requests may be sent through `outbox`, until `Down`.
-    Up { link: usize, outbox: Outbox },
+/// What a link tells the edge.
+pub(super) enum LinkEvent {
+    /// The node took the stream: requests may be sent through the outbox, until `Down`.
+    Up(Outbox),
     /// The node says who leads.
-    Leadership { link: usize, leadership: v1::Leadership },
-    /// Answers.
-    Replies { link: usize, replies: Vec<v1::Reply> },
+    Leadership(Leadership),
+    Replies(Vec<v1::Reply>),
     /// The stream is gone: what was sent through it may or may not have arrived.
-    Down { link: usize },
+    Down(DownReason),
 }
 
-/// Where the router leaves requests for a node. Unbounded: the router bounds what is outstanding.
+/// Where the edge leaves requests for a node. Unbounded: the core bounds what is under way.
 pub(super) type Outbox = mpsc::UnboundedSender<v1::Request>;
 
 /// Starts links.
 pub(super) struct Dialer {
     pub(super) cluster: String,
     pub(super) clock: Clock,
-    pub(super) news: mpsc::UnboundedSender<News>,
+    pub(super) events: mpsc::UnboundedSender<(LinkId, LinkEvent)>,
 }
 
 impl Dialer {
-    /// Starts a link, which connects and connects again as long as the router lives.
-    pub(super) fn start(&self, number: usize, address: &str) -> JoinHandle<()> {
-        let Self { cluster, clock, news } = self;
-        let link = Link {
-            number,
-            address: address.to_owned(),
-            cluster: cluster.clone(),
-            clock: clock.clone(),
-            news: news.clone(),
-        };
+    /// Starts a link, which connects and connects again until its task is aborted.
+    pub(super) fn start(&self, id: LinkId, address: String) -> JoinHandle<()> {
+        let Self { cluster, clock, events } = self;
+        let link =
+            Link { id, address, cluster: cluster.clone(), clock: clock.clone(), events: events.clone() };
         tokio::spawn(link.run())
     }
 }
 
 struct Link {
-    number: usize,
+    id: LinkId,
     address: String,
     cluster: String,
     clock: Clock,
-    news: mpsc::UnboundedSender<News>,
+    events: mpsc::UnboundedSender<(LinkId, LinkEvent)>,
 }
 
 impl Link {
     async fn run(self) {
-        while !self.news.is_closed() {
-            let Err(status) = self.stream().await;
-            match status.code() {
-                tonic::Code::FailedPrecondition => tracing::warn!(node = self.address, %status, "refused"),
-                _ => tracing::debug!(node = self.address, %status, "link is down"),
+        let mut last = None;
+        while !self.events.is_closed() {
+            let mut was_up = false;
+            let Err(status) = self.stream(&mut was_up).await;
+            let reason = match status.code() {
+                Code::FailedPrecondition => DownReason::Refused(status.message().to_owned()),
+                _ => DownReason::Lost,
+            };
+            // A node that stays away is not worth a line at every attempt to reach it.
+            if was_up || last.as_ref() != Some(&reason) {
+                tracing::warn!(node = self.address, reason = status.message(), "the link to a node is down");
             }
-            let _ = self.news.send(News::Down { link: self.number });
+            last = Some(reason.clone());
+            let _ = self.tell(LinkEvent::Down(reason));
             self.clock.sleep(RECONNECT_PAUSE).await;
         }
     }
 
-    async fn stream(&self) -> Result<Infallible, Status> {
+    async fn stream(&self, is_up: &mut bool) -> Result<Infallible, Status> {
         let channel =
             rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = v1::node_client::NodeClient::new(channel).with_limits();
@@ -90,21 +92,26 @@ impl Link {
         let batches = batches(self.cluster.clone(), requests, self.clock.clone());
         let opening = client.session(batches);
         let mut incoming = self.within_silence(opening).await??.into_inner();
-        self.tell(News::Up { link: self.number, outbox })?;
+        // A node speaks first once it has found that this is a proxy of its cluster.
+        let first = self.within_silence(incoming.message()).await??;
+        tracing::info!(node = self.address, "the link to a node is up");
+        *is_up = true;
+        self.tell(LinkEvent::Up(outbox))?;
+        let mut next = first;
         loop {
-            let batch = self.within_silence(incoming.message()).await??;
-            let batch = batch.ok_or_else(|| Status::unavailable("the node closed the stream"))?;
+            let batch = next.ok_or_else(|| Status::unavailable("the node closed the stream"))?;
             if let Some(leadership) = batch.leadership {
-                self.tell(News::Leadership { link: self.number, leadership })?;
+                self.tell(LinkEvent::Leadership(leadership.into()))?;
             }
             if !batch.replies.is_empty() {
-                self.tell(News::Replies { link: self.number, replies: batch.replies })?;
+                self.tell(LinkEvent::Replies(batch.replies))?;
             }
+            next = self.within_silence(incoming.message()).await??;
         }
     }
 
-    fn tell(&self, news: News) -> Result<(), Status> {
-        self.news.send(news).map_err(|_| Status::cancelled("the proxy is stopping"))
+    fn tell(&self, event: LinkEvent) -> Result<(), Status> {
+        self.events.send((self.id, event)).map_err(|_| Status::cancelled("the proxy is stopping"))
     }
 
     async fn within_silence<T>(&self, sign: impl Future<Output = T>) -> Result<T, Status> {

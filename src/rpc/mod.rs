@@ -18,7 +18,7 @@ mod stream;
 mod conformance;
 
 pub use channel::{check_address, connect};
-pub use deadline::{Channel, with_deadline};
+pub use deadline::{Channel, timeout_of, with_deadline};
 pub use error::RpcError;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
 pub use server::{Bound, Server};

@@ -5,8 +5,14 @@ use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle};
 use tonic::{Request, Response, Status};
 
-use super::{Config, router::Face};
-use crate::{rpc, wire::pb::v1};
+use crate::{
+    proxy::{
+        Config,
+        view::{NodeAddress, View},
+    },
+    rpc,
+    wire::pb::v1,
+};
 
 /// A node that has not answered by then is shown as unreachable.
 const NODE_PATIENCE: Duration = Duration::from_millis(800);
@@ -14,29 +20,29 @@ const NODE_PATIENCE: Duration = Duration::from_millis(800);
 pub(super) struct StatusService {
     cluster: String,
     address: String,
-    face: watch::Receiver<Face>,
+    view: watch::Receiver<View>,
 }
 
 impl StatusService {
-    pub(super) fn new(config: &Config, face: watch::Receiver<Face>) -> Self {
-        Self { cluster: config.cluster.clone(), address: config.listen.to_string(), face }
+    pub(super) fn new(config: &Config, view: watch::Receiver<View>) -> Self {
+        Self { cluster: config.cluster.clone(), address: config.listen.to_string(), view }
     }
 }
 
 #[tonic::async_trait]
 impl v1::status_server::Status for StatusService {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
-        let face = self.face.borrow().clone();
+        let view = self.view.borrow().clone();
         let asked: Vec<JoinHandle<v1::NodeStatus>> =
-            face.nodes.iter().map(|address| tokio::spawn(ask(address.clone()))).collect();
+            view.nodes.into_iter().map(|node| tokio::spawn(ask(node))).collect();
         let mut nodes = Vec::new();
         for asking in asked {
             nodes.push(asking.await.map_err(|error| Status::internal(error.to_string()))?);
         }
         let proxy = v1::ProxyStatus {
             address: self.address.clone(),
-            session: face.session,
-            outstanding: face.outstanding as u64,
+            session: view.session,
+            outstanding: view.outstanding as u64,
         };
         let cluster = self.cluster.clone();
         Ok(Response::new(v1::StatusResponse { cluster, nodes, proxy: Some(proxy) }))
@@ -44,12 +50,10 @@ impl v1::status_server::Status for StatusService {
 }
 
 /// What a node says of itself, or that it does not answer.
-async fn ask(address: String) -> v1::NodeStatus {
-    let answer = tokio::time::timeout(NODE_PATIENCE, ask_node(&address)).await;
-    let unreachable = v1::NodeStatus { address: address.clone(), ..Default::default() };
-    match answer {
+async fn ask(NodeAddress { id, address }: NodeAddress) -> v1::NodeStatus {
+    match tokio::time::timeout(NODE_PATIENCE, ask_node(&address)).await {
         Ok(Ok(Some(node))) => v1::NodeStatus { address, ..node },
-        _ => unreachable,
+        _ => v1::NodeStatus { id: id.unwrap_or_default(), address, ..Default::default() },
     }
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::{sync::watch, time::timeout};
 use tonic::{Code, Request, Response, Status};
 
-use super::{Config, router::Face};
 use crate::{
+    proxy::{Config, view::View},
     rpc::{self, Channel},
     wire::{
-        self, WithLimits,
+        CallError, WithLimits, etcd,
         pb::v1::{self, admin_client::AdminClient, admin_server},
     },
 };
@@ -19,12 +19,12 @@ const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct AdminService {
     cluster: String,
-    face: watch::Receiver<Face>,
+    view: watch::Receiver<View>,
 }
 
 impl AdminService {
-    pub(super) fn new(config: &Config, face: watch::Receiver<Face>) -> Self {
-        Self { cluster: config.cluster.clone(), face }
+    pub(super) fn new(config: &Config, view: watch::Receiver<View>) -> Self {
+        Self { cluster: config.cluster.clone(), view }
     }
 
     async fn ask_leader<Q, A>(
@@ -32,9 +32,8 @@ impl AdminService {
         question: Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let unavailable = |message: String| wire::did_not_happen(Code::Unavailable, message);
-        let leader = self.face.borrow().leader.clone();
-        let leader = leader.ok_or_else(|| unavailable("no leader is known: try again".to_owned()))?;
+        let leader = self.view.borrow().leader.as_ref().and_then(|leader| leader.address.clone());
+        let leader = leader.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, "try again"))?;
         let asked = timeout(LEADER_PATIENCE, async {
             let channel = rpc::connect(&leader).await.map_err(|error| unavailable(error.to_string()))?;
             let client = AdminClient::new(channel).with_limits();
@@ -42,12 +41,17 @@ impl AdminService {
         });
         match asked.await {
             Ok(Err(status)) if status.code() == Code::Unavailable => {
-                Err(unavailable(status.message().to_owned()))
+                Err(unavailable(status.message()).into())
             }
             Ok(answer) => answer,
-            Err(_) => Err(unavailable("the leader does not answer: try again".to_owned())),
+            Err(_) => Err(unavailable("the leader does not answer: try again").into()),
         }
     }
+}
+
+/// Each request says what is wanted in the end: one that failed is asked again, whatever became of it.
+fn unavailable(message: impl Into<String>) -> CallError {
+    CallError::other(Code::Unavailable, message)
 }
 
 #[tonic::async_trait]
