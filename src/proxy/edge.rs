@@ -2,18 +2,18 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     call_sender::{CallReceiver, IncomingCall},
     core::{Answer, CallId, Effects, LinkId, Router},
-    link::{Dialer, LinkEvent, Outbox},
+    link::{Dialer, NodeEvent, Outbox, down_reason},
     view::View,
 };
-use crate::env::Clock;
+use crate::{
+    env::{Alarm, Clock},
+    rpc::link::{Link, LinkEvent},
+};
 
 /// Calls taken together.
 const CALLS_PER_ROUND_MAX: usize = 1024;
@@ -32,22 +32,17 @@ pub(super) struct Edge {
 
 /// A link as the edge knows it.
 struct Connection {
-    task: JoinHandle<()>,
+    /// Ends when it is dropped.
+    _link: Link,
     /// Present while the stream is open, as the core knows it.
     outbox: Option<Outbox>,
-}
-
-impl Drop for Connection {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
 }
 
 impl Edge {
     pub(super) fn new(nodes: &[String], dialer: Dialer, view: watch::Sender<View>) -> Self {
         Self {
             router: Router::new(nodes.iter().map(String::as_str)),
-            clock: dialer.clock.clone(),
+            clock: dialer.environment.clock.clone(),
             dialer,
             links: BTreeMap::new(),
             callers: BTreeMap::new(),
@@ -59,22 +54,23 @@ impl Edge {
     pub(super) async fn run(
         mut self,
         CallReceiver { mut calls, mut cancelled }: CallReceiver,
-        mut events: mpsc::UnboundedReceiver<(LinkId, LinkEvent)>,
+        mut events: mpsc::UnboundedReceiver<NodeEvent>,
     ) {
         let mut taken = Vec::new();
+        let mut alarm = Alarm::after(&self.clock, IDLE_MAX);
         loop {
-            let wake_after = self.step();
+            alarm.set(self.clock.now() + self.step());
             let mut event = None;
             let mut left = None;
             tokio::select! { biased;
-                () = self.clock.sleep(wake_after) => {}
+                () = alarm.ring() => {}
                 received = events.recv() => event = received,
                 received = cancelled.recv() => left = received,
                 count = calls.recv_many(&mut taken, CALLS_PER_ROUND_MAX) => if count == 0 { return },
             }
             self.router.set_time(self.clock.elapsed_us());
-            while let Some((link, news)) = event {
-                self.on_link(link, news);
+            while let Some(happened) = event {
+                self.on_link(happened);
                 event = events.try_recv().ok();
             }
             taken.drain(..).for_each(|call| self.accept(call));
@@ -94,18 +90,24 @@ impl Edge {
         }
     }
 
-    fn on_link(&mut self, link: LinkId, event: LinkEvent) {
+    fn on_link(&mut self, (link, event): NodeEvent) {
         let Some(connection) = self.links.get_mut(&link) else { return };
         match event {
             LinkEvent::Up(outbox) => {
-                connection.outbox = Some(outbox);
+                connection.outbox = Some(outbox.into());
                 self.router.link_up(link);
             }
-            LinkEvent::Leadership(leadership) => self.router.leadership(link, &leadership),
-            LinkEvent::Replies(replies) => self.router.replies(link, replies),
-            LinkEvent::Down(reason) => {
+            LinkEvent::Received(batch) => {
+                if let Some(leadership) = batch.leadership {
+                    self.router.leadership(link, &leadership.into());
+                }
+                if !batch.replies.is_empty() {
+                    self.router.replies(link, batch.replies);
+                }
+            }
+            LinkEvent::Down(status) => {
                 connection.outbox = None;
-                self.router.link_down(link, reason);
+                self.router.link_down(link, down_reason(&status));
             }
         }
     }
@@ -115,14 +117,13 @@ impl Edge {
         self.router.set_time(self.clock.elapsed_us());
         let Effects { dial, hang_up, send, answer, view_changed, wake_at_us } = self.router.effects();
         for (link, address) in dial {
-            let task = self.dialer.start(link, address);
-            self.links.insert(link, Connection { task, outbox: None });
+            let connection = Connection { _link: self.dialer.start(link, address), outbox: None };
+            self.links.insert(link, connection);
         }
         hang_up.iter().for_each(|link| drop(self.links.remove(link)));
         for (link, request) in send {
-            // A stream that has just ended swallows it; the link will say so.
             if let Some(outbox) = self.links.get(&link).and_then(|link| link.outbox.as_ref()) {
-                let _ = outbox.send(request);
+                outbox.send(request);
             }
         }
         for (call, answer) in answer {
@@ -148,11 +149,12 @@ impl Edge {
 }
 
 fn log_leader(before: &View, now: &View) {
+    let who = |view: &View| view.leader.as_ref().map(|leader| (leader.term, leader.id));
     match &now.leader {
-        leader if *leader == before.leader => {}
+        _ if who(before) == who(now) => {}
         Some(leader) => {
             tracing::info!(node = leader.id, term = leader.term, address = leader.address, "this node leads");
         }
-        None => tracing::warn!("no leader is known"),
+        None => tracing::warn!(reason = now.diagnosis, "no leader is known"),
     }
 }

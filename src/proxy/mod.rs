@@ -53,14 +53,13 @@ pub async fn run(
     environment: Environment,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RpcError> {
-    let clock = environment.clock;
-    let (calls_tx, calls_rx) = call_sender::channel(clock.clone(), config.patience);
+    let (calls_tx, calls_rx) = call_sender::channel(environment.clock.clone(), config.patience);
     let (view_tx, view_rx) = watch::channel(view::View::default());
-    let bound = services::server(&config, calls_tx, view_rx).bind(config.listen).await?;
+    let bound = services::server(&config, &environment.clock, calls_tx, view_rx).bind(config.listen).await?;
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (events_tx, events_rx) = mpsc::unbounded_channel();
-    let dialer = link::Dialer { cluster: config.cluster.clone(), clock, events: events_tx };
+    let dialer = link::Dialer { cluster: config.cluster.clone(), environment, events: events_tx };
     let edge = edge::Edge::new(&config.nodes, dialer, view_tx);
     let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();

@@ -17,88 +17,10 @@ pub fn timeout_of<T>(request: &Request<T>) -> Option<Duration> {
     parse_span(request.metadata().get(TIMEOUT_HEADER)?.to_str().ok()?)
 }
 
-const TIMEOUT_HEADER: &str = "grpc-timeout";
-
-#[cfg(not(madsim))]
-pub use real::Channel;
-/// A connection, or one to be, for the generated clients. Cheap to clone.
-#[cfg(madsim)]
-pub use tonic::transport::Channel;
-
-#[cfg(not(madsim))]
-mod real {
-    use std::{
-        task::{Context, Poll},
-        time::Duration,
-    };
-
-    use super::{TIMEOUT_HEADER, parse_span};
-    use tokio::time::{Instant, timeout};
-    use tonic::{
-        Code, Status,
-        body::Body,
-        codegen::{BoxFuture, Service, StdError, http},
-        transport,
-    };
-
-    /// A connection, or one to be, for the generated clients. Cheap to clone.
-    ///
-    /// tonic's own channel answers CANCELLED when a deadline passes, and forgets the deadline while it connects.
-    #[derive(Clone, Debug)]
-    pub struct Channel(transport::Channel);
-
-    impl Channel {
-        pub(crate) fn new(channel: transport::Channel) -> Self {
-            Self(channel)
-        }
-    }
-
-    type HttpResponse = http::Response<Body>;
-
-    impl Service<http::Request<Body>> for Channel {
-        type Response = HttpResponse;
-        type Error = StdError;
-        type Future = BoxFuture<HttpResponse, StdError>;
-
-        fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), StdError>> {
-            self.0.poll_ready(context).map_err(Into::into)
-        }
-
-        fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-            let span =
-                request.headers().get(TIMEOUT_HEADER).and_then(|value| parse_span(value.to_str().ok()?));
-            let answer = self.0.call(request);
-            Box::pin(async move {
-                match span {
-                    Some(span) => answer_within(span, answer).await,
-                    None => Ok(answer.await?),
-                }
-            })
-        }
-    }
-
-    /// A server whose own timer rang answers CANCELLED. Its timer started after ours, so by then our time is up too.
-    async fn answer_within(
-        span: Duration,
-        answer: impl Future<Output = Result<HttpResponse, transport::Error>>,
-    ) -> Result<HttpResponse, StdError> {
-        let sent = Instant::now();
-        let answer = timeout(span, answer).await;
-        let late = sent.elapsed() >= span;
-        match answer {
-            Ok(Ok(response)) if !(late && is_cancelled(&response)) => Ok(response),
-            Ok(Err(error)) if !late => Err(error.into()),
-            _ => Err(Status::deadline_exceeded(format!("no answer within {span:?}")).into()),
-        }
-    }
-
-    fn is_cancelled(response: &HttpResponse) -> bool {
-        Status::from_header_map(response.headers()).is_some_and(|status| status.code() == Code::Cancelled)
-    }
-}
+pub(super) const TIMEOUT_HEADER: &str = "grpc-timeout";
 
 /// Reads a `grpc-timeout` header: up to eight digits and a unit.
-fn parse_span(text: &str) -> Option<Duration> {
+pub(super) fn parse_span(text: &str) -> Option<Duration> {
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let count: u64 = digits.parse().ok()?;
     match unit {

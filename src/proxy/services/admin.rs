@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
+    env::Clock,
     proxy::{Config, call_sender::time_for, view::View},
     rpc::{self, Channel},
     wire::{
@@ -19,12 +20,20 @@ const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct AdminService {
     cluster: String,
+    clock: Clock,
     view: watch::Receiver<View>,
 }
 
 impl AdminService {
-    pub(super) fn new(config: &Config, view: watch::Receiver<View>) -> Self {
-        Self { cluster: config.cluster.clone(), view }
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
+        Self { cluster: config.cluster.clone(), clock: clock.clone(), view }
+    }
+
+    /// Where the leader is reached.
+    fn leader(&self) -> Result<String, CallError> {
+        let view = self.view.borrow();
+        let address = view.leader.as_ref().and_then(|leader| leader.address.clone());
+        address.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, view.diagnosis.as_str()))
     }
 
     async fn ask_leader<Q, A>(
@@ -33,10 +42,10 @@ impl AdminService {
         question: Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let leader = self.view.borrow().leader.as_ref().and_then(|leader| leader.address.clone());
-        let leader = leader.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, "try again"))?;
-        let asked = timeout(time, async {
-            let channel = rpc::connect(&leader).await.map_err(|error| unavailable(error.to_string()))?;
+        let leader = self.leader()?;
+        let asked = self.clock.timeout(time, async {
+            let channel =
+                rpc::connect(&leader, &self.clock).await.map_err(|error| unavailable(error.to_string()))?;
             let client = AdminClient::new(channel).with_limits();
             asking(client, rpc::with_deadline(Request::new(question), time)).await
         });

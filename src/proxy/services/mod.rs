@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use super::{Config, call_sender::CallSender, view::View};
 use crate::{
+    env::Clock,
     rpc,
     wire::{
         WithLimits,
@@ -25,10 +26,15 @@ use crate::{
 };
 
 /// All services of a proxy, ready to be bound.
-pub(super) fn server(config: &Config, calls: CallSender, view: watch::Receiver<View>) -> rpc::Server {
-    let status = status::StatusService::new(config, view.clone());
-    let admin = admin::AdminService::new(config, view);
-    rpc::Server::new()
+pub(super) fn server(
+    config: &Config,
+    clock: &Clock,
+    calls: CallSender,
+    view: watch::Receiver<View>,
+) -> rpc::Server {
+    let status = status::StatusService::new(config, clock, view.clone());
+    let admin = admin::AdminService::new(config, clock, view);
+    rpc::Server::new(clock)
         .add(KvServer::new(kv::KvService::new(calls)).with_limits())
         .add(AdminServer::new(admin).with_limits())
         .add(StatusServer::new(status))

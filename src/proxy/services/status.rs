@@ -6,6 +6,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tonic::{Request, Response, Status};
 
 use crate::{
+    env::Clock,
     proxy::{
         Config,
         call_sender::time_for,
@@ -21,12 +22,18 @@ const NODE_PATIENCE: Duration = Duration::from_millis(800);
 pub(super) struct StatusService {
     cluster: String,
     address: String,
+    clock: Clock,
     view: watch::Receiver<View>,
 }
 
 impl StatusService {
-    pub(super) fn new(config: &Config, view: watch::Receiver<View>) -> Self {
-        Self { cluster: config.cluster.clone(), address: config.listen.to_string(), view }
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
+        Self {
+            cluster: config.cluster.clone(),
+            address: config.listen.to_string(),
+            clock: clock.clone(),
+            view,
+        }
     }
 }
 
@@ -39,7 +46,7 @@ impl v1::status_server::Status for StatusService {
         let time = time_for(&request, NODE_PATIENCE);
         let view = self.view.borrow().clone();
         let asked: Vec<JoinHandle<v1::NodeStatus>> =
-            view.nodes.into_iter().map(|node| tokio::spawn(ask(node, time))).collect();
+            view.nodes.into_iter().map(|node| tokio::spawn(ask(node, time, self.clock.clone()))).collect();
         let mut nodes = Vec::new();
         for asking in asked {
             nodes.push(asking.await.map_err(|error| Status::internal(error.to_string()))?);
@@ -55,15 +62,16 @@ impl v1::status_server::Status for StatusService {
 }
 
 /// What a node says of itself, or that it does not answer.
-async fn ask(NodeAddress { id, address }: NodeAddress, time: Duration) -> v1::NodeStatus {
-    match tokio::time::timeout(time, ask_node(&address, time)).await {
+async fn ask(NodeAddress { id, address }: NodeAddress, time: Duration, clock: Clock) -> v1::NodeStatus {
+    match clock.timeout(time, ask_node(&address, time, &clock)).await {
         Ok(Ok(Some(node))) => v1::NodeStatus { address, ..node },
         _ => v1::NodeStatus { id: id.unwrap_or_default(), address, ..Default::default() },
     }
 }
 
-async fn ask_node(address: &str, time: Duration) -> Result<Option<v1::NodeStatus>, Status> {
-    let channel = rpc::connect(address).await.map_err(|error| Status::unavailable(error.to_string()))?;
+async fn ask_node(address: &str, time: Duration, clock: &Clock) -> Result<Option<v1::NodeStatus>, Status> {
+    let channel =
+        rpc::connect(address, clock).await.map_err(|error| Status::unavailable(error.to_string()))?;
     let mut client = v1::status_client::StatusClient::new(channel);
     let request = rpc::with_deadline(Request::new(v1::StatusRequest {}), time);
     Ok(client.status(request).await?.into_inner().nodes.into_iter().next())

@@ -82,10 +82,12 @@ impl Trial {
     fn ask(&mut self, a: u16, b: u16) {
         let key = vec![b'k'].into();
         let operation = match a % 3 {
-            0 => Operation::Read(RangeRequest { key, serializable: b % 2 == 0, ..Default::default() }),
+            0 => {
+                Operation::Read(RangeRequest { key, serializable: b.is_multiple_of(2), ..Default::default() })
+            }
             _ => Operation::Write(command::Operation::Put(PutRequest { key, ..Default::default() })),
         };
-        let bytes = if a % 5 == 0 { 1_000_000 + usize::from(b) * 10 } else { usize::from(b) % 4000 };
+        let bytes = if a.is_multiple_of(5) { 1_000_000 + usize::from(b) * 10 } else { usize::from(b) % 4000 };
         let id = CallId::of_client(self.calls);
         self.calls += 1;
         self.waiting.insert(id);
@@ -113,7 +115,7 @@ impl Trial {
         let news = Leadership {
             node: 1 + u64::from(a) % 4,
             term: u64::from(b) / 4096,
-            leader: (b % 3 != 0).then_some(1 + u64::from(b) % 4),
+            leader: (!b.is_multiple_of(3)).then_some(1 + u64::from(b) % 4),
             members,
         };
         self.router.leadership(link, &news);
