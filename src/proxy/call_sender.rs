@@ -26,6 +26,14 @@ const CALL_QUEUE_LENGTH: usize = 4096;
 /// client gives up and knows nothing: a tenth of the time, and at most this.
 const ANSWER_MARGIN_MAX: Duration = Duration::from_millis(200);
 
+/// How long a call may take: what its client says, less the margin for the answer, and at most so long.
+pub(super) fn time_for<T>(request: &Request<T>, patience: Duration) -> Duration {
+    match rpc::timeout_of(request) {
+        Some(timeout) => (timeout - (timeout / 10).min(ANSWER_MARGIN_MAX)).min(patience),
+        None => patience,
+    }
+}
+
 /// A call on its way to the core, and the way back.
 pub(super) struct IncomingCall {
     pub(super) call: Call,
@@ -58,13 +66,9 @@ pub(super) fn channel(clock: Clock, patience: Duration) -> (CallSender, CallRece
 }
 
 impl CallSender {
-    /// How long a call may take: what its client says, less the margin for the answer, and at most the proxy's own
-    /// patience.
+    /// How long a call may take, which is at most the proxy's own patience.
     pub(super) fn time_for<T>(&self, request: &Request<T>) -> Duration {
-        match rpc::timeout_of(request) {
-            Some(timeout) => (timeout - (timeout / 10).min(ANSWER_MARGIN_MAX)).min(self.patience),
-            None => self.patience,
-        }
+        time_for(request, self.patience)
     }
 
     /// Hands a call to the core and waits for its one answer. To drop the future is to leave: the core is told.

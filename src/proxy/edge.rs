@@ -149,11 +149,12 @@ impl Edge {
 }
 
 fn log_leader(before: &View, now: &View) {
+    let who = |view: &View| view.leader.as_ref().map(|leader| (leader.term, leader.id));
     match &now.leader {
-        leader if *leader == before.leader => {}
+        _ if who(before) == who(now) => {}
         Some(leader) => {
             tracing::info!(node = leader.id, term = leader.term, address = leader.address, "this node leads");
         }
-        None => tracing::warn!("no leader is known"),
+        None => tracing::warn!(reason = now.diagnosis, "no leader is known"),
     }
 }

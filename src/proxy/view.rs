@@ -11,6 +11,8 @@ pub(super) struct View {
     pub(super) outstanding: usize,
     pub(super) nodes: Vec<NodeAddress>,
     pub(super) leader: Option<LeaderView>,
+    /// How the cluster looks from here, for an operator who wonders why nothing works.
+    pub(super) diagnosis: String,
 }
 
 /// A node that this proxy has, or wants, a link to.
@@ -35,6 +37,7 @@ impl View {
             session: router.session(),
             outstanding: router.outstanding(),
             nodes: router.nodes().into_iter().map(|(id, address)| NodeAddress { id, address }).collect(),
+            diagnosis: router.diagnosis(),
             leader: router.leader().map(|(leader, address)| LeaderView {
                 id: leader.node,
                 term: leader.term,

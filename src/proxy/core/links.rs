@@ -33,17 +33,21 @@ struct Link {
     /// A node named this address, rather than whoever started this proxy.
     is_learned: bool,
     state: LinkState,
+    /// In whose words the node refused this proxy, until it says something else.
+    refusal: Option<String>,
 }
 
 #[derive(Debug)]
 enum LinkState {
-    /// There is no stream; the last attempt ended so.
-    Down(DownReason),
-    /// The stream is open; the node may not have said anything yet.
-    Up(Option<Claim>),
+    /// There is no stream.
+    Down,
+    /// There is one, and the node has not said anything yet: it may still refuse this proxy.
+    Opening,
+    /// The node takes requests, and says this.
+    Open(Claim),
 }
 
-/// What a node says of itself and of the cluster.
+/// What a node says of itself and of the cluster. It counts, and gets requests, from its first word on.
 #[derive(Clone, Copy, Debug)]
 struct Claim {
     node: NodeId,
@@ -54,13 +58,9 @@ struct Claim {
 impl Link {
     fn claim(&self) -> Option<&Claim> {
         match &self.state {
-            LinkState::Up(claim) => claim.as_ref(),
-            LinkState::Down(_) => None,
+            LinkState::Open(claim) => Some(claim),
+            LinkState::Down | LinkState::Opening => None,
         }
-    }
-
-    fn is_up(&self) -> bool {
-        matches!(self.state, LinkState::Up(_))
     }
 }
 
@@ -90,33 +90,36 @@ impl Links {
     pub(super) fn add(&mut self, address: &str, is_learned: bool) -> LinkId {
         let id = LinkId(self.next);
         self.next += 1;
-        let state = LinkState::Down(DownReason::Lost);
-        self.links.insert(id, Link { address: address.to_owned(), is_learned, state });
+        let address = address.to_owned();
+        self.links.insert(id, Link { address, is_learned, state: LinkState::Down, refusal: None });
         id
     }
 
     pub(super) fn up(&mut self, link: LinkId) {
-        self.set(link, LinkState::Up(None));
+        if let Some(link) = self.links.get_mut(&link) {
+            link.state = LinkState::Opening;
+        }
     }
 
     pub(super) fn down(&mut self, link: LinkId, reason: DownReason) {
-        self.set(link, LinkState::Down(reason));
-    }
-
-    fn set(&mut self, link: LinkId, state: LinkState) {
         if let Some(link) = self.links.get_mut(&link) {
-            link.state = state;
+            link.state = LinkState::Down;
+            link.refusal = match reason {
+                DownReason::Refused(words) => Some(words),
+                DownReason::Lost => None,
+            };
         }
     }
 
     /// A node on an open link says who leads. Returns the links that are wanted from now on, and those that are not.
     pub(super) fn heard(&mut self, link: LinkId, news: &Leadership) -> (Vec<LinkId>, Vec<LinkId>) {
         let known_term = self.leader().map_or(0, |leader| leader.term);
-        let Some(speaker) = self.links.get_mut(&link).filter(|link| link.is_up()) else {
+        let Some(speaker) = self.links.get_mut(&link) else { return Default::default() };
+        if matches!(speaker.state, LinkState::Down) {
             return Default::default();
-        };
-        let claim = Claim { node: news.node, term: news.term, leader: news.leader };
-        speaker.state = LinkState::Up(Some(claim));
+        }
+        speaker.state = LinkState::Open(Claim { node: news.node, term: news.term, leader: news.leader });
+        speaker.refusal = None;
         let wanted = self.link_to_members(&news.members);
         // Only the leader itself surely knows who is no member any more.
         if news.leader == Some(news.node) && news.term >= known_term {
@@ -159,7 +162,7 @@ impl Links {
 
     /// Open links, in their order.
     pub(super) fn open(&self) -> impl Iterator<Item = LinkId> {
-        self.links.iter().filter(|(_, link)| link.is_up()).map(|(id, _)| *id)
+        self.links.iter().filter(|(_, link)| link.claim().is_some()).map(|(id, _)| *id)
     }
 
     pub(super) fn address(&self, link: LinkId) -> Option<&str> {
@@ -174,7 +177,7 @@ impl Links {
         };
         let nodes = self.links.values().filter_map(|link| {
             let node = link.claim().map(|claim| claim.node).or_else(|| member_at(link));
-            let is_shown = link.is_up() || node.is_some() || self.members.is_empty();
+            let is_shown = node.is_some() || self.members.is_empty();
             is_shown.then(|| (node, link.address.clone()))
         });
         nodes.collect()
@@ -189,7 +192,7 @@ impl Links {
         };
         let mut refusals: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for link in self.links.values() {
-            if let LinkState::Down(DownReason::Refused(words)) = &link.state {
+            if let Some(words) = &link.refusal {
                 refusals.entry(words).or_default().push(&link.address);
             }
         }

@@ -157,6 +157,11 @@ impl Router {
         self.links.nodes()
     }
 
+    /// How the cluster looks from here, for an operator who wonders why nothing works.
+    pub(in crate::proxy) fn diagnosis(&self) -> String {
+        self.links.diagnosis()
+    }
+
     /// Who leads, and where it is reached if there is a link to it.
     pub(in crate::proxy) fn leader(&self) -> Option<(Leader, Option<&str>)> {
         let leader = self.links.leader()?;

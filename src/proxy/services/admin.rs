@@ -7,7 +7,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     env::Clock,
-    proxy::{Config, view::View},
+    proxy::{Config, call_sender::time_for, view::View},
     rpc::{self, Channel},
     wire::{
         CallError, WithLimits, etcd,
@@ -29,18 +29,25 @@ impl AdminService {
         Self { cluster: config.cluster.clone(), clock: clock.clone(), view }
     }
 
+    /// Where the leader is reached.
+    fn leader(&self) -> Result<String, CallError> {
+        let view = self.view.borrow();
+        let address = view.leader.as_ref().and_then(|leader| leader.address.clone());
+        address.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, view.diagnosis.as_str()))
+    }
+
     async fn ask_leader<Q, A>(
         &self,
+        time: Duration,
         question: Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let leader = self.view.borrow().leader.as_ref().and_then(|leader| leader.address.clone());
-        let leader = leader.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, "try again"))?;
-        let asked = self.clock.timeout(LEADER_PATIENCE, async {
+        let leader = self.leader()?;
+        let asked = self.clock.timeout(time, async {
             let channel =
                 rpc::connect(&leader, &self.clock).await.map_err(|error| unavailable(error.to_string()))?;
             let client = AdminClient::new(channel).with_limits();
-            asking(client, rpc::with_deadline(Request::new(question), LEADER_PATIENCE)).await
+            asking(client, rpc::with_deadline(Request::new(question), time)).await
         });
         match asked.await {
             Ok(Err(status)) if status.code() == Code::Unavailable => {
@@ -63,15 +70,17 @@ impl admin_server::Admin for AdminService {
         &self,
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
+        let time = time_for(&request, LEADER_PATIENCE);
         let request = v1::ChangeMembersRequest { cluster: self.cluster.clone(), ..request.into_inner() };
-        self.ask_leader(request, async |mut client, request| client.change_members(request).await).await
+        self.ask_leader(time, request, async |mut client, request| client.change_members(request).await).await
     }
 
     async fn transfer(
         &self,
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
+        let time = time_for(&request, LEADER_PATIENCE);
         let request = v1::TransferRequest { cluster: self.cluster.clone(), ..request.into_inner() };
-        self.ask_leader(request, async |mut client, request| client.transfer(request).await).await
+        self.ask_leader(time, request, async |mut client, request| client.transfer(request).await).await
     }
 }

@@ -9,6 +9,7 @@ use crate::{
     env::Clock,
     proxy::{
         Config,
+        call_sender::time_for,
         view::{NodeAddress, View},
     },
     rpc,
@@ -38,10 +39,14 @@ impl StatusService {
 
 #[tonic::async_trait]
 impl v1::status_server::Status for StatusService {
-    async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
+    async fn status(
+        &self,
+        request: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusResponse>, Status> {
+        let time = time_for(&request, NODE_PATIENCE);
         let view = self.view.borrow().clone();
         let asked: Vec<JoinHandle<v1::NodeStatus>> =
-            view.nodes.into_iter().map(|node| tokio::spawn(ask(node, self.clock.clone()))).collect();
+            view.nodes.into_iter().map(|node| tokio::spawn(ask(node, time, self.clock.clone()))).collect();
         let mut nodes = Vec::new();
         for asking in asked {
             nodes.push(asking.await.map_err(|error| Status::internal(error.to_string()))?);
@@ -57,17 +62,17 @@ impl v1::status_server::Status for StatusService {
 }
 
 /// What a node says of itself, or that it does not answer.
-async fn ask(NodeAddress { id, address }: NodeAddress, clock: Clock) -> v1::NodeStatus {
-    match clock.timeout(NODE_PATIENCE, ask_node(&address, &clock)).await {
+async fn ask(NodeAddress { id, address }: NodeAddress, time: Duration, clock: Clock) -> v1::NodeStatus {
+    match clock.timeout(time, ask_node(&address, time, &clock)).await {
         Ok(Ok(Some(node))) => v1::NodeStatus { address, ..node },
         _ => v1::NodeStatus { id: id.unwrap_or_default(), address, ..Default::default() },
     }
 }
 
-async fn ask_node(address: &str, clock: &Clock) -> Result<Option<v1::NodeStatus>, Status> {
+async fn ask_node(address: &str, time: Duration, clock: &Clock) -> Result<Option<v1::NodeStatus>, Status> {
     let channel =
         rpc::connect(address, clock).await.map_err(|error| Status::unavailable(error.to_string()))?;
     let mut client = v1::status_client::StatusClient::new(channel);
-    let request = rpc::with_deadline(Request::new(v1::StatusRequest {}), NODE_PATIENCE);
+    let request = rpc::with_deadline(Request::new(v1::StatusRequest {}), time);
     Ok(client.status(request).await?.into_inner().nodes.into_iter().next())
 }
