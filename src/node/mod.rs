@@ -41,7 +41,7 @@ use crate::{
     kv::Header,
     raft::{Configuration, Position, Raft, Recovered, Snapshot},
     rpc::RpcError,
-    storage::{Disk, Identity, LogStore, STATE_FILE, StateStore, StorageError},
+    storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore, StorageError},
 };
 
 /// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
@@ -81,7 +81,7 @@ pub async fn run(
     let server = services::server(&config, events_tx.clone(), links.clone(), status_rx);
     let server = server.bind(config.listen).await?;
     let address = server.local_addr();
-    let stores = Stores::open(&config, &disk).await?;
+    let stores = Stores::open(&config, environment.seed, &disk).await?;
 
     let core = Raft::new(config.raft_options(environment.seed), stores.recovered);
     environment.observer.started(&core);
@@ -152,34 +152,32 @@ struct Stores {
 
 impl Stores {
     /// Opens both files, away from the tasks that must stay responsive: recovery may read a lot.
-    async fn open(config: &Config, disk: &Arc<dyn Disk>) -> Result<Self, NodeError> {
+    async fn open(config: &Config, seed: u64, disk: &Arc<dyn Disk>) -> Result<Self, NodeError> {
         let (done_tx, done_rx) = oneshot::channel();
-        let (config, handle) = (config.clone(), disk.clone());
+        let founding = Founding {
+            identity: Identity { cluster: config.cluster.clone(), node: config.id },
+            bootstrap: config.bootstrap(),
+            incarnation: seed,
+        };
+        let handle = disk.clone();
         let job = move || {
-            let _ = done_tx.send(Self::open_blocking(&config, &*handle));
+            let _ = done_tx.send(Self::open_blocking(&founding, &*handle));
         };
         disk.run(Box::new(job)).await;
         done_rx.await.map_err(|_| NodeError::Part("disk"))?
     }
 
-    fn open_blocking(config: &Config, disk: &dyn Disk) -> Result<Self, NodeError> {
-        let identity = Identity { cluster: config.cluster.clone(), node: config.id };
-        let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
-        let state = StateStore::open(disk)?;
-        let header = Header::load(&state.tables()?).map_err(StorageError::from)?;
-        let configuration = state.configuration()?.unwrap_or_else(|| found.configuration.clone());
+    fn open_blocking(founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {
+        let Opened { log, recovered, state, header, incarnation } = storage::open(disk, founding)?;
+        tracing::debug!(incarnation, "opened its data directory");
+        let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
         let last = Position { term: header.applied_term, index: header.applied_index };
-        let applied = Snapshot { last, configuration: configuration.into() };
-        if applied.last.index < found.compacted.index {
-            let what = format!("it ends at {}, the log begins after {}", applied.last, found.compacted);
-            return Err(StorageError::Corrupt { file: STATE_FILE, what }.into());
-        }
         let recovered = Recovered {
-            vote: found.vote,
-            base: found.compacted,
-            configuration: found.configuration.into(),
-            entries: found.entries,
-            applied,
+            vote: recovered.vote,
+            base: recovered.compacted,
+            configuration: recovered.configuration.into(),
+            entries: recovered.entries,
+            applied: Snapshot { last, configuration: configuration.into() },
         };
         Ok(Self { log, state, header, recovered })
     }

@@ -1,10 +1,16 @@
 //! The state machine's file: one redb table for each table of [`kv`](crate::kv).
 
-use std::ops::{Bound, ControlFlow};
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use redb::{Database, ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
 
-use super::{Disk, STATE_FILE, StorageError, codec, database, snapshot::Staged};
+use super::{LOG_FILE, STATE_FILE, StorageError, block_sums::Keeping, codec, database, snapshot::Staged, volume::Volume};
 use crate::{
     kv::{self, KeyRange, Read, Table, Visit, Write},
     raft::Configuration,
@@ -12,6 +18,10 @@ use crate::{
 
 /// Pages kept in memory: where the hot part of the key space should fit.
 const CACHE_BYTES: usize = 64 << 20;
+
+/// What the file says of itself: the number of its last commit, and of the log's last commit at that time.
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const COMMITS_KEY: &str = "commits";
 
 pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
@@ -23,21 +33,36 @@ pub struct StateStore {
     pub(super) database: Database,
     /// The snapshot that is being received.
     pub(super) staged: Option<Staged>,
+    volume: Arc<Volume>,
+    commits: u64,
+    /// Counts the log's commits.
+    log_commits: Arc<AtomicU64>,
 }
 
 impl StateStore {
-    /// Opens the state, or begins an empty one.
-    ///
-    /// # Errors
-    /// The file cannot be opened, or is corrupt.
-    pub fn open(disk: &dyn Disk) -> Result<Self, StorageError> {
-        database::opening(STATE_FILE, || {
-            let database = database::open(disk, STATE_FILE, CACHE_BYTES)?;
-            let transaction = Some(database.begin_write().map_err(failed)?);
-            let state = Self { transaction, database, staged: None };
-            state.clear_stage()?;
-            Ok(state)
-        })
+    /// Opens the state, or begins an empty one. It must have seen no later commit of the log than the log has.
+    pub(super) fn open(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
+        database::opening(STATE_FILE, || Self::open_file(volume, log_commits))
+    }
+
+    fn open_file(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
+        let volume = Arc::new(volume);
+        let database = database::open(&volume, Keeping::InFile, CACHE_BYTES)?;
+        let transaction = begin(&database)?;
+        let (commits, log_commits_seen) = read_commits(&transaction)?;
+        volume.check_commits(commits)?;
+        let log_has = log_commits.load(Ordering::Relaxed);
+        if log_commits_seen > log_has {
+            let what = format!(
+                "{LOG_FILE} ends with commit {log_has}, but {STATE_FILE} has seen its commit {log_commits_seen}: \
+                 an older log was put in its place"
+            );
+            return Err(StorageError::Lost { what });
+        }
+        let transaction = Some(transaction);
+        let state = Self { transaction, database, staged: None, volume, commits, log_commits };
+        state.clear_stage()?;
+        Ok(state)
     }
 
     /// The tables, to read and to change. After an error the store is good for nothing: some of a change may be made.
@@ -70,10 +95,36 @@ impl StateStore {
     /// The disk failed.
     pub fn sync(&mut self) -> Result<(), StorageError> {
         let transaction = self.transaction.take().expect("a transaction is open between calls");
+        self.commits += 1;
+        let numbers = [self.commits, self.log_commits.load(Ordering::Relaxed)].map(u64::to_le_bytes);
+        let record = codec::seal(COMMITS_KEY.as_bytes(), numbers.as_flattened());
+        let mut meta = transaction.open_table(META).map_err(failed)?;
+        meta.insert(COMMITS_KEY, record.as_slice()).map_err(failed)?;
+        drop(meta);
         transaction.commit().map_err(failed)?;
-        self.transaction = Some(self.database.begin_write().map_err(failed)?);
+        self.volume.note_commit(self.commits)?;
+        self.transaction = Some(begin(&self.database)?);
         Ok(())
     }
+}
+
+/// A transaction that commits in two phases, so that what the file points at is whole, and that records which pages
+/// are free: opening after a crash is a matter of moments, however large the state.
+fn begin(database: &Database) -> Result<WriteTransaction, StorageError> {
+    let mut transaction = database.begin_write().map_err(failed)?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
+/// The numbers of the state's last commit and of the log's at that time; 0 for none.
+fn read_commits(transaction: &WriteTransaction) -> Result<(u64, u64), StorageError> {
+    let corrupt =
+        || StorageError::Corrupt { file: STATE_FILE, what: "the number of its last commit".to_owned() };
+    let meta = transaction.open_table(META).map_err(failed)?;
+    let Some(record) = meta.get(COMMITS_KEY).map_err(failed)? else { return Ok((0, 0)) };
+    let body = codec::open(COMMITS_KEY.as_bytes(), record.value()).ok_or_else(corrupt)?;
+    let [commits, log_commits] = *body.as_chunks::<8>().0 else { return Err(corrupt()) };
+    Ok((u64::from_le_bytes(commits), u64::from_le_bytes(log_commits)))
 }
 
 /// The tables, within the open transaction.

@@ -1,15 +1,10 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::storage::FileDisk;
-
-fn scratch() -> TempDir {
-    tempfile::tempdir().expect("a scratch directory")
-}
+use crate::storage::testing::{opened, scratch};
 
 fn open(scratch: &TempDir) -> StateStore {
-    let disk = FileDisk::open(scratch.path()).expect("nobody holds it");
-    StateStore::open(&disk).expect("the state is whole")
+    opened(scratch.path()).state
 }
 
 fn put(state: &StateStore, key: &[u8]) {
