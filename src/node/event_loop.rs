@@ -3,10 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use prost::Message as _;
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    time::Instant,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 use tonic::Status;
 
 use super::{
@@ -20,7 +17,7 @@ use super::{
     snapshots::Streams,
 };
 use crate::{
-    env::Environment,
+    env::{Environment, Moment},
     kv::Header,
     raft::{Configuration, Effects, Index, Message, NodeId, ProposeError, Proposed, Raft, Term},
     wire::{
@@ -127,7 +124,7 @@ struct EventLoop {
     /// Who waits for this node to have handed leadership over.
     leaving: Option<oneshot::Sender<()>>,
     /// When the node stops because it is no member any more.
-    ends_at: Option<Instant>,
+    ends_at: Option<Moment>,
 }
 
 /// What one round of the loop gathered for the core and the applier.
@@ -141,16 +138,17 @@ struct Round {
 impl EventLoop {
     async fn run(mut self) -> Result<(), NodeError> {
         let tick = self.config.timing.tick();
-        let mut tick_at = tokio::time::Instant::now() + self.environment.clock.true_span(tick);
+        let clock = self.environment.clock.clone();
+        let mut tick_at = clock.now() + tick;
         self.follow_configuration();
         loop {
             tokio::select! { biased;
-                () = tokio::time::sleep_until(tick_at) => {
+                () = clock.sleep_until(tick_at) => {
                     if self.ends_at.is_some_and(|end| end <= tick_at) {
                         return Ok(());
                     }
                     // A late tick is not made up for: a burst of ticks would look like a silent leader.
-                    tick_at = tokio::time::Instant::now() + self.environment.clock.true_span(tick);
+                    tick_at = clock.now() + tick;
                     self.core.tick();
                 }
                 Some(report) = self.parts.reports.recv() => self.on_report(report)?,
@@ -384,8 +382,10 @@ impl EventLoop {
                 node = self.core.id(),
                 "this node was removed from the cluster and stops: its data can be deleted"
             );
-            self.ends_at =
-                Some(Instant::now() + self.config.timing.election_timeout * SIGNPOST_ELECTION_TIMEOUTS);
+            self.ends_at = Some(
+                self.environment.clock.now()
+                    + self.config.timing.election_timeout * SIGNPOST_ELECTION_TIMEOUTS,
+            );
         }
     }
 

@@ -37,7 +37,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub use config::{Config, Retention, Timing};
 
 use crate::{
-    env::Environment,
+    env::{Clock, Environment},
     kv::Header,
     raft::{Configuration, Position, Raft, Recovered, Snapshot},
     rpc::RpcError,
@@ -77,8 +77,8 @@ pub async fn run(
     let (events_tx, events_rx) = mpsc::channel(EVENT_QUEUE_LENGTH);
     let (reports_tx, reports_rx) = mpsc::unbounded_channel();
     let (status_tx, status_rx) = watch::channel(services::Snapshot::default());
-    let links = links::Links::new(&config, &environment.clock);
-    let server = services::server(&config, events_tx.clone(), links.clone(), status_rx);
+    let links = links::Links::new(&config, &environment);
+    let server = services::server(&config, &environment.clock, events_tx.clone(), links.clone(), status_rx);
     let server = server.bind(config.listen).await?;
     let address = server.local_addr();
     let stores = Stores::open(&config, environment.seed, &disk).await?;
@@ -114,6 +114,7 @@ pub async fn run(
         status: status_tx,
     };
     let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
+    let clock = environment.clock.clone();
     let mut deciding = tokio::spawn(event_loop::run(core, config, environment, stores.header, parts));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {
@@ -123,7 +124,7 @@ pub async fn run(
         ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
         () = shutdown => {
-            leave(&events_tx, leave_patience).await;
+            leave(&events_tx, &clock, leave_patience).await;
             Ok(())
         }
     };
@@ -136,10 +137,10 @@ pub async fn run(
 }
 
 /// Lets a node that leads hand over, so that nobody has to notice that it is gone.
-async fn leave(events: &mpsc::Sender<event_loop::Event>, patience: Duration) {
+async fn leave(events: &mpsc::Sender<event_loop::Event>, clock: &Clock, patience: Duration) {
     let (left_tx, left_rx) = oneshot::channel();
     if events.send(event_loop::Event::Leave(left_tx)).await.is_ok() {
-        let _ = tokio::time::timeout(patience, left_rx).await;
+        let _ = clock.timeout(patience, left_rx).await;
     }
 }
 

@@ -1,6 +1,6 @@
 //! The node's gRPC face: peers, proxies, and whoever asks for its status.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::Stream;
@@ -10,13 +10,14 @@ use super::{
     Config,
     applier::Stage,
     event_loop::Event,
-    links::{Links, SILENCE_MAX},
+    links::Links,
     reply::{self, ReplyReceiver},
 };
 use crate::{
+    env::Clock,
     kv::Header,
     raft::{Configuration, Index, Message, NodeId, Peer, Raft, RoleName, Term},
-    rpc,
+    rpc::{self, link::Watched},
     wire::{
         self, Malformed, WithLimits,
         pb::v1::{self, snapshot_piece::Piece},
@@ -61,12 +62,13 @@ impl Snapshot {
 /// All services of a node, ready to be bound.
 pub(super) fn server(
     config: &Config,
+    clock: &Clock,
     events: mpsc::Sender<Event>,
     links: Links,
     status: watch::Receiver<Snapshot>,
 ) -> rpc::Server {
-    let face = Face { config: config.clone(), events, links, status };
-    rpc::Server::new()
+    let face = Face { config: config.clone(), clock: clock.clone(), events, links, status };
+    rpc::Server::new(clock)
         .add(v1::peer_server::PeerServer::new(face.clone()).with_limits())
         .add(v1::node_server::NodeServer::new(face.clone()).with_limits())
         .add(v1::admin_server::AdminServer::new(face.clone()).with_limits())
@@ -76,6 +78,7 @@ pub(super) fn server(
 #[derive(Clone)]
 struct Face {
     config: Config,
+    clock: Clock,
     events: mpsc::Sender<Event>,
     links: Links,
     status: watch::Receiver<Snapshot>,
@@ -117,16 +120,6 @@ fn stopping() -> Status {
     Status::unavailable("the node is stopping")
 }
 
-/// The next message of a stream; a stream silent for too long is given up.
-async fn next_within<T: Send + 'static>(
-    stream: &mut Streaming<T>,
-    silence: Duration,
-) -> Result<Option<T>, Status> {
-    tokio::time::timeout(silence, stream.message())
-        .await
-        .map_err(|_| Status::deadline_exceeded("no sign of life"))?
-}
-
 #[tonic::async_trait]
 impl v1::peer_server::Peer for Face {
     type SendStream = BoxStream<v1::Alive>;
@@ -164,11 +157,11 @@ impl v1::peer_server::Peer for Face {
         &self,
         request: Request<Streaming<v1::Envelope>>,
     ) -> Result<Response<Self::SendStream>, Status> {
-        let mut envelopes = request.into_inner();
+        let mut envelopes = Watched::new(request.into_inner(), self.clock.clone());
         let face = self.clone();
         let signs = async_stream::try_stream! {
             let mut sender = None;
-            while let Some(envelope) = next_within(&mut envelopes, SILENCE_MAX).await? {
+            while let Some(envelope) = envelopes.next().await? {
                 face.check_cluster(&envelope.cluster)?;
                 sender = envelope.sender.or(sender);
                 sender.iter().for_each(|sender| face.links.heard_from(sender));
@@ -193,12 +186,12 @@ impl v1::node_server::Node for Face {
         &self,
         request: Request<Streaming<v1::RequestBatch>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
-        let mut batches = request.into_inner();
+        let mut batches = Watched::new(request.into_inner(), self.clock.clone());
         let face = self.clone();
         let (replies, sayings) = reply::channel();
         face.send(Event::Joined(replies.clone())).await?;
         let receiving = async move {
-            while let Some(batch) = next_within(&mut batches, SILENCE_MAX).await? {
+            while let Some(batch) = batches.next().await? {
                 face.check_cluster(&batch.cluster)?;
                 match batch.requests.is_empty() {
                     true => replies.sign(),

@@ -3,10 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    time::{Instant, timeout},
-};
+use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Status};
 
 use super::{Config, event_loop::Report, links::Links};
@@ -96,12 +93,13 @@ impl Stream {
 
     /// One attempt: it goes on from where the peer says that it is.
     async fn stream(&self, place: &mut Place) -> Result<(), Status> {
-        let channel =
-            rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let channel = rpc::connect(&self.address, &self.environment.clock)
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = PeerClient::new(channel).with_limits();
         *place = self.stage(&mut client, Piece::Begin(v1::SnapshotBegin {})).await?;
         loop {
-            let began = Instant::now();
+            let began = self.environment.clock.now();
             let records = self.read(place.clone()).await?;
             if records.is_empty() {
                 break;
@@ -111,7 +109,7 @@ impl Stream {
             *place = self.stage(&mut client, Piece::Records(v1::SnapshotRecords { after, records })).await?;
             let pace = self.config.retention.snapshot_bytes_per_second.max(1);
             let due = Duration::from_secs_f64(bytes as f64 / pace as f64);
-            self.environment.clock.sleep(due.saturating_sub(began.elapsed())).await;
+            self.environment.clock.sleep(due.saturating_sub(self.environment.clock.now().since(began))).await;
         }
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone() };
         let end = Message { from: self.config.id, to: self.to, term: self.term, body };
@@ -126,9 +124,8 @@ impl Stream {
             last: Some(self.snapshot.last.into()),
             piece: Some(piece),
         };
-        let patience = self.environment.clock.true_span(PIECE_PATIENCE);
-        let answer =
-            timeout(patience, client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE))).await;
+        let staging = client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE));
+        let answer = self.environment.clock.timeout(PIECE_PATIENCE, staging).await;
         let staged = answer.map_err(|_| Status::deadline_exceeded("no answer to a piece"))??.into_inner();
         wire::place_from_pb(staged.place).map_err(|error| Status::internal(error.to_string()))
     }

@@ -12,7 +12,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
-    time::{sleep, timeout},
 };
 use tokio_stream::StreamExt;
 use tonic::{
@@ -27,24 +26,24 @@ use tonic::{
 };
 
 use super::{
-    RpcError, SHUTDOWN_GRACE,
-    limits::{
-        ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
-        PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
-    },
-    stream::Gathering,
+    ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
+    PENDING_RESETS_MAX, STREAM_WINDOW_BYTES, stream::Gathering,
+};
+use crate::{
+    env::Clock,
+    rpc::{RpcError, SHUTDOWN_GRACE},
 };
 
 /// Services that will share one address.
-#[derive(Default)]
 pub struct Server {
     routes: RoutesBuilder,
+    clock: Clock,
 }
 
 impl Server {
     /// A server without services: every call answers UNIMPLEMENTED.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(clock: &Clock) -> Self {
+        Self { routes: RoutesBuilder::default(), clock: clock.clone() }
     }
 
     /// Adds a generated service.
@@ -70,13 +69,14 @@ impl Server {
         let refused = |reason| RpcError::Bind { address, reason };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
-        Ok(Bound { routes: self.routes, listener, local_addr })
+        Ok(Bound { routes: self.routes, clock: self.clock, listener, local_addr })
     }
 }
 
 /// A server that has its address.
 pub struct Bound {
     routes: RoutesBuilder,
+    clock: Clock,
     listener: TcpListener,
     local_addr: SocketAddr,
 }
@@ -93,10 +93,11 @@ impl Bound {
         let address = self.local_addr;
         let failed = |error: transport::Error| RpcError::Serve { address, reason: error.to_string() };
         let (cut, uncut) = watch::channel(());
+        let (clock, accepting) = (self.clock.clone(), self.clock);
         let (stop, stopped) = oneshot::channel();
         let incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
-            .then(move |accepted| connection(accepted, uncut.clone()));
+            .then(move |accepted| connection(accepted, accepting.clone(), uncut.clone()));
         let mut serving =
             pin!(builder().add_routes(self.routes.routes()).serve_with_incoming_shutdown(incoming, async {
                 let _ = stopped.await;
@@ -107,7 +108,7 @@ impl Bound {
             outcome = &mut serving => return outcome.map_err(failed),
         }
         let _ = stop.send(());
-        if let Ok(outcome) = timeout(SHUTDOWN_GRACE, &mut serving).await {
+        if let Ok(outcome) = clock.timeout(SHUTDOWN_GRACE, &mut serving).await {
             return outcome.map_err(failed);
         }
         drop(cut);
@@ -126,12 +127,16 @@ fn builder() -> transport::Server {
 }
 
 /// Pauses when a connection cannot be taken: without it, a process short of file descriptors would spin.
-async fn connection(accepted: io::Result<TcpStream>, uncut: watch::Receiver<()>) -> io::Result<Connection> {
+async fn connection(
+    accepted: io::Result<TcpStream>,
+    clock: Clock,
+    uncut: watch::Receiver<()>,
+) -> io::Result<Connection> {
     match accepted {
         Ok(stream) => Ok(Connection::new(stream, uncut)),
         Err(reason) => {
             tracing::warn!(%reason, "cannot accept a connection");
-            sleep(ACCEPT_PAUSE).await;
+            clock.sleep(ACCEPT_PAUSE).await;
             Err(reason)
         }
     }
