@@ -6,7 +6,8 @@ use std::ops::{
 };
 
 use super::{
-    Command, DeleteRange, Error, Header, KeyRange, Operation, Put, Read, Rejection, Reply, Stamp, Table, Write,
+    Command, DeleteRange, Error, Header, KeyRange, Operation, Put, Read, Rejection, Reply, Stamp, Table,
+    Write,
     error::{Direction, scan},
     ledger::Ledger,
     record::{Past, Version, history_key},
@@ -157,22 +158,23 @@ impl<'a, W: Write> Applier<'a, W> {
         let span = Span::new(&delete.key, &delete.range_end);
         let unchanged = self.header.revision;
         let nothing = Reply::DeleteRange { revision: unchanged, deleted: 0, prev_kvs: vec![] };
-        let Some(mut range) = span.current() else { return Ok(nothing) };
-        if delete.prev_kv && self.weighs_more_than(range, PREV_KVS_BYTES_MAX)? {
+        let Some((start, end)) = span.current() else { return Ok(nothing) };
+        if delete.prev_kv && self.weighs_more_than((start, end), PREV_KVS_BYTES_MAX)? {
             return Ok(Reply::Rejected(Rejection::PrevKvsTooLarge));
         }
         let (mut deleted, mut prev_kvs) = (0, Vec::new());
-        let mut last;
+        let mut last: Option<Vec<u8>> = None;
         loop {
-            let doomed = self.first_records(range)?;
+            let rest = (last.as_deref().map_or(start, Excluded), end);
+            let doomed = self.first_records(rest)?;
             for (key, record) in &doomed {
                 let pair = self.delete(key, record, unchanged + 1)?;
-                prev_kvs.extend(Some(pair).filter(|_| delete.prev_kv).map(|version| version.to_key_value(key)));
+                prev_kvs
+                    .extend(Some(pair).filter(|_| delete.prev_kv).map(|version| version.to_key_value(key)));
             }
             deleted += doomed.len() as i64;
             let Some((key, _)) = doomed.into_iter().next_back() else { break };
-            last = key;
-            range.0 = Excluded(&last);
+            last = Some(key);
         }
         if deleted == 0 {
             return Ok(nothing);
@@ -224,14 +226,14 @@ impl<'a, W: Write> Applier<'a, W> {
     ) -> Result<(), Error<W::Error>> {
         self.scratch.clear();
         Past::encode_version(ended, version, &mut self.scratch);
-        self.ledger.insert(Table::History, &history_key(key, mod_revision), &self.scratch)
+        self.ledger.append(Table::History, &history_key(key, mod_revision), &self.scratch)
     }
 
     /// Notes in the history that a key was deleted.
     fn bury(&mut self, key: &[u8], revision: i64) -> Result<(), Error<W::Error>> {
         self.scratch.clear();
         Past::encode_tombstone(&mut self.scratch);
-        self.ledger.insert(Table::History, &history_key(key, revision), &self.scratch)
+        self.ledger.append(Table::History, &history_key(key, revision), &self.scratch)
     }
 
     fn open_session(&mut self) -> Result<Reply, Error<W::Error>> {

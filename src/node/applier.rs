@@ -134,11 +134,8 @@ async fn apply(
         let (done_tx, done_rx) = oneshot::channel();
         let works = std::mem::take(&mut batch);
         let job = move || {
-            let result = if is_last {
-                machine.state.sync().map(|()| None)
-            } else {
-                machine.carry_out(works).map(Some)
-            };
+            let result =
+                if is_last { machine.state.sync().map(|_| None) } else { machine.carry_out(works).map(Some) };
             let _ = done_tx.send((machine, result));
         };
         disk.run(Box::new(job)).await;
@@ -195,7 +192,7 @@ impl Machine {
         stages.into_iter().try_for_each(|stage| self.stage(stage))?;
         let installed = install.map(|snapshot| self.install(&snapshot)).transpose()?;
         views.into_iter().try_for_each(|view| self.show(view))?;
-        let header = Header::load(&self.state.tables()?)?;
+        let header = Header::load(&self.state.reader().slice())?;
         self.serve_reads(header.applied_index)?;
         Ok(Done { header, durable: self.durable, installed })
     }
@@ -226,7 +223,7 @@ impl Machine {
             }
         }
         let header = transaction.finish()?;
-        drop(tables);
+        tables.finish()?;
         self.observer.applied(self.node, entries, &header);
         self.answer(answers);
         self.drop_overtaken(header.applied_index, Reason::Dropped, "another leader's entry took its place");
@@ -272,9 +269,7 @@ impl Machine {
     }
 
     fn show(&mut self, wanted: oneshot::Sender<StateView>) -> Result<(), StorageError> {
-        let view = self.state.view()?;
-        self.synced(view.snapshot.last.index);
-        let _ = wanted.send(view);
+        let _ = wanted.send(self.state.view()?);
         Ok(())
     }
 
@@ -304,7 +299,8 @@ impl Machine {
         if self.reads.iter().all(|(index, _)| *index > applied) {
             return Ok(());
         }
-        let view = self.state.tables()?;
+        let reader = self.state.reader();
+        let view = reader.slice();
         let waiting = std::mem::take(&mut self.reads);
         for (index, reads) in waiting {
             if index > applied {

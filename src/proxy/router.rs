@@ -334,7 +334,7 @@ impl Router {
             Reason::Forgotten => request.sent_through = None,
             Reason::Overloaded if !first_attempt => request.sent_through = None,
             Reason::SessionExpired => self.on_session_expired(id),
-            Reason::Overloaded => self.fail(id, Code::ResourceExhausted, message),
+            Reason::Overloaded | Reason::Limit => self.fail(id, Code::ResourceExhausted, message),
             Reason::Compacted | Reason::FutureRevision => self.fail(id, Code::OutOfRange, message),
             Reason::Invalid => self.fail(id, Code::InvalidArgument, message),
             Reason::Stale | Reason::Unspecified => {

@@ -103,7 +103,8 @@ impl BlockSums {
     fn verify(&self, first: usize, data: &[u8]) -> io::Result<()> {
         let blocks = data.chunks(BLOCK_BYTES);
         if self.opening.load(Ordering::Relaxed) {
-            let found: Vec<u32> = (first..).zip(blocks).map(|(number, block)| sum_of(number, block)).collect();
+            let found: Vec<u32> =
+                (first..).zip(blocks).map(|(number, block)| sum_of(number, block)).collect();
             self.sums().set(first, &found);
             return Ok(());
         }

@@ -32,7 +32,11 @@ pub(super) fn open(
         }
         Keeping::InFile => {
             builder.set_repair_callback(move |session| {
-                tracing::warn!(file, progress = session.progress(), "was not closed cleanly: rebuilds what is free");
+                tracing::warn!(
+                    file,
+                    progress = session.progress(),
+                    "was not closed cleanly: rebuilds what is free"
+                );
             });
         }
     }
@@ -61,7 +65,9 @@ pub(super) fn opening<T>(
 pub(super) fn failed(file: &'static str, error: impl Into<redb::Error>) -> StorageError {
     match error.into() {
         redb::Error::Corrupted(what) => StorageError::Corrupt { file, what },
-        redb::Error::Io(error) if is_damage(&error) => StorageError::Corrupt { file, what: error.to_string() },
+        redb::Error::Io(error) if is_damage(&error) => {
+            StorageError::Corrupt { file, what: error.to_string() }
+        }
         other => StorageError::Disk { file, reason: other.to_string() },
     }
 }

@@ -40,9 +40,7 @@ pub enum StorageError {
         reason: String,
     },
     /// A record is not what was written.
-    #[error(
-        "{file} is corrupt: {what}; {}", WAY_OUT
-    )]
+    #[error("{file} is corrupt: {what}; {}", WAY_OUT)]
     Corrupt {
         /// Where.
         file: &'static str,

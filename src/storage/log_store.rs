@@ -6,15 +6,11 @@ use std::sync::{
 };
 
 use redb::{
-    Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError, WriteTransaction,
+    Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+    WriteTransaction,
 };
 
-use super::{
-    LOG_FILE, StorageError,
-    block_sums::Keeping,
-    codec, database,
-    volume::Volume,
-};
+use super::{LOG_FILE, StorageError, block_sums::Keeping, codec, database, volume::Volume};
 use crate::raft::{Base, Configuration, Entry, Index, Persist, Position, Vote};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -57,10 +53,7 @@ type Entries<'txn> = Table<'txn, u64, &'static [u8]>;
 impl LogStore {
     /// Opens the log, or begins one with the bootstrap configuration. A bootstrap that differs from what is stored
     /// changes nothing: membership is in the data.
-    pub(super) fn open(
-        volume: Volume,
-        bootstrap: &Configuration,
-    ) -> Result<(Self, Recovered), StorageError> {
+    pub(super) fn open(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
         database::opening(LOG_FILE, || Self::open_file(volume, bootstrap))
     }
 

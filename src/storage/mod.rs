@@ -23,6 +23,7 @@ mod disk;
 mod error;
 #[cfg(not(madsim))]
 mod file_disk;
+mod layer;
 mod log_store;
 mod open;
 mod snapshot;
@@ -41,7 +42,7 @@ pub use file_disk::FileDisk;
 pub use log_store::{LogStore, Recovered};
 pub use open::{Founding, Opened, open};
 pub use snapshot::{Place, Record, StateView};
-pub use state_store::{StateStore, Tables};
+pub use state_store::{Flusher, Reader, Slice, StateStore, Tables};
 pub use volume::Identity;
 
 /// The file of the log and the vote.

@@ -46,7 +46,7 @@ pub fn open(disk: &dyn Disk, founding: &Founding) -> Result<Opened, StorageError
     let incarnation = claim(&mut log, &mut state, founding)?;
     let (log, recovered) = LogStore::open(log, &founding.bootstrap)?;
     let state = StateStore::open(state, log.commits())?;
-    let header = Header::load(&state.tables()?)?;
+    let header = Header::load(&state.reader().slice())?;
     let applied = Position { term: header.applied_term, index: header.applied_index };
     if applied.index < recovered.compacted.index {
         let what = format!(
@@ -66,7 +66,8 @@ fn claim(log: &mut Volume, state: &mut Volume, founding: &Founding) -> Result<u6
     }
     let incarnation = match (log.owner(), state.owner()) {
         (Some(log_owner), Some(state_owner)) if log_owner.incarnation != state_owner.incarnation => {
-            let what = format!("{LOG_FILE} and {STATE_FILE} are not of one directory: one of them was exchanged");
+            let what =
+                format!("{LOG_FILE} and {STATE_FILE} are not of one directory: one of them was exchanged");
             return Err(StorageError::Lost { what });
         }
         (None, Some(_)) => return Err(missing(LOG_FILE, STATE_FILE)),

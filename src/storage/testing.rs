@@ -81,7 +81,9 @@ impl Clone for MemoryDisk {
 
 impl Disk for MemoryDisk {
     fn open(&self, file: &str) -> io::Result<Box<dyn StorageBackend>> {
-        Ok(Box::new(self.files.lock().expect("no test panics here").entry(file.to_owned()).or_default().clone()))
+        Ok(Box::new(
+            self.files.lock().expect("no test panics here").entry(file.to_owned()).or_default().clone(),
+        ))
     }
 
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {

@@ -193,7 +193,9 @@ fn read_owner(file: &'static str, first: &[u8]) -> Result<Owner, StorageError> {
     let numbers: Vec<u64> = (first[MAGIC.len()..OWNER_FIXED_BYTES].as_chunks::<8>().0.iter())
         .map(|bytes| u64::from_le_bytes(*bytes))
         .collect();
-    let [format, number, incarnation, node, length] = numbers[..] else { return Err(corrupt("its first block")) };
+    let [format, number, incarnation, node, length] = numbers[..] else {
+        return Err(corrupt("its first block"));
+    };
     if format != FORMAT {
         return Err(StorageError::Format { file, found: format, known: FORMAT });
     }

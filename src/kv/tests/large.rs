@@ -1,6 +1,6 @@
 //! Ranges that do not fit in memory.
 
-use std::{cell::Cell, convert::Infallible, ops::ControlFlow};
+use std::{cell::Cell, convert::Infallible};
 
 use super::*;
 

@@ -162,4 +162,3 @@ fn an_altered_vote_is_corruption() {
     });
     assert_corrupt(&error, "the vote");
 }
-

@@ -2,7 +2,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    kv::{Applier, Command, Operation, Put, recompute_content_hash},
+    kv::{Applier, Command, Operation, Put, Write, recompute_content_hash},
     raft::Configuration,
     storage::{encode_members, testing::opened},
 };

@@ -1,3 +1,5 @@
+use std::ops::{Bound, ControlFlow};
+
 use tempfile::TempDir;
 
 use super::*;
