@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use conclave::raft::{Configuration, Entry, Message, Options, Payload, Raft, Recovered};
+use conclave::raft::{Configuration, Entry, InitialState, Message, Options, Payload, Raft};
 
 use crate::{Cluster, NODES};
 
@@ -36,7 +36,8 @@ impl Cluster for Conclave {
                 lease: None,
                 seed: id,
             };
-            let recovered = Recovered { configuration: configuration.clone().into(), ..Recovered::default() };
+            let recovered =
+                InitialState { configuration: configuration.clone().into(), ..InitialState::default() };
             Node { raft: Raft::new(options, recovered), disk: Vec::new(), applied: 0 }
         };
         let mut cluster = Self { nodes: (1..=NODES).map(start).collect(), network: VecDeque::new() };

@@ -11,7 +11,7 @@ use conclave::{
     env::Observer,
     kv::Header,
     raft::{
-        Base, Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName,
+        Compacted, Configuration, Effects, Entry, Index, NodeId, Payload, Persist, Position, Raft, RoleName,
         Snapshot, Term, Vote,
     },
 };
@@ -85,7 +85,7 @@ impl Kept {
     }
 
     fn write(&mut self, write: &Persist) {
-        if let Some(Base { position, .. }) = &write.base {
+        if let Some(Compacted { position, .. }) = &write.compacted {
             self.rebase(*position);
         }
         self.vote = write.vote.unwrap_or(self.vote);
@@ -256,11 +256,12 @@ impl World {
     /// Durability: after a crash a disk holds what it promised to keep, and perhaps writes that were under way.
     fn check_recovery(&mut self, core: &Raft) {
         let id = core.id();
-        let recovered = (core.base().index + 1..=core.last().index).filter_map(|index| core.entry(index));
+        let recovered =
+            (core.compacted().index + 1..=core.last().index).filter_map(|index| core.entry(index));
         let recovered: Vec<Entry> = recovered.cloned().collect();
         self.check_log_matching(core, &recovered);
         let log = recovered.iter().map(|entry| (entry.index, entry.term)).collect();
-        let found = Kept { vote: core.vote(), base: core.base(), log };
+        let found = Kept { vote: core.vote(), base: core.compacted(), log };
         let node = self.nodes.entry(id).or_default();
         node.seen = None;
         node.applied = core.commit();
@@ -273,7 +274,7 @@ impl World {
         {
             self.keep(id, &write);
         }
-        self.check_committed(id, core.base());
+        self.check_committed(id, core.compacted());
         if self.kept(id) != &found {
             self.violate(format!("durability: node {id} {}", promised.lost(&found)));
         }
@@ -324,7 +325,7 @@ impl World {
     /// Log matching (section 5.3): entries of one index and term are the same, and so is what precedes them.
     fn check_log_matching(&mut self, core: &Raft, entries: &[Entry]) {
         for entry in entries {
-            let before = core.entry(entry.index - 1).map_or(core.base().term, |previous| previous.term);
+            let before = core.entry(entry.index - 1).map_or(core.compacted().term, |previous| previous.term);
             let content = (payload_hash(&entry.payload), before);
             let known = *self.entries.entry((entry.index, entry.term)).or_insert(content);
             if known != content {
@@ -352,7 +353,7 @@ impl World {
             self.check_leader(core);
         }
         self.check_commits(core, before.map_or(0, |before| before.commit));
-        self.check_committed(core.id(), core.base());
+        self.check_committed(core.id(), core.compacted());
         self.nodes.entry(core.id()).or_default().configuration = core.configuration().clone();
     }
 
@@ -381,7 +382,7 @@ impl World {
     fn check_commit_rule(&mut self, core: &Raft, before: Seen) {
         let of_own_term = || core.entry(core.commit()).is_some_and(|entry| entry.term == core.term());
         // One that it was sent before it led, and that is in place only now.
-        let by_snapshot = core.commit() == core.base().index;
+        let by_snapshot = core.commit() == core.compacted().index;
         let led_on = core.is_leader() && before.role == RoleName::Leader && before.term == core.term();
         if led_on && core.commit() > before.commit && !by_snapshot && !of_own_term() {
             self.violate(format!(
@@ -404,7 +405,7 @@ impl World {
         self.check_elected(core);
         let earlier = self.commit_terms.iter().rev().find(|&(_, &committed_in)| committed_in < term);
         if let Some((&index, _)) = earlier
-            && index > core.base().index
+            && index > core.compacted().index
             && core.entry(index).map(|entry| entry.term) != self.committed.get(&index).map(|&(term, _)| term)
         {
             self.violate(format!(
@@ -425,7 +426,7 @@ impl World {
 
     /// Committed entries are the same everywhere and for ever, and a durable quorum holds them.
     fn check_commits(&mut self, core: &Raft, before: Index) {
-        for index in before.max(core.base().index) + 1..=core.commit() {
+        for index in before.max(core.compacted().index) + 1..=core.commit() {
             let Some(entry) = core.entry(index) else { continue };
             let content = (entry.term, payload_hash(&entry.payload));
             match self.committed.get(&index) {

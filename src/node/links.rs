@@ -10,7 +10,7 @@ use std::{
 
 use tonic::Response;
 
-use super::Config;
+use super::config::Config;
 use crate::{
     env::Environment,
     raft::{Body, Configuration, Message, NodeId},
@@ -112,6 +112,7 @@ impl Shared {
             let protocol = Arc::new(PeerProtocol {
                 cluster: self.config.cluster.clone(),
                 id: self.config.id,
+                peer,
                 own_address: self.own_address.clone(),
                 outbox: Mutex::default(),
             });
@@ -161,6 +162,7 @@ struct Lane {
 struct PeerProtocol {
     cluster: String,
     id: NodeId,
+    peer: NodeId,
     own_address: Arc<Mutex<Option<String>>>,
     /// Present while the stream is open.
     outbox: Mutex<Option<Outbox<Message>>>,
@@ -180,12 +182,12 @@ impl Protocol for PeerProtocol {
     fn greeting(&self) -> v1::Envelope {
         let address = self.own_address.lock().expect("nobody panics with it").clone();
         let sender = address.map(|address| v1::MemberAddress { id: self.id, address });
-        v1::Envelope { cluster: self.cluster.clone(), messages: Vec::new(), sender }
+        v1::Envelope { cluster: self.cluster.clone(), messages: Vec::new(), sender, to: self.peer }
     }
 
     fn batch(&self, messages: Vec<Message>) -> v1::Envelope {
         let messages = messages.into_iter().map(Into::into).collect();
-        v1::Envelope { cluster: self.cluster.clone(), messages, sender: None }
+        v1::Envelope { cluster: self.cluster.clone(), messages, sender: None, to: self.peer }
     }
 
     fn on_event(&self, event: LinkEvent<Message, v1::Alive>) -> bool {

@@ -1,15 +1,18 @@
 //! The state on its way to peers whose log is too far behind: piece by piece, each answered before the next leaves, at
 //! a bounded pace; what breaks off goes on where it was.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
 use tonic::{Code, Request, Status};
 
-use super::{Config, event_loop::Report, links::Links};
+use super::{config::Config, event::Report, links::Links};
 use crate::{
     env::Environment,
-    raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot},
+    raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel},
     storage::{Disk, Place, StateView},
     wire::{
@@ -25,34 +28,81 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Attempts in a row without progress, after which the core decides anew what the peer needs.
 const FRUITLESS_ATTEMPTS_MAX: u32 = 5;
 
-/// Starts streams of snapshots. Each reports when it ends.
+/// The streams under way. Each reports when it ends, however it ends.
 pub(super) struct Streams {
-    pub(super) config: Config,
-    pub(super) environment: Environment,
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) links: Links,
-    pub(super) reports: mpsc::UnboundedSender<Report>,
+    config: Config,
+    environment: Environment,
+    disk: Arc<dyn Disk>,
+    links: Links,
+    reports: mpsc::UnboundedSender<Report>,
+    under_way: BTreeMap<StreamId, JoinHandle<()>>,
 }
 
 impl Streams {
+    pub(super) fn new(
+        config: &Config,
+        environment: &Environment,
+        disk: Arc<dyn Disk>,
+        links: Links,
+        reports: mpsc::UnboundedSender<Report>,
+    ) -> Self {
+        let (config, environment) = (config.clone(), environment.clone());
+        Self { config, environment, disk, links, reports, under_way: BTreeMap::new() }
+    }
+
     /// Begins a stream, as soon as whoever has the state shows it through the sender that this returns.
-    pub(super) fn begin(&self, wanted: SendSnapshot) -> Option<oneshot::Sender<StateView>> {
-        let SendSnapshot { to, term } = wanted;
-        let Some(address) = self.links.address_of(to) else {
-            let _ = self.reports.send(Report::SnapshotSent(to, None));
-            return None;
-        };
+    pub(super) fn begin(&mut self, wanted: SendSnapshot) -> Option<oneshot::Sender<StateView>> {
+        let SendSnapshot { to, stream: id } = wanted;
+        let ending = Ending { reports: self.reports.clone(), to, stream: id, index: None };
+        let address = self.links.address_of(to)?;
         let (show, shown) = oneshot::channel::<StateView>();
         let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
-        let reports = self.reports.clone();
-        tokio::spawn(async move {
+        let streaming = tokio::spawn(async move {
             let Ok(view) = shown.await else { return };
             let snapshot = view.snapshot.clone();
-            let stream =
-                Stream { config, environment, disk, view: Arc::new(view), snapshot, to, term, address };
-            let _ = reports.send(Report::SnapshotSent(to, stream.send().await));
+            let view = Arc::new(view);
+            let stream = Stream { config, environment, disk, view, snapshot, to, id, address };
+            ending.well(stream.send().await);
         });
+        self.under_way.retain(|_, streaming| !streaming.is_finished());
+        self.under_way.insert(id, streaming);
         Some(show)
+    }
+
+    /// The stream is not wanted any more.
+    pub(super) fn cancel(&mut self, stream: StreamId) {
+        if let Some(streaming) = self.under_way.remove(&stream) {
+            streaming.abort();
+        }
+    }
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        self.under_way.values().for_each(JoinHandle::abort);
+    }
+}
+
+/// Reports the end of a stream when it is dropped: also when the stream was never begun, or its task panics. Else the
+/// core would wait for it until it leads no more.
+struct Ending {
+    reports: mpsc::UnboundedSender<Report>,
+    to: NodeId,
+    stream: StreamId,
+    index: Option<Index>,
+}
+
+impl Ending {
+    /// The stream's last word: where the peer stands now, if it got there.
+    fn well(mut self, index: Option<Index>) {
+        self.index = index;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Self { to, stream, index, .. } = *self;
+        let _ = self.reports.send(Report::SnapshotSent { to, stream, index });
     }
 }
 
@@ -63,7 +113,7 @@ struct Stream {
     view: Arc<StateView>,
     snapshot: Snapshot,
     to: NodeId,
-    term: u64,
+    id: StreamId,
     address: String,
 }
 
@@ -111,8 +161,8 @@ impl Stream {
             let due = Duration::from_secs_f64(bytes as f64 / pace as f64);
             self.environment.clock.sleep(due.saturating_sub(self.environment.clock.now().since(began))).await;
         }
-        let body = Body::InstallSnapshot { snapshot: self.snapshot.clone() };
-        let end = Message { from: self.config.id, to: self.to, term: self.term, body };
+        let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
+        let end = Message { from: self.config.id, to: self.to, term: self.id.term, body };
         self.stage(&mut client, Piece::End(end.into())).await.map(drop)
     }
 
@@ -120,7 +170,10 @@ impl Stream {
     async fn stage(&self, client: &mut PeerClient<Channel>, piece: Piece) -> Result<Place, Status> {
         let piece = v1::SnapshotPiece {
             cluster: self.config.cluster.clone(),
-            term: self.term,
+            from: self.config.id,
+            to: self.to,
+            term: self.id.term,
+            stream: self.id.number,
             last: Some(self.snapshot.last.into()),
             piece: Some(piece),
         };

@@ -22,7 +22,7 @@ fn live(stores: &mut Opened, entries: u64) {
     let command = |index: u64| Payload::Command(vec![index as u8; 300].into());
     for index in first..first + entries {
         let entries = vec![Entry { term: 1, index, payload: command(index) }];
-        let write = Persist { ticket: 1, base: None, vote, entries, promises: Vec::new() };
+        let write = Persist { ticket: 1, compacted: None, vote, entries, promises: Vec::new() };
         stores.log.write(&write).expect("the disk works");
     }
     let mut tables = stores.state.tables().expect("the disk works");
@@ -147,7 +147,7 @@ fn an_older_log_beside_the_state_is_refused() {
     let mut stores = opened(now.path());
     // One vote, and nothing else.
     let vote = Some(Vote { term: 99, candidate: Some(3) });
-    let write = Persist { ticket: 1, base: None, vote, entries: Vec::new(), promises: Vec::new() };
+    let write = Persist { ticket: 1, compacted: None, vote, entries: Vec::new(), promises: Vec::new() };
     stores.log.write(&write).expect("the disk works");
     stores.state.sync().expect("the disk works");
     drop(stores);

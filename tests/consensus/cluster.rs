@@ -8,7 +8,7 @@ use std::{
 
 use conclave::raft::{
     Body, ChangeError, Configuration, Entry, Index, Lease, Members, Message, NodeId, Options, Payload,
-    ProposeError, Raft, RoleName, SendSnapshot, Snapshot, Term, Vote,
+    Position, ProposeError, Raft, RoleName, SendSnapshot, Snapshot, StreamId, Term, Vote,
 };
 
 use crate::{
@@ -51,6 +51,15 @@ pub(crate) struct Node {
     now_us: u64,
 }
 
+/// A snapshot on its way, or arrived without its sender knowing.
+struct Stream {
+    from: NodeId,
+    to: NodeId,
+    id: StreamId,
+    snapshot: Snapshot,
+    arrived: bool,
+}
+
 /// What was last told of a node.
 #[derive(Clone, PartialEq, Eq)]
 struct Seen {
@@ -58,6 +67,7 @@ struct Seen {
     vote: Vote,
     leader: Option<NodeId>,
     commit: Index,
+    may_stop: bool,
 }
 
 #[derive(Default)]
@@ -75,10 +85,10 @@ pub(crate) struct Cluster {
     /// Reads by node and the core's name, numbered for the reader.
     reads: BTreeMap<(NodeId, u64), usize>,
     told: Vec<String>,
-    /// Snapshots being streamed, each as the message that ends it.
-    streams: Vec<Message>,
-    /// Of those the ones that arrived, which their senders do not know yet.
-    arrived: Vec<Message>,
+    /// Snapshots being streamed, oldest first.
+    streams: Vec<Stream>,
+    /// Those that ended.
+    ended_streams: Vec<Stream>,
     /// Streams wait until they are ended by hand.
     pub(crate) streams_held: bool,
 }
@@ -202,6 +212,10 @@ impl Cluster {
         if let Some(Err(error)) = self.with(id, |raft| raft.transfer(target)) {
             self.refused(id, error);
         }
+    }
+
+    pub(crate) fn leave(&mut self, id: NodeId) {
+        self.with(id, Raft::leave);
     }
 
     pub(crate) fn change(&mut self, id: NodeId, members: Members) {
@@ -365,8 +379,8 @@ impl Cluster {
         let node = &self.nodes[&id];
         let (base, log) = match &node.raft {
             Some(raft) => {
-                let indexes = raft.base().index + 1..=raft.last().index;
-                (raft.base(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
+                let indexes = raft.compacted().index + 1..=raft.last().index;
+                (raft.compacted(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
             }
             None => (node.disk.base(), node.disk.log.clone()),
         };
@@ -430,18 +444,53 @@ impl Cluster {
         for message in effects.messages {
             self.send(message);
         }
-        for SendSnapshot { to, term } in effects.snapshots {
-            let body = Body::InstallSnapshot { snapshot: snapshot.clone() };
+        for SendSnapshot { to, stream } in effects.snapshots {
             self.tell(format!("n{id} streams its state to n{to}"));
-            self.streams.push(Message { from: id, to, term, body });
+            let snapshot = snapshot.clone();
+            self.streams.push(Stream { from: id, to, id: stream, snapshot, arrived: false });
         }
+        for cancelled in effects.cancelled {
+            let to = |stream: &Stream| stream.from == id && stream.id == cancelled;
+            let wanted = mem::take(&mut self.streams).into_iter();
+            let (gone, wanted) = wanted.partition(to);
+            self.streams = wanted;
+            let gone: Vec<Stream> = gone;
+            for stream in gone {
+                self.tell(format!("n{id} cancels its stream to n{}", stream.to));
+                self.ended_streams.push(stream);
+            }
+        }
+    }
+
+    /// The snapshots being streamed send a piece each, which their receivers take or refuse.
+    pub(crate) fn send_pieces(&mut self) {
+        let streams: Vec<_> = self.streams.iter().map(Stream::piece).collect();
+        streams.into_iter().for_each(|piece| self.send_piece(piece));
+    }
+
+    /// A piece of each stream that ended arrives late.
+    pub(crate) fn send_late_pieces(&mut self) {
+        let streams: Vec<_> = self.ended_streams.iter().map(Stream::piece).collect();
+        streams.into_iter().for_each(|piece| self.send_piece(piece));
+    }
+
+    fn send_piece(&mut self, (from, to, id, last): (NodeId, NodeId, StreamId, Position)) {
+        let fate = match self.with(to, |raft| raft.admit_piece(from, id, last)) {
+            None => return,
+            Some(Ok(())) => "takes".to_owned(),
+            Some(Err(refusal)) => format!("refuses ({refusal:?})"),
+        };
+        self.tell(format!("n{to} {fate} a piece of {last}, stream {id} of n{from}"));
     }
 
     /// The snapshots being streamed arrive in full.
     pub(crate) fn bring_streams_in(&mut self) {
-        for message in mem::take(&mut self.streams) {
-            self.send(message.clone());
-            self.arrived.push(message);
+        for place in 0..self.streams.len() {
+            if !mem::replace(&mut self.streams[place].arrived, true) {
+                let Stream { from, to, id, ref snapshot, .. } = self.streams[place];
+                let body = Body::InstallSnapshot { snapshot: snapshot.clone(), stream: id.number };
+                self.send(Message { from, to, term: id.term, body });
+            }
         }
     }
 
@@ -450,13 +499,13 @@ impl Cluster {
         if well {
             self.bring_streams_in();
         }
-        let mut ended = mem::take(&mut self.arrived);
-        ended.append(&mut self.streams);
-        for Message { from, to, body, .. } in &ended {
-            let Body::InstallSnapshot { snapshot } = body else { continue };
-            self.with(*from, |raft| raft.snapshot_sent(*to, well.then_some(snapshot.last.index)));
+        let ended = mem::take(&mut self.streams);
+        for Stream { from, to, id, snapshot, .. } in &ended {
+            self.with(*from, |raft| raft.snapshot_sent(*to, *id, well.then_some(snapshot.last.index)));
         }
-        !ended.is_empty()
+        let any = !ended.is_empty();
+        self.ended_streams.extend(ended);
+        any
     }
 
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
@@ -482,6 +531,12 @@ impl Cluster {
         if !lost {
             self.network.push(message);
         }
+    }
+}
+
+impl Stream {
+    fn piece(&self) -> (NodeId, NodeId, StreamId, Position) {
+        (self.from, self.to, self.id, self.snapshot.last)
     }
 }
 
@@ -520,7 +575,13 @@ impl Node {
 
 impl Seen {
     fn of(raft: &Raft) -> Self {
-        Self { role: raft.role(), vote: raft.vote(), leader: raft.leader(), commit: raft.commit() }
+        Self {
+            role: raft.role(),
+            vote: raft.vote(),
+            leader: raft.leader(),
+            commit: raft.commit(),
+            may_stop: raft.may_stop(),
+        }
     }
 
     fn tell_changes(&self, id: NodeId, before: &Self, told: &mut Vec<String>) {
@@ -540,6 +601,9 @@ impl Seen {
         }
         if self.commit != before.commit {
             told.push(format!("n{id} commits {}", self.commit));
+        }
+        if self.may_stop && !before.may_stop {
+            told.push(format!("n{id} may stop"));
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use conclave::raft::{
-    Base, Configuration, Entry, Index, Payload, Persist, Position, Recovered, Snapshot, Vote,
+    Compacted, Configuration, Entry, Index, InitialState, Payload, Persist, Position, Snapshot, Vote,
 };
 
 /// The log's disk of one node: what is durable, and the writes on their way there.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Disk {
     pub(crate) vote: Vote,
-    base: Option<Base>,
+    base: Option<Compacted>,
     /// The entries after the base.
     pub(crate) log: Vec<Entry>,
     queue: VecDeque<Persist>,
@@ -28,7 +28,7 @@ impl Disk {
     /// Makes the oldest write durable, and returns it.
     pub(crate) fn finish_oldest(&mut self) -> Option<Persist> {
         let write = self.queue.pop_front()?;
-        if let Some(base) = &write.base {
+        if let Some(base) = &write.compacted {
             self.rebase(base);
         }
         if let Some(vote) = write.vote {
@@ -43,7 +43,7 @@ impl Disk {
         Some(write)
     }
 
-    fn rebase(&mut self, base: &Base) {
+    fn rebase(&mut self, base: &Compacted) {
         let kept = self.log.iter().any(|entry| entry.position() == base.position);
         self.log.retain(|entry| kept && entry.index > base.position.index);
         self.base = Some(base.clone());
@@ -74,10 +74,10 @@ impl Disk {
     }
 
     /// What a node finds here when it starts. A log that was never compacted begins with the founders.
-    pub(crate) fn recover(&self, founders: Arc<Configuration>, state: &State) -> Recovered {
-        Recovered {
+    pub(crate) fn recover(&self, founders: Arc<Configuration>, state: &State) -> InitialState {
+        InitialState {
             vote: self.vote,
-            base: self.base(),
+            compacted: self.base(),
             configuration: self.base.as_ref().map_or(founders, |base| base.configuration.clone()),
             entries: self.log.clone(),
             applied: state.durable.clone(),

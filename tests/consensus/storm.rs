@@ -16,7 +16,7 @@ use conclave::{
     kv::Header,
     raft::{
         Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Payload, Position, Raft,
-        SendSnapshot, Snapshot,
+        SendSnapshot, Snapshot, StreamId,
     },
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
@@ -46,12 +46,28 @@ struct Node {
     state: State,
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
+    /// The snapshot that has arrived.
+    staged: Option<Position>,
+    /// It was told to stop.
+    leaving: bool,
     /// Reads under way: the least index that each may be served at.
     reads: BTreeMap<u64, Index>,
     /// Ticks since anything reached it.
     silent_ticks: u32,
     /// Where its log began and ended when its configuration was last checked.
     checked: (Position, Position),
+}
+
+/// A snapshot on its way.
+struct Stream {
+    from: NodeId,
+    to: NodeId,
+    id: StreamId,
+    snapshot: Snapshot,
+    /// It arrived, without its sender knowing.
+    arrived: bool,
+    /// Its sender gave it up; what is under way may still arrive.
+    cancelled: bool,
 }
 
 struct Storm {
@@ -62,8 +78,8 @@ struct Storm {
     under_way: Vec<Message>,
     /// Copies of messages, some of which were lost: they arrive much later, if ever.
     stragglers: VecDeque<Message>,
-    /// Snapshots being streamed, each as the message that ends it, and whether that arrived already.
-    streams: Vec<(Message, bool)>,
+    /// Snapshots being streamed.
+    streams: Vec<Stream>,
     cut_off: Vec<NodeId>,
     commands: u64,
     /// Reads are served by lease, so clocks have to keep their promise.
@@ -144,6 +160,7 @@ impl Storm {
             Event::Propose => self.propose(id),
             Event::Read => self.read(id),
             Event::Transfer => self.transfer(id),
+            Event::Leave => self.leave(id),
             Event::Change => self.change_members(id),
             Event::Urge => self.urge(id),
             Event::Sync => self.sync(id),
@@ -165,9 +182,13 @@ impl Storm {
             Event::Write => !node.disk.is_idle(),
             Event::Install => node.installing.is_some(),
             Event::Tick | Event::Sync | Event::Urge => node.raft.is_some(),
-            Event::Propose | Event::Read | Event::Transfer | Event::Change | Event::Crash | Event::Cut => {
-                node.raft.as_ref().is_some_and(|raft| anybody || raft.is_leader())
-            }
+            Event::Propose
+            | Event::Read
+            | Event::Transfer
+            | Event::Leave
+            | Event::Change
+            | Event::Crash
+            | Event::Cut => node.raft.as_ref().is_some_and(|raft| anybody || raft.is_leader()),
         };
         let fitting: Vec<NodeId> =
             self.nodes.iter().filter(|(_, node)| fits(node)).map(|(&id, _)| id).collect();
@@ -324,6 +345,8 @@ impl Storm {
         }
         node.disk.lose_pending();
         node.raft = None;
+        node.leaving = false;
+        node.staged = None;
         node.reads.clear();
         if let Some(snapshot) = node.installing.take()
             && self.draw.chance(50)
@@ -396,13 +419,18 @@ impl Storm {
         self.under_way.extend(effects.messages);
         node.installing = effects.install.or(node.installing.take());
         let snapshot = node.state.applied.clone();
-        let stream = |SendSnapshot { to, term }| Message {
+        self.streams.extend(effects.snapshots.into_iter().map(|SendSnapshot { to, stream }| Stream {
             from: id,
             to,
-            term,
-            body: Body::InstallSnapshot { snapshot: snapshot.clone() },
-        };
-        self.streams.extend(effects.snapshots.into_iter().map(|send| (stream(send), false)));
+            id: stream,
+            snapshot: snapshot.clone(),
+            arrived: false,
+            cancelled: false,
+        }));
+        for stream in self.streams.iter_mut().filter(|stream| stream.from == id) {
+            stream.cancelled |= effects.cancelled.contains(&stream.id);
+        }
+        self.check_leaving(id);
         self.check_configuration(id);
         self.check_disk(id);
     }
@@ -414,23 +442,62 @@ impl Storm {
         self.with(id, |raft| raft.state_durable(durable));
     }
 
-    /// A snapshot on its way arrives in full, or breaks off; the sender hears of it then or later.
+    /// A snapshot on its way arrives in part or in full, or breaks off; the sender hears of its end then or later.
     fn end_stream(&mut self) {
         if self.streams.is_empty() {
             return;
         }
         let which = self.draw.below(self.streams.len() as u64) as usize;
         let (well, heard) = (self.draw.chance(70), self.draw.chance(70));
-        let (message, arrived) = self.streams.swap_remove(which);
-        if well && !arrived {
-            self.under_way.push(message.clone());
+        let mut stream = self.streams.swap_remove(which);
+        let (from, to, id, last) = (stream.from, stream.to, stream.id, stream.snapshot.last);
+        if well && !stream.arrived {
+            let admitted = self.send_piece(&stream);
+            if self.draw.chance(20) {
+                return self.streams.push(stream);
+            }
+            if admitted {
+                stream.arrived = true;
+                self.nodes.get_mut(&to).expect("a member").staged = Some(last);
+                let body = Body::InstallSnapshot { snapshot: stream.snapshot.clone(), stream: id.number };
+                self.under_way.push(Message { from, to, term: id.term, body });
+            }
         }
         if !heard {
-            return self.streams.push((message, well || arrived));
+            return self.streams.push(stream);
         }
-        let Body::InstallSnapshot { snapshot } = &message.body else { return };
-        let (from, to, index) = (message.from, message.to, snapshot.last.index);
-        self.with(from, |raft| raft.snapshot_sent(to, well.then_some(index)));
+        let (cancelled, index) = (stream.cancelled, stream.arrived.then_some(last.index));
+        let mut changes = false;
+        self.with(from, |raft| {
+            let before = raft.peers();
+            raft.snapshot_sent(to, id, index);
+            changes = raft.peers() != before;
+        });
+        if cancelled && changes {
+            self.oracle
+                .violate(format!("streams: node {from} believes the end of stream {id}, which it cancelled"));
+        }
+    }
+
+    /// Whether the receiver takes it. What it had of another snapshot is gone then.
+    fn send_piece(&mut self, stream: &Stream) -> bool {
+        let (from, id, last) = (stream.from, stream.id, stream.snapshot.last);
+        let mut admitted = false;
+        self.with(stream.to, |raft| admitted = raft.admit_piece(from, id, last).is_ok());
+        if admitted {
+            self.nodes.get_mut(&stream.to).expect("a member").staged = None;
+        }
+        admitted
+    }
+
+    /// The node is told to stop, or stops if it may.
+    fn leave(&mut self, id: NodeId) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        match std::mem::replace(&mut node.leaving, true) {
+            false => self.with(id, Raft::leave),
+            true if node.raft.as_ref().is_some_and(Raft::may_stop) => self.crash(id),
+            true => {}
+        }
     }
 
     /// The snapshot is put in place, unless another one took its place on the way, or the node dies just then.
@@ -444,7 +511,7 @@ impl Storm {
         }
         let node = self.nodes.get_mut(&id).expect("a member");
         let snapshot = node.installing.take().expect("a snapshot to install");
-        if fate == 1 {
+        if fate == 1 || node.staged.take() != Some(snapshot.last) {
             return self.with(id, Raft::install_failed);
         }
         node.state.install(snapshot.clone());
@@ -458,7 +525,19 @@ impl Node {
         let state = State::new(founders.clone());
         let (disk, reads) = (Disk::default(), BTreeMap::new());
         let checked = Default::default();
-        Self { options, founders, raft: None, disk, state, installing: None, reads, silent_ticks: 0, checked }
+        Self {
+            options,
+            founders,
+            raft: None,
+            disk,
+            state,
+            installing: None,
+            staged: None,
+            leaving: false,
+            reads,
+            silent_ticks: 0,
+            checked,
+        }
     }
 }
 

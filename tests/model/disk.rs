@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Configuration, Entry, Index, Persist, Position, Recovered, Snapshot, Vote};
+use conclave::raft::{Configuration, Entry, Index, InitialState, Persist, Position, Snapshot, Vote};
 
 /// The log's disk of one node. No log is ever compacted here, so it begins with the first entry.
 #[derive(Clone, Debug, Default)]
@@ -50,10 +50,10 @@ impl Disk {
 
     /// What the node finds here when it starts. Its state machine kept nothing, which is the worst case: it knows of
     /// no entry that it is committed.
-    pub(crate) fn recover(&self, founders: Arc<Configuration>) -> Recovered {
-        Recovered {
+    pub(crate) fn recover(&self, founders: Arc<Configuration>) -> InitialState {
+        InitialState {
             vote: self.vote,
-            base: Position::default(),
+            compacted: Position::default(),
             entries: self.log.clone(),
             applied: Snapshot { last: Position::default(), configuration: founders.clone() },
             configuration: founders,
@@ -77,8 +77,8 @@ fn entry_at(log: &[Entry], index: Index) -> Option<&Entry> {
 impl Hash for Disk {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (self.vote, &self.log, self.under_way.len()).hash(state);
-        for Persist { ticket: _, base, vote, entries, promises } in &self.under_way {
-            (base, vote, entries, promises).hash(state);
+        for Persist { ticket: _, compacted, vote, entries, promises } in &self.under_way {
+            (compacted, vote, entries, promises).hash(state);
         }
     }
 }

@@ -46,7 +46,7 @@ fn ids(batch: &ReplyBatch) -> Vec<u64> {
 }
 
 fn envelope(cluster: &str) -> Envelope {
-    Envelope { cluster: cluster.into(), messages: vec![], sender: None }
+    Envelope { cluster: cluster.into(), messages: vec![], ..Envelope::default() }
 }
 
 async fn echo(channel: Channel) -> Result<Response<PutResponse>, Status> {
@@ -206,6 +206,7 @@ fn an_unknown_service_is_unimplemented() {
         let mut client = StatusClient::new(world.channel().await);
         let status = client.status(StatusRequest {}).await.unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented, "{status}");
+        assert_eq!(status.message(), "conclave.v1.Status/Status is not implemented here");
     });
 }
 
@@ -218,7 +219,9 @@ fn an_unknown_method_is_unimplemented() {
         client.ready().await.unwrap();
         let outcome: Result<Response<PutResponse>, _> =
             client.unary(Request::new(put("echo")), path, codec).await;
-        assert_eq!(outcome.unwrap_err().code(), Code::Unimplemented);
+        let status = outcome.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert_eq!(status.message(), "etcdserverpb.KV/Levitate is not implemented here");
     });
 }
 
@@ -289,7 +292,8 @@ fn a_client_request_over_the_limit_is_refused() {
         let value = vec![7; crate::wire::CLIENT_REQUEST_BYTES_MAX + 1].into();
         let request = PutRequest { value, ..put("too large") };
         let status = KvClient::new(world.channel().await).put(request).await.unwrap_err();
-        assert_eq!(status.code(), Code::OutOfRange, "{status}");
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        assert!(status.message().starts_with("grpc: received message larger than max ("), "{status}");
     });
 }
 
@@ -357,7 +361,6 @@ fn a_stopped_server_cuts_what_does_not_end_by_itself() {
     });
 }
 
-/// A real server's keepalive ends such a connection; here our own accept loop must.
 #[cfg(madsim)]
 #[test]
 fn a_silent_connection_is_dropped_in_the_end() {
@@ -365,7 +368,27 @@ fn a_silent_connection_is_dropped_in_the_end() {
         let (_tx, mut rx) = silent_connection(&world.address).await;
         let connected = Instant::now();
         rx.recv().await.expect_err("nothing was asked, so nothing is answered");
-        assert!(connected.elapsed() >= super::transport::FIRST_MESSAGE_TIMEOUT);
+        assert!(connected.elapsed() >= super::transport::HANDSHAKE_TIMEOUT);
+    });
+}
+
+#[cfg(not(madsim))]
+#[test]
+fn a_silent_connection_is_dropped_in_the_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    tell(|world| async move {
+        let mut connections = tokio::task::JoinSet::new();
+        for words in ["", "P", "GET / HTTP/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+            let mut connection = silent_connection(&world.address).await;
+            connections.spawn(async move {
+                connection.write_all(words.as_bytes()).await.expect("it is connected");
+                let mut answer = Vec::new();
+                let end = connection.read_to_end(&mut answer);
+                let _ = timeout(2 * super::transport::HANDSHAKE_TIMEOUT, end).await.expect("it is closed");
+            });
+        }
+        connections.join_all().await;
     });
 }
 

@@ -3,6 +3,7 @@
 mod channel;
 mod deadline;
 mod server;
+mod status;
 mod stream;
 
 use std::time::Duration;
@@ -17,11 +18,12 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(2);
 /// ...and is given up when it does not answer within this: a dead peer is noticed in four seconds.
 const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Bytes a stream may have under way: a few large batches, so that a distant peer does not wait for every one.
-const STREAM_WINDOW_BYTES: u32 = 8 * 1024 * 1024;
+/// Bytes a stream may have under way: a few batches, so that a peer at a distance of some milliseconds does not wait for
+/// every one, and yet not so many that a sign of life behind them comes too late over 10 MB/s.
+const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
 /// Bytes a connection may have under way, all streams together.
-const CONNECTION_WINDOW_BYTES: u32 = 32 * 1024 * 1024;
+const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
 
 /// Concurrent calls on one connection: clients keep hundreds under way, and overload is answered by the services
 /// with RESOURCE_EXHAUSTED, which tells more than a silent wait here.
@@ -30,6 +32,10 @@ const CONCURRENT_STREAMS_MAX: u32 = 16 * 1024;
 /// Calls given up by clients before they were served. The default of 20 takes a burst of passed deadlines for an
 /// attack and closes the connection.
 const PENDING_RESETS_MAX: usize = 4 * 1024;
+
+/// How long a connection may take to say that it speaks HTTP/2. Without it, who connects and says nothing, or half of
+/// it, keeps a connection for ever.
+pub(in crate::rpc) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Pause after a connection that could not be accepted; a shortage of file descriptors does not pass sooner.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -25,9 +25,11 @@ use tonic::{
     },
 };
 
+use tower::layer::util::{Identity, Stack};
+
 use super::{
-    ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
-    PENDING_RESETS_MAX, STREAM_WINDOW_BYTES, stream::Gathering,
+    ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, KEEPALIVE_INTERVAL,
+    KEEPALIVE_TIMEOUT, PENDING_RESETS_MAX, STREAM_WINDOW_BYTES, status::UsualStatus, stream::Gathering,
 };
 use crate::{
     env::Clock,
@@ -116,7 +118,7 @@ impl Bound {
     }
 }
 
-fn builder() -> transport::Server {
+fn builder() -> transport::Server<Stack<UsualStatus, Identity>> {
     transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -124,6 +126,7 @@ fn builder() -> transport::Server {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .layer(UsualStatus)
 }
 
 /// Pauses when a connection cannot be taken: without it, a process short of file descriptors would spin.
@@ -133,7 +136,7 @@ async fn connection(
     uncut: watch::Receiver<()>,
 ) -> io::Result<Connection> {
     match accepted {
-        Ok(stream) => Ok(Connection::new(stream, uncut)),
+        Ok(stream) => Ok(Connection::new(stream, clock, uncut)),
         Err(reason) => {
             tracing::warn!(%reason, "cannot accept a connection");
             clock.sleep(ACCEPT_PAUSE).await;
@@ -146,14 +149,32 @@ async fn connection(
 struct Connection {
     stream: Gathering,
     /// Ends when the connection is cut; `None` from then on.
-    uncut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    uncut: Option<Alarm>,
+    handshake: Option<Handshake>,
 }
+
+/// Ends when it is time.
+type Alarm = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The beginning of a connection, until its other side has said that it speaks HTTP/2.
+struct Handshake {
+    missing_bytes: usize,
+    is_late: Alarm,
+}
+
+/// HTTP/2's preface and the head of the frame that must follow it (RFC 9113, section 3.4).
+const HANDSHAKE_BYTES: usize = 24 + 9;
 
 impl Connection {
     /// The connection lives as long as the sender of `uncut`.
-    fn new(stream: TcpStream, mut uncut: watch::Receiver<()>) -> Self {
+    fn new(stream: TcpStream, clock: Clock, mut uncut: watch::Receiver<()>) -> Self {
         let sender_lives = async move { while uncut.changed().await.is_ok() {} };
-        Self { stream: Gathering::new(stream), uncut: Some(Box::pin(sender_lives)) }
+        let is_late = Box::pin(async move { clock.sleep(HANDSHAKE_TIMEOUT).await });
+        Self {
+            stream: Gathering::new(stream),
+            uncut: Some(Box::pin(sender_lives)),
+            handshake: Some(Handshake { missing_bytes: HANDSHAKE_BYTES, is_late }),
+        }
     }
 
     fn is_cut(&mut self, context: &mut Context<'_>) -> bool {
@@ -173,7 +194,18 @@ impl AsyncRead for Connection {
         if self.is_cut(context) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Some(handshake) = &mut self.handshake {
+            let bytes = buffer.filled().len() - before;
+            handshake.missing_bytes = handshake.missing_bytes.saturating_sub(bytes);
+            if handshake.missing_bytes == 0 {
+                self.handshake = None;
+            } else if handshake.is_late.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
     }
 }
 

@@ -13,5 +13,5 @@ pub use tonic::transport::Channel;
 /// Concurrent accepts of a simulated server: each costs 1 to 2 ms of simulated time, and a unary call is two.
 const ACCEPTORS: usize = 8;
 
-/// A simulated connection that stays silent for so long is dropped: keepalive would have ended a real one.
-pub(in crate::rpc) const FIRST_MESSAGE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A connection that has not said for so long what it wants is dropped.
+pub(in crate::rpc) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -38,10 +38,10 @@ use tonic::{
     transport::NamedService,
 };
 
-use super::{ACCEPTORS, FIRST_MESSAGE_TIMEOUT};
+use super::{ACCEPTORS, HANDSHAKE_TIMEOUT};
 use crate::{
     env::Clock,
-    rpc::{RpcError, SHUTDOWN_GRACE},
+    rpc::{RpcError, SHUTDOWN_GRACE, error::unimplemented},
 };
 
 /// A call's first message: where it goes, whether a stream is to come back, and the request.
@@ -203,7 +203,7 @@ impl Connection {
     /// Serves the one call of the connection, until it is answered or the caller goes away.
     async fn serve(self, mut rx: Receiver) {
         // A connection that ends without a word is a client's test whether the server is there.
-        let Ok(Ok(first)) = self.clock.timeout(FIRST_MESSAGE_TIMEOUT, rx.recv()).await else { return };
+        let Ok(Ok(first)) = self.clock.timeout(HANDSHAKE_TIMEOUT, rx.recv()).await else { return };
         let (path, wants_stream, mut request) =
             *first.downcast::<Opening>().expect("madsim-tonic's client opens every call so");
         request.set_tcp_connect_info(self.server, self.caller);
@@ -229,7 +229,7 @@ impl Connection {
     ) -> Result<Answer, Status> {
         let name = path.path().split('/').nth(1).unwrap_or_default();
         let Some(service) = self.services.get(name) else {
-            return Err(Status::unimplemented(format!("no service {name}")));
+            return Err(unimplemented(path.path()));
         };
         let handler = service.call(path.clone(), request);
         let answer = match deadline {
@@ -303,7 +303,7 @@ fn late(deadline: Duration) -> Status {
 /// The generated code of madsim-tonic calls an unknown method an invalid argument; real tonic calls it unimplemented.
 fn unknown_method(status: Status, path: &PathAndQuery) -> Status {
     if status.code() == Code::InvalidArgument && status.message() == format!("no path: {path}") {
-        return Status::unimplemented(format!("no method {path}"));
+        return unimplemented(path.path());
     }
     status
 }

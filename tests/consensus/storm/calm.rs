@@ -17,6 +17,9 @@ impl Storm {
     /// forgotten. Then there is peace: nobody has anything to say but that he is there.
     pub(super) fn calm(&mut self) -> Result<(), String> {
         self.cut_off.clear();
+        for id in self.members().into_iter().filter(|id| self.nodes[id].leaving).collect::<Vec<_>>() {
+            self.crash(id);
+        }
         self.weather.batches = 0;
         if !(0..CALM_ROUNDS_MAX).any(|_| {
             self.round_of_calm();
@@ -59,7 +62,7 @@ impl Storm {
     /// Who left hears of it, if anybody that it knows is still there to be asked.
     fn knows_where_it_stands(&self, raft: &Raft, last: &Configuration) -> bool {
         let has_left = last.gone.contains(&raft.id());
-        has_left == raft.farewell().is_some() || !raft.configuration().members().any(|id| last.contains(id))
+        has_left == raft.removed_by().is_some() || !raft.configuration().members().any(|id| last.contains(id))
     }
 
     fn agrees(&self) -> bool {

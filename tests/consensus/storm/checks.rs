@@ -10,7 +10,7 @@ impl Storm {
     pub(super) fn check_disk(&self, id: NodeId) {
         let node = &self.nodes[&id];
         let Some(raft) = node.raft.as_ref().filter(|_| node.disk.is_idle()) else { return };
-        let (believed, held) = ((raft.base(), raft.last()), (node.disk.base(), node.disk.last()));
+        let (believed, held) = ((raft.compacted(), raft.last()), (node.disk.base(), node.disk.last()));
         if believed != held || raft.durable() != raft.last().index {
             self.oracle.violate(format!(
                 "the disk: node {id} believes in {believed:?}, durable up to {}, its disk holds {held:?}",
@@ -24,7 +24,7 @@ impl Storm {
     pub(super) fn check_configuration(&mut self, id: NodeId) {
         let node = self.nodes.get_mut(&id).expect("a member");
         let Some(raft) = &node.raft else { return };
-        let log = (raft.base(), raft.last());
+        let log = (raft.compacted(), raft.last());
         if std::mem::replace(&mut node.checked, log) == log {
             return;
         }
@@ -59,9 +59,19 @@ impl Storm {
         }
     }
 
+    /// A leader that is to stop hands over as long as there is another voter.
+    pub(super) fn check_leaving(&self, id: NodeId) {
+        let node = &self.nodes[&id];
+        let Some(raft) = node.raft.as_ref().filter(|raft| node.leaving && raft.is_leader()) else { return };
+        let has_heir = raft.configuration().voters.iter().any(|&voter| voter != id);
+        if has_heir && raft.transferring().is_none() {
+            self.oracle.violate(format!("leaving: node {id} is to stop, leads, and hands over to nobody"));
+        }
+    }
+
     /// Nobody takes leave before it is committed that he left: without him there might be no quorum.
     pub(super) fn check_farewell(&self, id: NodeId) {
-        let took_leave = self.nodes[&id].raft.as_ref().is_some_and(|raft| raft.farewell().is_some());
+        let took_leave = self.nodes[&id].raft.as_ref().is_some_and(|raft| raft.removed_by().is_some());
         if took_leave && !self.oracle.configuration().gone.contains(&id) {
             self.oracle.violate(format!("farewell: node {id} takes leave, and is a member"));
         }

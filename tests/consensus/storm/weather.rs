@@ -16,6 +16,8 @@ pub(crate) enum Event {
     Propose,
     Read,
     Transfer,
+    /// A node is told to stop.
+    Leave,
     Change,
     /// A node is told to campaign, and nobody knows why.
     Urge,
@@ -30,7 +32,7 @@ pub(crate) enum Event {
 }
 
 /// How likely each is, and what a storm may multiply that with.
-const EVENTS: [(Event, u64, &[u64]); 16] = [
+const EVENTS: [(Event, u64, &[u64]); 17] = [
     (Event::Tick, 100, &[1, 2, 4]),
     (Event::Deliver, 400, &[1, 2]),
     (Event::Straggle, 3, &[0, 1, 4]),
@@ -40,6 +42,7 @@ const EVENTS: [(Event, u64, &[u64]); 16] = [
     (Event::Propose, 20, &[1, 2, 6]),
     (Event::Read, 2, &[0, 1, 10]),
     (Event::Transfer, 1, &[0, 1, 4]),
+    (Event::Leave, 1, &[0, 0, 1, 4]),
     (Event::Change, 1, &[0, 1, 4, 16]),
     (Event::Urge, 1, &[0, 0, 1, 4]),
     (Event::Sync, 10, &[1, 10]),

@@ -51,7 +51,7 @@ fn change_log(model: &mut Recovered, log: &mut LogStore, draw: &mut Draw) -> Res
         model.entries.truncate(first as usize - 1);
         model.entries.extend(entries.iter().cloned());
     }
-    log.write(&Persist { ticket: 1, base: None, vote, entries, promises: Vec::new() })
+    log.write(&Persist { ticket: 1, compacted: None, vote, entries, promises: Vec::new() })
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn the_state_falls_back_at_most_to_its_last_sync_and_always_whole() {
                     assert_eq!(read_state(&state), attempted, "changes are seen at once");
                     if draw.chance(20) {
                         match state.sync() {
-                            Ok(()) => synced = attempted,
+                            Ok(_) => synced = attempted,
                             Err(_) => break,
                         }
                     }
