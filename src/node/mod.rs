@@ -18,6 +18,7 @@
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
 //! | `applier/` | committed entries into the state machine, answers out |
+//! | `scrub.rs` | the whole state is read now and then: damage is found early |
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
@@ -40,6 +41,7 @@ mod log_writer;
 mod proposals;
 mod reads;
 mod reply;
+mod scrub;
 mod services;
 mod sessions;
 mod snapshots;
@@ -96,6 +98,7 @@ pub async fn run(
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
+    let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());
     let (applier, applying) =
         applier::start(&config, state, header.applied_index, &environment, disk.clone(), reports_tx.clone());
     let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
@@ -115,6 +118,7 @@ pub async fn run(
             Ok(())
         }
     };
+    scrubbing.abort();
     deciding.abort();
     drop(stop_tx);
     links.follow(&Configuration::default());

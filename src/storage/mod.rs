@@ -14,6 +14,7 @@
 //! | commits | one fsync; never falls back behind what was acknowledged | two phases; free pages recorded |
 //! | is verified | wholly when it is opened, each block read later | each block when it is read |
 //!
+//! - [`Scrub`] reads everything that the state's file holds.
 //! - [`FileDisk`] is the production disk; the simulation has one of its own.
 
 mod block_sums;
@@ -26,8 +27,10 @@ mod file_disk;
 mod layer;
 mod log_store;
 mod open;
+mod scrub;
 mod snapshot;
 mod state_store;
+mod tables;
 #[cfg(all(test, not(madsim)))]
 mod testing;
 #[cfg(all(test, not(madsim)))]
@@ -41,8 +44,10 @@ pub use error::StorageError;
 pub use file_disk::FileDisk;
 pub use log_store::{LogStore, Recovered};
 pub use open::{Founding, Opened, open};
+pub use scrub::Scrub;
 pub use snapshot::{Place, Record, StateView};
-pub use state_store::{Flusher, Reader, Slice, StateStore, Tables};
+pub use state_store::{Flusher, StateStore};
+pub use tables::{Reader, Slice, Tables};
 pub use volume::Identity;
 
 /// The file of the log and the vote.

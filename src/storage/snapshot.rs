@@ -11,7 +11,8 @@ use redb::WriteTransaction;
 use super::{
     StateStore, StorageError,
     layer::Layer,
-    state_store::{Durable, definition, failed, get_frozen, members_of, staged_definition},
+    state_store::{failed, members_of},
+    tables::{Durable, definition, get_frozen, staged_definition},
 };
 use crate::{
     kv::{Header, KeyRange, Read, Table, Visit, contribution},
