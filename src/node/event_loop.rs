@@ -21,7 +21,7 @@ use super::{
     view::NodeView,
 };
 use crate::{
-    env::{Environment, Moment},
+    env::{Alarm, Environment, Moment},
     kv::Header,
     raft::{Configuration, Effects, NodeId, PieceRefusal, Raft, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
@@ -57,7 +57,7 @@ pub(super) struct EventLoop {
     sessions: Sessions,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
-    tick_at: Moment,
+    tick: Alarm,
     /// Who waits for this node to have handed leadership over.
     leaving: Option<oneshot::Sender<()>>,
     /// When the node stops because it is no member any more.
@@ -73,6 +73,7 @@ impl EventLoop {
         header: Header,
         parts: Parts,
     ) -> Self {
+        let tick = Alarm::after(&environment.clock, config.timing.tick());
         Self {
             core,
             config,
@@ -84,7 +85,7 @@ impl EventLoop {
             reads: Reads::default(),
             sessions: Sessions::default(),
             followed: Arc::default(),
-            tick_at: Moment::default(),
+            tick,
             leaving: None,
             ends_at: None,
         }
@@ -108,7 +109,7 @@ impl EventLoop {
     /// Waits for an input, and takes what else is there already.
     async fn take(&mut self) -> Result<(), NodeError> {
         tokio::select! { biased;
-            () = self.environment.clock.sleep_until(self.tick_at) => {
+            () = self.tick.ring() => {
                 self.schedule_tick();
                 self.core.tick();
             }
@@ -130,7 +131,7 @@ impl EventLoop {
 
     /// A late tick is not made up for: a burst of ticks would look like a silent leader.
     fn schedule_tick(&mut self) {
-        self.tick_at = self.environment.clock.now() + self.config.timing.tick();
+        self.tick.set(self.environment.clock.now() + self.config.timing.tick());
     }
 
     fn on_report(&mut self, report: Report) -> Result<(), NodeError> {

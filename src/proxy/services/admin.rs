@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
 
-use super::{Config, router::Face};
 use crate::{
     env::Clock,
+    proxy::{Config, view::View},
     rpc::{self, Channel},
     wire::{
-        self, WithLimits,
+        CallError, WithLimits, etcd,
         pb::v1::{self, admin_client::AdminClient, admin_server},
     },
 };
@@ -21,12 +21,12 @@ const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct AdminService {
     cluster: String,
     clock: Clock,
-    face: watch::Receiver<Face>,
+    view: watch::Receiver<View>,
 }
 
 impl AdminService {
-    pub(super) fn new(config: &Config, clock: &Clock, face: watch::Receiver<Face>) -> Self {
-        Self { cluster: config.cluster.clone(), clock: clock.clone(), face }
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
+        Self { cluster: config.cluster.clone(), clock: clock.clone(), view }
     }
 
     async fn ask_leader<Q, A>(
@@ -34,9 +34,8 @@ impl AdminService {
         question: Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let unavailable = |message: String| wire::did_not_happen(Code::Unavailable, message);
-        let leader = self.face.borrow().leader.clone();
-        let leader = leader.ok_or_else(|| unavailable("no leader is known: try again".to_owned()))?;
+        let leader = self.view.borrow().leader.as_ref().and_then(|leader| leader.address.clone());
+        let leader = leader.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, "try again"))?;
         let asked = self.clock.timeout(LEADER_PATIENCE, async {
             let channel =
                 rpc::connect(&leader, &self.clock).await.map_err(|error| unavailable(error.to_string()))?;
@@ -45,12 +44,17 @@ impl AdminService {
         });
         match asked.await {
             Ok(Err(status)) if status.code() == Code::Unavailable => {
-                Err(unavailable(status.message().to_owned()))
+                Err(unavailable(status.message()).into())
             }
             Ok(answer) => answer,
-            Err(_) => Err(unavailable("the leader does not answer: try again".to_owned())),
+            Err(_) => Err(unavailable("the leader does not answer: try again").into()),
         }
     }
+}
+
+/// Each request says what is wanted in the end: one that failed is asked again, whatever became of it.
+fn unavailable(message: impl Into<String>) -> CallError {
+    CallError::other(Code::Unavailable, message)
 }
 
 #[tonic::async_trait]
