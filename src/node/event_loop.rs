@@ -15,6 +15,7 @@ use super::{
     proposals::Proposals,
     reads::Reads,
     reply::ReplySender,
+    scrub::Scrubbed,
     sessions::Sessions,
     snapshots::Streams,
     view::NodeView,
@@ -50,6 +51,7 @@ pub(super) struct EventLoop {
     parts: Parts,
     /// Where the state machine stands.
     header: Header,
+    scrubbed: Scrubbed,
     proposals: Proposals,
     reads: Reads,
     sessions: Sessions,
@@ -78,6 +80,7 @@ impl EventLoop {
             environment,
             parts,
             header,
+            scrubbed: Scrubbed::default(),
             proposals: Proposals::default(),
             reads: Reads::default(),
             sessions: Sessions::default(),
@@ -144,6 +147,8 @@ impl EventLoop {
                 self.proposals.applied(header.applied_index);
                 self.header = header;
             }
+            Report::Durable(index) => self.core.state_durable(index),
+            Report::Scrubbed(scrubbed) => self.scrubbed = scrubbed,
             Report::SnapshotSent { to, stream, index } => self.core.snapshot_sent(to, stream, index),
             Report::Failed(error) => return Err(error),
         }
@@ -236,7 +241,7 @@ impl EventLoop {
 
     /// Tells the services where the node stands, the proxies who leads, and who wants to stop it that it may.
     fn publish(&mut self) {
-        self.parts.view.send_replace(NodeView::of(&self.core, &self.header, &self.followed));
+        self.parts.view.send_replace(NodeView::of(&self.core, &self.header, self.scrubbed, &self.followed));
         self.sessions.announce(&self.core, &self.followed);
         if self.core.may_stop()
             && (self.core.is_leader() || self.proposals.are_all_answered())

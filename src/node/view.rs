@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::scrub::Scrubbed;
 use crate::{
     kv::Header,
     raft::{Configuration, Index, NodeId, PeerView, Raft, RoleName, Term},
@@ -19,11 +20,17 @@ pub(super) struct NodeView {
     last: Index,
     commit: Index,
     header: Header,
+    scrubbed: Scrubbed,
     peers: Vec<PeerView>,
 }
 
 impl NodeView {
-    pub(super) fn of(core: &Raft, header: &Header, configuration: &Arc<Configuration>) -> Self {
+    pub(super) fn of(
+        core: &Raft,
+        header: &Header,
+        scrubbed: Scrubbed,
+        configuration: &Arc<Configuration>,
+    ) -> Self {
         Self {
             role: Some(core.role()),
             configuration: configuration.clone(),
@@ -33,6 +40,7 @@ impl NodeView {
             last: core.last().index,
             commit: core.commit(),
             header: header.clone(),
+            scrubbed,
             peers: core.peers(),
         }
     }
@@ -54,6 +62,8 @@ impl NodeView {
             priority,
             compacted_index: self.compacted,
             configuration: Some((&*self.configuration).into()),
+            scrubbed_at_ms: self.scrubbed.unix_ms,
+            scrubbed_records: self.scrubbed.records,
             peers: self.peers.into_iter().map(wire::peer_to_pb).collect(),
         }
     }

@@ -118,6 +118,7 @@ pub(crate) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
         Reply::Rejected(rejection) => {
             let reason = match rejection {
                 Rejection::KeyNotFound | Rejection::Invalid(_) => Reason::Invalid,
+                Rejection::PrevKvsTooLarge => Reason::Limit,
                 Rejection::SessionExpired => Reason::SessionExpired,
                 Rejection::Stale => Reason::Stale,
             };

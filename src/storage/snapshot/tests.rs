@@ -2,9 +2,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    kv::{Applier, Command, Operation, Put, recompute_content_hash},
+    kv::{Applier, Command, Operation, Put, Write, recompute_content_hash},
     raft::Configuration,
-    storage::{FileDisk, encode_members},
+    storage::{encode_members, testing::opened},
 };
 
 struct Node {
@@ -62,8 +62,7 @@ impl Node {
 }
 
 fn open(scratch: &TempDir) -> StateStore {
-    let disk = FileDisk::open(scratch.path()).expect("nobody holds it");
-    StateStore::open(&disk).expect("the state is whole")
+    opened(scratch.path()).state
 }
 
 #[test]
