@@ -129,17 +129,20 @@ pub(super) fn scan<'a>(
     }
 }
 
+/// A key, and what a layer makes of it: a value, or nothing.
+type Change<'l> = (&'l [u8], Option<&'l [u8]>);
+
 /// Of equal keys the first layer's counts, then the next one's, and what lies below last.
 fn merge<'l, 'a>(
-    mut layers: Vec<impl Iterator<Item = (&'l [u8], Option<&'l [u8]>)>>,
+    mut layers: Vec<impl Iterator<Item = Change<'l>>>,
     mut below: impl Iterator<Item = Result<Pair<'a>, redb::StorageError>>,
     before: impl Fn(&[u8], &[u8]) -> bool,
     visit: Visit<'_>,
 ) -> Result<(), redb::StorageError> {
-    let mut heads: Vec<Option<(&[u8], Option<&[u8]>)>> = layers.iter_mut().map(Iterator::next).collect();
+    let mut heads: Vec<Option<Change<'l>>> = layers.iter_mut().map(Iterator::next).collect();
     let mut lowest = below.next().transpose()?;
     loop {
-        let mut next: Option<(&[u8], Option<&[u8]>)> = None;
+        let mut next: Option<Change<'l>> = None;
         for head in heads.iter().flatten() {
             if next.is_none_or(|(key, _)| before(head.0, key)) {
                 next = Some(*head);
