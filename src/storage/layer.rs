@@ -130,19 +130,19 @@ pub(super) fn scan<'a>(
 }
 
 /// A key, and what a layer makes of it: a value, or nothing.
-type Change<'l> = (&'l [u8], Option<&'l [u8]>);
+type Head<'l> = (&'l [u8], Option<&'l [u8]>);
 
 /// Of equal keys the first layer's counts, then the next one's, and what lies below last.
 fn merge<'l, 'a>(
-    mut layers: Vec<impl Iterator<Item = Change<'l>>>,
+    mut layers: Vec<impl Iterator<Item = Head<'l>>>,
     mut below: impl Iterator<Item = Result<Pair<'a>, redb::StorageError>>,
     before: impl Fn(&[u8], &[u8]) -> bool,
     visit: Visit<'_>,
 ) -> Result<(), redb::StorageError> {
-    let mut heads: Vec<Option<Change<'l>>> = layers.iter_mut().map(Iterator::next).collect();
+    let mut heads: Vec<Option<Head<'l>>> = layers.iter_mut().map(Iterator::next).collect();
     let mut lowest = below.next().transpose()?;
     loop {
-        let mut next: Option<Change<'l>> = None;
+        let mut next: Option<Head<'l>> = None;
         for head in heads.iter().flatten() {
             if next.is_none_or(|(key, _)| before(head.0, key)) {
                 next = Some(*head);
