@@ -106,7 +106,7 @@ fn changes_go_on_while_others_are_flushed() {
             let key = (number * 7919 % 300).to_be_bytes();
             let mut tables = state.tables().expect("the disk works");
             let (replaced, expected) = if number % 3 == 0 {
-                (tables.remove(Table::Current, &key), model.remove(&key.to_vec()))
+                (tables.remove(Table::Current, &key), model.remove(key.as_slice()))
             } else {
                 let value = number.to_be_bytes().to_vec();
                 (tables.insert(Table::Current, &key, &value), model.insert(key.to_vec(), value))
