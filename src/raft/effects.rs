@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, StreamId, Vote};
+use super::{Configuration, Entry, Index, Message, NodeId, Position, Refused, Snapshot, StreamId, Vote};
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
 /// persist -> send -> apply -> reply.
@@ -23,6 +23,8 @@ pub struct Effects {
     pub install: Option<Snapshot>,
     /// Reads that may be answered.
     pub reads: Vec<ReadReady>,
+    /// Messages that cannot be true: they changed nothing.
+    pub refused: Vec<Refused>,
     /// Reads that could not be confirmed; the caller asks again.
     pub reads_failed: Vec<u64>,
 }

@@ -149,7 +149,7 @@ impl Progress {
     /// an acceptance has overtaken, change nothing.
     pub(super) fn rejected(&mut self, previous_index: Index, agreement: Index) {
         let fresh = match self.state {
-            ProgressState::Probe { .. } => previous_index + 1 == self.next,
+            ProgressState::Probe { .. } => previous_index == self.next - 1,
             ProgressState::Replicate { .. } => previous_index > self.matched,
             ProgressState::Snapshot { .. } => false,
         };

@@ -4,7 +4,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use super::{
     AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
-    RoleName, Snapshot, StreamId, Term, Vote,
+    Refused, RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
     progress::PeerView,
     random::Random,
@@ -182,9 +182,12 @@ impl Raft {
         }
     }
 
-    /// A message arrives.
+    /// A message arrives. One that cannot be true changes nothing ([`Effects::refused`]).
     pub fn step(&mut self, message: Message) {
-        if self.admits(&message) {
+        if let Err(why) = self.examine(&message) {
+            let Message { from, term, .. } = message;
+            self.shared.out.refused.push(Refused { from, term, why });
+        } else if self.admits(&message) {
             self.dispatch(message);
         }
     }
@@ -462,7 +465,7 @@ impl Shared {
     }
 
     pub(super) fn append(&mut self, entry: Entry) {
-        if let Payload::Configuration(configuration) = &entry.payload {
+        if let Some(configuration) = entry.configuration() {
             self.configurations.push((entry.index, configuration.clone()));
         }
         self.writes.append(entry.clone());
@@ -481,7 +484,7 @@ impl Shared {
     /// Puts the configurations that the log holds from an index on in force, as at a restart: committed or not.
     fn note_configurations(&mut self, from: Index) {
         for entry in self.log.range(from, self.log.last().index) {
-            if let Payload::Configuration(configuration) = &entry.payload {
+            if let Some(configuration) = entry.configuration() {
                 self.configurations.push((entry.index, configuration.clone()));
             }
         }

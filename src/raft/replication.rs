@@ -155,7 +155,9 @@ impl Raft {
 
     pub(super) fn on_heartbeat_request(&mut self, from: NodeId, commit: Index, round: u64) {
         self.follow(from);
-        self.shared.commit_to(commit);
+        if !self.shared.log_is_replaced() {
+            self.shared.commit_to(commit);
+        }
         let priority = self.shared.options.priority;
         self.shared.give_lease_promise();
         let promise_us = self.shared.promise_us();

@@ -142,6 +142,11 @@ impl Raft {
 }
 
 impl Shared {
+    /// A snapshot is being put in place that this log does not lead to: nothing of it stays.
+    pub(super) fn log_is_replaced(&self) -> bool {
+        self.installing.as_ref().is_some_and(|snapshot| !self.log.matches(snapshot.last))
+    }
+
     /// A node that leads no more sends no snapshots.
     pub(super) fn cancel_streams_of(&mut self, left: &Role) {
         if let Role::Leader(leader) = left {

@@ -198,13 +198,10 @@ impl TryFrom<v1::Configuration> for Arc<Configuration> {
             addresses: wire.addresses.into_iter().map(|member| (member.id, member.address)).collect(),
             gone: ids(wire.gone)?,
         };
-        if configuration.voters.is_empty() {
-            return Err(Malformed("a configuration without voters"));
+        match configuration.flaw() {
+            Some(flaw) => Err(Malformed(flaw)),
+            None => Ok(configuration.into()),
         }
-        if configuration.is_joint() && !configuration.wanted.is_empty() {
-            return Err(Malformed("a change both staged and joint"));
-        }
-        Ok(configuration.into())
     }
 }
 
@@ -213,9 +210,6 @@ fn ids(list: Vec<NodeId>) -> Result<BTreeSet<NodeId>, Malformed> {
     let ids = BTreeSet::from_iter(list);
     if ids.len() != count {
         return Err(Malformed("a configuration that names a node twice"));
-    }
-    if ids.contains(&0) {
-        return Err(Malformed("a configuration with nobody in it"));
     }
     Ok(ids)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use conclave::raft::{
     Body, ChangeError, Configuration, Entry, Index, Lease, Members, Message, NodeId, Options, Payload,
-    Position, ProposeError, Raft, RoleName, SendSnapshot, Snapshot, StreamId, Term, Vote,
+    Position, ProposeError, Raft, Refused, RoleName, SendSnapshot, Snapshot, StreamId, Term, Vote,
 };
 
 use crate::{
@@ -332,6 +332,12 @@ impl Cluster {
         self.copies.extend(self.network.iter().filter(|message| chosen(message)).cloned());
     }
 
+    /// Something arrives that nobody of the cluster said.
+    pub(crate) fn forge(&mut self, at: NodeId, message: Message) {
+        self.tell(format!("n{} ⇢ n{at} {}", message.from, show::message(&message)));
+        self.with(at, |raft| raft.step(message));
+    }
+
     /// The copies arrive.
     pub(crate) fn replay(&mut self) {
         for message in mem::take(&mut self.copies) {
@@ -419,6 +425,9 @@ impl Cluster {
                 self.told.push(format!("n{id} writes {stored}"));
             }
             node.disk.enqueue(write);
+        }
+        for Refused { from, why, .. } in effects.refused {
+            self.told.push(format!("n{id} refuses what n{from} says: {why}"));
         }
         for entry in &effects.committed {
             node.state.apply(entry);

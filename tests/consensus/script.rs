@@ -18,6 +18,8 @@
 //! deliver [LINK ...] [kind=K]   delivers what is under way on these links (all: any), and no answers yet
 //! drop [LINK ...] [kind=K]      loses it instead
 //! copy [LINK ...] [kind=K]      copies it; `replay` delivers the copies, as a late duplicate
+//! forge N FROM KIND [term=T] [index=I] [to=M]         n hears a heartbeat, append, vote (request), snapshot or accepted that
+//!                               n FROM never said, or said to another node
 //! cut LINK ...                  these links lose everything from now on
 //! hold LINK ...                 messages on these links wait for `deliver`
 //! partition GROUP ...           cuts between groups, such as "1 2" "3"
@@ -40,7 +42,9 @@
 
 use std::{error::Error, path::Path};
 
-use conclave::raft::{Configuration, Members, Message, NodeId, Term, Vote};
+use conclave::raft::{
+    AppendOutcome, Body, Configuration, Members, Message, NodeId, Position, Snapshot, Term, Vote,
+};
 use goldenscript::{ArgumentConsumer, Command};
 
 use crate::cluster::{Cluster, Limits, Link, links_between};
@@ -93,6 +97,11 @@ impl Stage {
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
             "leave" => cluster.leave(node(args)?),
+            "forge" => {
+                let at = node(args)?;
+                let message = forged(at, args)?;
+                cluster.forge(at, message);
+            }
             "change" => {
                 let at = node(args)?;
                 let voters = numbers(&args.next_pos().ok_or("which voters?")?.value)?;
@@ -238,6 +247,30 @@ impl Stage {
     }
 }
 
+fn forged(at: NodeId, args: &mut ArgumentConsumer<'_>) -> Outcome<Message> {
+    let from = node(args)?;
+    let kind = args.next_pos().ok_or("what is forged?")?.value.clone();
+    let term = args.lookup_parse("term")?.unwrap_or(1);
+    let index = args.lookup_parse("index")?.unwrap_or(0);
+    let to = args.lookup_parse("to")?.unwrap_or(at);
+    let position = Position { term, index };
+    let body = match kind.as_str() {
+        "heartbeat" => Body::HeartbeatRequest { commit: index, round: 1 },
+        "append" => Body::AppendRequest { previous: position, entries: Vec::new(), commit: 0 },
+        "vote" => Body::VoteRequest { last: position, leadership_transfer: false },
+        "accepted" => {
+            let outcome = AppendOutcome::Accepted { matched: index };
+            Body::AppendResponse { outcome, priority: 0 }
+        }
+        "snapshot" => {
+            let configuration = Configuration::of([1, 2, 3]).into();
+            Body::InstallSnapshot { snapshot: Snapshot { last: position, configuration }, stream: 1 }
+        }
+        kind => return Err(format!("forge a {kind}?").into()),
+    };
+    Ok(Message { from, to, term, body })
+}
+
 fn node(args: &mut ArgumentConsumer<'_>) -> Outcome<NodeId> {
     args.next_pos().ok_or("which node?")?.parse()
 }
@@ -374,6 +407,12 @@ stories! {
     replication_refusal_overtaken
     replication_slow_follower
     replication_window_full
+    refused_ack_beyond_log
+    refused_commit_beyond_log
+    refused_message_for_another
+    refused_second_leader
+    refused_snapshot_below_commit
+    refused_term_at_maximum
     snapshot_answer_first
     snapshot_cancelled
     snapshot_piece_installing

@@ -307,7 +307,7 @@ impl Storm {
             return;
         }
         self.with(id, |raft| {
-            let (term, from) = (raft.term(), raft.leader().unwrap_or(id));
+            let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
             raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
         });
     }
@@ -415,6 +415,9 @@ impl Storm {
         }
         for failed in effects.reads_failed {
             node.reads.remove(&failed).expect("a read that was asked for");
+        }
+        if let Some(refused) = effects.refused.first() {
+            self.oracle.violate(format!("refused: node {id} refuses what may happen: {refused:?}"));
         }
         self.under_way.extend(effects.messages);
         node.installing = effects.install.or(node.installing.take());
