@@ -122,5 +122,5 @@ pub use progress::PeerView;
 pub use raft::{InitialState, Options, ProposeError, Proposed, Raft};
 pub use refusal::{Refusal, Refused};
 pub use role::RoleName;
-pub use snapshot::PieceRefusal;
+pub use snapshot::{InstallFailure, PieceRefusal};
 pub use types::{Index, NodeId, Position, StreamId, Term, Vote};

@@ -9,6 +9,7 @@ use super::{
     progress::PeerView,
     random::Random,
     role::{Follower, Role},
+    snapshot::Installing,
     writes::Writes,
 };
 
@@ -102,7 +103,7 @@ pub(super) struct Shared {
     /// The state machine holds everything up to here durably.
     pub(super) state_durable: Index,
     /// The snapshot that is being put in place; till then nothing is appended or applied.
-    pub(super) installing: Option<Snapshot>,
+    pub(super) installing: Option<Installing>,
     /// This node was told that it was removed: the configuration without it.
     pub(super) removed_by: Option<Arc<Configuration>>,
     /// What this node's clock shows.
@@ -308,7 +309,8 @@ impl Raft {
                 self.on_heartbeat_response(from, round, priority, promise_us);
             }
             Body::TimeoutNow => self.on_timeout_now(),
-            Body::InstallSnapshot { snapshot, .. } => self.on_install_snapshot(from, snapshot),
+            Body::InstallSnapshot { snapshot, stream } => self.on_install_snapshot(from, snapshot, stream),
+            Body::SnapshotRejected { stream, why } => self.on_snapshot_rejected(from, stream, why),
             Body::Removed { configuration } => self.on_removed(configuration),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
             Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),

@@ -33,6 +33,9 @@ impl Raft {
             self.shared.elapsed_ticks = 0;
             self.broadcast_heartbeat();
         }
+        if let Role::Leader(leader) = &mut self.role {
+            leader.peers.values_mut().for_each(|progress| progress.attempts.tick());
+        }
         self.tick_transfer();
         self.check_quorum();
     }
@@ -212,6 +215,10 @@ impl Shared {
     }
 
     fn send_snapshot(&mut self, to: NodeId, progress: &mut Progress) {
+        if !progress.may_begin_snapshot(self.options.election_ticks_min) {
+            progress.state = ProgressState::Probe { waiting: true };
+            return;
+        }
         self.last_stream += 1;
         let stream = StreamId { term: self.vote.term, number: self.last_stream };
         progress.state = ProgressState::Snapshot { needed: self.log.compacted().index, stream };

@@ -32,9 +32,11 @@
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold                   snapshots on their way wait from now on
 //! stream piece | late           each sends a piece, which its receiver takes or refuses; so does each that has ended
+//! stream report                 their senders hear once more that those ended
 //! stream arrive|end|break       they arrive in full; arrive, and the sender hears of it; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
 //! unstage N                     it is not there any more when it is to be put in place
+//! damage N | mend N             what arrives at n is not what was sent, from now on; or it is again
 //! status | log [N ...] | network | count    the last: how many messages of each kind are under way on each link
 //! ```
 //!
@@ -115,6 +117,10 @@ impl Stage {
             }
             "install" => drop(cluster.install(node(args)?)),
             "unstage" => cluster.unstage(node(args)?),
+            "damage" | "mend" => {
+                let node = cluster.nodes.get_mut(&node(args)?).ok_or("no such node")?;
+                node.receives_damaged = command.name == "damage";
+            }
             "members" => {
                 for id in self.some_or_all(args)? {
                     self.cluster.tell_members(id);
@@ -216,6 +222,7 @@ impl Stage {
             "hold" => self.cluster.streams_held = true,
             "piece" => self.cluster.send_pieces(),
             "late" => self.cluster.send_late_pieces(),
+            "report" => self.cluster.report_late(),
             "arrive" => self.cluster.bring_streams_in(),
             "end" => drop(self.cluster.end_streams(true)),
             "break" => drop(self.cluster.end_streams(false)),
@@ -426,6 +433,8 @@ stories! {
     snapshot_behind_state
     snapshot_breaks_off
     snapshot_by_appends
+    snapshot_damaged
+    snapshot_end_of_earlier_term
     snapshot_crash_amid
     snapshot_crash_amid_longer
     snapshot_crash_before

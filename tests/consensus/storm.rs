@@ -15,8 +15,8 @@ use conclave::{
     env::Observer,
     kv::Header,
     raft::{
-        Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Payload, Position, Raft,
-        SendSnapshot, Snapshot, StreamId,
+        Body, Configuration, Index, InstallFailure, Lease, Members, Message, NodeId, Options, Payload,
+        Position, Raft, SendSnapshot, Snapshot, StreamId,
     },
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
@@ -515,7 +515,7 @@ impl Storm {
         let node = self.nodes.get_mut(&id).expect("a member");
         let snapshot = node.installing.take().expect("a snapshot to install");
         if fate == 1 || node.staged.take() != Some(snapshot.last) {
-            return self.with(id, Raft::install_failed);
+            return self.with(id, |raft| raft.install_failed(InstallFailure::NotStaged));
         }
         node.state.install(snapshot.clone());
         self.oracle.installed(id, &snapshot, &Header::default());

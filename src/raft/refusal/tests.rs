@@ -10,7 +10,8 @@ use proptest::{collection, prelude::*, sample};
 
 use super::*;
 use crate::raft::{
-    Configuration, Effects, InitialState, Members, Options, Payload, RoleName, SendSnapshot, StreamId, Vote,
+    Configuration, Effects, InitialState, InstallFailure, Members, Options, Payload, RoleName, SendSnapshot,
+    StreamId, Vote,
 };
 
 /// The node on trial.
@@ -156,7 +157,7 @@ impl Trial {
     fn install(&mut self, well: bool) {
         let Some(snapshot) = self.installing.take() else { return };
         if !well {
-            return self.input(Raft::install_failed);
+            return self.input(|core| core.install_failed(InstallFailure::Damaged));
         }
         self.applied = snapshot.last.index;
         self.committed.retain(|&index, _| index > snapshot.last.index);
@@ -282,6 +283,7 @@ fn bodies() -> impl Strategy<Value = Body> {
         }),
         1 => Just(Body::TimeoutNow),
         2 => snapshots,
+        1 => numbers().prop_map(|stream| Body::SnapshotRejected { stream, why: InstallFailure::Damaged }),
         1 => configurations().prop_map(|configuration| Body::Removed { configuration }),
         1 => numbers().prop_map(|id| Body::ReadIndexRequest { id }),
         1 => (numbers(), proptest::option::of(numbers())).prop_map(|(id, index)| Body::ReadIndexResponse { id, index }),
