@@ -38,7 +38,13 @@ impl NodeView {
     }
 
     /// The row of `conclave status` for this node, which is reached at `address`.
-    pub(super) fn into_status(self, id: NodeId, priority: u32, address: String) -> v1::NodeStatus {
+    pub(super) fn into_status(
+        self,
+        id: NodeId,
+        priority: u32,
+        address: String,
+        refused: Vec<v1::RefusalCount>,
+    ) -> v1::NodeStatus {
         v1::NodeStatus {
             id,
             address,
@@ -55,6 +61,7 @@ impl NodeView {
             compacted_index: self.compacted,
             configuration: Some((&*self.configuration).into()),
             peers: self.peers.into_iter().map(wire::peer_to_pb).collect(),
+            refused,
         }
     }
 }

@@ -73,6 +73,8 @@ pub struct Compacted {
 pub struct SendSnapshot {
     pub to: NodeId,
     pub stream: StreamId,
+    /// The state has to reach this entry at least: the log goes on from there.
+    pub needed: Index,
 }
 
 /// A read may be served from the state machine once `index` is applied.

@@ -221,9 +221,10 @@ impl Shared {
         }
         self.last_stream += 1;
         let stream = StreamId { term: self.vote.term, number: self.last_stream };
-        progress.state = ProgressState::Snapshot { needed: self.log.compacted().index, stream };
+        let needed = self.log.compacted().index;
+        progress.state = ProgressState::Snapshot { needed, stream };
         progress.catches_up = true;
-        self.out.snapshots.push(SendSnapshot { to, stream });
+        self.out.snapshots.push(SendSnapshot { to, stream, needed });
     }
 
     fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     kv::{Header, Table, Write, contribution},
-    raft::{Position, Snapshot},
+    raft::{InstallFailure, Position, Snapshot},
 };
 
 /// One record of the state.
@@ -125,26 +125,27 @@ impl StateStore {
         Ok(follows)
     }
 
-    /// Puts the staged snapshot in the state's place, durably. `None`: another one is staged, or not all of it.
+    /// Puts the staged snapshot in the state's place, durably, unless another one is staged or what arrived is not what was
+    /// sent.
     ///
     /// # Errors
-    /// The disk failed, or what arrived is not what was sent.
-    pub fn install(&mut self, snapshot: &Snapshot) -> Result<Option<Header>, StorageError> {
+    /// The disk failed.
+    pub fn install(&mut self, snapshot: &Snapshot) -> Result<Result<Header, InstallFailure>, StorageError> {
         let Some(staged) = self.staged.take_if(|staged| staged.last == snapshot.last) else {
-            return Ok(None);
+            return Ok(Err(InstallFailure::NotStaged));
         };
         let header = Header::load(&Tables::open(self.transaction(), staged_definition)?)?;
         let last = Position { term: header.applied_term, index: header.applied_index };
         if last != snapshot.last || header.content_hash != staged.content_hash {
             self.clear_stage()?;
-            return Ok(None);
+            return Ok(Err(InstallFailure::Damaged));
         }
         for table in Table::ALL {
             self.transaction().delete_table(definition(table)).map_err(failed)?;
             self.transaction().rename_table(staged_definition(table), definition(table)).map_err(failed)?;
         }
         self.sync()?;
-        Ok(Some(header))
+        Ok(Ok(header))
     }
 
     pub(super) fn clear_stage(&self) -> Result<(), StorageError> {

@@ -6,7 +6,9 @@ use super::{
     Malformed,
     pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
 };
-use crate::raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position, Snapshot};
+use crate::raft::{
+    AppendOutcome, Body, Configuration, Entry, InstallFailure, Message, NodeId, Payload, Position, Snapshot,
+};
 
 impl From<Message> for v1::RaftMessage {
     fn from(message: Message) -> Self {
@@ -52,6 +54,10 @@ impl From<Body> for Wire {
             Body::Removed { configuration } => {
                 Self::Removed(v1::Removed { configuration: Some((&*configuration).into()) })
             }
+            Body::SnapshotRejected { stream, why } => {
+                let damaged = why == InstallFailure::Damaged;
+                Self::SnapshotRejected(v1::SnapshotRejected { stream, damaged })
+            }
             Body::ReadIndexRequest { id } => Self::ReadIndexRequest(v1::ReadIndexRequest { id }),
             Body::ReadIndexResponse { id, index } => {
                 Self::ReadIndexResponse(v1::ReadIndexResponse { id, index })
@@ -89,6 +95,10 @@ impl TryFrom<Wire> for Body {
             Wire::Removed(it) => {
                 let configuration = it.configuration.ok_or(Malformed("a removal without members"))?;
                 Self::Removed { configuration: configuration.try_into()? }
+            }
+            Wire::SnapshotRejected(it) => {
+                let why = if it.damaged { InstallFailure::Damaged } else { InstallFailure::NotStaged };
+                Self::SnapshotRejected { stream: it.stream, why }
             }
             Wire::ReadIndexRequest(it) => Self::ReadIndexRequest { id: it.id },
             Wire::ReadIndexResponse(it) => Self::ReadIndexResponse { id: it.id, index: it.index },

@@ -458,7 +458,7 @@ impl Cluster {
         for message in effects.messages {
             self.send(message);
         }
-        for SendSnapshot { to, stream } in effects.snapshots {
+        for SendSnapshot { to, stream, .. } in effects.snapshots {
             self.tell(format!("n{id} streams its state to n{to}, stream {stream}"));
             let snapshot = snapshot.clone();
             self.streams.push(Stream { from: id, to, id: stream, snapshot, arrived: false });

@@ -46,6 +46,8 @@ struct Node {
     state: State,
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
+    /// The state as it was last sent.
+    view: Option<Snapshot>,
     /// The snapshot that has arrived.
     staged: Option<Position>,
     /// It was told to stop.
@@ -347,6 +349,7 @@ impl Storm {
         node.raft = None;
         node.leaving = false;
         node.staged = None;
+        node.view = None;
         node.reads.clear();
         if let Some(snapshot) = node.installing.take()
             && self.draw.chance(50)
@@ -421,15 +424,21 @@ impl Storm {
         }
         self.under_way.extend(effects.messages);
         node.installing = effects.install.or(node.installing.take());
-        let snapshot = node.state.applied.clone();
-        self.streams.extend(effects.snapshots.into_iter().map(|SendSnapshot { to, stream }| Stream {
-            from: id,
-            to,
-            id: stream,
-            snapshot: snapshot.clone(),
-            arrived: false,
-            cancelled: false,
-        }));
+        for SendSnapshot { to, stream, needed } in effects.snapshots {
+            // An earlier view of the state goes on where it broke off.
+            let is_kept = |view: &Snapshot| view.last.index >= needed;
+            let kept = node.view.clone().filter(is_kept).filter(|_| self.draw.chance(50));
+            let snapshot = kept.unwrap_or_else(|| node.state.applied.clone());
+            node.view = Some(snapshot.clone());
+            self.streams.push(Stream {
+                from: id,
+                to,
+                id: stream,
+                snapshot,
+                arrived: false,
+                cancelled: false,
+            });
+        }
         for stream in self.streams.iter_mut().filter(|stream| stream.from == id) {
             stream.cancelled |= effects.cancelled.contains(&stream.id);
         }
@@ -535,6 +544,7 @@ impl Node {
             disk,
             state,
             installing: None,
+            view: None,
             staged: None,
             leaving: false,
             reads,

@@ -169,7 +169,7 @@ impl Trial {
 
     /// Snapshots arrive, or (`None`) break off.
     fn end_streams(&mut self, arrived: bool) {
-        for SendSnapshot { to, stream } in std::mem::take(&mut self.streams) {
+        for SendSnapshot { to, stream, .. } in std::mem::take(&mut self.streams) {
             let index = arrived.then_some(self.applied);
             self.input(|core| core.snapshot_sent(to, stream, index));
         }
