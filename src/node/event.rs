@@ -6,7 +6,7 @@ use tonic::Status;
 use super::{applier::Stage, error::NodeError, reply::ReplySender, scrub::Scrubbed};
 use crate::{
     kv::Header,
-    raft::{Index, Message, NodeId, StreamId},
+    raft::{Index, InstallFailure, Message, NodeId, StreamId},
     wire::pb::v1,
 };
 
@@ -54,5 +54,5 @@ pub(super) struct Applied {
     /// It is durable up to here.
     pub(super) durable: Index,
     /// Whether the snapshot to install was installed, if there was one.
-    pub(super) installed: Option<bool>,
+    pub(super) installed: Option<Result<(), InstallFailure>>,
 }

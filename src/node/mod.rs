@@ -12,7 +12,7 @@
 //! | `config.rs`, `error.rs` | what a node is told, and why it stops |
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
-//! | `proposals.rs`, `backlog.rs` | writes on their way into the log, and how many may wait |
+//! | `proposals.rs`, `backlog.rs`, `stamps.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads.rs` | reads on their way to the state machine |
 //! | `sessions.rs`, `reply.rs` | the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
@@ -22,6 +22,7 @@
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
+//! | `journal.rs`, `refusals.rs` | what the log is told of the core, and of what was refused |
 //!
 //! Imports run down this drawing: the parts know events and reports, the event loop knows the parts, this file starts all.
 //!
@@ -36,15 +37,18 @@ mod config;
 mod error;
 mod event;
 mod event_loop;
+mod journal;
 mod links;
 mod log_writer;
 mod proposals;
 mod reads;
+mod refusals;
 mod reply;
 mod scrub;
 mod services;
 mod sessions;
 mod snapshots;
+mod stamps;
 mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -58,6 +62,8 @@ use self::{
     event::Event,
     event_loop::{EventLoop, Parts},
     links::Links,
+    refusals::Refusals,
+    services::Services,
     snapshots::Streams,
     view::NodeView,
 };
@@ -88,8 +94,16 @@ pub async fn run(
     let (reports_tx, reports) = mpsc::unbounded_channel();
     let (view_tx, view_rx) = watch::channel(NodeView::default());
     let links = Links::new(&config, &environment);
-    let server = services::server(&config, &environment.clock, events_tx.clone(), links.clone(), view_rx);
-    let server = server.bind(config.listen).await?;
+    let refusals = Refusals::new(&environment.clock);
+    let services = Services {
+        config: config.clone(),
+        clock: environment.clock.clone(),
+        events: events_tx.clone(),
+        links: links.clone(),
+        view: view_rx,
+        refusals: refusals.clone(),
+    };
+    let server = services.server().bind(config.listen).await?;
     let address = server.local_addr();
     let Stores { log, state, header, initial } = Stores::open(&config, environment.seed, &disk).await?;
 
@@ -102,7 +116,8 @@ pub async fn run(
     let (applier, applying) =
         applier::start(&config, state, header.applied_index, &environment, disk.clone(), reports_tx.clone());
     let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
-    let parts = Parts { events, reports, links: links.clone(), writer, applier, streams, view: view_tx };
+    let parts =
+        Parts { events, reports, links: links.clone(), writer, applier, streams, refusals, view: view_tx };
     let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
     let clock = environment.clock.clone();
     let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());

@@ -46,7 +46,13 @@ impl NodeView {
     }
 
     /// The row of `conclave status` for this node, which is reached at `address`.
-    pub(super) fn into_status(self, id: NodeId, priority: u32, address: String) -> v1::NodeStatus {
+    pub(super) fn into_status(
+        self,
+        id: NodeId,
+        priority: u32,
+        address: String,
+        refused: Vec<v1::RefusalCount>,
+    ) -> v1::NodeStatus {
         v1::NodeStatus {
             id,
             address,
@@ -65,6 +71,7 @@ impl NodeView {
             scrubbed_at_ms: self.scrubbed.unix_ms,
             scrubbed_records: self.scrubbed.records,
             peers: self.peers.into_iter().map(wire::peer_to_pb).collect(),
+            refused,
         }
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     kv::{Header, KeyRange, Read, Table, Visit, contribution},
-    raft::{Position, Snapshot},
+    raft::{InstallFailure, Position, Snapshot},
 };
 
 /// One record of the state.
@@ -153,18 +153,19 @@ impl StateStore {
         Ok(follows)
     }
 
-    /// Puts the staged snapshot in the state's place, durably. `None`: another one is staged, or not all of it.
+    /// Puts the staged snapshot in the state's place, durably, unless another one is staged or what arrived is not what was
+    /// sent.
     ///
     /// # Errors
-    /// The disk failed, or what arrived is not what was sent.
-    pub fn install(&mut self, snapshot: &Snapshot) -> Result<Option<Header>, StorageError> {
+    /// The disk failed.
+    pub fn install(&mut self, snapshot: &Snapshot) -> Result<Result<Header, InstallFailure>, StorageError> {
         let Some(staged) = self.staged.take_if(|staged| staged.last == snapshot.last) else {
-            return Ok(None);
+            return Ok(Err(InstallFailure::NotStaged));
         };
         let header = Header::load(&self.file.staged()?)?;
         let last = Position { term: header.applied_term, index: header.applied_index };
         if last != snapshot.last || header.content_hash != staged.content_hash {
-            return Ok(None);
+            return Ok(Err(InstallFailure::Damaged));
         }
         let transaction = self.file.begin()?;
         for table in Table::ALL {
@@ -172,7 +173,7 @@ impl StateStore {
             transaction.rename_table(staged_definition(table), definition(table)).map_err(failed)?;
         }
         self.file.replace(transaction)?;
-        Ok(Some(header))
+        Ok(Ok(header))
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     env::Observer,
     kv::{Applier as Transaction, Header},
-    raft::{Entry, Index, NodeId, Payload, Snapshot, Term},
+    raft::{Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
     storage::{self, Flusher, Place, StateStore, StorageError},
     wire::{
         kv as wire,
@@ -144,15 +144,17 @@ impl Machine {
         Ok(())
     }
 
-    /// False: it is not there any more.
-    fn install(&mut self, snapshot: &Snapshot) -> Result<bool, StorageError> {
-        let Some(header) = self.state.install(snapshot)? else { return Ok(false) };
+    fn install(&mut self, snapshot: &Snapshot) -> Result<Result<(), InstallFailure>, StorageError> {
+        let header = match self.state.install(snapshot)? {
+            Ok(header) => header,
+            Err(why) => return Ok(Err(why)),
+        };
         self.schedule.flushing();
         self.schedule.flushed(header.applied_index);
         self.observer.installed(self.node, snapshot, &header);
         let why = "a snapshot took the place of the log: what became of the entry is in its state";
         self.waiters.drop_up_to(header.applied_index, Reason::Forgotten, why);
-        Ok(true)
+        Ok(Ok(()))
     }
 
     fn serve_reads(&mut self, header: &Header) -> Result<(), StorageError> {
