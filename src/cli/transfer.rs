@@ -59,3 +59,24 @@ impl Args {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn nobody_is_no_target() {
+        let to = |arguments: &[&str]| Command::try_parse_from(arguments).map(|command| command.args.to);
+        assert_eq!(to(&["transfer"]).expect("whoever is most up to date"), None);
+        assert_eq!(to(&["transfer", "--to", "3"]).expect("node 3"), Some(3));
+        assert!(to(&["transfer", "--to", "0"]).is_err());
+    }
+}

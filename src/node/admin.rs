@@ -199,6 +199,7 @@ fn what_is_waited_for(core: &Raft) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::raft::{Body, InitialState, Message, Options, RoleName, Snapshot};
 
     fn current() -> Configuration {
         let addresses = [1, 2, 3, 4].map(|id| (id, format!("host-{id}:1"))).into();
@@ -272,5 +273,50 @@ mod tests {
         refused(v1::ChangeMembersRequest { add: twice, ..Default::default() }, "node 5 is named twice");
         refused(v1::ChangeMembersRequest { remove: vec![7], ..Default::default() }, "node 7 is no member");
         refused(v1::ChangeMembersRequest { promote: vec![7], ..Default::default() }, "node 7 is no member");
+    }
+
+    /// Node 1, which leads voters of these priorities.
+    fn leader(priorities: [u32; 3]) -> Raft {
+        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
+        let options = Options {
+            id: 1,
+            heartbeat_ticks: 3,
+            election_ticks_min: 10,
+            election_ticks_max: 19,
+            priority: priorities[0],
+            append_bytes_max: usize::MAX,
+            log_entries_max: usize::MAX,
+            log_bytes_max: usize::MAX,
+            catching_up_entries: 0,
+            lease: None,
+            seed: 1,
+        };
+        let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
+        let mut core = Raft::new(options, InitialState { configuration, applied, ..InitialState::default() });
+        while core.role() == RoleName::Follower {
+            core.tick();
+        }
+        let mut hear = |from, body| core.step(Message { from, to: 1, term: 1, body });
+        hear(2, Body::PreVoteResponse { granted: true });
+        hear(2, Body::VoteResponse { granted: true });
+        let persist = core.effects().persist.expect("its vote");
+        core.persisted(persist.ticket);
+        for (from, priority) in [(2, priorities[1]), (3, priorities[2])] {
+            let body = Body::HeartbeatResponse { round: 0, priority, promise_us: 0 };
+            core.step(Message { from, to: 1, term: 1, body });
+        }
+        core
+    }
+
+    #[test]
+    fn who_transfers_to_a_node_that_hands_back_is_told() {
+        let note = |priorities, to| {
+            let request = v1::TransferRequest { to, ..Default::default() };
+            transfer(&mut leader(priorities), &request).expect("a voter").note
+        };
+        assert_eq!(note([0, 0, 0], 2), "");
+        assert_eq!(note([0, 0, 5], 3), "");
+        assert!(note([0, 0, 5], 2).contains("node 3 has a higher priority than node 2"));
+        assert!(note([7, 0, 5], 2).contains("node 1 has a higher priority than node 2"));
     }
 }

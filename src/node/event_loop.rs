@@ -189,7 +189,12 @@ impl EventLoop {
                 self.journal.receives(from, stream, piece.last);
                 let _ = self.parts.applier.send(Job::Stage(piece));
             }
-            Err(refusal) => drop(piece.answer.send(Err(why(refusal)))),
+            Err(refusal) => {
+                if refusal == PieceRefusal::SecondLeader {
+                    self.parts.refusals.note("second_leader", from, "a piece of its snapshot");
+                }
+                let _ = piece.answer.send(Err(why(refusal)));
+            }
         }
     }
 

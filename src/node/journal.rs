@@ -108,3 +108,86 @@ fn words(why: InstallFailure) -> &'static str {
         InstallFailure::Damaged => "what arrived is not what its checksum says",
     }
 }
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+    use crate::raft::{Body, Configuration, InitialState, Message, Options, Snapshot};
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("nobody panics with it").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Written {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    fn node() -> Raft {
+        let configuration = Arc::new(Configuration::of([1, 2, 3]));
+        let options = Options {
+            id: 1,
+            heartbeat_ticks: 3,
+            election_ticks_min: 10,
+            election_ticks_max: 19,
+            priority: 0,
+            append_bytes_max: usize::MAX,
+            log_entries_max: usize::MAX,
+            log_bytes_max: usize::MAX,
+            catching_up_entries: 0,
+            lease: None,
+            seed: 1,
+        };
+        let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
+        Raft::new(options, InitialState { configuration, applied, ..InitialState::default() })
+    }
+
+    #[test]
+    fn each_change_of_leadership_is_one_line() {
+        let written = Written::default();
+        let subscriber = tracing_subscriber::fmt().with_writer(written.clone()).with_ansi(false).finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let mut core = node();
+            let mut journal = Journal::new(&core);
+            let mut step = |core: &mut Raft, term, body| {
+                core.step(Message { from: 2, to: 1, term, body });
+                if let Some(persist) = core.effects().persist {
+                    core.persisted(persist.ticket);
+                }
+                journal.stepped(core);
+                journal.stepped(core);
+            };
+            step(&mut core, 1, Body::HeartbeatRequest { commit: 0, round: 1 });
+            step(&mut core, 1, Body::HeartbeatRequest { commit: 0, round: 2 });
+            (0..20).for_each(|_| core.tick());
+            step(&mut core, 2, Body::PreVoteResponse { granted: true });
+            step(&mut core, 2, Body::VoteResponse { granted: false });
+            step(&mut core, 2, Body::VoteResponse { granted: true });
+            step(&mut core, 3, Body::VoteResponse { granted: false });
+        });
+        let written = String::from_utf8(written.0.lock().expect("nobody panics with it").clone());
+        let lines = written.expect("text");
+        let said = |text: &str| lines.lines().filter(|line| line.contains(text)).count();
+        assert_eq!(said("follows the leader"), 1, "{lines}");
+        assert_eq!(said("lost the leader"), 1, "{lines}");
+        assert_eq!(lines.lines().count(), said("node="), "{lines}");
+        assert!(said("won the election") + said("lost the election") > 0, "{lines}");
+    }
+}

@@ -45,7 +45,7 @@ struct Shared {
 struct PeerLinks {
     address: String,
     /// The peer is no member, and gets one connection.
-    is_guest: bool,
+    is_stranger: bool,
     control: Lane,
     entries: Lane,
 }
@@ -67,7 +67,7 @@ impl Links {
         let address = |id| told.get(&id).or_else(|| configuration.addresses.get(&id));
         let mut peers = self.peers();
         peers.retain(|&id, peer| {
-            configuration.contains(id) && address(id) == Some(&peer.address) && !peer.is_guest
+            configuration.contains(id) && address(id) == Some(&peer.address) && !peer.is_stranger
         });
         for id in configuration.members().filter(|&id| id != self.0.config.id) {
             if let Some(address) = address(id) {
@@ -82,6 +82,7 @@ impl Links {
     pub(super) fn heard_from(&self, sender: &v1::MemberAddress) {
         let mut peers = self.peers();
         if peers.get(&sender.id).is_none_or(PeerLinks::is_gone) && sender.id != self.0.config.id {
+            peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
             peers.insert(sender.id, self.0.start(sender.id, &sender.address, true));
         }
     }
@@ -107,7 +108,7 @@ impl Links {
 }
 
 impl Shared {
-    fn start(&self, peer: NodeId, address: &str, is_guest: bool) -> PeerLinks {
+    fn start(&self, peer: NodeId, address: &str, is_stranger: bool) -> PeerLinks {
         let lane = |name: &str, outbox_bytes_max| {
             let protocol = Arc::new(PeerProtocol {
                 cluster: self.config.cluster.clone(),
@@ -119,7 +120,7 @@ impl Shared {
             let options = LinkOptions {
                 address: address.to_owned(),
                 outbox_bytes_max,
-                reconnects: !is_guest,
+                reconnects: !is_stranger,
                 clock: self.environment.clock.clone(),
                 random: self.environment.random(&format!("{name} link to node {peer}")),
             };
@@ -127,7 +128,7 @@ impl Shared {
         };
         PeerLinks {
             address: address.to_owned(),
-            is_guest,
+            is_stranger,
             control: lane("control", CONTROL_BYTES_MAX),
             entries: lane("entries", ENTRIES_BYTES_MAX),
         }

@@ -18,7 +18,7 @@ const READS_MAX: usize = 20_000;
 pub(super) struct Reads {
     serializable: Vec<Read>,
     gathered: Vec<Read>,
-    /// Reads that wait for the core's word, by the name it gave them.
+    /// Reads that wait to be confirmed, by the name that the core gave them.
     asked: BTreeMap<u64, Vec<Read>>,
 }
 

@@ -145,7 +145,7 @@ struct Ending {
 }
 
 impl Ending {
-    /// The stream's last word: where the peer stands now, if it got there.
+    /// The stream ended by itself: where the peer stands now, if it got there.
     fn well(mut self, index: Option<Index>) {
         self.index = index;
     }
@@ -249,5 +249,29 @@ impl Stream {
         let records = done_rx.await.map_err(|_| Status::internal("the disk lost a job"))?;
         let records = records.map_err(|error| Status::internal(error.to_string()))?;
         Ok(records.into_iter().map(Into::into).collect())
+    }
+}
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use super::*;
+
+    /// Else the core would wait for it as long as this node leads.
+    #[tokio::test]
+    async fn the_end_of_a_stream_is_reported_also_when_its_task_panics() {
+        let (reports, mut reported) = mpsc::unbounded_channel();
+        let stream = StreamId { term: 3, number: 7 };
+        let ending = Ending { reports: reports.clone(), to: 2, stream, index: None };
+        let task = tokio::spawn(async move {
+            let _ending = ending;
+            panic!("a bug");
+        });
+        assert!(task.await.is_err());
+        let Some(Report::SnapshotSent { to: 2, stream: ended, index: None }) = reported.recv().await else {
+            panic!("another report");
+        };
+        assert_eq!(ended, stream);
+        Ending { reports, to: 2, stream, index: None }.well(Some(9));
+        assert!(matches!(reported.recv().await, Some(Report::SnapshotSent { index: Some(9), .. })));
     }
 }

@@ -1,4 +1,4 @@
-//! Who belongs to the cluster, and whose word counts.
+//! Who belongs to the cluster, and who votes.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +16,7 @@ pub struct Configuration {
     pub voters: BTreeSet<NodeId>,
     /// While a change is joint, the voters being left: both halves must agree to everything. Else empty.
     pub outgoing: BTreeSet<NodeId>,
-    /// Nodes that receive the log. One that is also a voter, or an outgoing one, has a say until it is no more.
+    /// Nodes that receive the log. One that is also a voter, or an outgoing one, votes until it is no more.
     pub learners: BTreeSet<NodeId>,
     /// While a change is staged, the voters it asks for: those that are new learn the log. Else empty.
     pub wanted: BTreeSet<NodeId>,
@@ -31,7 +31,7 @@ pub struct Configuration {
 pub struct Members {
     /// Nodes that are to vote.
     pub voters: BTreeSet<NodeId>,
-    /// Nodes that are to receive the log and have no say.
+    /// Nodes that are to receive the log without voting.
     pub learners: BTreeSet<NodeId>,
     /// Where some of them are reached from now on; the others stay where they are.
     pub addresses: BTreeMap<NodeId, String>,
@@ -64,7 +64,7 @@ impl Configuration {
         self.is_joint() || !self.wanted.is_empty()
     }
 
-    /// Whether the node has a say.
+    /// Whether the node votes.
     pub fn is_voter(&self, id: NodeId) -> bool {
         self.voters.contains(&id) || self.outgoing.contains(&id)
     }

@@ -14,7 +14,7 @@ impl Raft {
         }
         match self.may_campaign() {
             true => self.pre_campaign(),
-            // It has no say in who leads, but must not protect a leader that is gone.
+            // It does not vote for leaders, but must not protect one that is gone.
             false => {
                 self.become_follower(self.term(), None);
                 self.request_pre_votes();
@@ -42,7 +42,7 @@ impl Raft {
         self.count(self.shared.options.id, true);
     }
 
-    /// From a node without a say that only asks whether anybody is there, and whether it is still a member.
+    /// From a learner this asks only whether anybody is there, and whether it is still a member.
     fn request_pre_votes(&mut self) {
         if self.removed_by().is_some() {
             return;
@@ -131,7 +131,7 @@ impl Raft {
         }
     }
 
-    /// Counts a voice in the present ballot, and acts when it is decided.
+    /// Counts a vote in the present ballot, and acts when it is decided.
     fn count(&mut self, from: NodeId, granted: bool) {
         let (Role::PreCandidate(candidacy) | Role::Candidate(candidacy)) = &mut self.role else { return };
         candidacy.votes.entry(from).or_insert(granted);

@@ -1,4 +1,4 @@
-//! Reads by lease: no round at all, as long as the clocks keep their promise (thesis, section 6.4.1).
+//! Reads by lease: no round at all, as long as clocks run at about the same rate (thesis, section 6.4.1).
 //!
 //! Who answers a heartbeat promises to let nobody depose the leader for a span of its own clock. A leader that a quorum
 //! answered may therefore serve reads by itself until that span has passed since it sent the heartbeat, less what the
@@ -55,7 +55,7 @@ impl LeaderLease {
         self.ended_for_this_term = true;
     }
 
-    /// The members change: those who have a say from now on may have promised nothing.
+    /// The members change: those who vote from now on may have promised nothing.
     pub(super) fn reset(&mut self) {
         self.begun.clear();
         self.ends_at_us = 0;

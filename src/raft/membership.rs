@@ -37,7 +37,7 @@ pub enum ChangeError {
     TooEarly,
     /// An earlier change is not committed, or joint.
     UnderWay,
-    /// No voter would be left, or a node would be both voter and learner.
+    /// No voter would be left, a node would be both voter and learner, or it would be 0, which stands for nobody.
     Invalid,
     /// This node was a member and left: it needs a new id to come back.
     Gone(NodeId),
@@ -62,7 +62,8 @@ impl Raft {
         if !self.shared.is_configuration_committed() || self.configuration().is_joint() {
             return Err(ChangeError::UnderWay);
         }
-        if members.voters.is_empty() || !members.voters.is_disjoint(&members.learners) {
+        let nobody = members.voters.contains(&0) || members.learners.contains(&0);
+        if nobody || members.voters.is_empty() || !members.voters.is_disjoint(&members.learners) {
             return Err(ChangeError::Invalid);
         }
         let mut asked_for = members.voters.iter().chain(&members.learners);

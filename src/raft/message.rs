@@ -1,4 +1,4 @@
-//! What nodes say to each other.
+//! The messages between nodes.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub struct Message {
 /// The kinds of messages.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Body {
-    /// "Would you vote for me?" Changes nothing at the receiver (Raft thesis, section 9.6). A node without a say that
+    /// "Would you vote for me?" Changes nothing at the receiver (Raft thesis, section 9.6). A learner that
     /// misses its leader asks too: it may have been removed.
     PreVoteRequest {
         /// End of the sender's log.

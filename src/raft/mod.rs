@@ -81,7 +81,7 @@
 //! | `membership.rs`, `configuration.rs` | joint consensus, learners |
 //! | `snapshot.rs` | the state in place of the log that led to it: compaction, streams |
 //! | `transfer.rs` | handing leadership over: by hand, by priority, before a node stops |
-//! | `message.rs`, `effects.rs` | what nodes say to each other, and what the outside is asked to do |
+//! | `message.rs`, `effects.rs` | the messages between nodes, and what the outside is asked to do |
 //! | `types.rs`, `entry.rs` | ids, terms, positions, entries |
 //! | `refusal.rs` | what a message must be, to be believed |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |

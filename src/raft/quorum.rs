@@ -48,7 +48,7 @@ fn majority_value(half: &BTreeSet<NodeId>, reached: &impl Fn(NodeId) -> u64) -> 
     held[majority(half.len()) - 1]
 }
 
-/// The sets that must each agree. An empty half has no say; a configuration without voters has no quorum of
+/// The sets that must each agree. An empty half does not count; a configuration without voters has no quorum of
 /// anything, so its one (empty) half is kept.
 fn halves(configuration: &Configuration) -> impl Iterator<Item = &BTreeSet<NodeId>> {
     assert!(!configuration.voters.is_empty(), "a configuration has voters");

@@ -268,7 +268,7 @@ impl Shared {
     }
 }
 
-/// What the leader of this house never says, but another may: stories cannot tell it.
+/// What this leader never sends, but another implementation may: golden scripts cannot play it.
 #[cfg(test)]
 mod tests {
     use super::*;

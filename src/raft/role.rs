@@ -14,7 +14,7 @@ pub(super) enum Role {
     Leader(Leader),
 }
 
-/// Follows the leader of the term, once it knows it. Learners are followers that the configuration gives no say.
+/// Follows the leader of the term, once it knows it. Learners are followers that do not vote.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Follower {
     pub(super) leader: Option<NodeId>,

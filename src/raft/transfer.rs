@@ -103,8 +103,8 @@ impl Raft {
         }
     }
 
-    /// Looks for a voter of higher priority that holds what is committed. One that turns the lead down is left in
-    /// peace for a while, for each attempt holds the proposals up.
+    /// Looks for a voter of higher priority that holds what is committed. One that turns the lead down is not
+    /// asked again for a while, for each attempt holds the proposals up.
     fn hand_over_to_priority(&mut self) {
         const PAUSE_ELECTION_TIMEOUTS: u32 = 10;
         let Role::Leader(leader) = &mut self.role else { return };

@@ -309,6 +309,9 @@ impl Storm {
             return;
         }
         self.with(id, |raft| {
+            if raft.is_leader() {
+                return;
+            }
             let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
             raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
         });
