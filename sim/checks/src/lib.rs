@@ -13,6 +13,7 @@
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
 //! | `failure.rs` | a rule that broke, as data |
+//! | `host/` | carries out what a core asks for, in memory |
 //! | `event.rs`, `trace.rs` | what happened in a run, as data; its hash |
 //! | `hash.rs`, `draw.rs` | hashes and random draws that are the same everywhere |
 //!
@@ -25,6 +26,7 @@ mod event;
 mod facts;
 mod failure;
 mod hash;
+pub mod host;
 mod invariants;
 mod observation;
 mod oracle;

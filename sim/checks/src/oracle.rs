@@ -46,13 +46,7 @@ impl Oracle {
     /// A node came up and recovered this from its disk.
     pub fn started(&self, core: &Raft) {
         let mut watch = self.watch();
-        watch.tell(|| CoreEvent::Started {
-            node: core.id(),
-            term: core.term(),
-            candidate: core.vote().candidate,
-            compacted: core.base().index,
-            last: core.last().index,
-        });
+        watch.tell(|| CoreEvent::started(core));
         let found = Disk::of(core);
         let writes = watch.facts.meet(core.id()).writes_that_lead_to(&found);
         let start = Start { core, found, writes };
@@ -66,8 +60,7 @@ impl Oracle {
         let before = watch.facts.meet(core.id()).view;
         let step = Step { core, effects, before, after: View::of(core) };
         if step.is_visible() {
-            let View { role, term, last, commit, .. } = step.after;
-            watch.tell(|| CoreEvent::Stepped { node: core.id(), role, term, last: last.index, commit });
+            watch.tell(|| CoreEvent::stepped(core));
             watch.check(rules::OF_VISIBLE_STEPS, &step);
         }
         watch.check(rules::OF_STEPS, &step);

@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term};
+use conclave::raft::{
+    Body, Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term, Vote,
+};
 
 pub(crate) use self::{
     disk::Disk,
@@ -213,10 +215,23 @@ impl Facts {
     }
 
     fn note_votes(&mut self, node: NodeId, write: &Persist) {
-        let Some(vote) = write.vote else { return };
-        let Some(candidate) = vote.candidate else { return };
-        self.ballots.entry(vote.term).or_default().entry(node).or_insert(candidate);
+        for Vote { term, candidate } in votes(write) {
+            let ballot = self.ballots.entry(term).or_default();
+            candidate.map(|candidate| *ballot.entry(node).or_insert(candidate));
+        }
     }
+}
+
+/// The votes that a write makes durable. One that a later term overtook in the same write is known by what it promises.
+pub(crate) fn votes(write: &Persist) -> impl Iterator<Item = Vote> {
+    let promised = write.promises.iter().filter_map(|message| match message.body {
+        Body::VoteRequest { .. } => Some(Vote { term: message.term, candidate: Some(message.from) }),
+        Body::VoteResponse { granted: true } => {
+            Some(Vote { term: message.term, candidate: Some(message.to) })
+        }
+        _ => None,
+    });
+    promised.chain(write.vote)
 }
 
 /// The term of the entry before another one in a core's log.

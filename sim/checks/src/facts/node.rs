@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Configuration, Index, Payload, Persist, Position, Raft, RoleName, Term};
+use conclave::raft::{Configuration, Index, Payload, Persist, Position, Raft, RoleName, Term, Vote};
 
 use super::disk::Disk;
 
@@ -13,7 +13,7 @@ use super::disk::Disk;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) role: RoleName,
-    pub(crate) term: Term,
+    pub(crate) vote: Vote,
     pub(crate) compacted: Position,
     pub(crate) last: Position,
     pub(crate) commit: Index,
@@ -21,14 +21,18 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn of(core: &Raft) -> Self {
-        let (role, term, commit) = (core.role(), core.term(), core.commit());
-        Self { role, term, compacted: core.base(), last: core.last(), commit }
+        let (role, vote, commit) = (core.role(), core.vote(), core.commit());
+        Self { role, vote, compacted: core.base(), last: core.last(), commit }
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.vote.term
     }
 
     /// Leads a term that it did not lead before.
     pub(crate) fn begins_to_lead(&self, before: Option<View>) -> bool {
         let leads = |view: &View| view.role == RoleName::Leader;
-        leads(self) && !before.is_some_and(|before| leads(&before) && before.term == self.term)
+        leads(self) && !before.is_some_and(|before| leads(&before) && before.term() == self.term())
     }
 }
 

@@ -6,7 +6,7 @@ use super::{Checked, ensure, without_quorum};
 use crate::{Failure, Rule, facts::Facts, observation::Step};
 
 pub(super) fn commits_grow(_: &Facts, step: &Step<'_>) -> Checked {
-    let (id, term, after) = (step.id(), step.after.term, step.after);
+    let (id, term, after) = (step.id(), step.after.term(), step.after);
     let before = step.before.map_or(0, |before| before.commit);
     ensure(after.commit >= before, || {
         let detail = format!("node {id} went from commit index {before} to {}", after.commit);
@@ -23,14 +23,14 @@ pub(super) fn commits_by_own_term(_: &Facts, step: &Step<'_>) -> Checked {
     let (core, after) = (step.core, step.after);
     let Some(before) = step.before else { return Ok(()) };
     let leads = |role| role == RoleName::Leader;
-    let led_on = leads(after.role) && leads(before.role) && before.term == after.term;
+    let led_on = leads(after.role) && leads(before.role) && before.term() == after.term();
     // By a snapshot that it was sent before it led, and that is in place only now.
     let by_snapshot = after.commit == after.compacted.index;
-    let of_own_term = || core.entry(after.commit).is_some_and(|entry| entry.term == after.term);
+    let of_own_term = || core.entry(after.commit).is_some_and(|entry| entry.term == after.term());
     ensure(!led_on || after.commit == before.commit || by_snapshot || of_own_term(), || {
         let id = step.id();
         let detail = format!("node {id} commits up to {}, an entry of an earlier term", after.commit);
-        Failure::new(Rule::CommitByOwnTerm, id, after.term, detail)
+        Failure::new(Rule::CommitByOwnTerm, id, after.term(), detail)
     })
 }
 
@@ -39,7 +39,7 @@ pub(super) fn committed_is_final(facts: &Facts, step: &Step<'_>) -> Checked {
         Some(known) if !known.is(entry) => {
             let (id, position) = (step.id(), entry.position());
             let detail = format!("node {id} commits {position} where an entry of term {} was", known.term);
-            Err(Failure::new(Rule::CommittedIsFinal, id, step.after.term, detail))
+            Err(Failure::new(Rule::CommittedIsFinal, id, step.after.term(), detail))
         }
         _ => Ok(()),
     })
@@ -57,7 +57,7 @@ pub(super) fn committed_is_on_quorum(facts: &Facts, step: &Step<'_>) -> Checked 
         match lacking {
             None => Ok(()),
             Some(disks) => {
-                let (id, term) = (step.id(), step.after.term);
+                let (id, term) = (step.id(), step.after.term());
                 let detail = format!("node {id} commits {position}, which {disks} disks of voters hold");
                 Err(Failure::new(Rule::CommittedOnQuorum, id, term, detail))
             }

@@ -1,11 +1,11 @@
 //! Terms, votes and leaders (sections 5.1, 5.2 and 5.4).
 
-use conclave::raft::{NodeId, Persist, Vote};
+use conclave::raft::{NodeId, Persist, Term, Vote};
 
 use super::{Checked, ensure, without_quorum};
 use crate::{
     Failure, Rule,
-    facts::Facts,
+    facts::{Facts, votes},
     observation::{Start, Step, Write},
 };
 
@@ -15,13 +15,20 @@ pub fn may_follow(before: Vote, after: Vote) -> bool {
     before.term < after.term || before.term == after.term && is_kept
 }
 
-pub(super) fn terms_grow(_: &Facts, step: &Step<'_>) -> Checked {
-    let Some(before) = step.before else { return Ok(()) };
-    ensure(step.after.term >= before.term, || {
-        let (id, after) = (step.id(), step.after.term);
-        let detail = format!("node {id} went from term {} to {after}", before.term);
-        Failure::new(Rule::TermsOnlyGrow, id, after, detail)
-    })
+pub(super) fn votes_stay(_: &Facts, step: &Step<'_>) -> Checked {
+    let Some(before) = step.before.map(|before| before.vote) else { return Ok(()) };
+    let (id, after) = (step.id(), step.after.vote);
+    ensure(after.term >= before.term, || {
+        let detail = format!("node {id} went from term {} to {}", before.term, after.term);
+        Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
+    })?;
+    ensure(may_follow(before, after), || voted_twice(id, after.term, before.candidate, after.candidate))
+}
+
+fn voted_twice(id: NodeId, term: Term, first: Option<NodeId>, second: Option<NodeId>) -> Failure {
+    let name = |candidate: Option<NodeId>| candidate.map_or("nobody".to_owned(), |id| id.to_string());
+    let detail = format!("node {id} voted for {} and for {} in term {term}", name(first), name(second));
+    Failure::new(Rule::OneVotePerTerm, id, term, detail)
 }
 
 pub(super) fn stored_vote(facts: &Facts, Write { node, write }: &Write<'_>) -> Checked {
@@ -37,23 +44,22 @@ pub(super) fn stored_votes(facts: &Facts, start: &Start<'_>) -> Checked {
 }
 
 fn check_vote(facts: &Facts, id: NodeId, before: Vote, write: &Persist) -> Result<Vote, Failure> {
-    let Some(vote) = write.vote else { return Ok(before) };
-    ensure(vote.term >= before.term, || {
-        let detail = format!("node {id} stored term {} after term {}", vote.term, before.term);
-        Failure::new(Rule::TermsOnlyGrow, id, vote.term, detail)
+    let after = write.vote.unwrap_or(before);
+    ensure(after.term >= before.term, || {
+        let detail = format!("node {id} stored term {} after term {}", after.term, before.term);
+        Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
     })?;
-    let earlier = facts.vote_of(id, vote.term).filter(|&earlier| vote.candidate != Some(earlier));
-    ensure(may_follow(before, vote) && earlier.is_none(), || {
-        let name = |candidate: Option<NodeId>| candidate.map_or("nobody".to_owned(), |id| id.to_string());
-        let (first, second) = (name(earlier.or(before.candidate)), name(vote.candidate));
-        let detail = format!("node {id} voted for {first} and for {second} in term {}", vote.term);
-        Failure::new(Rule::OneVotePerTerm, id, vote.term, detail)
-    })?;
-    Ok(vote)
+    for vote in votes(write) {
+        let earlier = facts.vote_of(id, vote.term);
+        ensure(earlier.is_none() || earlier == vote.candidate, || {
+            voted_twice(id, vote.term, earlier, vote.candidate)
+        })?;
+    }
+    Ok(after)
 }
 
 pub(super) fn one_leader(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, term) = (step.id(), step.after.term);
+    let (id, term) = (step.id(), step.after.term());
     match facts.leaders.get(&term) {
         Some(&other) if other != id && step.after.begins_to_lead(step.before) => {
             let detail = format!("nodes {other} and {id} both lead term {term}");
@@ -64,7 +70,7 @@ pub(super) fn one_leader(facts: &Facts, step: &Step<'_>) -> Checked {
 }
 
 pub(super) fn leader_has_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, term) = (step.id(), step.after.term);
+    let (id, term) = (step.id(), step.after.term());
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
     }
@@ -79,7 +85,7 @@ pub(super) fn leader_has_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
 
 /// A leader may learn of its election late, when a later term has committed more.
 pub(super) fn leader_is_complete(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, core, term) = (step.id(), step.core, step.after.term);
+    let (id, core, term) = (step.id(), step.core, step.after.term());
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
     }

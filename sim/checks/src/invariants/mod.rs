@@ -59,7 +59,7 @@ pub(crate) const OF_STEPS: &[fn(&Facts, &Step<'_>) -> Checked] = &[
 
 /// Of steps that others can see.
 pub(crate) const OF_VISIBLE_STEPS: &[fn(&Facts, &Step<'_>) -> Checked] = &[
-    election::terms_grow,
+    election::votes_stay,
     commit::commits_grow,
     commit::commits_by_own_term,
     election::one_leader,

@@ -10,7 +10,7 @@ pub(super) fn reads_see_what_was_committed(facts: &Facts, step: &Step<'_>) -> Ch
         let committed = asked.get(&ready.id).copied().unwrap_or(0);
         ensure(ready.index >= committed, || {
             let detail = format!("node {id} reads at {}, {committed} was committed", ready.index);
-            Failure::new(Rule::ReadIsLinearizable, id, step.after.term, detail)
+            Failure::new(Rule::ReadIsLinearizable, id, step.after.term(), detail)
         })
     })
 }

@@ -14,7 +14,7 @@ pub(super) fn recovered_log_begins_with_committed(facts: &Facts, start: &Start<'
 }
 
 pub(super) fn compacted_is_committed_and_applied(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, term, compacted) = (step.id(), step.after.term, step.after.compacted);
+    let (id, term, compacted) = (step.id(), step.after.term(), step.after.compacted);
     if step.before.is_some_and(|before| before.compacted == compacted) {
         return Ok(());
     }
@@ -36,7 +36,7 @@ fn compacted_is_committed(facts: &Facts, id: NodeId, term: Term, compacted: Posi
 pub(super) fn installed_is_committed(facts: &Facts, install: &Install<'_>) -> Checked {
     let (id, last) = (install.node, install.snapshot.last);
     ensure(facts.is_committed(last), || {
-        let term = facts.node(id).view.map_or(0, |view| view.term);
+        let term = facts.node(id).view.map_or(0, |view| view.term());
         let detail = format!("node {id} goes on from a snapshot at {last}, which is not committed");
         Failure::new(Rule::SnapshotIsCommitted, id, term, detail)
     })

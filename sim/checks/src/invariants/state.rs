@@ -11,7 +11,7 @@ use crate::{
 };
 
 fn failure(facts: &Facts, rule: Rule, id: NodeId, detail: String) -> Failure {
-    let term = facts.node(id).view.map_or(0, |view| view.term);
+    let term = facts.node(id).view.map_or(0, |view| view.term());
     Failure::new(rule, id, term, detail)
 }
 
