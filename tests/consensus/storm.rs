@@ -90,12 +90,22 @@ impl Storm {
     }
 
     fn step(&mut self) {
-        let step = self.profile.next(&mut self.draw);
-        let Some(id) = self.node_for(step) else { return };
-        match step {
-            Step::Tick => self.pass_time(id),
+        match self.profile.next(&mut self.draw) {
             Step::Deliver => self.deliver(Network::next),
             Step::DeliverLate => self.deliver(Network::next_late),
+            Step::Stream => self.end_stream(),
+            Step::Heal => self.network.isolated.clear(),
+            step => {
+                let id = self.node_for(step);
+                id.map(|id| self.step_at(id, step));
+            }
+        }
+        self.network.lose_excess(&self.profile);
+    }
+
+    fn step_at(&mut self, id: NodeId, step: Step) {
+        match step {
+            Step::Tick => self.pass_time(id),
             Step::Write => drop(self.write(id)),
             Step::Start => self.start(id),
             Step::Crash => self.crash(id),
@@ -105,32 +115,24 @@ impl Storm {
             Step::ChangeMembers => self.change_members(id),
             Step::Campaign => self.campaign(id),
             Step::Sync => self.sync(id),
-            Step::Stream => self.end_stream(),
             Step::Install => self.install(id),
             Step::Isolate => self.isolate(id),
-            Step::Heal => self.network.isolated.clear(),
+            Step::Deliver | Step::DeliverLate | Step::Stream | Step::Heal => {}
         }
-        self.network.lose_excess(&self.profile);
     }
 
     /// A node to which the step means something, if there is one. Leaders are asked and hurt more than others.
     fn node_for(&mut self, step: Step) -> Option<NodeId> {
         let anybody = self.draw.chance(40);
-        let fits = |Node { host, .. }: &Node| match step {
-            Step::Deliver | Step::DeliverLate | Step::Stream | Step::Heal => true,
+        let fits = |host: &Host| match step {
             Step::Start => host.core().is_none(),
             Step::Write => host.disk().writes_under_way() > 0,
             Step::Install => host.installing().is_some(),
             Step::Tick | Step::Sync | Step::Campaign => host.core().is_some(),
-            Step::Propose
-            | Step::Read
-            | Step::Transfer
-            | Step::ChangeMembers
-            | Step::Crash
-            | Step::Isolate => host.core().is_some_and(|raft| anybody || raft.is_leader()),
+            _ => host.core().is_some_and(|raft| anybody || raft.is_leader()),
         };
         let fitting: Vec<NodeId> =
-            self.nodes.iter().filter(|(_, node)| fits(node)).map(|(&id, _)| id).collect();
+            self.nodes.iter().filter(|(_, node)| fits(&node.host)).map(|(&id, _)| id).collect();
         (!fitting.is_empty()).then(|| *self.draw.pick(&fitting))
     }
 

@@ -50,7 +50,7 @@ impl Oracle {
         let found = Disk::of(core);
         let writes = watch.facts.meet(core.id()).writes_that_lead_to(&found);
         let start = Start { core, found, writes };
-        watch.check(rules::OF_STARTS, &start);
+        watch.check(rules::OF_STARTS, core.id(), &start);
         watch.facts.note_start(&start);
     }
 
@@ -61,9 +61,9 @@ impl Oracle {
         let step = Step { core, effects, before, after: View::of(core) };
         if step.is_visible() {
             watch.tell(|| CoreEvent::stepped(core));
-            watch.check(rules::OF_VISIBLE_STEPS, &step);
+            watch.check(rules::OF_VISIBLE_STEPS, core.id(), &step);
         }
-        watch.check(rules::OF_STEPS, &step);
+        watch.check(rules::OF_STEPS, core.id(), &step);
         watch.facts.note_step(&step);
     }
 
@@ -73,7 +73,7 @@ impl Oracle {
         watch.tell(|| CoreEvent::persisted(node, write));
         watch.facts.meet(node);
         let write = Write { node, write };
-        watch.check(rules::OF_WRITES, &write);
+        watch.check(rules::OF_WRITES, node, &write);
         watch.facts.note_write(&write);
     }
 
@@ -84,7 +84,7 @@ impl Oracle {
         watch.tell(|| CoreEvent::Applied { node, first: first.index, last: last.index, state_hash });
         watch.facts.meet(node);
         let apply = Apply { node, entries, state_hash };
-        watch.check(rules::OF_APPLIES, &apply);
+        watch.check(rules::OF_APPLIES, node, &apply);
         watch.facts.note_apply(&apply);
     }
 
@@ -94,7 +94,7 @@ impl Oracle {
         watch.tell(|| CoreEvent::Installed { node, last: snapshot.last.index, state_hash });
         watch.facts.meet(node);
         let install = Install { node, snapshot, state_hash };
-        watch.check(rules::OF_INSTALLS, &install);
+        watch.check(rules::OF_INSTALLS, node, &install);
         watch.facts.note_install(&install);
     }
 
@@ -105,7 +105,8 @@ impl Oracle {
 
     /// Time passed at a core by one tick, and for so many nothing has reached it. The longest election timeout is given.
     pub fn ticked(&self, core: &Raft, silent_ticks: u32, election_ticks_max: u32) {
-        self.watch().check(rules::OF_TICKS, &Tick { core, silent_ticks, election_ticks_max });
+        let tick = Tick { core, silent_ticks, election_ticks_max };
+        self.watch().check(rules::OF_TICKS, core.id(), &tick);
     }
 
     /// Something else broke a rule; only the first failure counts.
@@ -138,17 +139,17 @@ impl Oracle {
 
     /// The configuration that a node went by when it last did anything.
     pub fn configuration_of(&self, id: NodeId) -> Arc<Configuration> {
-        self.watch().facts.any_node(id).map(|node| node.configuration.clone()).unwrap_or_default()
+        self.watch().facts.node(id).map(|node| node.configuration.clone()).unwrap_or_default()
     }
 
     /// How far a node has applied.
     pub fn applied_by(&self, id: NodeId) -> Index {
-        self.watch().facts.any_node(id).map_or(0, |node| node.applied)
+        self.watch().facts.node(id).map_or(0, |node| node.applied)
     }
 
     /// Whether a node has reads that are neither answered nor refused.
     pub fn has_open_reads(&self, id: NodeId) -> bool {
-        self.watch().facts.any_node(id).is_some_and(|node| !node.reads.is_empty())
+        self.watch().facts.node(id).is_some_and(|node| !node.reads.is_empty())
     }
 
     /// Leaders elected so far.
@@ -173,8 +174,9 @@ impl Watch {
         }
     }
 
-    fn check<T>(&mut self, rules: &rules::Rules<T>, observation: &T) {
-        if let Err(failure) = rules::check(rules, &self.facts, observation) {
+    fn check<T>(&mut self, rules: &rules::Rules<T>, id: NodeId, observation: &T) {
+        let Some(node) = self.facts.node(id) else { return };
+        if let Err(failure) = rules::check(rules, &self.facts, node, observation) {
             self.failure.get_or_insert(failure);
         }
     }

@@ -65,12 +65,7 @@ impl Committed {
 
 /// What may be asked.
 impl Facts {
-    /// A node, which is one of those met.
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[&id]
-    }
-
-    pub(crate) fn any_node(&self, id: NodeId) -> Option<&Node> {
+    pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(&id)
     }
 
@@ -120,7 +115,7 @@ impl Facts {
 impl Facts {
     /// A node is one of those met from now on.
     pub(crate) fn meet(&mut self, id: NodeId) -> &mut Node {
-        self.nodes.entry(id).or_default()
+        self.nodes.entry(id).or_insert_with(|| Node { id, ..Node::default() })
     }
 
     pub(crate) fn note_start(&mut self, start: &Start<'_>) {
@@ -174,11 +169,11 @@ impl Facts {
         }
     }
 
-    pub(crate) fn note_write(&mut self, Write { node, write }: &Write<'_>) {
-        let mirrored = self.meet(*node);
+    pub(crate) fn note_write(&mut self, &Write { node, write }: &Write<'_>) {
+        let mirrored = self.meet(node);
         mirrored.under_way.pop_front();
         mirrored.disk.write(write);
-        self.note_votes(*node, write);
+        self.note_votes(node, write);
     }
 
     pub(crate) fn note_apply(&mut self, apply: &Apply<'_>) {

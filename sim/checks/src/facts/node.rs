@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Configuration, Index, Payload, Persist, Position, Raft, RoleName, Term, Vote};
+use conclave::raft::{Configuration, Index, NodeId, Payload, Persist, Position, Raft, RoleName, Term, Vote};
 
 use super::disk::Disk;
 
@@ -38,6 +38,7 @@ impl View {
 
 #[derive(Default)]
 pub(crate) struct Node {
+    pub(crate) id: NodeId,
     /// What its core last showed in this life.
     pub(crate) view: Option<View>,
     /// What its disk has promised to keep.

@@ -3,9 +3,13 @@
 use conclave::raft::RoleName;
 
 use super::{Checked, ensure, without_quorum};
-use crate::{Failure, Rule, facts::Facts, observation::Step};
+use crate::{
+    Failure, Rule,
+    facts::{Facts, Node},
+    observation::Step,
+};
 
-pub(super) fn commits_grow(_: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn commits_grow(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let (id, term, after) = (step.id(), step.after.term(), step.after);
     let before = step.before.map_or(0, |before| before.commit);
     ensure(after.commit >= before, || {
@@ -19,7 +23,7 @@ pub(super) fn commits_grow(_: &Facts, step: &Step<'_>) -> Checked {
 }
 
 /// Figure 8.
-pub(super) fn commits_by_own_term(_: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn commits_by_own_term(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let (core, after) = (step.core, step.after);
     let Some(before) = step.before else { return Ok(()) };
     let leads = |role| role == RoleName::Leader;
@@ -34,7 +38,7 @@ pub(super) fn commits_by_own_term(_: &Facts, step: &Step<'_>) -> Checked {
     })
 }
 
-pub(super) fn committed_is_final(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn committed_is_final(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     step.committed().try_for_each(|entry| match facts.committed_at(entry.index) {
         Some(known) if !known.is(entry) => {
             let (id, position) = (step.id(), entry.position());
@@ -47,12 +51,12 @@ pub(super) fn committed_is_final(facts: &Facts, step: &Step<'_>) -> Checked {
 
 /// The disks of crashed nodes count. By the configuration in force before this step, or after it: the step may have
 /// changed it on the way.
-pub(super) fn committed_is_on_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
-    let before = &facts.node(step.id()).configuration;
+pub(super) fn committed_is_on_quorum(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
+    let before = &node.configuration;
     let mut news = step.committed().filter(|entry| facts.committed_at(entry.index).is_none());
     news.try_for_each(|entry| {
         let position = entry.position();
-        let holds = |id| facts.any_node(id).is_some_and(|node| node.disk.holds(position));
+        let holds = |id| facts.node(id).is_some_and(|node| node.disk.holds(position));
         let lacking = without_quorum(before, holds).and(without_quorum(step.core.configuration(), holds));
         match lacking {
             None => Ok(()),

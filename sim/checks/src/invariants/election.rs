@@ -5,7 +5,7 @@ use conclave::raft::{NodeId, Persist, Term, Vote};
 use super::{Checked, ensure, without_quorum};
 use crate::{
     Failure, Rule,
-    facts::{Facts, votes},
+    facts::{Facts, Node, votes},
     observation::{Start, Step, Write},
 };
 
@@ -15,7 +15,7 @@ pub fn may_follow(before: Vote, after: Vote) -> bool {
     before.term < after.term || before.term == after.term && is_kept
 }
 
-pub(super) fn votes_stay(_: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn votes_stay(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let Some(before) = step.before.map(|before| before.vote) else { return Ok(()) };
     let (id, after) = (step.id(), step.after.vote);
     ensure(after.term >= before.term, || {
@@ -31,13 +31,13 @@ fn voted_twice(id: NodeId, term: Term, first: Option<NodeId>, second: Option<Nod
     Failure::new(Rule::OneVotePerTerm, id, term, detail)
 }
 
-pub(super) fn stored_vote(facts: &Facts, Write { node, write }: &Write<'_>) -> Checked {
-    check_vote(facts, *node, facts.node(*node).disk.vote(), write).map(|_| ())
+pub(super) fn stored_vote(facts: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    check_vote(facts, node.id, node.disk.vote(), observed.write).map(|_| ())
 }
 
 /// Of the writes that reached the disk before the crash, and of which nobody had heard.
-pub(super) fn stored_votes(facts: &Facts, start: &Start<'_>) -> Checked {
-    let node = facts.node(start.core.id());
+pub(super) fn stored_votes(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    let node = node;
     let mut writes = node.under_way.iter().take(start.writes.unwrap_or(0));
     writes.try_fold(node.disk.vote(), |before, write| check_vote(facts, start.core.id(), before, write))?;
     Ok(())
@@ -58,7 +58,7 @@ fn check_vote(facts: &Facts, id: NodeId, before: Vote, write: &Persist) -> Resul
     Ok(after)
 }
 
-pub(super) fn one_leader(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn one_leader(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let (id, term) = (step.id(), step.after.term());
     match facts.leaders.get(&term) {
         Some(&other) if other != id && step.after.begins_to_lead(step.before) => {
@@ -69,7 +69,7 @@ pub(super) fn one_leader(facts: &Facts, step: &Step<'_>) -> Checked {
     }
 }
 
-pub(super) fn leader_has_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn leader_has_quorum(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let (id, term) = (step.id(), step.after.term());
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
@@ -84,7 +84,7 @@ pub(super) fn leader_has_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
 }
 
 /// A leader may learn of its election late, when a later term has committed more.
-pub(super) fn leader_is_complete(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn leader_is_complete(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let (id, core, term) = (step.id(), step.core, step.after.term());
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
