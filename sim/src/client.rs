@@ -12,7 +12,7 @@ use crate::{
     oracle::Oracle,
     scenario::Workload,
     trace::What,
-    world::now_ns,
+    world::{clock, now_ns},
 };
 
 /// Pause after a failed operation, so that a client of an unreachable cluster does not spin.
@@ -37,8 +37,8 @@ impl Client {
     pub(crate) async fn run(self) {
         let mut draw = Draw::new(self.seed, "client", self.number);
         let options = client::Options { timeout: Duration::from_millis(self.workload.patience_ms) };
-        let connection =
-            client::Client::new(&self.endpoints, options).expect("simulated addresses are well formed");
+        let connection = client::Client::new(&self.endpoints, options, clock())
+            .expect("simulated addresses are well formed");
         for count in 0.. {
             if *self.stop.borrow() {
                 return;

@@ -241,7 +241,8 @@ async fn ask_one(world: &World, proxy: u64, call: Call) -> Answer {
     let options = api::Options { timeout: Duration::from_secs(5) };
     let number = world.history.called(RUN_ITSELF, now_ns(), call.clone());
     let answer = world.on_spare_machine(async move {
-        let connection = api::Client::new(&[endpoint], options).expect("simulated addresses are well formed");
+        let connection = api::Client::new(&[endpoint], options, world::clock())
+            .expect("simulated addresses are well formed");
         ask(&connection, call).await
     });
     let answer = answer.await;

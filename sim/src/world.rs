@@ -203,7 +203,7 @@ impl World {
         let endpoints: Vec<String> =
             (0..self.scenario.proxies).map(|proxy| self.proxy_endpoint(proxy)).collect();
         let options = Options { timeout: operator::PATIENCE };
-        Client::new(&endpoints, options).expect("simulated addresses are well formed")
+        Client::new(&endpoints, options, clock()).expect("simulated addresses are well formed")
     }
 
     /// What an operator tells a proxy that starts: the members of the time.
@@ -470,7 +470,7 @@ pub(crate) fn latency(range: Range) -> std::ops::Range<Duration> {
     Duration::from_micros(range.low)..Duration::from_micros(range.high + 1)
 }
 
-fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Clock::new(EPOCH + Duration::from_nanos(now_ns()))
 }
 

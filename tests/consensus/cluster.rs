@@ -7,10 +7,10 @@ use std::{
 };
 
 use conclave::raft::{
-    Body, ChangeError, Configuration, Effects, Entry, Index, Lease, Members, Message, NodeId, Options,
-    Payload, ProposeError, Raft, RoleName, Term, Vote,
+    ChangeError, Configuration, Effects, Entry, Index, Lease, Members, Message, NodeId, Options, Payload,
+    Position, ProposeError, Raft, RoleName, StreamId, Term, Vote,
 };
-use conclave_checks::host::{Host, LogDisk};
+use conclave_checks::host::{Host, LogDisk, Stream};
 
 use crate::show;
 
@@ -52,6 +52,7 @@ struct Seen {
     vote: Vote,
     leader: Option<NodeId>,
     commit: Index,
+    may_stop: bool,
 }
 
 #[derive(Default)]
@@ -69,10 +70,12 @@ pub(crate) struct Cluster {
     /// Reads by node and the core's name, numbered for the reader.
     reads: BTreeMap<(NodeId, u64), usize>,
     told: Vec<String>,
-    /// Snapshots being streamed, each as the message that ends it.
-    streams: Vec<Message>,
-    /// Of those the ones that arrived, which their senders do not know yet.
-    arrived: Vec<Message>,
+    /// Snapshots being streamed, oldest first.
+    streams: Vec<Stream>,
+    /// Those that arrived, which their senders do not know yet.
+    arrived: Vec<Stream>,
+    /// Those that ended.
+    ended_streams: Vec<Stream>,
     /// Streams wait until they are ended by hand.
     pub(crate) streams_held: bool,
 }
@@ -186,6 +189,10 @@ impl Cluster {
         if let Some(Err(error)) = self.with(id, |raft| raft.transfer(target)) {
             self.refused(id, error);
         }
+    }
+
+    pub(crate) fn leave(&mut self, id: NodeId) {
+        self.with(id, Raft::leave);
     }
 
     pub(crate) fn change(&mut self, id: NodeId, members: Members) {
@@ -348,10 +355,10 @@ impl Cluster {
         let node = &self.nodes[&id];
         let (base, log) = match node.host.core() {
             Some(raft) => {
-                let indexes = raft.base().index + 1..=raft.last().index;
-                (raft.base(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
+                let indexes = raft.compacted().index + 1..=raft.last().index;
+                (raft.compacted(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
             }
-            None => (node.host.disk().base(), node.host.disk().log().to_vec()),
+            None => (node.host.disk().compacted(), node.host.disk().log().to_vec()),
         };
         let after = if base.index > 0 { format!(" after {base}") } else { String::new() };
         self.tell(format!("n{id} log{after} {}", show::entries(&log)));
@@ -398,6 +405,39 @@ impl Cluster {
             self.tell(format!("n{id} streams its state to n{}", stream.to));
             self.streams.push(stream);
         }
+        for cancelled in output.cancelled {
+            self.cancel_stream(id, cancelled);
+        }
+    }
+
+    fn cancel_stream(&mut self, id: NodeId, cancelled: StreamId) {
+        for streams in [&mut self.streams, &mut self.arrived] {
+            for stream in streams.extract_if(.., |stream| stream.from == id && stream.id == cancelled) {
+                self.told.push(format!("n{id} cancels its stream to n{}", stream.to));
+                self.ended_streams.push(stream);
+            }
+        }
+    }
+
+    /// The snapshots being streamed send a piece each, which their receivers take or refuse.
+    pub(crate) fn send_pieces(&mut self) {
+        let streams: Vec<_> = self.streams.iter().chain(&self.arrived).map(piece).collect();
+        streams.into_iter().for_each(|piece| self.send_piece(piece));
+    }
+
+    /// A piece of each stream that ended arrives late.
+    pub(crate) fn send_late_pieces(&mut self) {
+        let streams: Vec<_> = self.ended_streams.iter().map(piece).collect();
+        streams.into_iter().for_each(|piece| self.send_piece(piece));
+    }
+
+    fn send_piece(&mut self, (from, to, id, last): (NodeId, NodeId, StreamId, Position)) {
+        let fate = match self.with(to, |raft| raft.admit_piece(from, id, last)) {
+            None => return,
+            Some(Ok(())) => "takes".to_owned(),
+            Some(Err(refusal)) => format!("refuses ({refusal:?})"),
+        };
+        self.tell(format!("n{to} {fate} a piece of {last}, stream {id} of n{from}"));
     }
 
     fn tell_effects(&mut self, id: NodeId, effects: &Effects) {
@@ -427,9 +467,9 @@ impl Cluster {
 
     /// The snapshots being streamed arrive in full.
     pub(crate) fn bring_streams_in(&mut self) {
-        for message in mem::take(&mut self.streams) {
-            self.send(message.clone());
-            self.arrived.push(message);
+        for stream in mem::take(&mut self.streams) {
+            self.send(stream.end());
+            self.arrived.push(stream);
         }
     }
 
@@ -440,11 +480,12 @@ impl Cluster {
         }
         let mut ended = mem::take(&mut self.arrived);
         ended.append(&mut self.streams);
-        for Message { from, to, body, .. } in &ended {
-            let Body::InstallSnapshot { snapshot } = body else { continue };
-            self.with(*from, |raft| raft.snapshot_sent(*to, well.then_some(snapshot.last.index)));
+        for Stream { from, to, id, snapshot } in &ended {
+            self.with(*from, |raft| raft.snapshot_sent(*to, *id, well.then_some(snapshot.last.index)));
         }
-        !ended.is_empty()
+        let any = !ended.is_empty();
+        self.ended_streams.extend(ended);
+        any
     }
 
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
@@ -472,6 +513,10 @@ impl Cluster {
     }
 }
 
+fn piece(stream: &Stream) -> (NodeId, NodeId, StreamId, Position) {
+    (stream.from, stream.to, stream.id, stream.snapshot.last)
+}
+
 impl Node {
     fn new(options: Options, host: Host) -> Self {
         Self { options, host, stalled: false, unsynced: false, seen: None, now_us: 0 }
@@ -496,7 +541,13 @@ impl Node {
 
 impl Seen {
     fn of(raft: &Raft) -> Self {
-        Self { role: raft.role(), vote: raft.vote(), leader: raft.leader(), commit: raft.commit() }
+        Self {
+            role: raft.role(),
+            vote: raft.vote(),
+            leader: raft.leader(),
+            commit: raft.commit(),
+            may_stop: raft.may_stop(),
+        }
     }
 
     fn tell_changes(&self, id: NodeId, before: &Self, told: &mut Vec<String>) {
@@ -516,6 +567,9 @@ impl Seen {
         }
         if self.commit != before.commit {
             told.push(format!("n{id} commits {}", self.commit));
+        }
+        if self.may_stop && !before.may_stop {
+            told.push(format!("n{id} may stop"));
         }
     }
 }

@@ -10,16 +10,16 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Raft};
+use conclave::raft::{Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Position, Raft};
 use conclave_checks::{
     Oracle,
     draw::Draw,
-    host::{Host, LogDisk},
+    host::{Host, LogDisk, Stream},
 };
 use proptest::prelude::*;
 
 use self::{
-    network::{Network, StreamEnded},
+    network::{Network, Sent},
     profile::{Profile, Step},
 };
 use crate::cluster::{ELECTION_TICKS_MAX, ELECTION_TICKS_MIN, HEARTBEAT_TICKS, TICK_US};
@@ -33,6 +33,10 @@ const LOG_LENGTH_MAX: Index = 300;
 struct Node {
     options: Options,
     host: Host,
+    /// The snapshot that has arrived in full.
+    staged: Option<Position>,
+    /// It was told to stop.
+    is_leaving: bool,
     /// Ticks since anything reached it.
     silent_ticks: u32,
 }
@@ -64,13 +68,14 @@ impl Storm {
         let node = |id| {
             let founders = if founding.contains(id) { founding.clone() } else { Arc::default() };
             let host = Host::new(founders, LogDisk::default());
-            (id, Node { options: options(id, leases, &mut draw), host, silent_ticks: 0 })
+            let options = options(id, leases, &mut draw);
+            (id, Node { options, host, staged: None, is_leaving: false, silent_ticks: 0 })
         };
         let nodes = pool.map(node).collect();
         let mut storm = Self {
             draw,
             profile,
-            oracle: Oracle::without_trace(),
+            oracle: Oracle::default(),
             nodes,
             network: Network::default(),
             commands: 0,
@@ -112,6 +117,7 @@ impl Storm {
             Step::Propose => self.propose(id),
             Step::Read => self.read(id),
             Step::Transfer => self.transfer(id),
+            Step::Leave => self.leave(id),
             Step::ChangeMembers => self.change_members(id),
             Step::Campaign => self.campaign(id),
             Step::Sync => self.sync(id),
@@ -244,7 +250,9 @@ impl Storm {
     /// Of the writes under way some reach the disk, and nobody hears of it.
     fn crash(&mut self, id: NodeId) {
         let (writes_done, is_installed) = (self.draw.below(3) as usize, self.draw.chance(50));
-        self.node(id).host.crash(writes_done, is_installed);
+        let node = self.node(id);
+        node.host.crash(writes_done, is_installed);
+        (node.staged, node.is_leaving) = (None, false);
     }
 
     fn start(&mut self, id: NodeId) {
@@ -266,11 +274,12 @@ impl Storm {
     }
 
     /// Gives a node an input, unless it is down. What follows waits for the next one now and then.
-    fn with(&mut self, id: NodeId, input: impl FnOnce(&mut Raft)) {
-        self.input(id, input);
+    fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
+        let output = self.input(id, input);
         if !self.draw.chance(self.profile.batched_percent) {
             self.carry_out(id);
         }
+        output
     }
 
     fn carry_out(&mut self, id: NodeId) {
@@ -288,11 +297,54 @@ impl Storm {
         self.with(id, |_| ());
     }
 
+    /// A snapshot on its way arrives in part or in full, or breaks off; the sender hears of its end then or later.
     fn end_stream(&mut self) {
-        let Some(StreamEnded { end, well }) = self.network.end_stream(&mut self.draw) else { return };
-        let Body::InstallSnapshot { snapshot } = &end.body else { return };
-        let (to, index) = (end.to, snapshot.last.index);
-        self.with(end.from, |raft| raft.snapshot_sent(to, well.then_some(index)));
+        let Some(mut sent) = self.network.next_stream(&mut self.draw) else { return };
+        let (well, is_heard) = (self.draw.chance(70), self.draw.chance(70));
+        if well && !sent.has_arrived {
+            let is_admitted = self.send_piece(&sent.stream);
+            if self.draw.chance(20) {
+                return self.network.put_back(sent);
+            }
+            if is_admitted {
+                sent.has_arrived = true;
+                self.node(sent.stream.to).staged = Some(sent.stream.snapshot.last);
+                self.network.send(vec![sent.stream.end()]);
+            }
+        }
+        match is_heard {
+            true => self.tell_sender(sent),
+            false => self.network.put_back(sent),
+        }
+    }
+
+    /// Whether the receiver takes it. What it had of another snapshot is gone then.
+    fn send_piece(&mut self, &Stream { from, to, id, ref snapshot }: &Stream) -> bool {
+        let admitted = self.with(to, |raft| raft.admit_piece(from, id, snapshot.last).is_ok());
+        if admitted == Some(true) {
+            self.node(to).staged = None;
+        }
+        admitted == Some(true)
+    }
+
+    fn tell_sender(&mut self, Sent { stream: Stream { from, to, id, snapshot }, has_arrived }: Sent) {
+        let index = has_arrived.then_some(snapshot.last.index);
+        let is_believed = self.with(from, |raft| {
+            let before = raft.peers();
+            raft.snapshot_sent(to, id, index);
+            raft.peers() != before
+        });
+        self.oracle.stream_ended(from, id, is_believed == Some(true));
+    }
+
+    /// The node is told to stop, or stops if it may.
+    fn leave(&mut self, id: NodeId) {
+        let node = self.node(id);
+        match std::mem::replace(&mut node.is_leaving, true) {
+            false => drop(self.with(id, Raft::leave)),
+            true if node.host.core().is_some_and(Raft::may_stop) => self.crash(id),
+            true => {}
+        }
     }
 
     /// The snapshot is put in place, unless another one took its place on the way, or the node dies just then.
@@ -300,13 +352,16 @@ impl Storm {
         if self.node(id).host.installing().is_none() {
             return;
         }
-        match self.draw.below(10) {
+        let fate = self.draw.below(10);
+        let node = self.node(id);
+        let is_staged = node.staged.take() == node.host.installing().map(|snapshot| snapshot.last);
+        match fate {
             0 => return self.crash(id),
-            1 => self.node(id).host.fail_install(),
-            _ => {
-                let snapshot = self.node(id).host.install().expect("one waits");
+            2.. if is_staged => {
+                let snapshot = node.host.install().expect("one waits");
                 self.oracle.installed(id, &snapshot, 0);
             }
+            _ => node.host.fail_install(),
         }
         self.with(id, |_| ());
     }

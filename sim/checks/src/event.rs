@@ -92,7 +92,7 @@ impl CoreEvent {
             node: core.id(),
             term: core.term(),
             candidate: core.vote().candidate,
-            compacted: core.base().index,
+            compacted: core.compacted().index,
             last: core.last().index,
         }
     }
@@ -103,19 +103,19 @@ impl CoreEvent {
             role: core.role(),
             term: core.term(),
             candidate: core.vote().candidate,
-            compacted: core.base().index,
+            compacted: core.compacted().index,
             last: core.last().index,
             commit: core.commit(),
         }
     }
 
     pub(crate) fn persisted(node: NodeId, write: &Persist) -> Self {
-        let Persist { ticket, base, vote, entries, promises: _ } = write;
+        let Persist { ticket, compacted, vote, entries, promises: _ } = write;
         let ends = entries.first().zip(entries.last());
         Self::Persisted {
             node,
             ticket: *ticket,
-            compacted: base.as_ref().map(|base| base.position.index),
+            compacted: compacted.as_ref().map(|compacted| compacted.position.index),
             vote: vote.map(|vote| StoredVote { term: vote.term, candidate: vote.candidate }),
             entries: ends.map(|(first, last)| StoredEntries {
                 first: first.index,

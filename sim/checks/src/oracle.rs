@@ -3,23 +3,24 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Persist, Raft, Snapshot};
+use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId};
 
 use crate::{
     event::CoreEvent,
     facts::{Disk, Facts, View},
     failure::Failure,
     invariants as rules,
-    observation::{Apply, Install, Start, Step, Tick, Write},
+    observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},
 };
 
 /// Where the events of the cores go.
 type Sink = Box<dyn FnMut(CoreEvent) + Send>;
 
-/// Watches every node of a run. Cheap to clone; all clones are one.
-#[derive(Clone)]
+/// Watches every node of a run. Cheap to clone; all clones are one. By default its events go nowhere.
+#[derive(Clone, Default)]
 pub struct Oracle(Arc<Mutex<Watch>>);
 
+#[derive(Default)]
 struct Watch {
     facts: Facts,
     failure: Option<Failure>,
@@ -31,16 +32,7 @@ impl Oracle {
     /// An oracle that hands each event of a core to `sink`, at the moment at which it is told of it. The sink must not
     /// call the oracle.
     pub fn new(sink: impl FnMut(CoreEvent) + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Watch {
-            facts: Facts::default(),
-            failure: None,
-            sink: Some(Box::new(sink)),
-        })))
-    }
-
-    /// An oracle whose events nobody wants.
-    pub fn without_trace() -> Self {
-        Self(Arc::new(Mutex::new(Watch { facts: Facts::default(), failure: None, sink: None })))
+        Self(Arc::new(Mutex::new(Watch { sink: Some(Box::new(sink)), ..Watch::default() })))
     }
 
     /// A node came up and recovered this from its disk.
@@ -107,6 +99,11 @@ impl Oracle {
     pub fn ticked(&self, core: &Raft, silent_ticks: u32, election_ticks_max: u32) {
         let tick = Tick { core, silent_ticks, election_ticks_max };
         self.watch().check(rules::OF_TICKS, core.id(), &tick);
+    }
+
+    /// A core was told how a stream of its own ended, and learned something of the receiver, or nothing.
+    pub fn stream_ended(&self, node: NodeId, stream: StreamId, is_believed: bool) {
+        self.watch().check(rules::OF_STREAM_ENDS, node, &StreamEnd { stream, is_believed });
     }
 
     /// Something else broke a rule; only the first failure counts.

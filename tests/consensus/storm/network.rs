@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use conclave::raft::{Message, NodeId};
-use conclave_checks::draw::Draw;
+use conclave_checks::{draw::Draw, host::Stream};
 
 use super::profile::Profile;
 
@@ -17,24 +17,17 @@ pub(super) struct Network {
     under_way: Vec<Message>,
     /// Copies of messages, some of which were lost: they arrive much later, if ever.
     late: VecDeque<Message>,
-    streams: Vec<Stream>,
+    streams: Vec<Sent>,
     /// Nodes that reach nobody else; or, in a partition, only each other.
     pub(super) isolated: Vec<NodeId>,
 }
 
 /// A snapshot on its way.
 #[derive(Debug)]
-struct Stream {
-    /// The message that ends it.
-    end: Message,
-    has_arrived: bool,
-}
-
-/// A sender hears of the end of a stream.
-pub(super) struct StreamEnded {
-    pub(super) end: Message,
-    /// All of it arrived.
-    pub(super) well: bool,
+pub(super) struct Sent {
+    pub(super) stream: Stream,
+    /// All of it arrived, and the sender does not know.
+    pub(super) has_arrived: bool,
 }
 
 impl Network {
@@ -42,8 +35,8 @@ impl Network {
         self.under_way.extend(messages);
     }
 
-    pub(super) fn stream(&mut self, streams: Vec<Message>) {
-        self.streams.extend(streams.into_iter().map(|end| Stream { end, has_arrived: false }));
+    pub(super) fn stream(&mut self, streams: Vec<Stream>) {
+        self.streams.extend(streams.into_iter().map(|stream| Sent { stream, has_arrived: false }));
     }
 
     pub(super) fn lose_excess(&mut self, profile: &Profile) {
@@ -101,21 +94,13 @@ impl Network {
         !self.streams.is_empty()
     }
 
-    /// A snapshot on its way arrives in full, or breaks off; the sender hears of it then or later.
-    pub(super) fn end_stream(&mut self, draw: &mut Draw) -> Option<StreamEnded> {
-        if self.streams.is_empty() {
-            return None;
-        }
-        let which = draw.below(self.streams.len() as u64) as usize;
-        let (well, is_heard) = (draw.chance(70), draw.chance(70));
-        let Stream { end, has_arrived } = self.streams.swap_remove(which);
-        if well && !has_arrived {
-            self.under_way.push(end.clone());
-        }
-        if is_heard {
-            return Some(StreamEnded { end, well });
-        }
-        self.streams.push(Stream { end, has_arrived: well || has_arrived });
-        None
+    /// Any snapshot on its way.
+    pub(super) fn next_stream(&mut self, draw: &mut Draw) -> Option<Sent> {
+        let count = self.streams.len() as u64;
+        (count > 0).then(|| self.streams.swap_remove(draw.below(count) as usize))
+    }
+
+    pub(super) fn put_back(&mut self, sent: Sent) {
+        self.streams.push(sent);
     }
 }

@@ -17,6 +17,8 @@ pub(super) enum Step {
     Propose,
     Read,
     Transfer,
+    /// A node is told to stop, and stops when it may.
+    Leave,
     ChangeMembers,
     /// A node is told to campaign at once, though nobody hands over to it.
     Campaign,
@@ -30,7 +32,7 @@ pub(super) enum Step {
 }
 
 /// The odds of each, and what a storm may multiply them with.
-const STEPS: [(Step, u64, &[u64]); 16] = [
+const STEPS: [(Step, u64, &[u64]); 17] = [
     (Step::Tick, 100, &[1, 2, 4]),
     (Step::Deliver, 400, &[1, 2]),
     (Step::DeliverLate, 3, &[0, 1, 4]),
@@ -40,6 +42,7 @@ const STEPS: [(Step, u64, &[u64]); 16] = [
     (Step::Propose, 20, &[1, 2, 6]),
     (Step::Read, 2, &[0, 1, 10]),
     (Step::Transfer, 1, &[0, 1, 4]),
+    (Step::Leave, 1, &[0, 0, 1, 4]),
     (Step::ChangeMembers, 1, &[0, 1, 4, 16]),
     (Step::Campaign, 1, &[0, 0, 1, 4]),
     (Step::Sync, 10, &[1, 10]),

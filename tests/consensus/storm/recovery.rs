@@ -17,6 +17,9 @@ impl Storm {
     /// quiescence: nothing is sent but heartbeats.
     pub(super) fn recover(&mut self) -> Result<(), String> {
         self.network.isolated.clear();
+        for id in self.members().into_iter().filter(|id| self.nodes[id].is_leaving).collect::<Vec<_>>() {
+            self.crash(id);
+        }
         self.profile.batched_percent = 0;
         if !(0..RECOVERY_ROUNDS_MAX).any(|_| {
             self.healed_round();
@@ -59,7 +62,7 @@ impl Storm {
     /// Who was removed hears of it, if anybody that it knows is still there to be asked.
     fn knows_whether_it_was_removed(&self, raft: &Raft, last: &Configuration) -> bool {
         let was_removed = last.gone.contains(&raft.id());
-        was_removed == raft.farewell().is_some()
+        was_removed == raft.removed_by().is_some()
             || !raft.configuration().members().any(|id| last.contains(id))
     }
 

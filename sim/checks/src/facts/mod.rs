@@ -164,6 +164,7 @@ impl Facts {
             node.configuration = core.configuration().clone();
         }
         node.installing.extend(effects.install.iter().map(|snapshot| snapshot.last));
+        node.cancelled.extend(&effects.cancelled);
         for read in effects.reads.iter().map(|ready| ready.id).chain(effects.reads_failed.iter().copied()) {
             node.reads.remove(&read);
         }
@@ -231,7 +232,7 @@ pub(crate) fn votes(write: &Persist) -> impl Iterator<Item = Vote> {
 
 /// The term of the entry before another one in a core's log.
 pub(crate) fn previous_term(core: &Raft, entry: &Entry) -> Term {
-    core.entry(entry.index - 1).map_or(core.base().term, |previous| previous.term)
+    core.entry(entry.index - 1).map_or(core.compacted().term, |previous| previous.term)
 }
 
 pub(crate) fn payload_hash(payload: &Payload) -> u64 {

@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Base, Configuration, Entry, Index, Message, Persist, Position, Vote};
+use conclave::raft::{Compacted, Configuration, Entry, Index, Message, Persist, Position, Vote};
 
 /// The log's disk of one node: what is durable, and the writes on their way there.
 #[derive(Clone, Debug, Default)]
 pub struct LogDisk {
     vote: Vote,
-    base: Option<Base>,
-    /// The entries after the base.
+    compacted: Option<Compacted>,
+    /// The entries after the compacted position.
     log: Vec<Entry>,
     /// Oldest first.
     under_way: VecDeque<Persist>,
@@ -39,13 +39,13 @@ impl LogDisk {
     }
 
     pub(super) fn finish_write(&mut self) -> Option<Written> {
-        let Persist { ticket, base, vote, entries, promises } = self.under_way.pop_front()?;
-        if let Some(base) = base {
-            self.rebase(base);
+        let Persist { ticket, compacted, vote, entries, promises } = self.under_way.pop_front()?;
+        if let Some(compacted) = compacted {
+            self.begin_after(compacted);
         }
         self.vote = vote.unwrap_or(self.vote);
         if let Some(first) = entries.first() {
-            let kept = (first.index - self.base().index - 1) as usize;
+            let kept = (first.index - self.compacted().index - 1) as usize;
             assert!(kept <= self.log.len(), "a write leaves a gap in the log before {}", first.index);
             self.log.truncate(kept);
             self.log.extend(entries);
@@ -53,14 +53,14 @@ impl LogDisk {
         Some(Written { ticket, promises })
     }
 
-    fn rebase(&mut self, base: Base) {
-        let Position { index, .. } = base.position;
-        let gone = match self.position_at(index) == Some(base.position) {
-            true => (index - self.base().index) as usize,
+    fn begin_after(&mut self, compacted: Compacted) {
+        let Position { index, .. } = compacted.position;
+        let gone = match self.position_at(index) == Some(compacted.position) {
+            true => (index - self.compacted().index) as usize,
             false => self.log.len(),
         };
         self.log.drain(..gone);
-        self.base = Some(base);
+        self.compacted = Some(compacted);
     }
 
     pub(super) fn lose_writes(&mut self) {
@@ -69,8 +69,8 @@ impl LogDisk {
 
     /// Where the log begins, and the configuration as of there. A log that was never compacted begins with the founders.
     pub(super) fn beginning(&self, founders: &Arc<Configuration>) -> (Position, Arc<Configuration>) {
-        match &self.base {
-            Some(base) => (base.position, base.configuration.clone()),
+        match &self.compacted {
+            Some(Compacted { position, configuration }) => (*position, configuration.clone()),
             None => (Position::default(), founders.clone()),
         }
     }
@@ -80,29 +80,29 @@ impl LogDisk {
     }
 
     /// What came before is compacted, or was never here.
-    pub fn base(&self) -> Position {
-        self.base.as_ref().map_or(Position::default(), |base| base.position)
+    pub fn compacted(&self) -> Position {
+        self.compacted.as_ref().map_or(Position::default(), |compacted| compacted.position)
     }
 
-    /// The durable entries after the base.
+    /// The durable entries after the compacted position.
     pub fn log(&self) -> &[Entry] {
         &self.log
     }
 
     /// The end of what is durable.
     pub fn last(&self) -> Position {
-        self.log.last().map_or(self.base(), Entry::position)
+        self.log.last().map_or(self.compacted(), Entry::position)
     }
 
-    /// Whether an entry after the base is durable.
+    /// Whether an entry after the compacted position is durable.
     pub fn holds(&self, entry: &Entry) -> bool {
-        let offset = entry.index.checked_sub(self.base().index + 1);
+        let offset = entry.index.checked_sub(self.compacted().index + 1);
         offset.and_then(|offset| self.log.get(offset as usize)) == Some(entry)
     }
 
     fn position_at(&self, index: Index) -> Option<Position> {
-        match index.checked_sub(self.base().index)? {
-            0 => Some(self.base()),
+        match index.checked_sub(self.compacted().index)? {
+            0 => Some(self.compacted()),
             offset => self.log.get(offset as usize - 1).map(Entry::position),
         }
     }
@@ -121,9 +121,9 @@ impl LogDisk {
 /// different because one of them wrote more often.
 impl Hash for LogDisk {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.vote, &self.base, &self.log, self.under_way.len()).hash(state);
-        for Persist { ticket: _, base, vote, entries, promises } in &self.under_way {
-            (base, vote, entries, promises).hash(state);
+        (self.vote, &self.compacted, &self.log, self.under_way.len()).hash(state);
+        for Persist { ticket: _, compacted, vote, entries, promises } in &self.under_way {
+            (compacted, vote, entries, promises).hash(state);
         }
     }
 }
@@ -138,9 +138,9 @@ mod tests {
         Entry { term, index, payload: Payload::Noop }
     }
 
-    fn write(base: Option<Position>, entries: Vec<Entry>) -> Persist {
-        let base = base.map(|position| Base { position, configuration: Arc::default() });
-        Persist { ticket: 1, base, vote: None, entries, promises: Vec::new() }
+    fn write(compacted: Option<Position>, entries: Vec<Entry>) -> Persist {
+        let compacted = compacted.map(|position| Compacted { position, configuration: Arc::default() });
+        Persist { ticket: 1, compacted, vote: None, entries, promises: Vec::new() }
     }
 
     fn disk() -> LogDisk {
@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[test]
-    fn a_base_that_the_log_holds_keeps_what_follows() {
+    fn a_compacted_position_that_the_log_holds_keeps_what_follows() {
         let disk = written(write(Some(Position { term: 1, index: 2 }), vec![]));
-        assert_eq!((disk.base().index, disk.log()), (2, &[entry(2, 3)][..]));
+        assert_eq!((disk.compacted().index, disk.log()), (2, &[entry(2, 3)][..]));
     }
 
     #[test]
-    fn a_base_that_the_log_does_not_hold_keeps_nothing() {
+    fn a_compacted_position_that_the_log_does_not_hold_keeps_nothing() {
         for position in [Position { term: 2, index: 2 }, Position { term: 2, index: 9 }] {
             let disk = written(write(Some(position), vec![]));
             assert_eq!((disk.last(), disk.log().len()), (position, 0));

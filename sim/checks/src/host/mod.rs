@@ -21,7 +21,8 @@ mod state_machine;
 use std::sync::Arc;
 
 use conclave::raft::{
-    Body, Configuration, Effects, Entry, Message, Options, Raft, ReadReady, Recovered, SendSnapshot, Snapshot,
+    Body, Configuration, Effects, Entry, InitialState, Message, NodeId, Options, Raft, ReadReady,
+    SendSnapshot, Snapshot, StreamId,
 };
 
 pub use self::{
@@ -45,12 +46,31 @@ pub struct Host {
 #[derive(Clone, Debug, Default)]
 pub struct Output {
     pub messages: Vec<Message>,
-    /// Snapshots to stream, each as the message that ends it.
-    pub streams: Vec<Message>,
+    /// Snapshots to send.
+    pub streams: Vec<Stream>,
+    /// Those that are not wanted any more.
+    pub cancelled: Vec<StreamId>,
     /// Entries that the state machine has applied.
     pub applied: Vec<Entry>,
     pub reads: Vec<ReadReady>,
     pub reads_failed: Vec<u64>,
+}
+
+/// A snapshot on its way to a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    pub from: NodeId,
+    pub to: NodeId,
+    pub id: StreamId,
+    pub snapshot: Snapshot,
+}
+
+impl Stream {
+    /// The message that follows when all of it has arrived.
+    pub fn end(&self) -> Message {
+        let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
+        Message { from: self.from, to: self.to, term: self.id.term, body }
+    }
 }
 
 /// Up and down.
@@ -63,10 +83,10 @@ impl Host {
 
     /// It comes up with what is durable.
     pub fn start(&mut self, options: Options) -> &Raft {
-        let (base, configuration) = self.disk.beginning(&self.founders);
-        let recovered = Recovered {
+        let (compacted, configuration) = self.disk.beginning(&self.founders);
+        let recovered = InitialState {
             vote: self.disk.vote(),
-            base,
+            compacted,
             configuration,
             entries: self.disk.log().to_vec(),
             applied: self.state.durable().clone(),
@@ -104,7 +124,8 @@ impl Host {
 
     /// The write is queued, entries are applied, a snapshot waits to be installed; the rest is handed back.
     pub fn carry_out(&mut self, effects: Effects) -> Output {
-        let Effects { persist, messages, committed, snapshots, install, reads, reads_failed } = effects;
+        let Effects { persist, messages, committed, snapshots, cancelled, install, reads, reads_failed } =
+            effects;
         if let Some(write) = persist {
             self.disk.enqueue(write);
         }
@@ -113,12 +134,12 @@ impl Host {
             self.installing = install;
         }
         let streams = snapshots.into_iter().map(|send| self.stream(send)).collect();
-        Output { messages, streams, applied: committed, reads, reads_failed }
+        Output { messages, streams, cancelled, applied: committed, reads, reads_failed }
     }
 
-    fn stream(&self, SendSnapshot { to, term }: SendSnapshot) -> Message {
+    fn stream(&self, SendSnapshot { to, stream }: SendSnapshot) -> Stream {
         let from = self.core.as_ref().map_or(0, Raft::id);
-        Message { from, to, term, body: Body::InstallSnapshot { snapshot: self.state.applied().clone() } }
+        Stream { from, to, id: stream, snapshot: self.state.applied().clone() }
     }
 
     /// The oldest write becomes durable. Its promises are to leave, and the core is to be told the ticket.

@@ -91,7 +91,7 @@ pub(super) fn leader_is_complete(facts: &Facts, _: &Node, step: &Step<'_>) -> Ch
     }
     let Some(committed) = facts.last_committed_before(term) else { return Ok(()) };
     let holds = || core.entry(committed.index).is_some_and(|entry| entry.term == committed.term);
-    ensure(committed.index <= core.base().index || holds(), || {
+    ensure(committed.index <= core.compacted().index || holds(), || {
         let detail = format!("node {id} leads term {term} without the committed entry {committed}");
         Failure::new(Rule::LeaderCompleteness, id, term, detail)
     })

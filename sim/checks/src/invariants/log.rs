@@ -11,7 +11,7 @@ use crate::{
 
 pub(super) fn recovered_entries_match(facts: &Facts, _: &Node, start: &Start<'_>) -> Checked {
     let core = start.core;
-    let mut indexes = core.base().index + 1..=core.last().index;
+    let mut indexes = core.compacted().index + 1..=core.last().index;
     indexes.try_for_each(|index| core.entry(index).map_or(Ok(()), |entry| matches(facts, core, entry)))
 }
 
@@ -41,16 +41,17 @@ pub(super) fn writes_form_the_log(_: &Facts, node: &Node, step: &Step<'_>) -> Ch
     let written = &node.written;
     let (compacted, last) = match &step.effects.persist {
         Some(write) => {
-            let compacted = write.base.as_ref().map_or(written.compacted(), |base| base.position);
+            let compacted =
+                write.compacted.as_ref().map_or(written.compacted(), |compacted| compacted.position);
             (compacted, written.after(write).1)
         }
         None => (written.compacted(), written.last()),
     };
     let first = step.effects.persist.iter().find_map(|write| write.entries.first());
     let leaves_gap = first.is_some_and(|first| first.index > written.last().index.max(compacted.index) + 1);
-    ensure((compacted, last) == (core.base(), core.last()) && !leaves_gap, || {
-        let (base, end) = (core.base(), core.last());
-        let detail = format!("node {id} wrote {last} after {compacted}, and knows of {end} after {base}");
+    ensure((compacted, last) == (core.compacted(), core.last()) && !leaves_gap, || {
+        let (known, after) = (core.last(), core.compacted());
+        let detail = format!("node {id} wrote {last} after {compacted}, and knows of {known} after {after}");
         Failure::new(Rule::WritesFormTheLog, id, core.term(), detail)
     })
 }

@@ -12,6 +12,7 @@
 //! | `snapshot.rs` | compaction and snapshots |
 //! | `reads.rs` | linearizable reads |
 //! | `configuration.rs` | which configuration is in force, and who leaves |
+//! | `transfer.rs` | leadership that is handed over |
 //! | `silence.rs` | nodes that nobody reaches |
 
 mod commit;
@@ -23,6 +24,7 @@ mod reads;
 mod silence;
 mod snapshot;
 mod state;
+mod transfer;
 
 use conclave::raft::{Configuration, NodeId};
 
@@ -30,7 +32,7 @@ pub use self::{durability::is_promise_kept, election::may_follow};
 use crate::{
     Failure,
     facts::{Facts, Node},
-    observation::{Apply, Install, Start, Step, Tick, Write},
+    observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},
 };
 
 pub(crate) type Checked = Result<(), Failure>;
@@ -55,6 +57,7 @@ pub(crate) const OF_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
     reads::reads_see_what_was_committed,
     configuration::latest_configuration_in_force,
     configuration::removal_is_committed,
+    transfer::leaving_leader_hands_over,
 ];
 
 /// Of steps that others can see.
@@ -78,6 +81,9 @@ pub(crate) const OF_APPLIES: &[fn(&Facts, &Node, &Apply<'_>) -> Checked] =
 
 pub(crate) const OF_INSTALLS: &[fn(&Facts, &Node, &Install<'_>) -> Checked] =
     &[snapshot::installed_is_committed, state::installed_states_are_equal];
+
+pub(crate) const OF_STREAM_ENDS: &[fn(&Facts, &Node, &StreamEnd) -> Checked] =
+    &[snapshot::cancelled_streams_are_over];
 
 pub(crate) const OF_TICKS: &[fn(&Facts, &Node, &Tick<'_>) -> Checked] = &[silence::silence_ends_following];
 

@@ -6,11 +6,11 @@ use super::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},
-    observation::{Install, Start, Step},
+    observation::{Install, Start, Step, StreamEnd},
 };
 
 pub(super) fn recovered_log_begins_with_committed(facts: &Facts, _: &Node, start: &Start<'_>) -> Checked {
-    compacted_is_committed(facts, start.core.id(), start.core.term(), start.core.base())
+    compacted_is_committed(facts, start.core.id(), start.core.term(), start.core.compacted())
 }
 
 pub(super) fn compacted_is_committed_and_applied(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
@@ -39,5 +39,13 @@ pub(super) fn installed_is_committed(facts: &Facts, node: &Node, install: &Insta
         let term = node.view.map_or(0, |view| view.term());
         let detail = format!("node {id} goes on from a snapshot at {last}, which is not committed");
         Failure::new(Rule::SnapshotIsCommitted, id, term, detail)
+    })
+}
+
+pub(super) fn cancelled_streams_are_over(_: &Facts, node: &Node, end: &StreamEnd) -> Checked {
+    let (id, stream) = (node.id, end.stream);
+    ensure(!end.is_believed || !node.cancelled.contains(&stream), || {
+        let detail = format!("node {id} believes the end of stream {stream}, which it cancelled");
+        Failure::new(Rule::CancelledStreamIsOver, id, stream.term, detail)
     })
 }
