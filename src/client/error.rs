@@ -4,16 +4,8 @@ use std::fmt;
 
 use tonic::{Code, Status};
 
-use crate::wire::HAPPENED_HEADER;
-
-/// Whether a request that failed took place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Happened {
-    /// It did not, and will not.
-    No,
-    /// It may have, or may yet: read before you write again.
-    Unknown,
-}
+pub use crate::wire::Happened;
+use crate::wire::{DETAIL_HEADER, HAPPENED_HEADER};
 
 /// A failed request, in one line that says what to do.
 #[derive(Clone, Debug)]
@@ -24,6 +16,14 @@ pub struct ClientError {
     pub message: String,
     /// Whether it took place.
     pub happened: Happened,
+}
+
+/// What a request does to the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It changes nothing: it did not happen, whatever became of it.
+    Read,
+    Write,
 }
 
 impl ClientError {
@@ -38,15 +38,22 @@ impl ClientError {
         Self { code: Code::Unavailable, message, happened: Happened::No }
     }
 
-    pub(super) fn of_status(endpoint: &str, status: &Status) -> Self {
-        let happened = match happened_header(status) {
+    pub(super) fn of_status(endpoint: &str, status: &Status, access: Access) -> Self {
+        let happened = match header(status, HAPPENED_HEADER) {
+            _ if access == Access::Read => Happened::No,
             Some("no") => Happened::No,
             _ if matches!(status.code(), Code::Unimplemented | Code::InvalidArgument) => Happened::No,
             _ => Happened::Unknown,
         };
         let message = match status.code() {
-            Code::Unimplemented => format!("{endpoint} does not offer this: is it a proxy of this version?"),
-            _ if came_from_proxy(status) => status.message().to_owned(),
+            Code::Unimplemented if status.message().is_empty() => {
+                format!("{endpoint} does not offer this: is it a proxy of this version?")
+            }
+            _ if came_from_proxy(status) => match header(status, DETAIL_HEADER) {
+                Some(detail) => format!("{}: {detail}", status.message()),
+                None => status.message().to_owned(),
+            },
+            Code::DeadlineExceeded => format!("{endpoint} did not answer in time"),
             _ => format!("lost the connection to {endpoint}: {}", root_message(status)),
         };
         Self { code: status.code(), message, happened }
@@ -75,11 +82,11 @@ pub(super) fn came_from_proxy(status: &Status) -> bool {
             | Code::Unimplemented
             | Code::Internal
     );
-    from_proxy || happened_header(status).is_some()
+    from_proxy || header(status, HAPPENED_HEADER).is_some()
 }
 
-fn happened_header(status: &Status) -> Option<&str> {
-    status.metadata().get(HAPPENED_HEADER)?.to_str().ok()
+fn header<'a>(status: &'a Status, name: &str) -> Option<&'a str> {
+    status.metadata().get(name)?.to_str().ok()
 }
 
 /// The transport's own words are "transport error"; what lies beneath tells more.
@@ -91,5 +98,40 @@ fn root_message(status: &Status) -> String {
     match cause.to_string() {
         text if text == status.to_string() => status.message().to_owned(),
         text => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{CallError, etcd};
+
+    fn told(error: CallError, access: Access) -> String {
+        ClientError::of_status("proxy:1", &error.into(), access).to_string()
+    }
+
+    #[test]
+    fn the_proxys_words_reach_the_user_with_the_detail() {
+        let too_large =
+            CallError::etcd(etcd::REQUEST_TOO_LARGE, "the value has 2 bytes, at most 1 are allowed");
+        assert_eq!(
+            told(too_large, Access::Write),
+            "etcdserver: request is too large: the value has 2 bytes, at most 1 are allowed"
+        );
+        let no_leader = CallError::etcd(etcd::NO_LEADER, "1 of 3 nodes answers");
+        assert_eq!(told(no_leader, Access::Write), "etcdserver: no leader: 1 of 3 nodes answers");
+        let unknown = CallError::etcd(etcd::TIMED_OUT, "").may_have_happened();
+        assert_eq!(
+            told(unknown, Access::Write),
+            "etcdserver: request timed out (it may have happened: read before you try again)"
+        );
+    }
+
+    #[test]
+    fn a_read_never_says_that_it_may_have_happened() {
+        for status in [Status::unavailable("transport error"), Status::deadline_exceeded("late")] {
+            let of = |access| ClientError::of_status("proxy:1", &status, access).happened;
+            assert_eq!((of(Access::Read), of(Access::Write)), (Happened::No, Happened::Unknown));
+        }
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! A request is sent to another proxy only when it certainly did not reach the first: the library never retries a
 //! write whose outcome it does not know. Every error answers the caller's question: did it happen?
+//!
+//! Each call tells the proxy how long its client waits, and a proxy answers a little before that: so a caller reads what
+//! the proxy knows of the cluster, rather than that the time has passed.
 
 mod error;
 
@@ -14,6 +17,7 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
+use error::Access;
 pub use error::{ClientError, Happened};
 
 use crate::{
@@ -100,7 +104,8 @@ impl Client {
         options: PutOptions,
     ) -> Result<PutResponse, ClientError> {
         let put = PutRequest { key: key.into(), value: value.into(), ..options };
-        self.call(put, async |channel, put| KvClient::new(channel).with_limits().put(put).await).await
+        let calling = async |channel, put| KvClient::new(channel).with_limits().put(put).await;
+        self.call(Access::Write, put, calling).await
     }
 
     /// Reads a key, or the range that the options name. Linearizable, unless the options say serializable.
@@ -113,7 +118,8 @@ impl Client {
         options: GetOptions,
     ) -> Result<RangeResponse, ClientError> {
         let range = RangeRequest { key: key.into(), ..options };
-        self.call(range, async |channel, range| KvClient::new(channel).with_limits().range(range).await).await
+        let calling = async |channel, range| KvClient::new(channel).with_limits().range(range).await;
+        self.call(Access::Read, range, calling).await
     }
 
     /// Deletes a key, or the range that the options name.
@@ -127,7 +133,7 @@ impl Client {
     ) -> Result<DeleteRangeResponse, ClientError> {
         let delete = DeleteRangeRequest { key: key.into(), ..options };
         let calling = async |channel, delete| KvClient::new(channel).with_limits().delete_range(delete).await;
-        self.call(delete, calling).await
+        self.call(Access::Write, delete, calling).await
     }
 
     /// The cluster as a proxy (or a node, if the endpoint is one) sees it.
@@ -135,10 +141,8 @@ impl Client {
     /// # Errors
     /// See [`ClientError::happened`].
     pub async fn status(&self) -> Result<StatusResponse, ClientError> {
-        self.call(StatusRequest {}, async |channel, ask| {
-            StatusClient::new(channel).with_limits().status(ask).await
-        })
-        .await
+        let calling = async |channel, ask| StatusClient::new(channel).with_limits().status(ask).await;
+        self.call(Access::Read, StatusRequest {}, calling).await
     }
 
     /// Takes a step towards other members. What is wanted may be asked for again until the answer says that it is done.
@@ -151,7 +155,7 @@ impl Client {
     ) -> Result<ChangeMembersResponse, ClientError> {
         let calling =
             async |channel, wanted| AdminClient::new(channel).with_limits().change_members(wanted).await;
-        self.call(wanted, calling).await
+        self.call(Access::Write, wanted, calling).await
     }
 
     /// Begins to hand leadership over to a node; 0 stands for whoever is most up to date. May be asked for again until the
@@ -162,12 +166,13 @@ impl Client {
     pub async fn transfer(&self, to: u64) -> Result<TransferResponse, ClientError> {
         let wanted = TransferRequest { to, ..TransferRequest::default() };
         let calling = async |channel, wanted| AdminClient::new(channel).with_limits().transfer(wanted).await;
-        self.call(wanted, calling).await
+        self.call(Access::Write, wanted, calling).await
     }
 
     /// Calls the preferred proxy, and the next ones as long as the request certainly did not arrive.
     async fn call<Q: Clone, A>(
         &self,
+        access: Access,
         message: Q,
         calling: impl AsyncFn(Channel, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, ClientError> {
@@ -194,7 +199,7 @@ impl Client {
             }
             return answer
                 .map(Response::into_inner)
-                .map_err(|status| ClientError::of_status(&proxy.endpoint, &status));
+                .map_err(|status| ClientError::of_status(&proxy.endpoint, &status, access));
         }
         Err(last.expect("a client has at least one proxy"))
     }

@@ -4,8 +4,10 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `clock.rs` | the only clock: sleeps, timeouts, deadlines, wall time |
+//! | `alarm.rs` | a timer that is set again and again |
 //! | `observer.rs` | who watches what a node does |
 
+mod alarm;
 mod clock;
 mod observer;
 
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+pub use alarm::Alarm;
 pub use clock::{Clock, ClockControl, Elapsed, Moment};
 pub use observer::{Nobody, Observer};
 

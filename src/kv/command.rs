@@ -74,30 +74,40 @@ pub struct DeleteRange {
 /// What is wrong with the operation, in etcd's words where etcd has some.
 pub fn validate(operation: &Operation) -> Result<(), String> {
     match operation {
-        Operation::Put(put) => validate_put(put),
-        Operation::DeleteRange(delete) => validate_delete(delete),
+        Operation::Put(Put { key, value, lease, prev_kv: _, ignore_value, ignore_lease }) => {
+            validate_put(key, value, *lease, *ignore_value, *ignore_lease)
+        }
+        Operation::DeleteRange(DeleteRange { key, range_end, prev_kv: _ }) => validate_delete(key, range_end),
         Operation::OpenSession => Ok(()),
     }
 }
 
 pub(crate) const KEY_NOT_PROVIDED: &str = "etcdserver: key is not provided";
 
-fn validate_put(put: &Put) -> Result<(), String> {
-    require(!put.key.is_empty(), KEY_NOT_PROVIDED)?;
-    require(!put.ignore_value || put.value.is_empty(), "etcdserver: value is provided")?;
-    require(!put.ignore_lease || put.lease == 0, "etcdserver: lease is provided")?;
+/// [`validate`] for a put whose parts lie elsewhere.
+pub(crate) fn validate_put(
+    key: &[u8],
+    value: &[u8],
+    lease: i64,
+    ignore_value: bool,
+    ignore_lease: bool,
+) -> Result<(), String> {
+    require(!key.is_empty(), KEY_NOT_PROVIDED)?;
+    require(!ignore_value || value.is_empty(), "etcdserver: value is provided")?;
+    require(!ignore_lease || lease == 0, "etcdserver: lease is provided")?;
     // No operation grants leases, so none exists: to accept one would promise an expiry that never comes.
-    require(put.lease == 0, "etcdserver: requested lease not found")?;
-    limit("key", put.key.len(), KEY_BYTES_MAX)?;
-    limit("value", put.value.len(), VALUE_BYTES_MAX)
+    require(lease == 0, "etcdserver: requested lease not found")?;
+    limit("key", key.len(), KEY_BYTES_MAX)?;
+    limit("value", value.len(), VALUE_BYTES_MAX)
 }
 
-fn validate_delete(delete: &DeleteRange) -> Result<(), String> {
+/// [`validate`] for a delete whose parts lie elsewhere.
+pub(crate) fn validate_delete(key: &[u8], range_end: &[u8]) -> Result<(), String> {
     // A bound may also be the successor of the longest key, which is one byte longer.
     const BOUND_BYTES_MAX: usize = KEY_BYTES_MAX + 1;
-    require(!delete.key.is_empty(), KEY_NOT_PROVIDED)?;
-    limit("key", delete.key.len(), BOUND_BYTES_MAX)?;
-    limit("range end", delete.range_end.len(), BOUND_BYTES_MAX)
+    require(!key.is_empty(), KEY_NOT_PROVIDED)?;
+    limit("key", key.len(), BOUND_BYTES_MAX)?;
+    limit("range end", range_end.len(), BOUND_BYTES_MAX)
 }
 
 fn require(holds: bool, otherwise: &str) -> Result<(), String> {

@@ -5,7 +5,10 @@ use tokio::sync::mpsc;
 
 use crate::{
     rpc::outbox::{Outbox, OutboxReceiver, outbox},
-    wire::pb::v1::{self, refusal::Reason},
+    wire::{
+        self,
+        pb::v1::{self, refusal::Reason},
+    },
 };
 
 /// Where the answers to one proxy's stream go. A stream that has ended swallows them: the proxy asks again.
@@ -44,8 +47,7 @@ impl ReplySender {
     }
 
     pub(super) fn refuse(&self, id: u64, reason: Reason, message: impl Into<String>) {
-        let refusal = v1::Refusal { reason: reason.into(), message: message.into() };
-        self.send(id, v1::reply::Outcome::Refusal(refusal));
+        self.send(id, wire::refusal(reason, message));
     }
 
     pub(super) fn alive(&self) {

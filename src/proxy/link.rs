@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use prost::Message as _;
 use tokio::sync::mpsc;
-use tonic::Response;
+use tonic::{Code, Response, Status};
 
+use super::core::{DownReason, LinkId};
 use crate::{
     env::Environment,
     rpc::{
@@ -16,19 +17,23 @@ use crate::{
     wire::{WithLimits, pb::v1},
 };
 
-/// What a link tells the router, with the link's number.
-pub(super) type News = (usize, LinkEvent<v1::Request, v1::ReplyBatch>);
+/// What happens on the link of this name.
+pub(super) type NodeEvent = (LinkId, LinkEvent<v1::Request, v1::ReplyBatch>);
 
-/// Where the router leaves requests for a node.
-#[derive(Debug)]
-pub(super) struct Outbox(pub(super) outbox::Outbox<v1::Request>);
+/// Where the edge leaves requests for a node, while a stream is open.
+pub(super) struct Outbox(outbox::Outbox<v1::Request>);
+
+impl From<outbox::Outbox<v1::Request>> for Outbox {
+    fn from(outbox: outbox::Outbox<v1::Request>) -> Self {
+        Self(outbox)
+    }
+}
 
 impl Outbox {
-    /// Leaves a request. False: the stream has ended.
-    pub(super) fn send(&self, request: v1::Request) -> bool {
+    /// Leaves a request; a stream that has just ended swallows it. The core bounds what is under way.
+    pub(super) fn send(&self, request: v1::Request) {
         let bytes = request.encoded_len();
-        // The router bounds what is outstanding.
-        self.0.push_always(request, bytes).is_ok()
+        let _ = self.0.push_always(request, bytes);
     }
 }
 
@@ -36,32 +41,41 @@ impl Outbox {
 pub(super) struct Dialer {
     pub(super) cluster: String,
     pub(super) environment: Environment,
-    pub(super) news: mpsc::UnboundedSender<News>,
+    pub(super) events: mpsc::UnboundedSender<NodeEvent>,
 }
 
 impl Dialer {
-    /// Starts a link, which connects and connects again as long as it is not dropped and the router lives.
-    pub(super) fn start(&self, number: usize, address: &str) -> Link {
-        let protocol = NodeProtocol { number, cluster: self.cluster.clone(), news: self.news.clone() };
+    /// Starts a link, which connects and connects again until it is dropped.
+    pub(super) fn start(&self, id: LinkId, address: String) -> Link {
+        let protocol = SessionProtocol { id, cluster: self.cluster.clone(), events: self.events.clone() };
+        let random = self.environment.random(&format!("link to {address}"));
         let options = LinkOptions {
-            address: address.to_owned(),
+            address,
             outbox_bytes_max: usize::MAX,
             reconnects: true,
             clock: self.environment.clock.clone(),
-            random: self.environment.random(&format!("link {number}")),
+            random,
         };
         Link::start(Arc::new(protocol), options)
     }
 }
 
-/// Requests and replies in batches.
-struct NodeProtocol {
-    number: usize,
-    cluster: String,
-    news: mpsc::UnboundedSender<News>,
+/// Why a stream ended, as the core tells reasons apart.
+pub(super) fn down_reason(status: &Status) -> DownReason {
+    match status.code() {
+        Code::FailedPrecondition => DownReason::Refused(status.message().to_owned()),
+        _ => DownReason::Lost,
+    }
 }
 
-impl Protocol for NodeProtocol {
+/// Requests and replies in batches.
+struct SessionProtocol {
+    id: LinkId,
+    cluster: String,
+    events: mpsc::UnboundedSender<NodeEvent>,
+}
+
+impl Protocol for SessionProtocol {
     type Item = v1::Request;
     type Outgoing = v1::RequestBatch;
     type Incoming = v1::ReplyBatch;
@@ -80,6 +94,6 @@ impl Protocol for NodeProtocol {
     }
 
     fn on_event(&self, event: LinkEvent<v1::Request, v1::ReplyBatch>) -> bool {
-        self.news.send((self.number, event)).is_ok()
+        self.events.send((self.id, event)).is_ok()
     }
 }

@@ -2,45 +2,34 @@
 //! exactly once through a leader change, so that its client sees one answer and not an error.
 //!
 //! ```text
-//!  clients ──unary──▶ kv_service ──▶ ┌────────┐ ◀── leadership, replies ── link to node 1
-//!                     one answer ◀── │ router │ ── batches of requests ──▶ link to node 2 (leads)
-//!                                    └────────┘                            link to node 3
+//!  clients ──unary──▶ services ──calls──▶ ┌──────────────────┐ ◀── leadership, replies ── link to node 1
+//!                     one answer ◀─────── │ edge ┌────────┐  │ ── batches of requests ──▶ link to node 2 (leads)
+//!                                         │      │  core  │  │                            link to node 3
+//!                     view of the cluster │      └────────┘  │
+//!                             ◀────────── └──────────────────┘
 //! ```
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `kv_service.rs` | the etcd API: one call in, one answer out |
-//! | `router.rs` | the task that knows who leads, and what is outstanding |
-//! | `session.rs` | sequence numbers: what makes a retry apply once |
+//! | `core/` | the decisions, pure: who leads, what is outstanding, exactly once |
+//! | `edge.rs` | the task around the core: take, step, carry out |
 //! | `link.rs` | one stream to a node, carrying batches both ways |
-//! | `admin.rs` | members and leader, as operators ask for them: passed on to the leader |
-//! | `status.rs` | the cluster as this proxy sees it |
+//! | `services/` | what it serves, one file a service |
+//! | `call_sender.rs` | the way of a call from its service to the edge, and of its answer back |
+//! | `view.rs` | what the edge publishes of the core |
 
-mod admin;
-mod kv_service;
+mod call_sender;
+mod core;
+mod edge;
 mod link;
-mod router;
-mod session;
-mod status;
+mod services;
+mod view;
 
 use std::{future::Future, net::SocketAddr, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::{
-    env::Environment,
-    rpc::{self, RpcError},
-    wire::{
-        WithLimits,
-        pb::{
-            etcdserverpb::kv_server::KvServer,
-            v1::{admin_server::AdminServer, status_server::StatusServer},
-        },
-    },
-};
-
-/// Calls that may wait for the router to take them.
-const CALL_QUEUE_LENGTH: usize = 4096;
+use crate::{env::Environment, rpc::RpcError};
 
 /// What a proxy is told.
 #[derive(Clone, Debug)]
@@ -51,7 +40,7 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Some of the nodes, as `host:port`: the leader knows the others.
     pub nodes: Vec<String>,
-    /// The longest that a request may take when its client sets no deadline.
+    /// The longest that a call may take, whatever deadline its client sets.
     pub patience: Duration,
 }
 
@@ -64,23 +53,15 @@ pub async fn run(
     environment: Environment,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RpcError> {
-    let (calls_tx, calls_rx) = mpsc::channel(CALL_QUEUE_LENGTH);
-    let (face_tx, face_rx) = watch::channel(router::Face::default());
-    let kv = kv_service::KvService::new(calls_tx, environment.clock.clone(), config.patience);
-    let status = status::StatusService::new(&config, &environment.clock, face_rx.clone());
-    let admin = admin::AdminService::new(&config, &environment.clock, face_rx);
-    let bound = rpc::Server::new(&environment.clock)
-        .add(KvServer::new(kv).with_limits())
-        .add(AdminServer::new(admin).with_limits())
-        .add(StatusServer::new(status))
-        .bind(config.listen)
-        .await?;
+    let (calls_tx, calls_rx) = call_sender::channel(environment.clock.clone(), config.patience);
+    let (view_tx, view_rx) = watch::channel(view::View::default());
+    let bound = services::server(&config, &environment.clock, calls_tx, view_rx).bind(config.listen).await?;
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
-    let (news_tx, news_rx) = mpsc::unbounded_channel();
-    let dialer =
-        link::Dialer { cluster: config.cluster.clone(), environment: environment.clone(), news: news_tx };
-    let routing = tokio::spawn(router::Router::new(&config.nodes, dialer, face_tx).run(calls_rx, news_rx));
+    let (events_tx, events_rx) = mpsc::unbounded_channel();
+    let dialer = link::Dialer { cluster: config.cluster.clone(), environment, events: events_tx };
+    let edge = edge::Edge::new(&config.nodes, dialer, view_tx);
+    let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {
         let _ = stop_rx.await;
@@ -90,6 +71,6 @@ pub async fn run(
         () = shutdown => Ok(()),
     };
     drop(stop_tx);
-    routing.abort();
+    deciding.abort();
     result
 }

@@ -26,7 +26,7 @@ use super::{
     Channel, connect,
     outbox::{Outbox, OutboxReceiver, outbox},
 };
-use crate::env::Clock;
+use crate::env::{Alarm, Clock};
 
 /// A stream asks for a sign of life this often.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
@@ -128,15 +128,13 @@ impl Link {
 pub(crate) struct Watched<T> {
     messages: Streaming<T>,
     clock: Clock,
-    /// Rings when there may have been silence for too long. One timer for many messages: it is set anew only when it
-    /// rings.
-    watchdog: Pin<Box<dyn Future<Output = ()> + Send>>,
+    silence: Alarm,
 }
 
 impl<T: Send + 'static> Watched<T> {
     pub(crate) fn new(messages: Streaming<T>, clock: Clock) -> Self {
-        let watchdog = timer(&clock, SILENCE_MAX);
-        Self { messages, clock, watchdog }
+        let silence = Alarm::after(&clock, SILENCE_MAX);
+        Self { messages, clock, silence }
     }
 
     /// The next message. `None`: the other side closed the stream.
@@ -144,25 +142,12 @@ impl<T: Send + 'static> Watched<T> {
     /// # Errors
     /// The stream broke off, or there was silence for too long.
     pub(crate) async fn next(&mut self) -> Result<Option<T>, Status> {
-        let asked_at = self.clock.now();
-        loop {
-            tokio::select! { biased;
-                message = self.messages.message() => return message,
-                () = &mut self.watchdog => {
-                    let silence = self.clock.now().since(asked_at);
-                    if silence >= SILENCE_MAX {
-                        return Err(silent());
-                    }
-                    self.watchdog = timer(&self.clock, SILENCE_MAX - silence);
-                }
-            }
+        self.silence.set(self.clock.now() + SILENCE_MAX);
+        tokio::select! { biased;
+            message = self.messages.message() => message,
+            () = self.silence.ring() => Err(silent()),
         }
     }
-}
-
-fn timer(clock: &Clock, span: Duration) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    let clock = clock.clone();
-    Box::pin(async move { clock.sleep(span).await })
 }
 
 fn silent() -> Status {
@@ -205,7 +190,7 @@ impl<P: Protocol> Dialer<P> {
             let message = incoming.next().await?;
             let message = message.ok_or_else(|| Status::unavailable("the other side closed the stream"))?;
             if self.reported.take().is_some() || self.pause.next > PAUSE_MIN {
-                tracing::debug!(address = self.options.address, "link is up");
+                tracing::info!(address = self.options.address, "link is up");
             }
             self.pause.next = PAUSE_MIN;
             self.tell(LinkEvent::Received(message))?;
@@ -251,9 +236,9 @@ fn messages<P: Protocol>(
     async_stream::stream! {
         loop {
             yield protocol.greeting();
-            let mut probe = timer(&clock, PROBE_INTERVAL);
+            let mut probe = Alarm::after(&clock, PROBE_INTERVAL);
             while let Some(batch) = tokio::select! { biased;
-                () = &mut probe => None,
+                () = probe.ring() => None,
                 batch = items.batch() => Some(batch),
             } {
                 let Some(batch) = batch else { return };

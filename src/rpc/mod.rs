@@ -25,7 +25,7 @@ mod conformance;
 
 pub use address::check_address;
 pub use channel::connect;
-pub use deadline::with_deadline;
+pub use deadline::{timeout_of, with_deadline};
 pub use error::RpcError;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
 pub use transport::{Bound, Channel, Server};

@@ -1,18 +1,30 @@
-//! Between the client API's messages and the state machine's.
+//! The key-value service: what a request must be, and the way between the client API's messages and the state machine's.
+//!
+//! The same checks run twice, on borrowed data: at the proxy, so that a bad request costs no round trip, and at the
+//! node, so that nothing bad is worth a place in the log, whoever sends it.
 
 use bytes::Bytes;
 use prost::Message as _;
+use tonic::Code;
 
 use crate::kv::{
     self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest, Read,
     Rejection, Reply, SortOrder, SortTarget, Stamp,
 };
 
-use super::pb::{
-    etcdserverpb::{self, ResponseHeader, range_request},
-    mvccpb,
-    v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
+use super::{
+    CallError, etcd,
+    pb::{
+        etcdserverpb::{self, ResponseHeader, range_request},
+        mvccpb,
+        v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
+    },
+    session::refusal,
 };
+
+/// Largest write, encoded: etcd's default limit of a request. One entry must cross the network well within an election
+/// timeout.
+const WRITE_BYTES_MAX: usize = 1536 * 1024;
 
 /// A command as the log carries it.
 ///
@@ -48,12 +60,44 @@ fn operation_from_pb(operation: WireOperation) -> Operation {
     }
 }
 
-/// Refuses at once what the state machine would refuse later: nothing wrong is worth a place in the log.
+/// Whether a write may be proposed.
+///
+/// # Errors
+/// What is wrong with it, in etcd's words where etcd has some: as the state machine would refuse it later.
 pub(crate) fn validate(command: &v1::Command) -> Result<(), String> {
-    match command.operation.clone() {
-        Some(operation) => kv::validate(&operation_from_pb(operation)),
+    match &command.operation {
+        Some(operation) => check_write(operation).map_err(|error| error.to_string()),
         None => Err("the write names no operation".to_owned()),
     }
+}
+
+/// Whether a write can be served, whatever the state.
+pub(crate) fn check_write(operation: &WireOperation) -> Result<(), CallError> {
+    let (checked, bytes) = match operation {
+        WireOperation::Put(put) => (check_put(put), put.encoded_len()),
+        WireOperation::DeleteRange(delete) => {
+            (kv::validate_delete(&delete.key, &delete.range_end), delete.encoded_len())
+        }
+        WireOperation::OpenSession(v1::OpenSession {}) => (Ok(()), 0),
+    };
+    checked.map_err(|words| CallError::refused(Code::InvalidArgument, &words))?;
+    if bytes > WRITE_BYTES_MAX {
+        let detail = format!("the request has {bytes} bytes, at most {WRITE_BYTES_MAX} are allowed");
+        return Err(CallError::etcd(etcd::REQUEST_TOO_LARGE, detail));
+    }
+    Ok(())
+}
+
+fn check_put(put: &etcdserverpb::PutRequest) -> Result<(), String> {
+    kv::validate_put(&put.key, &put.value, put.lease, put.ignore_value, put.ignore_lease)
+}
+
+/// Whether a read can be served, whatever the state.
+pub(crate) fn check_read(range: &etcdserverpb::RangeRequest) -> Result<(), CallError> {
+    if range.key.is_empty() {
+        return Err(CallError::etcd(etcd::KEY_NOT_PROVIDED, ""));
+    }
+    sort_from_pb(range).map(drop)
 }
 
 /// The answer to a write; `header` lacks the revision, which the answer brings.
@@ -74,6 +118,7 @@ pub(crate) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
         Reply::Rejected(rejection) => {
             let reason = match rejection {
                 Rejection::KeyNotFound | Rejection::Invalid(_) => Reason::Invalid,
+                Rejection::PrevKvsTooLarge => Reason::Limit,
                 Rejection::SessionExpired => Reason::SessionExpired,
                 Rejection::Stale => Reason::Stale,
             };
@@ -90,7 +135,7 @@ pub(crate) fn range<R: Read>(
 ) -> Result<Outcome, kv::Error<R::Error>> {
     let request = match range_from_pb(request) {
         Ok(request) => request,
-        Err(message) => return Ok(refusal(Reason::Invalid, message.to_owned())),
+        Err(error) => return Ok(refusal(Reason::Invalid, error.to_string())),
     };
     Ok(match kv::range(view, &request)? {
         Ok(RangeReply { revision, kvs, more, count }) => Outcome::Range(etcdserverpb::RangeResponse {
@@ -110,22 +155,8 @@ pub(crate) fn range<R: Read>(
     })
 }
 
-fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, &'static str> {
-    use range_request::{SortOrder as WireOrder, SortTarget as WireTarget};
-    let sort_order =
-        match WireOrder::try_from(request.sort_order).map_err(|_| "etcdserver: invalid sort option")? {
-            WireOrder::None => SortOrder::None,
-            WireOrder::Ascend => SortOrder::Ascend,
-            WireOrder::Descend => SortOrder::Descend,
-        };
-    let sort_target =
-        match WireTarget::try_from(request.sort_target).map_err(|_| "etcdserver: invalid sort option")? {
-            WireTarget::Key => SortTarget::Key,
-            WireTarget::Version => SortTarget::Version,
-            WireTarget::Create => SortTarget::Create,
-            WireTarget::Mod => SortTarget::Mod,
-            WireTarget::Value => SortTarget::Value,
-        };
+fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, CallError> {
+    let (sort_order, sort_target) = sort_from_pb(request)?;
     Ok(RangeRequest {
         key: request.key.to_vec(),
         range_end: request.range_end.to_vec(),
@@ -142,8 +173,24 @@ fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, &
     })
 }
 
-fn refusal(reason: Reason, message: String) -> Outcome {
-    Outcome::Refusal(v1::Refusal { reason: reason.into(), message })
+/// etcd 3.6 refuses an order or a target that it does not know (in 3.4 and early 3.5 an unknown order meant the order
+/// of the keys, and an unknown target a panic).
+fn sort_from_pb(request: &etcdserverpb::RangeRequest) -> Result<(SortOrder, SortTarget), CallError> {
+    use range_request::{SortOrder as WireOrder, SortTarget as WireTarget};
+    let unknown = |_| CallError::etcd(etcd::INVALID_SORT_OPTION, "");
+    let order = match WireOrder::try_from(request.sort_order).map_err(unknown)? {
+        WireOrder::None => SortOrder::None,
+        WireOrder::Ascend => SortOrder::Ascend,
+        WireOrder::Descend => SortOrder::Descend,
+    };
+    let target = match WireTarget::try_from(request.sort_target).map_err(unknown)? {
+        WireTarget::Key => SortTarget::Key,
+        WireTarget::Version => SortTarget::Version,
+        WireTarget::Create => SortTarget::Create,
+        WireTarget::Mod => SortTarget::Mod,
+        WireTarget::Value => SortTarget::Value,
+    };
+    Ok((order, target))
 }
 
 fn pair_to_pb(pair: KeyValue) -> mvccpb::KeyValue {
@@ -154,5 +201,63 @@ fn pair_to_pb(pair: KeyValue) -> mvccpb::KeyValue {
         version: pair.version,
         value: Bytes::from(pair.value),
         lease: pair.lease,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(key: &'static [u8], value_bytes: usize) -> WireOperation {
+        WireOperation::Put(etcdserverpb::PutRequest {
+            key: Bytes::from_static(key),
+            value: vec![0; value_bytes].into(),
+            ..Default::default()
+        })
+    }
+
+    fn refused(checked: Result<(), CallError>) -> (Code, String) {
+        let error = checked.expect_err("it is refused");
+        (error.code, error.message)
+    }
+
+    fn known((code, text): etcd::Known) -> (Code, String) {
+        (code, text.to_owned())
+    }
+
+    #[test]
+    fn a_write_is_as_large_as_its_encoding() {
+        // Tag and length of the key (1 byte) and of the value (3 bytes) take eight bytes.
+        let rest = WRITE_BYTES_MAX - 8;
+        assert_eq!(check_write(&put(b"k", rest)), Ok(()));
+        assert_eq!(refused(check_write(&put(b"k", rest + 1))), known(etcd::REQUEST_TOO_LARGE));
+        let error = check_write(&put(b"k", WRITE_BYTES_MAX + 1)).expect_err("it is refused");
+        assert_eq!(error.detail, "the value has 1572865 bytes, at most 1572864 are allowed");
+    }
+
+    #[test]
+    fn what_etcd_refuses_is_refused_with_its_code() {
+        assert_eq!(refused(check_write(&put(b"", 1))), known(etcd::KEY_NOT_PROVIDED));
+        for lease in [1, -1, i64::MIN] {
+            let put = etcdserverpb::PutRequest { key: "k".into(), lease, ..Default::default() };
+            assert_eq!(refused(check_write(&WireOperation::Put(put))), known(etcd::LEASE_NOT_FOUND));
+        }
+        let delete = WireOperation::DeleteRange(Default::default());
+        assert_eq!(refused(check_write(&delete)), known(etcd::KEY_NOT_PROVIDED));
+
+        assert_eq!(refused(check_read(&Default::default())), known(etcd::KEY_NOT_PROVIDED));
+        let read = etcdserverpb::RangeRequest { key: "k".into(), ..Default::default() };
+        assert_eq!(check_read(&read), Ok(()));
+        for (sort_order, sort_target) in [(7, 0), (0, 7), (-1, 0)] {
+            let read = etcdserverpb::RangeRequest { sort_order, sort_target, ..read.clone() };
+            assert_eq!(refused(check_read(&read)), known(etcd::INVALID_SORT_OPTION));
+        }
+    }
+
+    #[test]
+    fn the_node_is_told_the_same_in_one_line() {
+        let command = v1::Command { operation: Some(put(b"", 1)), ..Default::default() };
+        assert_eq!(validate(&command), Err("etcdserver: key is not provided".to_owned()));
+        assert!(validate(&v1::Command::default()).is_err());
     }
 }

@@ -6,22 +6,25 @@
 //! | `pb.rs` | the generated messages, clients and servers |
 //! | `raft.rs` | messages and entries of the core |
 //! | `snapshot.rs` | pieces of a snapshot |
-//! | `kv.rs` | commands, requests and answers of the key-value service |
+//! | `kv.rs` | the key-value service: validation, commands, requests and answers |
+//! | `session.rs` | between a proxy and a node: who leads, refusals |
 //! | `status.rs` | what a node shows of itself |
 //! | `limits.rs` | how large a message may be |
-//! | `error.rs` | malformed messages; whether a failed call took place |
+//! | `error.rs` | malformed messages; what a failed call says, in etcd's words; whether it took place |
 
 mod error;
 pub(crate) mod kv;
 mod limits;
 pub mod pb;
 mod raft;
+mod session;
 mod snapshot;
 mod status;
 
-pub use error::{HAPPENED_HEADER, Malformed};
-pub(crate) use error::{did_not_happen, unknown};
+pub(crate) use error::{CallError, etcd};
+pub use error::{DETAIL_HEADER, HAPPENED_HEADER, Happened, Malformed};
 pub use limits::{CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX, WithLimits};
 pub(crate) use raft::decoded as position_from_pb;
+pub(crate) use session::{Leadership, NodeId, refusal};
 pub(crate) use snapshot::{place_from_pb, place_to_pb};
 pub(crate) use status::{peer_to_pb, role_to_pb};

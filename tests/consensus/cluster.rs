@@ -7,8 +7,8 @@ use std::{
 };
 
 use conclave::raft::{
-    ChangeError, Configuration, Effects, Entry, Index, Lease, Members, Message, NodeId, Options, Payload,
-    Position, ProposeError, Raft, RoleName, StreamId, Term, Vote,
+    ChangeError, Configuration, Effects, Entry, Index, InstallFailure, Lease, Members, Message, NodeId,
+    Options, Payload, Position, ProposeError, Raft, Refused, RoleName, StreamId, Term, Vote,
 };
 use conclave_checks::host::{Host, LogDisk, Stream};
 
@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) stalled: bool,
     /// What is applied is not durable until it is said to be.
     unsynced: bool,
+    /// What it receives is not what was sent.
+    pub(crate) receives_damaged: bool,
     /// `None` while it is down.
     seen: Option<Seen>,
     now_us: u64,
@@ -308,6 +310,12 @@ impl Cluster {
         self.copies.extend(self.network.iter().filter(|message| chosen(message)).cloned());
     }
 
+    /// Something arrives that nobody of the cluster said.
+    pub(crate) fn forge(&mut self, at: NodeId, message: Message) {
+        self.tell(format!("n{} ⇢ n{at} {}", message.from, show::message(&message)));
+        self.with(at, |raft| raft.step(message));
+    }
+
     /// The copies arrive.
     pub(crate) fn replay(&mut self) {
         for message in mem::take(&mut self.copies) {
@@ -402,7 +410,7 @@ impl Cluster {
             self.send(message);
         }
         for stream in output.streams {
-            self.tell(format!("n{id} streams its state to n{}", stream.to));
+            self.tell(format!("n{id} streams its state to n{}, stream {}", stream.to, stream.id));
             self.streams.push(stream);
         }
         for cancelled in output.cancelled {
@@ -431,6 +439,14 @@ impl Cluster {
         streams.into_iter().for_each(|piece| self.send_piece(piece));
     }
 
+    /// The senders of streams that they do not want any more hear that these ended.
+    pub(crate) fn report_late(&mut self) {
+        for stream in mem::take(&mut self.ended_streams) {
+            let index = stream.snapshot.last.index;
+            self.with(stream.from, |raft| raft.snapshot_sent(stream.to, stream.id, Some(index)));
+        }
+    }
+
     fn send_piece(&mut self, (from, to, id, last): (NodeId, NodeId, StreamId, Position)) {
         let fate = match self.with(to, |raft| raft.admit_piece(from, id, last)) {
             None => return,
@@ -448,6 +464,12 @@ impl Cluster {
         now.tell_changes(id, &before, &mut self.told);
         if let Some(stored) = effects.persist.as_ref().and_then(show::write) {
             self.told.push(format!("n{id} writes {stored}"));
+        }
+        for Refused { from, why, .. } in &effects.refused {
+            self.told.push(format!("n{id} refuses what n{from} says: {why}"));
+        }
+        for (peer, why) in &effects.rejected {
+            self.told.push(format!("n{id} hears that n{peer} did not take its snapshot: {why:?}"));
         }
         for entry in &effects.committed {
             self.told.push(format!("n{id} applies {}", show::entry(entry)));
@@ -480,7 +502,7 @@ impl Cluster {
         }
         let mut ended = mem::take(&mut self.arrived);
         ended.append(&mut self.streams);
-        for Stream { from, to, id, snapshot } in &ended {
+        for Stream { from, to, id, snapshot, .. } in &ended {
             self.with(*from, |raft| raft.snapshot_sent(*to, *id, well.then_some(snapshot.last.index)));
         }
         let any = !ended.is_empty();
@@ -491,6 +513,11 @@ impl Cluster {
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
     pub(crate) fn install(&mut self, id: NodeId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
+        if node.receives_damaged && node.host.installing().is_some() {
+            node.host.fail_install(InstallFailure::Damaged);
+            self.carry_out(id);
+            return true;
+        }
         let Some(snapshot) = node.host.install() else { return false };
         self.tell(format!("n{id} stands at {}", snapshot.last));
         self.carry_out(id);
@@ -499,7 +526,7 @@ impl Cluster {
 
     /// The snapshot that was to be put in place is not staged any more.
     pub(crate) fn unstage(&mut self, id: NodeId) {
-        self.nodes.get_mut(&id).expect("a member").host.fail_install();
+        self.nodes.get_mut(&id).expect("a member").host.fail_install(InstallFailure::NotStaged);
         self.carry_out(id);
     }
 
@@ -519,7 +546,15 @@ fn piece(stream: &Stream) -> (NodeId, NodeId, StreamId, Position) {
 
 impl Node {
     fn new(options: Options, host: Host) -> Self {
-        Self { options, host, stalled: false, unsynced: false, seen: None, now_us: 0 }
+        Self {
+            options,
+            host,
+            stalled: false,
+            unsynced: false,
+            receives_damaged: false,
+            seen: None,
+            now_us: 0,
+        }
     }
 
     fn status(&self) -> String {

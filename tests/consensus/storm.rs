@@ -10,7 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Position, Raft};
+use conclave::raft::{
+    Body, Configuration, Index, InstallFailure, Lease, Members, Message, NodeId, Options, Position, Raft,
+    Snapshot,
+};
 use conclave_checks::{
     Oracle,
     draw::Draw,
@@ -33,6 +36,8 @@ const LOG_LENGTH_MAX: Index = 300;
 struct Node {
     options: Options,
     host: Host,
+    /// The state as it was last sent.
+    view: Option<Snapshot>,
     /// The snapshot that has arrived in full.
     staged: Option<Position>,
     /// It was told to stop.
@@ -69,7 +74,7 @@ impl Storm {
             let founders = if founding.contains(id) { founding.clone() } else { Arc::default() };
             let host = Host::new(founders, LogDisk::default());
             let options = options(id, leases, &mut draw);
-            (id, Node { options, host, staged: None, is_leaving: false, silent_ticks: 0 })
+            (id, Node { options, host, view: None, staged: None, is_leaving: false, silent_ticks: 0 })
         };
         let nodes = pool.map(node).collect();
         let mut storm = Self {
@@ -216,7 +221,7 @@ impl Storm {
             return;
         }
         self.with(id, |raft| {
-            let (term, from) = (raft.term(), raft.leader().unwrap_or(id));
+            let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
             raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
         });
     }
@@ -252,7 +257,7 @@ impl Storm {
         let (writes_done, is_installed) = (self.draw.below(3) as usize, self.draw.chance(50));
         let node = self.node(id);
         node.host.crash(writes_done, is_installed);
-        (node.staged, node.is_leaving) = (None, false);
+        (node.view, node.staged, node.is_leaving) = (None, None, false);
     }
 
     fn start(&mut self, id: NodeId) {
@@ -289,7 +294,20 @@ impl Storm {
         let output = node.host.carry_out(effects);
         self.oracle.applied(id, &output.applied, 0);
         self.network.send(output.messages);
-        self.network.stream(output.streams);
+        for stream in output.streams {
+            self.stream(stream);
+        }
+    }
+
+    /// The state is sent as it is now; or an earlier view of it goes on where it broke off.
+    fn stream(&mut self, mut stream: Stream) {
+        let is_kept = self.draw.chance(50);
+        let view = &mut self.node(stream.from).view;
+        if let Some(kept) = view.as_ref().filter(|kept| is_kept && kept.last.index >= stream.needed) {
+            stream.snapshot = kept.clone();
+        }
+        *view = Some(stream.snapshot.clone());
+        self.network.stream(stream);
     }
 
     fn sync(&mut self, id: NodeId) {
@@ -319,7 +337,7 @@ impl Storm {
     }
 
     /// Whether the receiver takes it. What it had of another snapshot is gone then.
-    fn send_piece(&mut self, &Stream { from, to, id, ref snapshot }: &Stream) -> bool {
+    fn send_piece(&mut self, &Stream { from, to, id, ref snapshot, .. }: &Stream) -> bool {
         let admitted = self.with(to, |raft| raft.admit_piece(from, id, snapshot.last).is_ok());
         if admitted == Some(true) {
             self.node(to).staged = None;
@@ -327,7 +345,7 @@ impl Storm {
         admitted == Some(true)
     }
 
-    fn tell_sender(&mut self, Sent { stream: Stream { from, to, id, snapshot }, has_arrived }: Sent) {
+    fn tell_sender(&mut self, Sent { stream: Stream { from, to, id, snapshot, .. }, has_arrived }: Sent) {
         let index = has_arrived.then_some(snapshot.last.index);
         let is_believed = self.with(from, |raft| {
             let before = raft.peers();
@@ -361,7 +379,7 @@ impl Storm {
                 let snapshot = node.host.install().expect("one waits");
                 self.oracle.installed(id, &snapshot, 0);
             }
-            _ => node.host.fail_install(),
+            _ => node.host.fail_install(InstallFailure::NotStaged),
         }
         self.with(id, |_| ());
     }

@@ -80,7 +80,8 @@ impl State {
                 false => Ok(()),
             })
             .and_then(|()| steps::judge_applied(&before, after, &output.applied, &self.history))
-            .and_then(|()| steps::judge_messages(after, &output.messages));
+            .and_then(|()| steps::judge_messages(after, &output.messages))
+            .and_then(|()| steps::judge_refused(&output.refused));
         self.broken = self.broken.take().or(verdict.err());
         self.network.extend(output.messages.into_iter().map(Hashed::new));
     }

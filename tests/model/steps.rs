@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use conclave::raft::{Configuration, Entry, Message, NodeId};
+use conclave::raft::{Configuration, Entry, Message, NodeId, Refusal, Refused};
 use conclave_checks::{is_promise_kept, may_follow};
 
 use crate::{always::is_quorum, hashed::Hashed, node::Node, state::History};
@@ -17,6 +17,8 @@ pub(crate) enum Broken {
     PromiseNotDurable,
     /// An entry was applied out of order, before it was durable there, or that was not committed.
     AppliedWrongly,
+    /// A message was refused as impossible that a node had said.
+    Refused(Refusal),
     /// An assertion of the core itself failed, and said this.
     Assertion(String),
 }
@@ -56,6 +58,10 @@ pub(crate) fn judge_messages(sender: &Node, messages: &[Message]) -> Judged {
     let disk = sender.disk();
     let all_kept = messages.iter().all(|message| is_promise_kept(disk.vote(), disk.last(), message));
     check(all_kept, Broken::PromiseNotDurable)
+}
+
+pub(crate) fn judge_refused(refused: &[Refused]) -> Judged {
+    refused.first().map_or(Ok(()), |refused| Err(Broken::Refused(refused.why)))
 }
 
 pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], history: &History) -> Judged {

@@ -19,8 +19,6 @@
 //!
 //! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
 
-#![allow(missing_docs, reason = "the fields of an event or a failure are named for what they are")]
-
 pub mod draw;
 mod event;
 mod facts;

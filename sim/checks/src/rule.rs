@@ -67,6 +67,8 @@ rules! {
     RemovalIsCommitted, "a node leaves when its removal is committed", "thesis §4.2.2";
     // invariants/transfer.rs
     LeavingLeaderHandsOver, "a leader that is to stop hands over while there is another voter", "thesis §3.10";
+    // invariants/messages.rs
+    LawfulIsAccepted, "a core refuses only what no node that follows the protocol could say", "architecture";
     // invariants/silence.rs
     SilenceEndsFollowing, "a node that hears nobody follows nobody, and leads only if it is a quorum", "thesis §6.2";
 }

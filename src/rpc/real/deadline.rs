@@ -12,7 +12,10 @@ use tonic::{
     transport,
 };
 
-use crate::env::Clock;
+use crate::{
+    env::Clock,
+    rpc::deadline::{TIMEOUT_HEADER, parse_span},
+};
 
 /// A connection, or one to be, for the generated clients. Cheap to clone.
 ///
@@ -41,7 +44,7 @@ impl Service<http::Request<Body>> for Channel {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        let span = request.headers().get("grpc-timeout").and_then(|value| parse_span(value.to_str().ok()?));
+        let span = request.headers().get(TIMEOUT_HEADER).and_then(|value| parse_span(value.to_str().ok()?));
         let answer = self.inner.call(request);
         let clock = self.clock.clone();
         Box::pin(async move {
@@ -71,37 +74,4 @@ async fn answer_within(
 
 fn is_cancelled(response: &HttpResponse) -> bool {
     Status::from_header_map(response.headers()).is_some_and(|status| status.code() == Code::Cancelled)
-}
-
-/// Reads a `grpc-timeout` header: up to eight digits and a unit.
-fn parse_span(text: &str) -> Option<Duration> {
-    let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
-    let count: u64 = digits.parse().ok()?;
-    match unit {
-        "H" => count.checked_mul(3600).map(Duration::from_secs),
-        "M" => count.checked_mul(60).map(Duration::from_secs),
-        "S" => Some(Duration::from_secs(count)),
-        "m" => Some(Duration::from_millis(count)),
-        "u" => Some(Duration::from_micros(count)),
-        "n" => Some(Duration::from_nanos(count)),
-        _ => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_grpc_timeout_is_read_in_every_unit_and_nonsense_is_not() {
-        assert_eq!(parse_span("2H"), Some(Duration::from_secs(7200)));
-        assert_eq!(parse_span("3M"), Some(Duration::from_secs(180)));
-        assert_eq!(parse_span("4S"), Some(Duration::from_secs(4)));
-        assert_eq!(parse_span("500m"), Some(Duration::from_millis(500)));
-        assert_eq!(parse_span("60000000u"), Some(Duration::from_secs(60)));
-        assert_eq!(parse_span("7n"), Some(Duration::from_nanos(7)));
-        for nonsense in ["", "S", "10", "-1S", "1s", "1é", "99999999999999999999S", "9999999999999999999H"] {
-            assert_eq!(parse_span(nonsense), None, "{nonsense}");
-        }
-    }
 }

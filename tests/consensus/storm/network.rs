@@ -35,8 +35,8 @@ impl Network {
         self.under_way.extend(messages);
     }
 
-    pub(super) fn stream(&mut self, streams: Vec<Stream>) {
-        self.streams.extend(streams.into_iter().map(|stream| Sent { stream, has_arrived: false }));
+    pub(super) fn stream(&mut self, stream: Stream) {
+        self.streams.push(Sent { stream, has_arrived: false });
     }
 
     pub(super) fn lose_excess(&mut self, profile: &Profile) {

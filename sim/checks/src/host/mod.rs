@@ -21,8 +21,8 @@ mod state_machine;
 use std::sync::Arc;
 
 use conclave::raft::{
-    Body, Configuration, Effects, Entry, InitialState, Message, NodeId, Options, Raft, ReadReady,
-    SendSnapshot, Snapshot, StreamId,
+    Body, Configuration, Effects, Entry, Index, InitialState, InstallFailure, Message, NodeId, Options, Raft,
+    ReadReady, Refused, SendSnapshot, Snapshot, StreamId,
 };
 
 pub use self::{
@@ -54,6 +54,8 @@ pub struct Output {
     pub applied: Vec<Entry>,
     pub reads: Vec<ReadReady>,
     pub reads_failed: Vec<u64>,
+    /// Messages that the core took for impossible.
+    pub refused: Vec<Refused>,
 }
 
 /// A snapshot on its way to a peer.
@@ -63,6 +65,8 @@ pub struct Stream {
     pub to: NodeId,
     pub id: StreamId,
     pub snapshot: Snapshot,
+    /// The peer needs the state up to here at least.
+    pub needed: Index,
 }
 
 impl Stream {
@@ -124,8 +128,18 @@ impl Host {
 
     /// The write is queued, entries are applied, a snapshot waits to be installed; the rest is handed back.
     pub fn carry_out(&mut self, effects: Effects) -> Output {
-        let Effects { persist, messages, committed, snapshots, cancelled, install, reads, reads_failed } =
-            effects;
+        let Effects {
+            persist,
+            messages,
+            committed,
+            snapshots,
+            cancelled,
+            install,
+            reads,
+            reads_failed,
+            refused,
+            rejected: _,
+        } = effects;
         if let Some(write) = persist {
             self.disk.enqueue(write);
         }
@@ -134,12 +148,12 @@ impl Host {
             self.installing = install;
         }
         let streams = snapshots.into_iter().map(|send| self.stream(send)).collect();
-        Output { messages, streams, cancelled, applied: committed, reads, reads_failed }
+        Output { messages, streams, cancelled, applied: committed, reads, reads_failed, refused }
     }
 
-    fn stream(&self, SendSnapshot { to, stream }: SendSnapshot) -> Stream {
+    fn stream(&self, SendSnapshot { to, stream, needed }: SendSnapshot) -> Stream {
         let from = self.core.as_ref().map_or(0, Raft::id);
-        Stream { from, to, id: stream, snapshot: self.state.applied().clone() }
+        Stream { from, to, id: stream, snapshot: self.state.applied().clone(), needed }
     }
 
     /// The oldest write becomes durable. Its promises are to leave, and the core is to be told the ticket.
@@ -162,10 +176,10 @@ impl Host {
         Some(snapshot)
     }
 
-    /// The snapshot that waits is not staged any more, and the core hears of it.
-    pub fn fail_install(&mut self) {
+    /// The snapshot that waits is not put in place, and the core hears of it.
+    pub fn fail_install(&mut self, why: InstallFailure) {
         self.installing = None;
-        self.input(Raft::install_failed);
+        self.input(|core| core.install_failed(why));
     }
 }
 

@@ -13,6 +13,7 @@
 //! | `reads.rs` | linearizable reads |
 //! | `configuration.rs` | which configuration is in force, and who leaves |
 //! | `transfer.rs` | leadership that is handed over |
+//! | `messages.rs` | what nodes say to each other |
 //! | `silence.rs` | nodes that nobody reaches |
 
 mod commit;
@@ -20,6 +21,7 @@ mod configuration;
 mod durability;
 mod election;
 mod log;
+mod messages;
 mod reads;
 mod silence;
 mod snapshot;
@@ -58,6 +60,7 @@ pub(crate) const OF_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
     configuration::latest_configuration_in_force,
     configuration::removal_is_committed,
     transfer::leaving_leader_hands_over,
+    messages::lawful_is_accepted,
 ];
 
 /// Of steps that others can see.

@@ -5,12 +5,12 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
 
-use super::{Config, router::Face};
 use crate::{
     env::Clock,
+    proxy::{Config, call_sender::time_for, view::View},
     rpc::{self, Channel},
     wire::{
-        self, WithLimits,
+        CallError, WithLimits, etcd,
         pb::v1::{self, admin_client::AdminClient, admin_server},
     },
 };
@@ -21,36 +21,47 @@ const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 pub(super) struct AdminService {
     cluster: String,
     clock: Clock,
-    face: watch::Receiver<Face>,
+    view: watch::Receiver<View>,
 }
 
 impl AdminService {
-    pub(super) fn new(config: &Config, clock: &Clock, face: watch::Receiver<Face>) -> Self {
-        Self { cluster: config.cluster.clone(), clock: clock.clone(), face }
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
+        Self { cluster: config.cluster.clone(), clock: clock.clone(), view }
+    }
+
+    /// Where the leader is reached.
+    fn leader(&self) -> Result<String, CallError> {
+        let view = self.view.borrow();
+        let address = view.leader.as_ref().and_then(|leader| leader.address.clone());
+        address.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, view.diagnosis.as_str()))
     }
 
     async fn ask_leader<Q, A>(
         &self,
+        time: Duration,
         question: Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let unavailable = |message: String| wire::did_not_happen(Code::Unavailable, message);
-        let leader = self.face.borrow().leader.clone();
-        let leader = leader.ok_or_else(|| unavailable("no leader is known: try again".to_owned()))?;
-        let asked = self.clock.timeout(LEADER_PATIENCE, async {
+        let leader = self.leader()?;
+        let asked = self.clock.timeout(time, async {
             let channel =
                 rpc::connect(&leader, &self.clock).await.map_err(|error| unavailable(error.to_string()))?;
             let client = AdminClient::new(channel).with_limits();
-            asking(client, rpc::with_deadline(Request::new(question), LEADER_PATIENCE)).await
+            asking(client, rpc::with_deadline(Request::new(question), time)).await
         });
         match asked.await {
             Ok(Err(status)) if status.code() == Code::Unavailable => {
-                Err(unavailable(status.message().to_owned()))
+                Err(unavailable(status.message()).into())
             }
             Ok(answer) => answer,
-            Err(_) => Err(unavailable("the leader does not answer: try again".to_owned())),
+            Err(_) => Err(unavailable("the leader does not answer: try again").into()),
         }
     }
+}
+
+/// Each request says what is wanted in the end: one that failed is asked again, whatever became of it.
+fn unavailable(message: impl Into<String>) -> CallError {
+    CallError::other(Code::Unavailable, message)
 }
 
 #[tonic::async_trait]
@@ -59,15 +70,17 @@ impl admin_server::Admin for AdminService {
         &self,
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
+        let time = time_for(&request, LEADER_PATIENCE);
         let request = v1::ChangeMembersRequest { cluster: self.cluster.clone(), ..request.into_inner() };
-        self.ask_leader(request, async |mut client, request| client.change_members(request).await).await
+        self.ask_leader(time, request, async |mut client, request| client.change_members(request).await).await
     }
 
     async fn transfer(
         &self,
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
+        let time = time_for(&request, LEADER_PATIENCE);
         let request = v1::TransferRequest { cluster: self.cluster.clone(), ..request.into_inner() };
-        self.ask_leader(request, async |mut client, request| client.transfer(request).await).await
+        self.ask_leader(time, request, async |mut client, request| client.transfer(request).await).await
     }
 }

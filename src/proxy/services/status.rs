@@ -5,8 +5,16 @@ use std::time::Duration;
 use tokio::{sync::watch, task::JoinHandle};
 use tonic::{Request, Response, Status};
 
-use super::{Config, router::Face};
-use crate::{env::Clock, rpc, wire::pb::v1};
+use crate::{
+    env::Clock,
+    proxy::{
+        Config,
+        call_sender::time_for,
+        view::{NodeAddress, View},
+    },
+    rpc,
+    wire::pb::v1,
+};
 
 /// A node that has not answered by then is shown as unreachable.
 const NODE_PATIENCE: Duration = Duration::from_millis(800);
@@ -15,34 +23,38 @@ pub(super) struct StatusService {
     cluster: String,
     address: String,
     clock: Clock,
-    face: watch::Receiver<Face>,
+    view: watch::Receiver<View>,
 }
 
 impl StatusService {
-    pub(super) fn new(config: &Config, clock: &Clock, face: watch::Receiver<Face>) -> Self {
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
         Self {
             cluster: config.cluster.clone(),
             address: config.listen.to_string(),
             clock: clock.clone(),
-            face,
+            view,
         }
     }
 }
 
 #[tonic::async_trait]
 impl v1::status_server::Status for StatusService {
-    async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
-        let face = self.face.borrow().clone();
+    async fn status(
+        &self,
+        request: Request<v1::StatusRequest>,
+    ) -> Result<Response<v1::StatusResponse>, Status> {
+        let time = time_for(&request, NODE_PATIENCE);
+        let view = self.view.borrow().clone();
         let asked: Vec<JoinHandle<v1::NodeStatus>> =
-            face.nodes.iter().map(|address| tokio::spawn(ask(address.clone(), self.clock.clone()))).collect();
+            view.nodes.into_iter().map(|node| tokio::spawn(ask(node, time, self.clock.clone()))).collect();
         let mut nodes = Vec::new();
         for asking in asked {
             nodes.push(asking.await.map_err(|error| Status::internal(error.to_string()))?);
         }
         let proxy = v1::ProxyStatus {
             address: self.address.clone(),
-            session: face.session,
-            outstanding: face.outstanding as u64,
+            session: view.session,
+            outstanding: view.outstanding as u64,
         };
         let cluster = self.cluster.clone();
         Ok(Response::new(v1::StatusResponse { cluster, nodes, proxy: Some(proxy) }))
@@ -50,19 +62,17 @@ impl v1::status_server::Status for StatusService {
 }
 
 /// What a node says of itself, or that it does not answer.
-async fn ask(address: String, clock: Clock) -> v1::NodeStatus {
-    let answer = clock.timeout(NODE_PATIENCE, ask_node(&address, &clock)).await;
-    let unreachable = v1::NodeStatus { address: address.clone(), ..Default::default() };
-    match answer {
+async fn ask(NodeAddress { id, address }: NodeAddress, time: Duration, clock: Clock) -> v1::NodeStatus {
+    match clock.timeout(time, ask_node(&address, time, &clock)).await {
         Ok(Ok(Some(node))) => v1::NodeStatus { address, ..node },
-        _ => unreachable,
+        _ => v1::NodeStatus { id: id.unwrap_or_default(), address, ..Default::default() },
     }
 }
 
-async fn ask_node(address: &str, clock: &Clock) -> Result<Option<v1::NodeStatus>, Status> {
+async fn ask_node(address: &str, time: Duration, clock: &Clock) -> Result<Option<v1::NodeStatus>, Status> {
     let channel =
         rpc::connect(address, clock).await.map_err(|error| Status::unavailable(error.to_string()))?;
     let mut client = v1::status_client::StatusClient::new(channel);
-    let request = rpc::with_deadline(Request::new(v1::StatusRequest {}), NODE_PATIENCE);
+    let request = rpc::with_deadline(Request::new(v1::StatusRequest {}), time);
     Ok(client.status(request).await?.into_inner().nodes.into_iter().next())
 }

@@ -1,0 +1,27 @@
+//! What follows from the inputs, for the edge to carry out in this order.
+
+use super::{call::CallId, links::LinkId};
+use crate::wire::{
+    CallError,
+    pb::v1::{self, reply},
+};
+
+/// The one answer to a call.
+pub(in crate::proxy) type Answer = Result<reply::Outcome, CallError>;
+
+/// Everything that follows from the inputs since the last time.
+#[derive(Debug, Default)]
+pub(in crate::proxy) struct Effects {
+    /// Links that are to be had, each connecting again and again until it is hung up.
+    pub(in crate::proxy) dial: Vec<(LinkId, String)>,
+    /// Links that are not to be had any more.
+    pub(in crate::proxy) hang_up: Vec<LinkId>,
+    /// Requests, each for a link that is up.
+    pub(in crate::proxy) send: Vec<(LinkId, v1::Request)>,
+    /// Answers; each call gets one, unless its caller left.
+    pub(in crate::proxy) answer: Vec<(CallId, Answer)>,
+    /// Who leads, which nodes there are, or the session: something of it is new.
+    pub(in crate::proxy) view_changed: bool,
+    /// When something is due: effects are to be asked for then, at the latest.
+    pub(in crate::proxy) wake_at_us: Option<u64>,
+}

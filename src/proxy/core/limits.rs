@@ -1,0 +1,30 @@
+//! Every limit of the core, with its reason.
+
+/// Calls that may wait for an answer. More would only wait longer; their callers hear so at once.
+pub(super) const CALLS_MAX: usize = 16_384;
+
+/// A call of up to so many bytes is small. Small calls are bounded by their count alone: all of them take 64 MiB.
+pub(super) const SMALL_CALL_BYTES_MAX: usize = 4 << 10;
+
+/// Bytes of large calls that may wait: a hundred and sixty of the largest writes, as much as a leader admits.
+pub(super) const LARGE_CALLS_BYTES_MAX: usize = 256 << 20;
+
+/// Bytes under way to one link in each lane. What is under way cannot be overtaken: a sign of life, and a small call,
+/// wait for this much, which is a third of a second at 12 MB/s and less than the second of silence that ends a link.
+/// The largest write is 1.5 MiB, so two are always under way, and a leader near by never waits for the next one.
+pub(super) const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
+
+/// Writes that were sent, whose callers left, and which are only waited for so that their place in the session is known.
+/// Each takes no more than its number; beyond this the oldest are forgotten, which the cluster bears (their late
+/// attempts are refused as stale).
+pub(super) const ABANDONED_MAX: usize = 16_384;
+
+/// Attempts of one call of which an answer is still taken. Every change of leader adds one; the oldest are forgotten.
+pub(super) const OPEN_ATTEMPTS_MAX: usize = 8;
+
+/// First pause after a refusal. Most refusals come from a leader that has just lost leadership, and a new leader ends
+/// the pause; without one there is no hurry.
+pub(super) const RETRY_PAUSE_MIN_US: u64 = 10_000;
+
+/// The pause doubles with every refusal up to this: a fraction of an election timeout.
+pub(super) const RETRY_PAUSE_MAX_US: u64 = 320_000;

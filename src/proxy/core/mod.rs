@@ -1,0 +1,78 @@
+//! The proxy's core: it decides where each call goes, when it is sent again, and what its caller is told. Like the
+//! consensus core it is pure: no task, clock, socket or randomness. Inputs go in, time among them; effects come out,
+//! and the edge carries them out.
+//!
+//! ```text
+//!  a call · a caller that left ──▶ ┌────────┐ ──▶ send (link, request)    answer (call, outcome or error)
+//!  link up · leadership ·          │ Router │ ──▶ dial (link, address)    hang up (link)
+//!  replies · link down · time ───▶ └────────┘ ──▶ wake at (the next deadline or retry)
+//! ```
+//!
+//! # The rules
+//!
+//! 1. **Every call gets exactly one answer**, by its deadline, however the cluster changes meanwhile; none if its
+//!    caller left.
+//! 2. **Writes and linearizable reads go to the leader**, serializable reads to any node. The leader is whoever the
+//!    latest term that any node *on an open link* speaks of says it is (`links.rs`).
+//! 3. **A lost link, or a new leader, is no answer.** What was under way there is sent again, writes under the same
+//!    number, so that they apply once (`exactly_once.rs`). What was refused for the moment is sent again after a pause
+//!    that doubles, or as soon as there is another leader.
+//! 4. **What is not known is not guessed.** Only an attempt that was refused certainly did nothing; one that was sent
+//!    and not refused may have worked. `outcome.rs` says for each end of a call what its caller is told.
+//! 5. **A caller who left is not waited for.** What was never sent is never sent. A write that is under way is not sent
+//!    again, but its number is not settled before it is answered, or its deadline comes.
+//! 6. **Everything is bounded** (`limits.rs`): calls by count and, if large, by bytes; what is under way on a link by
+//!    bytes, the rest waits here. Small calls have a queue and room of their own, so that large ones do not stop them.
+//!
+//! # The life of a call
+//!
+//! ```text
+//!            ┌────────────────────────── refused for the moment: BackingOff ◀─┐
+//!            ▼                                                                │
+//!  call ──▶ Waiting(Leader | AnyNode) ──▶ Sent(link) ──▶ answered             │
+//!            │ ▲          ▲                 │  └────────────────────────────▶─┘
+//!            ▼ │          └─────────────────┘ the link is lost, or another node leads
+//!      Waiting(Session)
+//! ```
+//!
+//! A call is in one place at a time, and each place is an ordered index (`calls.rs`): so a lost link, a new leader, a
+//! deadline or a session touch their own calls and no others. Deadlines are one more index beside it.
+//!
+//! # Honest limits
+//!
+//! - A session lives in the proxy's memory. When the proxy dies its clients do not know what became of their writes,
+//!   and the library does not send them again.
+//! - When a session expires (an hour without a write reaches the cluster), a write that was sent before may have been
+//!   applied by an earlier attempt: its outcome is unknown.
+//! - Bytes are counted until a call has its answer or its deadline. What an expired call has left behind in the buffers
+//!   of a stream that stands still is bounded by the silence that ends the link.
+//! - An answer is as large as the node makes it: the core bounds what it sends, not what it asked for.
+//! - Two clusters of one name are one to it: nodes refuse a proxy by the cluster's name.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `router.rs` | the decisions: inputs and what follows from them |
+//! | `call.rs` | one call: what is asked, and where it is |
+//! | `calls.rs` | all calls, with an index for every question asked of them |
+//! | `links.rs` | the nodes, and what they say: who leads, who is a member |
+//! | `exactly_once.rs` | sessions, numbers, attempts: what makes a retry apply once |
+//! | `outcome.rs` | what a caller is told, and what is unknown |
+//! | `effects.rs` | what the edge carries out |
+//! | `limits.rs` | every limit, with its reason |
+//! | `tests/` | golden stories, and random inputs |
+
+mod call;
+mod calls;
+mod effects;
+mod exactly_once;
+mod limits;
+mod links;
+mod outcome;
+mod router;
+#[cfg(test)]
+mod tests;
+
+pub(super) use call::{Call, CallId, Operation};
+pub(super) use effects::{Answer, Effects};
+pub(super) use links::{DownReason, LinkId};
+pub(super) use router::Router;

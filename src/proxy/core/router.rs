@@ -1,0 +1,335 @@
+//! The decisions: inputs change what is known, and effects follow from it.
+
+use super::{
+    call::{Call, CallId, Lane, Operation, Place, Queue, Work, from_wire_id, to_wire_id},
+    calls::{Calls, Outstanding},
+    effects::Effects,
+    exactly_once::Sessions,
+    limits::{RETRY_PAUSE_MAX_US, RETRY_PAUSE_MIN_US},
+    links::{DownReason, Leader, LinkId, Links},
+    outcome::{self, Next},
+};
+use crate::wire::{
+    Leadership, NodeId,
+    pb::v1::{self, reply},
+};
+
+/// The proxy's core. Its inputs are methods; [`Router::effects`] returns what follows from them.
+#[derive(Debug)]
+pub(in crate::proxy) struct Router {
+    now_us: u64,
+    links: Links,
+    /// Whom calls were last recalled for: term and node.
+    followed: (u64, NodeId),
+    calls: Calls,
+    sessions: Sessions,
+    /// Requests of its own so far.
+    own_requests: u64,
+    effects: Effects,
+}
+
+/// Inputs.
+impl Router {
+    /// A proxy of the cluster that these nodes (`host:port`) belong to.
+    pub(in crate::proxy) fn new<'a>(nodes: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut router = Self {
+            now_us: 0,
+            links: Links::default(),
+            followed: (0, 0),
+            calls: Calls::default(),
+            sessions: Sessions::Closed,
+            own_requests: 0,
+            effects: Effects { view_changed: true, ..Effects::default() },
+        };
+        for address in nodes {
+            let link = router.links.add(address, false);
+            router.dial(link);
+        }
+        router
+    }
+
+    /// The time, which never goes backwards, before anything that happens then.
+    pub(in crate::proxy) fn set_time(&mut self, now_us: u64) {
+        self.now_us = self.now_us.max(now_us);
+    }
+
+    /// A client asks.
+    pub(in crate::proxy) fn call(&mut self, Call { id, operation, deadline_us, bytes }: Call) {
+        if !self.calls.has_room_for(bytes) {
+            let error = outcome::no_room(self.calls.len(), self.calls.large_bytes());
+            self.effects.answer.push((id, Err(error)));
+            return;
+        }
+        let work = match operation {
+            Operation::Read(range) => Work::Read(range),
+            Operation::Write(operation) => Work::Write { operation, number: None },
+        };
+        self.calls.insert(id, Outstanding::new(work, Some(deadline_us), bytes));
+    }
+
+    /// A caller left: nobody waits for the answer. What was never sent is never sent; a write that is under way stays
+    /// known to the session until it is answered.
+    pub(in crate::proxy) fn cancel(&mut self, id: CallId) {
+        let Some(call) = self.calls.get(id) else { return };
+        let is_write = matches!(call.work, Work::Write { .. });
+        let is_under_way = matches!(call.place(), Place::Sent(_));
+        if is_write && is_under_way {
+            let too_old = self.calls.abandon(id);
+            too_old.into_iter().for_each(|id| drop(self.finish(id)));
+        } else {
+            self.finish(id);
+        }
+    }
+
+    /// A link has an open stream.
+    pub(in crate::proxy) fn link_up(&mut self, link: LinkId) {
+        self.links.up(link);
+        self.effects.view_changed = true;
+    }
+
+    /// A node says who leads.
+    pub(in crate::proxy) fn leadership(&mut self, link: LinkId, news: &Leadership) {
+        let (wanted, unwanted) = self.links.heard(link, news);
+        wanted.into_iter().for_each(|link| self.dial(link));
+        unwanted.into_iter().for_each(|link| self.hang_up(link));
+        self.follow_leader();
+        self.effects.view_changed = true;
+    }
+
+    /// A node answers.
+    pub(in crate::proxy) fn replies(&mut self, link: LinkId, replies: impl IntoIterator<Item = v1::Reply>) {
+        if !self.links.contains(link) {
+            return;
+        }
+        for v1::Reply { id, outcome } in replies {
+            let (id, attempt) = from_wire_id(id);
+            // What comes through another link than the attempt went is not its answer.
+            let Some(call) = self.calls.get(id).filter(|call| call.attempts.is_open(attempt, link)) else {
+                continue;
+            };
+            match (&call.work, outcome) {
+                (_, Some(reply::Outcome::Refusal(refusal))) => self.refused(id, attempt, link, &refusal),
+                (_, None) => self.refused(id, attempt, link, &v1::Refusal::default()),
+                (Work::OpenSession, Some(reply::Outcome::SessionOpened(session))) => {
+                    self.session_opened(id, session);
+                }
+                (Work::OpenSession, Some(_)) => self.refused(id, attempt, link, &v1::Refusal::default()),
+                (Work::Abandoned(_), Some(_)) => drop(self.finish(id)),
+                (Work::Read(_) | Work::Write { .. }, Some(outcome)) => {
+                    self.finish(id);
+                    self.effects.answer.push((id, Ok(outcome)));
+                }
+            }
+        }
+    }
+
+    /// The stream of a link ended: what was sent through it may or may not have happened.
+    pub(in crate::proxy) fn link_down(&mut self, link: LinkId, reason: DownReason) {
+        self.links.down(link, reason);
+        self.lost(link);
+        self.follow_leader();
+        self.effects.view_changed = true;
+    }
+}
+
+/// Outputs.
+impl Router {
+    /// What follows from the inputs since the last time, and from the time.
+    pub(in crate::proxy) fn effects(&mut self) -> Effects {
+        self.expire();
+        self.send_waiting();
+        self.effects.wake_at_us = self.calls.next_due_us();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The open session; 0 if there is none.
+    pub(in crate::proxy) fn session(&self) -> u64 {
+        self.sessions.id()
+    }
+
+    /// Calls that wait for an answer, the core's own request included.
+    pub(in crate::proxy) fn outstanding(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// The nodes as far as they are known, with their numbers if those are known.
+    pub(in crate::proxy) fn nodes(&self) -> Vec<(Option<NodeId>, String)> {
+        self.links.nodes()
+    }
+
+    /// How the cluster looks from here, for an operator who wonders why nothing works.
+    pub(in crate::proxy) fn diagnosis(&self) -> String {
+        self.links.diagnosis()
+    }
+
+    /// Who leads, and where it is reached if there is a link to it.
+    pub(in crate::proxy) fn leader(&self) -> Option<(Leader, Option<&str>)> {
+        let leader = self.links.leader()?;
+        Some((leader, leader.link.and_then(|link| self.links.address(link))))
+    }
+}
+
+/// What becomes of a call.
+impl Router {
+    fn session_opened(&mut self, id: CallId, session: u64) {
+        self.finish(id);
+        if self.sessions.opened(id, session) {
+            self.effects.view_changed = true;
+            self.calls.all(Queue::Session).into_iter().for_each(|id| self.calls.requeue(id));
+        }
+    }
+
+    /// An attempt was refused. If a later one is under way, its word counts.
+    fn refused(&mut self, id: CallId, attempt: u16, link: LinkId, refusal: &v1::Refusal) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        if outcome::did_nothing(refusal.reason()) {
+            call.attempts.did_nothing(attempt);
+        }
+        if !(call.attempts.is_latest(attempt) && call.place() == Place::Sent(link)) {
+            return;
+        }
+        if refusal.reason() == v1::refusal::Reason::SessionExpired
+            && let Some(number) = call.work.number()
+        {
+            self.sessions.expired(number.session);
+        }
+        match outcome::after_refusal(refusal, &call.work, &call.attempts) {
+            Next::Retry => self.pause(id),
+            Next::NewSession => self.calls.requeue(id),
+            Next::Fail(error) => {
+                self.finish(id);
+                self.effects.answer.push((id, Err(error)));
+            }
+            Next::Forget => drop(self.finish(id)),
+        }
+    }
+
+    fn pause(&mut self, id: CallId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        let doublings = call.refusals.min(u64::BITS / 2);
+        call.refusals += 1;
+        let pause_us = (RETRY_PAUSE_MIN_US << doublings).min(RETRY_PAUSE_MAX_US);
+        self.calls.place(id, Place::BackingOff { until_us: self.now_us + pause_us });
+    }
+
+    /// Removes a call: it is not sent again.
+    fn finish(&mut self, id: CallId) -> Option<Outstanding> {
+        let call = self.calls.remove(id)?;
+        self.sessions.settle(call.work.number());
+        Some(call)
+    }
+
+    /// What was under way on a link, or at a leader of before, waits to be sent again, under the same number.
+    fn send_again(&mut self, calls: Vec<CallId>) {
+        for id in calls {
+            match self.calls.get(id).map(|call| &call.work) {
+                Some(Work::Abandoned(_)) => drop(self.finish(id)),
+                _ => self.calls.requeue(id),
+            }
+        }
+    }
+
+    fn expire(&mut self) {
+        while let Some(id) = self.calls.overdue(self.now_us) {
+            let Some(call) = self.finish(id) else { continue };
+            if !matches!(call.work, Work::Abandoned(_)) {
+                let error = outcome::overdue(&call.work, &call.attempts, &self.links);
+                self.effects.answer.push((id, Err(error)));
+            }
+        }
+        while let Some(id) = self.calls.paused_until(self.now_us) {
+            self.calls.requeue(id);
+        }
+    }
+}
+
+/// Where calls go.
+impl Router {
+    fn dial(&mut self, link: LinkId) {
+        let address = self.links.address(link).unwrap_or_default().to_owned();
+        self.effects.dial.push((link, address));
+    }
+
+    fn hang_up(&mut self, link: LinkId) {
+        self.lost(link);
+        self.effects.hang_up.push(link);
+    }
+
+    fn lost(&mut self, link: LinkId) {
+        self.send_again(self.calls.sent_through(link));
+        self.calls.forget_link(link);
+    }
+
+    /// Calls at a deposed leader might wait there for long, and those that pause wait for another leader: all go to the
+    /// new one. Whichever answers first has the answer to all attempts.
+    fn follow_leader(&mut self) {
+        let Some(Leader { term, node, link }) = self.links.leader() else { return };
+        if self.followed == (term, node) {
+            return;
+        }
+        self.followed = (term, node);
+        self.send_again(self.calls.sent_elsewhere(link));
+        self.send_again(self.calls.all_pausing());
+    }
+
+    fn send_waiting(&mut self) {
+        let leader = self.links.leader().and_then(|leader| leader.link);
+        if let Some(link) = leader {
+            for lane in Lane::ALL {
+                while let Some(id) = self.calls.first(Queue::Leader(lane))
+                    && self.calls.fits(id, link)
+                {
+                    self.send(id, link);
+                }
+            }
+        }
+        for lane in Lane::ALL {
+            while let Some(id) = self.calls.first(Queue::AnyNode(lane))
+                && let Some(link) = self.any_link(id)
+            {
+                self.send(id, link);
+            }
+        }
+    }
+
+    /// The link for a call that any node can answer: they take turns, by the call's name.
+    fn any_link(&self, id: CallId) -> Option<LinkId> {
+        let open: Vec<LinkId> = self.links.open().collect();
+        let turn = id.0.checked_rem(open.len() as u64)? as usize;
+        let links = open[turn..].iter().chain(&open[..turn]);
+        links.copied().find(|link| self.calls.fits(id, *link))
+    }
+
+    /// Sends a call, or lets it wait for a session.
+    fn send(&mut self, id: CallId, link: LinkId) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        match self.sessions.request(&mut call.work, &call.attempts) {
+            Some(kind) => {
+                let attempt = call.attempts.begin(link);
+                self.calls.place(id, Place::Sent(link));
+                let request = v1::Request { id: to_wire_id(id, attempt), kind: Some(kind) };
+                self.effects.send.push((link, request));
+            }
+            None => {
+                self.calls.place(id, Place::Waiting(Queue::Session));
+                self.open_session();
+            }
+        }
+    }
+
+    fn open_session(&mut self) {
+        if matches!(self.sessions, Sessions::Closed) {
+            let id = CallId::own(self.own_requests);
+            self.own_requests += 1;
+            self.sessions = Sessions::Opening(id);
+            self.calls.insert(id, Outstanding::new(Work::OpenSession, None, 0));
+        }
+    }
+}
+
+#[cfg(test)]
+impl Router {
+    pub(super) fn check_indexes(&self) {
+        self.calls.check_indexes();
+    }
+}

@@ -1,0 +1,48 @@
+//! What the edge publishes of the core, for the services that ask nodes themselves.
+
+use super::core::Router;
+
+/// The cluster as this proxy sees it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct View {
+    /// The open session; 0 if there is none.
+    pub(super) session: u64,
+    /// Calls that wait for an answer, the core's own request included.
+    pub(super) outstanding: usize,
+    pub(super) nodes: Vec<NodeAddress>,
+    pub(super) leader: Option<LeaderView>,
+    /// How the cluster looks from here, for an operator who wonders why nothing works.
+    pub(super) diagnosis: String,
+}
+
+/// A node that this proxy has, or wants, a link to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct NodeAddress {
+    /// Absent until it, or a leader, said so.
+    pub(super) id: Option<u64>,
+    pub(super) address: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct LeaderView {
+    pub(super) id: u64,
+    pub(super) term: u64,
+    /// Where it is reached, if there is a link to it.
+    pub(super) address: Option<String>,
+}
+
+impl View {
+    pub(super) fn of(router: &Router) -> Self {
+        Self {
+            session: router.session(),
+            outstanding: router.outstanding(),
+            nodes: router.nodes().into_iter().map(|(id, address)| NodeAddress { id, address }).collect(),
+            diagnosis: router.diagnosis(),
+            leader: router.leader().map(|(leader, address)| LeaderView {
+                id: leader.node,
+                term: leader.term,
+                address: address.map(str::to_owned),
+            }),
+        }
+    }
+}

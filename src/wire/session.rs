@@ -1,0 +1,35 @@
+//! What crosses between a proxy and a node beside the requests and answers of the services: who leads, and refusals.
+
+use std::collections::BTreeMap;
+
+use super::pb::v1::{self, refusal::Reason, reply::Outcome};
+pub(crate) use crate::raft::NodeId;
+use crate::raft::Term;
+
+/// What a node says of the cluster: as true as the node's own knowledge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Leadership {
+    /// The node that says so.
+    pub(crate) node: NodeId,
+    pub(crate) term: Term,
+    /// `None` while it knows none.
+    pub(crate) leader: Option<NodeId>,
+    /// Where the members are reached, as `host:port`.
+    pub(crate) members: BTreeMap<NodeId, String>,
+}
+
+impl From<v1::Leadership> for Leadership {
+    fn from(wire: v1::Leadership) -> Self {
+        Self {
+            node: wire.node,
+            term: wire.term,
+            leader: (wire.leader != 0).then_some(wire.leader),
+            members: wire.members.into_iter().map(|member| (member.id, member.address)).collect(),
+        }
+    }
+}
+
+/// Nothing was done, for this reason.
+pub(crate) fn refusal(reason: Reason, message: impl Into<String>) -> Outcome {
+    Outcome::Refusal(v1::Refusal { reason: reason.into(), message: message.into() })
+}
