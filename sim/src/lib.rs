@@ -6,21 +6,21 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `draw.rs` | keyed randomness: removing one thing leaves every other draw in place |
 //! | `scenario.rs`, `generator.rs` | everything a run will do, as data, from a seed |
 //! | `world.rs` | the machines, and the powers over them |
 //! | `chaos.rs` | faults strike and heal |
 //! | `operator.rs` | operators change members and leaders meanwhile |
 //! | `client.rs`, `history.rs` | clients at work, and what they were told |
 //! | `disk.rs` | a disk that loses what was not synced |
-//! | `oracle.rs` | the invariants, checked at every step |
+//! | `oracle.rs`, `checks/` | the invariants, checked at every step |
 //! | `judge.rs`, `linearizability/` | the clients' history, judged |
 //! | `trace.rs` | the one stream of events; its hash proves that two runs were the same |
 //! | `run.rs`, `verdict.rs` | a scenario in, a verdict out |
 //! | `campaign.rs`, `report.rs`, `cli.rs` | many seeds, and what a person reads |
 
+pub use conclave_checks::draw;
+
 pub mod disk;
-pub mod draw;
 pub mod generator;
 pub mod history;
 pub mod judge;
