@@ -1,0 +1,33 @@
+//! Every step of every node, shown to the oracle.
+
+use conclave::{
+    env::Observer,
+    kv::Header,
+    raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
+};
+use conclave_checks::Oracle;
+
+/// What nodes are handed as their observer.
+pub(super) struct Watch(pub(super) Oracle);
+
+impl Observer for Watch {
+    fn started(&self, core: &Raft) {
+        self.0.started(core);
+    }
+
+    fn stepped(&self, core: &Raft, effects: &Effects) {
+        self.0.stepped(core, effects);
+    }
+
+    fn persisted(&self, node: NodeId, write: &Persist) {
+        self.0.persisted(node, write);
+    }
+
+    fn applied(&self, node: NodeId, entries: &[Entry], header: &Header) {
+        self.0.applied(node, entries, header.state_hash());
+    }
+
+    fn installed(&self, node: NodeId, snapshot: &Snapshot, header: &Header) {
+        self.0.installed(node, snapshot, header.state_hash());
+    }
+}
