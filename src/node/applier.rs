@@ -227,7 +227,7 @@ impl Machine {
         }
         let header = transaction.finish()?;
         drop(tables);
-        self.observer.applied(self.node, entries, &header);
+        self.observer.applied(self.node, entries, header.state_hash());
         self.answer(answers);
         self.drop_overtaken(header.applied_index, Reason::Dropped, "another leader's entry took its place");
         self.unsynced_entries += entries.len();
@@ -262,7 +262,7 @@ impl Machine {
     fn install(&mut self, snapshot: &Snapshot) -> Result<bool, StorageError> {
         let Some(header) = self.state.install(snapshot)? else { return Ok(false) };
         self.synced(header.applied_index);
-        self.observer.installed(self.node, snapshot, &header);
+        self.observer.installed(self.node, snapshot, header.state_hash());
         self.drop_overtaken(
             header.applied_index,
             Reason::Forgotten,

@@ -2,9 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use conclave::raft::{
-    Base, Configuration, Entry, Index, Payload, Persist, Position, Recovered, Snapshot, Vote,
-};
+use conclave::raft::{Base, Configuration, Entry, Payload, Persist, Position, Recovered, Snapshot, Vote};
 
 /// The log's disk of one node: what is durable, and the writes on their way there.
 #[derive(Clone, Debug, Default)]
@@ -51,16 +49,6 @@ impl Disk {
 
     pub(crate) fn base(&self) -> Position {
         self.base.as_ref().map_or(Position::default(), |base| base.position)
-    }
-
-    pub(crate) fn last(&self) -> Position {
-        self.log.last().map_or(self.base(), Entry::position)
-    }
-
-    /// The position of the durable entry at an index after the base.
-    pub(crate) fn position_at(&self, index: Index) -> Option<Position> {
-        let offset = index.checked_sub(self.base().index + 1)?;
-        self.log.get(offset as usize).map(Entry::position)
     }
 
     /// Everything written is durable.

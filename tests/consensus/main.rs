@@ -7,9 +7,8 @@
 //! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
 //! | `show.rs` | how events are written |
 //! | `disk.rs` | a disk that tells written from durable |
-//! | `storm.rs` | a few cores in a random storm, watched by the oracle of the simulation |
+//! | `storm.rs` | a few cores in a random storm, watched by the simulation's own checks |
 //! | `storm/weather.rs` | what a storm is made of, each of something else |
-//! | `storm/checks.rs` | what the oracle cannot see |
 //! | `storm/calm.rs` | the calm after it, in which everything must come right |
 //!
 //! After a change that is meant, `UPDATE_GOLDENFILES=1 cargo test --test consensus` writes the stories anew: read

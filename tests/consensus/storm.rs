@@ -3,7 +3,6 @@
 //! oracle cannot see: what the core believes of its disk and of its configuration, and whether it believes it too long.
 
 mod calm;
-mod checks;
 mod weather;
 
 use std::{
@@ -11,15 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use conclave::{
-    env::Observer,
-    kv::Header,
-    raft::{
-        Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Payload, Position, Raft,
-        SendSnapshot, Snapshot,
-    },
+use conclave::raft::{
+    Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Raft, SendSnapshot, Snapshot,
 };
-use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
+use conclave_checks::{Oracle, draw::Draw};
 use proptest::prelude::*;
 
 use self::weather::{Event, Weather};
@@ -46,12 +40,8 @@ struct Node {
     state: State,
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
-    /// Reads under way: the least index that each may be served at.
-    reads: BTreeMap<u64, Index>,
     /// Ticks since anything reached it.
     silent_ticks: u32,
-    /// Where its log began and ended when its configuration was last checked.
-    checked: (Position, Position),
 }
 
 struct Storm {
@@ -69,8 +59,6 @@ struct Storm {
     /// Reads are served by lease, so clocks have to keep their promise.
     leases: bool,
     now_us: u64,
-    /// The committed configurations.
-    configurations: BTreeMap<Index, Arc<Configuration>>,
 }
 
 impl Storm {
@@ -108,7 +96,7 @@ impl Storm {
             false => Arc::default(),
         };
         let nodes = pool.map(|id| (id, Node::new(options(id, &mut draw), founders(id)))).collect();
-        let oracle = Oracle::new(|| 0, Trace::default());
+        let oracle = Oracle::without_trace();
         let mut storm = Self {
             draw,
             weather,
@@ -121,7 +109,6 @@ impl Storm {
             commands: 0,
             leases,
             now_us: 0,
-            configurations: BTreeMap::new(),
         };
         storm.members().into_iter().for_each(|id| storm.start(id));
         storm
@@ -192,9 +179,11 @@ impl Storm {
 
     fn tick(&mut self, id: NodeId) {
         self.with(id, Raft::tick);
-        self.nodes.get_mut(&id).expect("a member").silent_ticks += 1;
-        self.check_silence(id);
-        self.check_farewell(id);
+        let node = self.nodes.get_mut(&id).expect("a member");
+        node.silent_ticks += 1;
+        if let Some(raft) = &node.raft {
+            self.oracle.ticked(raft, node.silent_ticks, ELECTION_TICKS_MAX);
+        }
     }
 
     /// Mostly the oldest message, sometimes any, which is lost or doubled now and then.
@@ -262,12 +251,11 @@ impl Storm {
     }
 
     fn read(&mut self, id: NodeId) {
-        let committed = self.oracle.committed();
         let node = self.nodes.get_mut(&id).expect("a member");
         let Some(raft) = &mut node.raft else { return };
         raft.set_time(self.now_us);
-        if let Some(name) = raft.read() {
-            node.reads.insert(name, committed);
+        if let Some(read) = raft.read() {
+            self.oracle.read_asked(id, read);
         }
         self.carry_out(id);
     }
@@ -324,7 +312,6 @@ impl Storm {
         }
         node.disk.lose_pending();
         node.raft = None;
-        node.reads.clear();
         if let Some(snapshot) = node.installing.take()
             && self.draw.chance(50)
         {
@@ -340,7 +327,6 @@ impl Storm {
         }
         node.options.seed = self.draw.number();
         node.silent_ticks = 0;
-        node.checked = Default::default();
         let recovered = node.disk.recover(node.founders.clone(), &node.state);
         let raft = node.raft.insert(Raft::new(node.options.clone(), recovered));
         self.oracle.started(raft);
@@ -368,30 +354,9 @@ impl Storm {
         if let Some(write) = effects.persist {
             node.disk.enqueue(write);
         }
-        if let Some(last) = effects.committed.last() {
-            if node.disk.position_at(last.index) != Some(last.position()) {
-                self.oracle
-                    .violate(format!("the disk: node {id} applies {}, which it lacks", last.position()));
-            }
-            for entry in &effects.committed {
-                node.state.apply(entry);
-                if let Payload::Configuration(configuration) = &entry.payload {
-                    self.configurations.insert(entry.index, configuration.clone());
-                }
-            }
-            Observer::applied(&self.oracle, id, &effects.committed, &Header::default());
-        }
-        for ready in effects.reads {
-            let least = node.reads.remove(&ready.id).expect("a read that was asked for");
-            if ready.index < least {
-                self.oracle.violate(format!(
-                    "stale read: node {id} reads at {}, {least} was committed",
-                    ready.index
-                ));
-            }
-        }
-        for failed in effects.reads_failed {
-            node.reads.remove(&failed).expect("a read that was asked for");
+        if !effects.committed.is_empty() {
+            effects.committed.iter().for_each(|entry| node.state.apply(entry));
+            self.oracle.applied(id, &effects.committed, 0);
         }
         self.under_way.extend(effects.messages);
         node.installing = effects.install.or(node.installing.take());
@@ -403,8 +368,6 @@ impl Storm {
             body: Body::InstallSnapshot { snapshot: snapshot.clone() },
         };
         self.streams.extend(effects.snapshots.into_iter().map(|send| (stream(send), false)));
-        self.check_configuration(id);
-        self.check_disk(id);
     }
 
     fn sync(&mut self, id: NodeId) {
@@ -448,7 +411,7 @@ impl Storm {
             return self.with(id, Raft::install_failed);
         }
         node.state.install(snapshot.clone());
-        self.oracle.installed(id, &snapshot, &Header::default());
+        self.oracle.installed(id, &snapshot, 0);
         self.with(id, Raft::installed);
     }
 }
@@ -456,9 +419,15 @@ impl Storm {
 impl Node {
     fn new(options: Options, founders: Arc<Configuration>) -> Self {
         let state = State::new(founders.clone());
-        let (disk, reads) = (Disk::default(), BTreeMap::new());
-        let checked = Default::default();
-        Self { options, founders, raft: None, disk, state, installing: None, reads, silent_ticks: 0, checked }
+        Self {
+            options,
+            founders,
+            raft: None,
+            disk: Disk::default(),
+            state,
+            installing: None,
+            silent_ticks: 0,
+        }
     }
 }
 
@@ -467,12 +436,12 @@ fn weather(seed: u64, steps: u32) -> Result<(), String> {
     let mut storm = Storm::new(seed);
     for step in 0..steps {
         storm.blow();
-        if let Some(violation) = storm.oracle.violation() {
-            return Err(format!("after {} steps: {violation}", step + 1));
+        if let Some(failure) = storm.oracle.failure() {
+            return Err(format!("after {} steps: {failure}", step + 1));
         }
     }
     storm.calm()?;
-    storm.oracle.violation().map_or(Ok(()), Err)
+    storm.oracle.failure().map_or(Ok(()), |failure| Err(failure.to_string()))
 }
 
 proptest! {

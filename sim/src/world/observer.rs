@@ -2,7 +2,6 @@
 
 use conclave::{
     env::Observer,
-    kv::Header,
     raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
 };
 use conclave_checks::Oracle;
@@ -23,11 +22,11 @@ impl Observer for Watch {
         self.0.persisted(node, write);
     }
 
-    fn applied(&self, node: NodeId, entries: &[Entry], header: &Header) {
-        self.0.applied(node, entries, header.state_hash());
+    fn applied(&self, node: NodeId, entries: &[Entry], state_hash: u64) {
+        self.0.applied(node, entries, state_hash);
     }
 
-    fn installed(&self, node: NodeId, snapshot: &Snapshot, header: &Header) {
-        self.0.installed(node, snapshot, header.state_hash());
+    fn installed(&self, node: NodeId, snapshot: &Snapshot, state_hash: u64) {
+        self.0.installed(node, snapshot, state_hash);
     }
 }

@@ -74,7 +74,7 @@ impl Storm {
                 false => self.knows_where_it_stands(raft, configuration),
             }
         };
-        let answered = self.nodes.values().all(|node| node.reads.is_empty());
+        let answered = !self.nodes.keys().any(|&id| self.oracle.has_open_reads(id));
         committed > 0 && !configuration.is_changing() && answered && cores.all(done)
     }
 }

@@ -1,7 +1,7 @@
 //! What a storm is made of. Every storm draws its own weather: some have much of one thing and nothing of another, for what
 //! happens rarely hides what it would take many times over to show (swarm testing).
 
-use conclave_sim::draw::Draw;
+use conclave_checks::draw::Draw;
 
 /// One thing that happens in a storm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,38 @@
+//! What must always hold of the consensus, whoever watches: the simulation, random storms, the model checker.
+//!
+//! ```text
+//!   observers ─▶ Oracle ─▶ rules ( facts, what happened ) ─▶ Failure
+//!                  ├─────▶ facts: take note of it
+//!                  └─────▶ CoreEvent ─▶ the trace of the run
+//! ```
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
+//! | `observation.rs` | what it is told |
+//! | `facts/` | what is true of all nodes together; no judging |
+//! | `invariants/` | the rules, one file a family |
+//! | `failure.rs` | a rule that broke, as data |
+//! | `event.rs`, `trace.rs` | what happened in a run, as data; its hash |
+//! | `hash.rs`, `draw.rs` | hashes and random draws that are the same everywhere |
+//!
+//! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
+
+#![allow(missing_docs, reason = "the fields of an event or a failure are named for what they are")]
+
+pub mod draw;
+mod event;
+mod facts;
+mod failure;
+mod hash;
+mod invariants;
+mod observation;
+mod oracle;
+mod trace;
+
+pub use event::{CoreEvent, StoredEntries, StoredVote};
+pub use failure::{Failure, Rule};
+pub use hash::StableHash;
+pub use invariants::{is_promise_kept, may_follow, without_quorum};
+pub use oracle::Oracle;
+pub use trace::{Timed, Trace};
