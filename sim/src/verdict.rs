@@ -75,7 +75,8 @@ impl Failure {
 
 impl From<conclave_checks::Failure> for Failure {
     fn from(failure: conclave_checks::Failure) -> Self {
-        let detail = format!("{}; but {} ({})", failure.detail, failure.rule.statement(), failure.rule.source());
+        let detail =
+            format!("{}; but {} ({})", failure.detail, failure.rule.statement(), failure.rule.source());
         Self {
             rule: Rule::Invariant(failure.rule),
             machines: failure.nodes.into_iter().map(MachineId::Node).collect(),

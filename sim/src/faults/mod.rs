@@ -41,12 +41,14 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::{roster::Roster, target::Target};
 pub(crate) use self::roster::{DISK_US_MAX, LATENCY_US_MAX, check_range};
+pub use self::{roster::Roster, target::Target};
 use crate::world::{Healing, World};
 
 /// A family of faults. `Display` describes a fault in a few words.
-pub(crate) trait Inject: Clone + Eq + fmt::Debug + fmt::Display + Serialize + DeserializeOwned {
+pub(crate) trait Inject:
+    Clone + Eq + fmt::Debug + fmt::Display + Serialize + DeserializeOwned
+{
     /// Its name in scenarios and reports.
     const NAME: &'static str;
     /// Names that stored scenarios may still call it by.

@@ -35,7 +35,9 @@ impl Inject for OneWayIsolation {
         let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
         let lost = |(from, to): (MachineId, MachineId)| (if self.inbound { to } else { from }) == node;
         let cuts = world.network.cuts_around(&[node]);
-        world.hold(cuts.into_iter().filter(|cut| matches!(*cut, Condition::Cut { from, to } if lost((from, to)))))
+        world.hold(
+            cuts.into_iter().filter(|cut| matches!(*cut, Condition::Cut { from, to } if lost((from, to)))),
+        )
     }
 }
 

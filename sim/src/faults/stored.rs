@@ -46,7 +46,9 @@ impl<'de> Visitor<'de> for FaultVisitor {
         let name: String = map.next_key()?.ok_or_else(|| A::Error::custom("a fault has a name"))?;
         let data: serde_json::Value = map.next_value()?;
         if let Some(second) = map.next_key::<String>()? {
-            return Err(A::Error::custom(format!("a fault has one name, and this one is {name} and {second}")));
+            return Err(A::Error::custom(format!(
+                "a fault has one name, and this one is {name} and {second}"
+            )));
         }
         let fault = Fault::deserialize_named(&name, data).ok_or_else(|| unknown(&name))?;
         fault.map_err(|error| A::Error::custom(format!("{name}: {error}")))

@@ -35,7 +35,7 @@ pub(super) fn judge(operations: &[Operation]) -> Result<(), Failure> {
 /// The history as the search takes it: without what did not happen or tells nothing. A put of unknown outcome whose value
 /// somebody read did happen, some time. Those that nobody read are made equal, for the search need not tell them apart.
 fn for_search(operations: &[Operation]) -> (Vec<&Operation>, Vec<KeyOperation>) {
-    let read: BTreeMap<(&str, &str), (i64, i64)> = operations.iter().filter_map(value_read).collect();
+    let read: BTreeMap<Value<'_>, Learned> = operations.iter().filter_map(value_read).collect();
     let kept = operations.iter().filter(|operation| counts(operation));
     kept.map(|operation| {
         let mut returned = returned(operation);
@@ -71,8 +71,12 @@ fn unexplained(rule: Rule, what: &str, operations: &[&Operation], evidence: &Evi
     broken(rule, &detail, &chosen(&evidence.stuck))
 }
 
-/// A value, and what a read of it told of the write: its revision and version.
-fn value_read(operation: &Operation) -> Option<((&str, &str), (i64, i64))> {
+/// A value of a key.
+type Value<'a> = (&'a str, &'a str);
+/// What a read of a value tells of the write: its revision and version.
+type Learned = (i64, i64);
+
+fn value_read(operation: &Operation) -> Option<(Value<'_>, Learned)> {
     match &operation.answer {
         Some((_, Answer::Got { found: Some(found), .. })) => {
             Some(((operation.call.key(), &found.value), (found.mod_revision, found.version)))

@@ -23,14 +23,14 @@ use crate::{
 ///
 /// # Errors
 /// What has no explanation.
-pub fn judge(operations: &[Operation]) -> Result<(), Failure> {
+pub(crate) fn judge(operations: &[Operation]) -> Result<(), Failure> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
     linearizability::judge(operations)
 }
 
 /// Operations by what their clients were told.
-pub fn count(operations: &[Operation]) -> BTreeMap<&'static str, u64> {
+pub(crate) fn count(operations: &[Operation]) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for operation in operations {
         let outcome = match &operation.answer {
@@ -60,5 +60,10 @@ fn in_a_line(operation: &Operation) -> String {
         None => "…  (the client died)".to_owned(),
         Some((at, answer)) => format!("{:.3} ms {answer:?}", ms(*at)),
     };
-    format!("client {} at {:.3} ms {:?} → {answer}", operation.client, ms(operation.called_ns), operation.call)
+    format!(
+        "client {} at {:.3} ms {:?} → {answer}",
+        operation.client,
+        ms(operation.called_ns),
+        operation.call
+    )
 }

@@ -9,8 +9,8 @@ use super::{Scenario, Timed};
 use crate::{
     faults::{Fault, Roster},
     trace::Range,
-    world::{Retention, Shape},
     workload::Workload,
+    world::{Retention, Shape},
 };
 
 /// The scenario of a seed.

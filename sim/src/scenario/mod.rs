@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::generator::generate;
 use self::stored::Stored;
-use crate::{faults::Fault, world::Shape, workload::Workload};
+use crate::{faults::Fault, workload::Workload, world::Shape};
 
 /// Everything a run will do. Spans are in milliseconds of simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,8 @@ use super::{Scenario, Timed};
 use crate::{
     faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
     trace::Range,
-    world::{NUMBER_MAX, Retention, Shape},
     workload::Workload,
+    world::{NUMBER_MAX, Retention, Shape},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
@@ -67,7 +67,8 @@ impl TryFrom<Stored> for Scenario {
         stored.check_workload()?;
         stored.check_faults()?;
         let Stored { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = stored;
-        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, .. } = stored;
+        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, .. } =
+            stored;
         let shape = Shape {
             seed,
             priorities,
@@ -138,7 +139,13 @@ impl Stored {
                 return Err(format!("{field}: node {new} comes twice: another fault brings it too"));
             }
         }
-        Ok(Roster { founders, newcomers, proxies: self.proxies, clients: self.clients, next_newcomer: founders + 1 })
+        Ok(Roster {
+            founders,
+            newcomers,
+            proxies: self.proxies,
+            clients: self.clients,
+            next_newcomer: founders + 1,
+        })
     }
 }
 
@@ -160,7 +167,8 @@ mod tests {
         let mut scenario = serde_json::to_value(generate(1)).expect("plain data");
         scenario["priorities"] = json!([0, 0, 0]);
         scenario["chaos_ms"] = json!(5_000);
-        scenario["faults"] = json!([{"at_ms": 100, "for_ms": 10, "kind": {"join": {"new": 9, "learner": false}}}]);
+        scenario["faults"] =
+            json!([{"at_ms": 100, "for_ms": 10, "kind": {"join": {"new": 9, "learner": false}}}]);
         scenario
     }
 

@@ -59,7 +59,9 @@ pub enum MachineEvent {
     /// It ended because it was told to, or because it is no member any more.
     Ended,
     /// It ended by itself, with this error.
-    Failed { error: String },
+    Failed {
+        error: String,
+    },
 }
 
 /// What a client asks and is told.
@@ -86,7 +88,9 @@ pub enum Change {
 pub enum OperatorEvent {
     Asked,
     Done,
-    Refused { error: String },
+    Refused {
+        error: String,
+    },
     /// Asked so often in vain that the operator lets it be.
     GivenUp,
 }

@@ -7,18 +7,33 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
     /// Writes a value that no other put writes.
-    Put { key: String, value: String },
-    Get { key: String },
-    Delete { key: String },
+    Put {
+        key: String,
+        value: String,
+    },
+    Get {
+        key: String,
+    },
+    Delete {
+        key: String,
+    },
 }
 
 /// What a client is told. Revisions are those of the store after the operation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    Put { revision: i64 },
-    Got { revision: i64, found: Option<Found> },
-    Deleted { revision: i64, count: i64 },
+    Put {
+        revision: i64,
+    },
+    Got {
+        revision: i64,
+        found: Option<Found>,
+    },
+    Deleted {
+        revision: i64,
+        count: i64,
+    },
     /// It did not happen and will not: the reason that the client was given.
     DidNotHappen(String),
     /// It may have happened, or may yet: the reason that the client was given.

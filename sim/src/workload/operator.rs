@@ -70,7 +70,8 @@ impl Operators {
     }
 
     fn client(&self) -> Client {
-        Client::new(&self.endpoints, Options { timeout: PATIENCE }).expect("simulated addresses are well formed")
+        Client::new(&self.endpoints, Options { timeout: PATIENCE })
+            .expect("simulated addresses are well formed")
     }
 }
 
@@ -84,10 +85,8 @@ async fn change_members(
     let added = |learner| add.iter().filter(|new| new.learner == learner).map(|new| new.id).collect();
     let change = Change::Members { voters: added(false), learners: added(true), remove: remove.clone() };
     let tell = |event| recorder.record(Event::Operator { change: change.clone(), event });
-    let add: Vec<NewMember> = add
-        .into_iter()
-        .map(|NewNode { id, address, learner }| NewMember { id, address, learner })
-        .collect();
+    let add: Vec<NewMember> =
+        add.into_iter().map(|NewNode { id, address, learner }| NewMember { id, address, learner }).collect();
     let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
     tell(OperatorEvent::Asked);
     loop {

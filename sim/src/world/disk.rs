@@ -13,7 +13,7 @@ use std::{
 use conclave::storage::{Disk, Job};
 use redb::StorageBackend;
 
-use crate::draw::Draw;
+use conclave_checks::draw::Draw;
 
 /// What a disk writes as a whole, or tears.
 const SECTOR_BYTES: usize = 512;

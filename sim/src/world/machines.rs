@@ -96,7 +96,8 @@ impl Machines {
 
     /// Machines whose power failed in the middle of a sync lose it now, their processes included.
     pub(crate) fn carry_out_power_losses(&mut self) {
-        let tripped = self.machines.values().filter(|machine| machine.disk.tripped()).map(|machine| machine.id);
+        let tripped =
+            self.machines.values().filter(|machine| machine.disk.tripped()).map(|machine| machine.id);
         for id in tripped.collect::<Vec<_>>() {
             self.lose_power(id);
             self.machine(id).lost_power_in_sync = true;
@@ -139,9 +140,11 @@ impl Machines {
 
     /// The nodes that were started, ever.
     pub(crate) fn introduced_nodes(&self) -> impl Iterator<Item = u64> {
-        self.machines.values().filter(|machine| machine.is_introduced).filter_map(|machine| match machine.id {
-            MachineId::Node(id) => Some(id),
-            _ => None,
+        self.machines.values().filter(|machine| machine.is_introduced).filter_map(|machine| {
+            match machine.id {
+                MachineId::Node(id) => Some(id),
+                _ => None,
+            }
         })
     }
 
@@ -153,7 +156,9 @@ impl Machines {
     /// and it has not left the cluster.
     pub(crate) fn reap(&mut self) -> Option<MachineId> {
         let mut unasked = None;
-        for machine in self.machines.values_mut().filter(|machine| !matches!(machine.id, MachineId::Client(_))) {
+        for machine in
+            self.machines.values_mut().filter(|machine| !matches!(machine.id, MachineId::Client(_)))
+        {
             if machine.reap() == Some(Ending::Unasked) && !self.programs.has_left(machine.id) {
                 unasked = unasked.or(Some(machine.id));
             }
@@ -173,7 +178,8 @@ impl Machines {
     /// Clients finish what they are at.
     pub(crate) async fn finish_clients(&mut self) {
         self.programs.finish_clients();
-        for machine in self.machines.values_mut().filter(|machine| matches!(machine.id, MachineId::Client(_))) {
+        for machine in self.machines.values_mut().filter(|machine| matches!(machine.id, MachineId::Client(_)))
+        {
             if let Some(process) = machine.take_process() {
                 let _ = process.await;
             }

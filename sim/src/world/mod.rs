@@ -27,7 +27,12 @@ use std::{sync::Arc, time::Duration};
 
 use conclave_checks::Oracle;
 
-pub(crate) use self::{addresses::{NUMBER_MAX, proxy_endpoint}, clock::now_ns, machines::Machines, network::latency};
+pub(crate) use self::{
+    addresses::{NUMBER_MAX, proxy_endpoint},
+    clock::now_ns,
+    machines::Machines,
+    network::latency,
+};
 use self::{conditions::Conditions, network::Network, programs::Programs};
 pub use self::{
     disk::{DiskTiming, SimDisk},

@@ -13,9 +13,7 @@ pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> 
     let failed = |detail| Failure::new(Rule::ChangesEnd, [], detail);
     match timeout(bound, world.operators.finish_changes()).await {
         Ok(Ok(())) => look(world),
-        Ok(Err(refused)) => {
-            Err(failed(format!("{} was refused: {}", refused.change, refused.error.message)))
-        }
+        Ok(Err(refused)) => Err(failed(format!("{} was refused: {}", refused.change, refused.error.message))),
         Err(_) => Err(failed(format!("a change of members has not ended {bound:?} after healing"))),
     }
 }

@@ -7,9 +7,10 @@ use conclave::{
     raft::{Configuration, Entry, Payload, Persist, Position, Vote},
     storage::{Identity, LOG_FILE, LogStore, Recovered, StateStore, StorageError},
 };
+use conclave_checks::draw::Draw;
 
 use super::{disk, lose_power};
-use crate::{disk::SimDisk, draw::Draw};
+use crate::world::SimDisk;
 
 const POWER_LOSSES: u64 = 300;
 
