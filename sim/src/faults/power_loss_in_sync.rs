@@ -33,7 +33,7 @@ impl Inject for PowerLossInSync {
 
     fn strike(&self, world: &mut World) -> Healing {
         let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
-        world.machines.arm_power_loss(node, self.nth);
+        world.machines.machine(node).arm_power_loss(self.nth);
         world.hold([Condition::DownAfterPowerLoss(node)])
     }
 }

@@ -19,7 +19,11 @@ pub(super) fn serialize<S: Serializer>(
     fault: &impl Serialize,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
-    serializer.collect_map([(name, fault)])
+    let fields = serde_json::to_value(fault).map_err(serde::ser::Error::custom)?;
+    match fields.as_object().is_some_and(serde_json::Map::is_empty) {
+        true => serializer.serialize_str(name),
+        false => serializer.collect_map([(name, fields)]),
+    }
 }
 
 impl<'de> Deserialize<'de> for Fault {
@@ -79,7 +83,8 @@ mod tests {
     #[test]
     fn a_fault_without_fields_may_be_its_name_alone() {
         let blackout = read(r#""blackout""#).expect("as in the corpus");
-        assert_eq!(read(&serde_json::to_string(&blackout).expect("plain data")), Ok(blackout));
+        assert_eq!(serde_json::to_string(&blackout).expect("plain data"), r#""blackout""#);
+        assert_eq!(read(r#"{"blackout":{}}"#), Ok(blackout));
     }
 
     #[test]

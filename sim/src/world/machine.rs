@@ -17,8 +17,9 @@ use super::{
 use crate::trace::{MachineId, Range};
 
 /// A machine. Its disk and its clock outlive its processes.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     pub(super) id: MachineId,
+    seed: u64,
     pub(super) disk: SimDisk,
     pub(super) clock: Clock,
     /// Counts the starts of its process: each has randomness of its own.
@@ -57,6 +58,7 @@ impl Machine {
         };
         Self {
             id,
+            seed,
             disk: SimDisk::new(seed, disk_number, disk_timing(disk_us)),
             clock: clock::machine_clock(),
             starts: 0,
@@ -77,12 +79,12 @@ impl Machine {
     }
 
     /// A draw for the present start of the process. `domain` says what for.
-    pub(super) fn draw(&self, seed: u64, domain: &str) -> Draw {
+    pub(super) fn draw(&self, domain: &str) -> Draw {
         let number = match self.id {
             MachineId::Node(number) | MachineId::Proxy(number) | MachineId::Client(number) => number,
             MachineId::Console => 0,
         };
-        Draw::new(seed, domain, number * 1000 + self.starts)
+        Draw::new(self.seed, domain, number * 1000 + self.starts)
     }
 
     /// Starts a process, which is told to stop by the channel that `program` is given.
@@ -142,6 +144,18 @@ impl Machine {
         // A handle belongs to one life of its machine.
         self.handle = self.handle();
         self.set_paused(self.is_paused);
+    }
+
+    /// Unsynced writes are lost, kept or torn, and the process dies.
+    pub(super) fn lose_power(&mut self) {
+        let mut draw = self.draw("power-loss");
+        self.disk.power_loss(|| draw.number());
+        self.kill();
+    }
+
+    /// The n-th next sync of its disk will be cut short by a power loss.
+    pub(crate) fn arm_power_loss(&self, nth: u64) {
+        self.disk.arm_power_loss_in_sync(nth, self.draw("power-loss-in-sync").number());
     }
 
     /// A paused machine stands still, whatever is started on it.

@@ -9,13 +9,12 @@ use super::{
     programs::Programs,
     shape::Shape,
 };
-use crate::trace::{MachineEvent, MachineId, Range};
+use crate::trace::{MachineEvent, MachineId};
 
 /// All machines, by name.
 pub(crate) struct Machines {
     machines: BTreeMap<MachineId, Machine>,
     programs: Programs,
-    seed: u64,
 }
 
 impl Machines {
@@ -26,7 +25,7 @@ impl Machines {
         let clients = (0..shape.clients).map(MachineId::Client);
         let ids = nodes.chain(proxies).chain(clients).chain([MachineId::Console]);
         let machines = ids.map(|id| (id, Machine::new(id, shape.seed, shape.disk_us))).collect();
-        Self { machines, programs, seed: shape.seed }
+        Self { machines, programs }
     }
 
     /// The machine where operators sit.
@@ -72,21 +71,11 @@ impl Machines {
 
     /// A machine loses power: unsynced writes are lost, kept or torn.
     pub(crate) fn lose_power(&mut self, id: MachineId) {
-        let seed = self.seed;
         let machine = self.machine(id);
         if machine.is_introduced {
-            let mut draw = machine.draw(seed, "power-loss");
-            machine.disk.power_loss(|| draw.number());
-            machine.kill();
+            machine.lose_power();
             self.programs.tell(id, MachineEvent::LostPower);
         }
-    }
-
-    /// The n-th next sync of a machine's disk will be cut short by a power loss.
-    pub(crate) fn arm_power_loss(&mut self, id: MachineId, nth: u64) {
-        let seed = self.seed;
-        let machine = self.machine(id);
-        machine.disk.arm_power_loss_in_sync(nth, machine.draw(seed, "power-loss-in-sync").number());
     }
 
     /// No power loss is due any more, anywhere.
@@ -127,15 +116,9 @@ impl Machines {
     /// The same, for a machine whose power fails in a sync.
     pub(super) fn keep_down_after_power_loss(&mut self, id: MachineId, is_kept_down: bool) {
         self.machine(id).is_kept_down_after_power_loss = is_kept_down;
-        self.bring_up(id);
-    }
-
-    pub(super) fn set_paused(&mut self, id: MachineId, is_paused: bool) {
-        self.machine(id).set_paused(is_paused);
-    }
-
-    pub(super) fn set_disk_time(&mut self, id: MachineId, disk_us: Range) {
-        self.machine(id).set_disk_time(disk_us);
+        if !is_kept_down {
+            self.bring_up(id);
+        }
     }
 
     /// The nodes that were started, ever.
@@ -194,7 +177,7 @@ impl Machines {
         }
     }
 
-    fn machine(&mut self, id: MachineId) -> &mut Machine {
+    pub(crate) fn machine(&mut self, id: MachineId) -> &mut Machine {
         self.machines.get_mut(&id).expect("a scenario names existing machines")
     }
 }

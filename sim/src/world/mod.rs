@@ -128,10 +128,10 @@ impl World {
             Condition::DownAfterPowerLoss(machine) => {
                 self.machines.keep_down_after_power_loss(machine, is_held);
             }
-            Condition::Paused(machine) => self.machines.set_paused(machine, is_held),
+            Condition::Paused(machine) => self.machines.machine(machine).set_paused(is_held),
             Condition::SlowDisk { machine, .. } => {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
-                self.machines.set_disk_time(machine, disk_us);
+                self.machines.machine(machine).set_disk_time(disk_us);
             }
             Condition::SlowNetwork { .. } => {
                 self.network.set_latency(self.conditions.latency_us(self.shape.latency_us));

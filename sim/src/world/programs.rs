@@ -106,7 +106,7 @@ impl Programs {
     }
 
     fn environment(&self, machine: &Machine, domain: &str, observer: Arc<dyn Observer>) -> Environment {
-        let seed = machine.draw(self.shape.seed, domain).number();
+        let seed = machine.draw(domain).number();
         Environment { clock: machine.clock.clone(), seed, observer }
     }
 
