@@ -10,11 +10,6 @@ fn main() {
     std::process::exit(2);
 }
 
-// A run allocates and frees many small things, on a thread of its own.
-#[cfg(madsim)]
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[cfg(madsim)]
 fn main() -> std::process::ExitCode {
     conclave_sim::campaign::main()

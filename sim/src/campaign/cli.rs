@@ -1,7 +1,7 @@
 //! The command line of the simulation. Exit codes: 0 green, 1 red, 2 not run for a mistake of the caller.
 #![allow(clippy::print_stderr)]
 
-use std::{fs, path::Path, process::ExitCode};
+use std::{path::Path, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Parser, Subcommand};
@@ -19,7 +19,8 @@ Examples:
   cargo sim --time 60s --jobs 2      as many seeds as begin within a minute
   cargo sim replay 42                seed 42 again, with every event
   cargo sim show 42 > s.json         the scenario of seed 42, to edit
-  cargo sim replay s.json            an edited or stored scenario";
+  cargo sim replay s.json            an edited or stored scenario
+Exit codes: 0 green, 1 red, 2 a mistake of the caller, 130 interrupted before anything was red";
 
 /// Runs the cluster in a simulated world that crashes, partitions, delays and corrupts from a seed, and checks every
 /// step. A failing seed prints the line that replays it.
@@ -124,7 +125,7 @@ fn replay(what: &str, quiet: bool) -> Result<ExitCode> {
 
 fn load(path: &Path) -> Result<Scenario> {
     let name = path.display();
-    let text = fs::read_to_string(path)
+    let text = std::fs::read_to_string(path)
         .with_context(|| format!("{name} is neither a seed nor a file that can be read"))?;
     serde_json::from_str(&text).map_err(|error| anyhow!("{name} holds no scenario: {error}"))
 }

@@ -7,7 +7,6 @@ use std::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    thread,
 };
 
 use anyhow::{Context, Result};
@@ -29,7 +28,7 @@ pub(super) fn carry_out(plan: Plan) -> Result<ExitCode> {
     let campaign = Arc::new(Campaign::new(plan));
     let at_interrupt = campaign.clone();
     ctrlc::set_handler(move || at_interrupt.interrupt()).context("Ctrl+C cannot be heeded")?;
-    thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.jobs).map(|_| scope.spawn(|| campaign.work())).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a campaign does not panic"))
     })?;

@@ -2,10 +2,7 @@
 //! occur, so that a campaign that is killed has told what it had.
 #![allow(clippy::print_stderr)]
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, time::Duration};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -20,18 +17,18 @@ const INTERVAL: Duration = Duration::from_secs(30);
 
 pub(super) struct Progress {
     limit: Limit,
-    began: Instant,
+    began: std::time::Instant,
     shown: Shown,
 }
 
 enum Shown {
     Bar(ProgressBar),
-    Lines { told: Instant },
+    Lines { told: std::time::Instant },
 }
 
 impl Progress {
     pub(super) fn new(limit: Limit) -> Self {
-        let began = Instant::now();
+        let began = std::time::Instant::now();
         let shown = match std::io::stderr().is_terminal() {
             true => Shown::Bar(bar(limit)),
             false => Shown::Lines { told: began },
@@ -61,7 +58,7 @@ impl Progress {
                 bar.set_message(told);
             }
             (Shown::Lines { told: latest }, limit) if latest.elapsed() >= INTERVAL => {
-                *latest = Instant::now();
+                *latest = std::time::Instant::now();
                 let aim = match limit {
                     Limit::Seeds(seeds) => format!("of {seeds} seeds"),
                     Limit::Time(time) => format!("of {} s", time.as_secs()),

@@ -90,9 +90,11 @@ macro_rules! families {
             /// The names of all families.
             pub const NAMES: &'static [&'static str] = &[$($module::$family::NAME,)*];
 
-            /// How faults are drawn: a recipe for each family.
-            pub(crate) const RECIPES: &'static [Recipe] =
-                &[$(|draw, roster| Fault::$family(Inject::draw(draw, roster)),)*];
+            /// The families by name, each with how one of it is drawn.
+            pub(crate) const FAMILIES: &'static [(&'static str, Recipe)] = &[$((
+                $module::$family::NAME,
+                |draw, roster| Fault::$family(Inject::draw(draw, roster)),
+            ),)*];
 
             /// The name of its family.
             pub fn name(&self) -> &'static str {

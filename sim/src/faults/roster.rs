@@ -37,9 +37,10 @@ impl Roster {
         draw.between(1, self.founders)
     }
 
-    /// A founder, as a target.
+    /// A founder, or whoever leads when the fault strikes.
     pub(crate) fn any_target(&self, draw: &mut Draw) -> Target {
-        Target::Node(self.any_node(draw))
+        let node = self.any_node(draw);
+        if draw.chance(25) { Target::Leader } else { Target::Node(node) }
     }
 
     /// Each proxy is among them or not.

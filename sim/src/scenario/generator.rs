@@ -7,7 +7,7 @@ use conclave_checks::draw::Draw;
 
 use super::{Scenario, Timed};
 use crate::{
-    faults::{Fault, Roster},
+    faults::{Fault, Recipe, Roster},
     trace::Range,
     workload::Workload,
     world::{Retention, Shape},
@@ -68,13 +68,23 @@ fn workload(seed: u64) -> Workload {
     }
 }
 
+/// The families that a seed switches on. Each draws from a stream of its own: a family more leaves the others as they were.
+fn some_families(seed: u64) -> Vec<Recipe> {
+    let is_on = |(name, _): &&(&str, Recipe)| Draw::new(seed, name, 0).chance(45);
+    let chosen: Vec<Recipe> = Fault::FAMILIES.iter().filter(is_on).map(|(_, recipe)| *recipe).collect();
+    match chosen.is_empty() {
+        true => vec![Draw::new(seed, "families", 0).pick(Fault::FAMILIES).1],
+        false => chosen,
+    }
+}
+
 fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
     let founders = shape.priorities.len() as u64;
     let (newcomers, next_newcomer) = (BTreeSet::new(), founders + 1);
     let mut roster =
         Roster { founders, newcomers, proxies: shape.proxies, clients: shape.clients, next_newcomer };
     let mut draw = Draw::new(shape.seed, "faults", 0);
-    let recipes = draw.some_of(Fault::RECIPES, 45);
+    let recipes = some_families(shape.seed);
     let interval_ms = *draw.pick(&[300, 800, 2_000]);
     let mut faults = Vec::new();
     let mut at_ms = draw.between(200, 1_500);
