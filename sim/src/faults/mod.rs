@@ -15,6 +15,7 @@
 //! | all others | a family each |
 
 mod blackout;
+mod bridge;
 mod client_crash;
 mod crash;
 mod cut_one_way;
@@ -159,6 +160,7 @@ families! {
     pause::Pause,
     partition::Partition,
     isolated_leader::IsolatedLeader,
+    bridge::Bridge,
     cut_one_way::CutOneWay,
     one_way_isolation::OneWayIsolation,
     slow_network::SlowNetwork,
