@@ -173,3 +173,6 @@ families! {
     proxy_crash::ProxyCrash,
     client_crash::ClientCrash,
 }
+
+#[cfg(test)]
+mod tests;

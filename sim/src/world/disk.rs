@@ -128,6 +128,12 @@ impl SimDisk {
         self.inner().files.get(file).map_or(0, |file| file.seen.len())
     }
 
+    /// Who holds the disk: each clone, and each open file.
+    #[cfg(test)]
+    pub(crate) fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().expect("a disk does not panic")
     }

@@ -97,6 +97,16 @@ impl Machine {
         self.process = Some(self.handle.spawn(program(stopped)));
     }
 
+    #[cfg(test)]
+    pub(crate) fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    #[cfg(test)]
+    pub(crate) fn disk(&self) -> &SimDisk {
+        &self.disk
+    }
+
     pub(super) fn is_running(&self) -> bool {
         self.process.is_some()
     }
