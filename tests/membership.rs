@@ -13,7 +13,10 @@ use std::{
     time::Duration,
 };
 
-use conclave::client::{Client, GetOptions, Options, PutOptions};
+use conclave::{
+    client::{Client, GetOptions, Options, PutOptions},
+    env::Clock,
+};
 use nix::sys::signal::Signal;
 use programs::*;
 use serde_json::Value;
@@ -123,7 +126,8 @@ fn work(number: usize, endpoint: &str, stop: &AtomicBool) -> Result<u64, String>
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let key = format!("load-{number}");
     runtime.block_on(async {
-        let client = Client::new(&[endpoint.to_owned()], Options::default()).expect("a good address");
+        let client = Client::new(&[endpoint.to_owned()], Options::default(), Clock::new(Duration::ZERO))
+            .expect("a good address");
         let mut done = 0;
         while !stop.load(Ordering::Relaxed) {
             let value = format!("{done}");

@@ -16,7 +16,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use conclave::client::{Client, GetOptions, Options, PutOptions};
+use conclave::{
+    client::{Client, GetOptions, Options, PutOptions},
+    env::Clock,
+};
 use nix::sys::signal::Signal;
 use programs::*;
 
@@ -131,7 +134,8 @@ impl Writer {
         let (stopped, noted, endpoint) = (stop.clone(), notes.clone(), endpoint.to_owned());
         let thread = thread::spawn(move || {
             let options = Options { timeout: PATIENCE };
-            let client = Client::new(&[endpoint], options).expect("a good endpoint");
+            let client =
+                Client::new(&[endpoint], options, Clock::new(Duration::ZERO)).expect("a good endpoint");
             runtime().block_on(write(&client, prefix, &stopped, &noted));
         });
         Self { stop, notes, thread }
@@ -184,7 +188,8 @@ fn runtime() -> tokio::runtime::Runtime {
 /// Every acknowledged write is there, with its value, at its revision.
 fn expect_all(endpoint: &str, acknowledged: &BTreeMap<String, i64>) {
     let options = Options { timeout: PATIENCE };
-    let client = Client::new(&[endpoint.to_owned()], options).expect("a good endpoint");
+    let client =
+        Client::new(&[endpoint.to_owned()], options, Clock::new(Duration::ZERO)).expect("a good endpoint");
     runtime().block_on(async {
         for (key, revision) in acknowledged {
             let found = client.get(key.clone(), GetOptions::default()).await.expect("the cluster answers");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::address::Address;
+use super::{address::Address, daemon::clock};
 use crate::client::{Client, ClientError, Options};
 
 /// Where the proxies are, and how long to wait for them.
@@ -26,7 +26,7 @@ pub(super) struct Connection {
 impl Connection {
     /// A client that connects with its first request.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
-        Client::new(&self.endpoint_texts(), Options { timeout: self.timeout })
+        Client::new(&self.endpoint_texts(), Options { timeout: self.timeout }, clock())
     }
 
     /// Where the proxies are, as the client library takes them.

@@ -45,9 +45,14 @@ impl Daemon {
 
 /// The world around a process of this machine: its true clock, and nobody who watches.
 pub(super) fn environment() -> Environment {
+    Environment { clock: clock(), seed: rand::random(), observer: Arc::new(Nobody) }
+}
+
+/// The true clock of this machine.
+pub(super) fn clock() -> Clock {
     // A machine whose clock stands before 1970 has lost it; any fixed time is as good.
     let unix_time = SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
-    Environment { clock: Clock::new(unix_time), seed: rand::random(), observer: Arc::new(Nobody) }
+    Clock::new(unix_time)
 }
 
 /// A cluster without a name would match any other that forgot its own.

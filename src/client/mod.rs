@@ -11,12 +11,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::{sync::Mutex, time::Instant};
+use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 pub use error::{ClientError, Happened};
 
 use crate::{
+    env::{Clock, Moment},
     rpc::{self, Channel},
     wire::{
         WithLimits,
@@ -60,6 +61,7 @@ pub struct Client {
     /// The proxy that answered last.
     preferred: AtomicUsize,
     options: Options,
+    clock: Clock,
 }
 
 #[derive(Debug)]
@@ -73,7 +75,7 @@ impl Client {
     ///
     /// # Errors
     /// There is no endpoint, or one is not of the form `host:port`.
-    pub fn new(endpoints: &[String], options: Options) -> Result<Self, ClientError> {
+    pub fn new(endpoints: &[String], options: Options, clock: Clock) -> Result<Self, ClientError> {
         if endpoints.is_empty() {
             return Err(ClientError::bad_request("no endpoint is given: name a proxy, as in 127.0.0.1:2379"));
         }
@@ -84,7 +86,7 @@ impl Client {
             .iter()
             .map(|endpoint| Proxy { endpoint: endpoint.clone(), channel: Mutex::new(None) })
             .collect();
-        Ok(Self { proxies, preferred: AtomicUsize::new(0), options })
+        Ok(Self { proxies, preferred: AtomicUsize::new(0), options, clock })
     }
 
     /// Writes a pair.
@@ -169,13 +171,13 @@ impl Client {
         message: Q,
         calling: impl AsyncFn(Channel, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, ClientError> {
-        let deadline = Instant::now() + self.options.timeout;
+        let deadline = self.clock.now() + self.options.timeout;
         let first = self.preferred.load(Ordering::Relaxed);
         let mut last = None;
         for offset in 0..self.proxies.len() {
             let number = (first + offset) % self.proxies.len();
             let proxy = &self.proxies[number];
-            let channel = match proxy.channel(deadline).await {
+            let channel = match proxy.channel(&self.clock, deadline).await {
                 Ok(channel) => channel,
                 Err(error) => {
                     last = Some(error);
@@ -183,7 +185,7 @@ impl Client {
                 }
             };
             self.preferred.store(number, Ordering::Relaxed);
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.since(self.clock.now());
             let answer = calling(channel, rpc::with_deadline(message.clone(), left)).await;
             if let Err(status) = &answer
                 && !error::came_from_proxy(status)
@@ -200,13 +202,13 @@ impl Client {
 
 impl Proxy {
     /// The channel, connected: a request that finds no connection certainly did not arrive.
-    async fn channel(&self, deadline: Instant) -> Result<Channel, ClientError> {
+    async fn channel(&self, clock: &Clock, deadline: Moment) -> Result<Channel, ClientError> {
         let mut channel = self.channel.lock().await;
         if let Some(channel) = &*channel {
             return Ok(channel.clone());
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        let connected = tokio::time::timeout(left, rpc::connect(&self.endpoint)).await;
+        let left = deadline.since(clock.now());
+        let connected = clock.timeout(left, rpc::connect(&self.endpoint, clock)).await;
         match connected {
             Ok(Ok(connected)) => Ok(channel.insert(connected).clone()),
             Ok(Err(error)) => Err(ClientError::unreachable(&error.to_string())),

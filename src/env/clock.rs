@@ -1,79 +1,202 @@
-//! The only clock of nodes and proxies: handed in, so that a simulation can skew and stretch it per node.
+//! The only clock of nodes, proxies, clients and servers: every sleep, timeout and deadline is measured by it, so that a
+//! simulation can let each machine's clock run fast or slow and jump.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
-    },
+    fmt,
+    ops::Add,
+    sync::{Arc, Mutex, MutexGuard},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// A node's view of time. Timers stretch with its drift; wall time jumps with its skew.
-#[derive(Clone, Debug)]
-pub struct Clock(Arc<Inner>);
+/// Parts in a million.
+const PPM: i64 = 1_000_000;
 
-#[derive(Debug)]
-struct Inner {
-    /// The moment the clock was made, on both scales: wall time is derived from the monotonic clock.
+/// A machine's clock. Cheap to clone; all clones are one.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    /// The moment at which the clock showed zero.
     started: Instant,
+    /// What wall time it was then.
     started_unix: Duration,
-    skew_ms: AtomicI64,
-    /// How much faster (or slower) than true time this clock runs, in parts per million.
-    drift_ppm: AtomicI64,
-    /// The latest moment shown: a change of the drift must not turn time back.
-    latest_us: AtomicU64,
+    /// Where the clock departs from true time. `None`: it never does, and reading it takes no lock.
+    error: Option<Arc<Mutex<ClockError>>>,
 }
+
+/// A moment on one machine's clock: the time since that clock started. Moments of different clocks are not comparable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Duration);
+
+/// How a clock departs from true time: piecewise linear, so that a change of rate changes nothing that is past.
+#[derive(Debug, Default)]
+struct ClockError {
+    /// Where the present piece begins, in true time and on this clock.
+    true_us: u64,
+    shown_us: u64,
+    /// How much faster (or slower) than true time the clock runs in this piece, in parts per million.
+    drift_ppm: i64,
+    /// What is added to wall time; the monotonic clock knows nothing of it.
+    skew_ms: i64,
+}
+
+/// Makes a clock wrong: only a simulation has it.
+#[derive(Clone, Debug)]
+pub struct ClockControl {
+    started: Instant,
+    error: Arc<Mutex<ClockError>>,
+}
+
+/// A span ended before what was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Elapsed(pub Duration);
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not within {:?}", self.0)
+    }
+}
+
+impl std::error::Error for Elapsed {}
 
 impl Clock {
     /// A true clock. `unix_time` is the present time since 1970.
     pub fn new(unix_time: Duration) -> Self {
-        Self(Arc::new(Inner {
-            started: Instant::now(),
-            started_unix: unix_time,
-            skew_ms: AtomicI64::new(0),
-            drift_ppm: AtomicI64::new(0),
-            latest_us: AtomicU64::new(0),
-        }))
+        Self { started: Instant::now(), started_unix: unix_time, error: None }
     }
 
-    /// Milliseconds since 1970, as this node believes.
+    /// A clock that can be made wrong.
+    pub fn adjustable(unix_time: Duration) -> (Self, ClockControl) {
+        let error = Arc::<Mutex<ClockError>>::default();
+        let clock = Self { error: Some(error.clone()), ..Self::new(unix_time) };
+        let control = ClockControl { started: clock.started, error };
+        (clock, control)
+    }
+
+    /// The present moment. Never runs backwards.
+    pub fn now(&self) -> Moment {
+        let elapsed = self.started.elapsed();
+        match &self.error {
+            None => Moment(elapsed),
+            Some(error) => Moment(Duration::from_micros(locked(error).shown_us(elapsed.as_micros() as u64))),
+        }
+    }
+
+    /// Milliseconds since 1970, as this machine believes. Jumps when its wall time is set.
     pub fn unix_ms(&self) -> u64 {
-        let elapsed = self.0.started.elapsed();
-        let drift_ppm = self.0.drift_ppm.load(Ordering::Relaxed);
-        let drifted_ms = elapsed.as_millis() as i64 + elapsed.as_millis() as i64 * drift_ppm / 1_000_000;
-        let now_ms =
-            self.0.started_unix.as_millis() as i64 + drifted_ms + self.0.skew_ms.load(Ordering::Relaxed);
-        now_ms.max(0) as u64
+        let skew_ms = self.error.as_ref().map_or(0, |error| locked(error).skew_ms);
+        let unix_ms = (self.started_unix + self.now().0).as_millis() as i64 + skew_ms;
+        unix_ms.max(0) as u64
     }
 
-    /// Microseconds of this node's time since the clock was made. Never runs backwards.
+    /// Microseconds of this clock's time since it started.
     pub fn elapsed_us(&self) -> u64 {
-        let elapsed_us = self.0.started.elapsed().as_micros() as i64;
-        let drifted_us = elapsed_us + elapsed_us * self.0.drift_ppm.load(Ordering::Relaxed) / 1_000_000;
-        let latest_us = self.0.latest_us.fetch_max(drifted_us.max(0) as u64, Ordering::Relaxed);
-        latest_us.max(drifted_us.max(0) as u64)
+        self.now().0.as_micros() as u64
     }
 
-    /// Waits for a span of this node's time.
+    /// Waits for a span of this clock's time.
     pub async fn sleep(&self, span: Duration) {
-        tokio::time::sleep(self.true_span(span)).await;
+        self.sleep_until(self.now() + span).await;
     }
 
-    /// How long a span of this node's time truly lasts.
-    pub fn true_span(&self, span: Duration) -> Duration {
-        let drift_ppm = self.0.drift_ppm.load(Ordering::Relaxed);
-        span.mul_f64(1_000_000.0 / (1_000_000 + drift_ppm).max(1) as f64)
+    /// Waits for a moment of this clock. A clock whose rate changes meanwhile is read again.
+    pub async fn sleep_until(&self, moment: Moment) {
+        loop {
+            let left = moment.since(self.now());
+            if left.is_zero() {
+                return;
+            }
+            tokio::time::sleep(self.true_span(left)).await;
+            if self.error.is_none() {
+                return;
+            }
+        }
     }
 
-    /// Sets the clock wrong by this much, from now on.
+    /// Waits for something, but no longer than a span of this clock's time.
+    ///
+    /// # Errors
+    /// The span ended first.
+    pub async fn timeout<T>(&self, span: Duration, awaited: impl Future<Output = T>) -> Result<T, Elapsed> {
+        tokio::time::timeout(self.true_span(span), awaited).await.map_err(|_| Elapsed(span))
+    }
+
+    /// How long a span of this clock's time truly lasts, at its present rate.
+    fn true_span(&self, span: Duration) -> Duration {
+        match &self.error {
+            None => span,
+            Some(error) => span.mul_f64(PPM as f64 / (PPM + locked(error).drift_ppm).max(1) as f64),
+        }
+    }
+}
+
+impl Moment {
+    /// The span from an earlier moment to this one; zero if that one is not earlier.
+    pub fn since(self, earlier: Moment) -> Duration {
+        self.0.saturating_sub(earlier.0)
+    }
+
+    /// Microseconds since the clock started.
+    pub fn as_micros(self) -> u64 {
+        self.0.as_micros() as u64
+    }
+}
+
+impl Add<Duration> for Moment {
+    type Output = Moment;
+
+    fn add(self, span: Duration) -> Moment {
+        Moment(self.0.saturating_add(span))
+    }
+}
+
+impl ClockControl {
+    /// Sets the machine's wall time wrong by this much, from now on.
     pub fn set_skew_ms(&self, skew_ms: i64) {
-        self.0.skew_ms.store(skew_ms, Ordering::Relaxed);
+        locked(&self.error).skew_ms = skew_ms;
     }
 
-    /// Lets the clock run fast (positive) or slow, from now on.
+    /// Lets the clock run fast (positive) or slow, from now on, in parts per million.
     pub fn set_drift_ppm(&self, drift_ppm: i64) {
-        self.0.drift_ppm.store(drift_ppm, Ordering::Relaxed);
+        let true_us = self.started.elapsed().as_micros() as u64;
+        let mut error = locked(&self.error);
+        let shown_us = error.shown_us(true_us);
+        *error = ClockError { true_us, shown_us, drift_ppm, skew_ms: error.skew_ms };
+    }
+}
+
+impl ClockError {
+    /// What the clock shows so long after it was started.
+    fn shown_us(&self, true_us: u64) -> u64 {
+        let since_us = true_us.saturating_sub(self.true_us);
+        let drift_us = i128::from(since_us) * i128::from(self.drift_ppm) / i128::from(PPM);
+        self.shown_us + (i128::from(since_us) + drift_us).max(0) as u64
+    }
+}
+
+fn locked(error: &Mutex<ClockError>) -> MutexGuard<'_, ClockError> {
+    error.lock().expect("nobody panics with it")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_of_rate_changes_nothing_that_is_past() {
+        let mut error = ClockError { drift_ppm: 100_000, ..ClockError::default() };
+        assert_eq!(error.shown_us(10_000_000), 11_000_000);
+        error = ClockError { true_us: 10_000_000, shown_us: error.shown_us(10_000_000), ..error };
+        error.drift_ppm = 0;
+        assert_eq!(error.shown_us(10_000_000), 11_000_000, "time stands still for nobody");
+        assert_eq!(error.shown_us(10_000_001), 11_000_001);
+        error.drift_ppm = -500_000;
+        assert_eq!(error.shown_us(12_000_000), 12_000_000);
+    }
+
+    #[test]
+    fn moments_do_not_overflow() {
+        let late = Moment::default() + Duration::MAX + Duration::MAX;
+        assert_eq!(Moment::default().since(late), Duration::ZERO);
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::{event_loop::Report, links::Links};
+use super::{event::Report, links::Links};
 use crate::{
     env::Environment,
     raft::{NodeId, Persist},

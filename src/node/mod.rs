@@ -9,38 +9,60 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `config.rs` | what a node is told, and what it is handed |
-//! | `event_loop.rs` | events in, one set of effects out |
-//! | `backlog.rs` | how much may be proposed |
+//! | `config.rs`, `error.rs` | what a node is told, and why it stops |
+//! | `event_loop.rs` | take inputs, step the core, carry out what follows |
+//! | `event.rs` | the inputs: events from outside, reports of the parts |
+//! | `proposals.rs`, `backlog.rs` | writes on their way into the log, and how many may wait |
+//! | `reads.rs` | reads on their way to the state machine |
+//! | `sessions.rs`, `reply.rs` | the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
-//! | `applier.rs` | committed entries into the state machine, answers out |
+//! | `applier/` | committed entries into the state machine, answers out |
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
-//! | `services.rs` | the gRPC face |
+//! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
+//!
+//! Imports run down this drawing: the parts know events and reports, the event loop knows the parts, this file starts all.
+//!
+//! ```text
+//!  services ──▶ event ◀── log_writer, applier, snapshots ◀── event_loop ──▶ proposals, reads, sessions, admin ──▶ reply
+//! ```
 
 mod admin;
 mod applier;
 mod backlog;
 mod config;
+mod error;
+mod event;
 mod event_loop;
 mod links;
 mod log_writer;
+mod proposals;
+mod reads;
 mod reply;
 mod services;
+mod sessions;
 mod snapshots;
+mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use config::{Config, Retention, Timing};
+pub use error::NodeError;
 
+use self::{
+    event::Event,
+    event_loop::{EventLoop, Parts},
+    links::Links,
+    snapshots::Streams,
+    view::NodeView,
+};
 use crate::{
-    env::Environment,
+    env::{Clock, Environment},
     kv::Header,
-    raft::{Configuration, Position, Raft, Recovered, Snapshot},
-    rpc::RpcError,
+    raft::{Configuration, InitialState, Position, Raft, Snapshot},
     storage::{Disk, Identity, LogStore, STATE_FILE, StateStore, StorageError},
 };
 
@@ -49,20 +71,6 @@ const EVENT_QUEUE_LENGTH: usize = 1024;
 
 /// A node that is told to stop tries for so many election timeouts to hand leadership over.
 const LEAVE_ELECTION_TIMEOUTS: u32 = 4;
-
-/// Why a node stopped.
-#[derive(Debug, thiserror::Error)]
-pub enum NodeError {
-    /// The disk failed, or holds what this node must not touch. Nothing is served from a disk that lied.
-    #[error(transparent)]
-    Storage(#[from] StorageError),
-    /// The address could not be served.
-    #[error(transparent)]
-    Rpc(#[from] RpcError),
-    /// A part of the node ended without a reason.
-    #[error("the {0} stopped unexpectedly: this is a bug, please report it")]
-    Part(&'static str),
-}
 
 /// Runs a node until `shutdown` completes, it is removed from the cluster, or it cannot go on.
 ///
@@ -74,47 +82,27 @@ pub async fn run(
     disk: Arc<dyn Disk>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), NodeError> {
-    let (events_tx, events_rx) = mpsc::channel(EVENT_QUEUE_LENGTH);
-    let (reports_tx, reports_rx) = mpsc::unbounded_channel();
-    let (status_tx, status_rx) = watch::channel(services::Snapshot::default());
-    let links = links::Links::new(&config, &environment.clock);
-    let server = services::server(&config, events_tx.clone(), links.clone(), status_rx);
+    let (events_tx, events) = mpsc::channel(EVENT_QUEUE_LENGTH);
+    let (reports_tx, reports) = mpsc::unbounded_channel();
+    let (view_tx, view_rx) = watch::channel(NodeView::default());
+    let links = Links::new(&config, &environment);
+    let server = services::server(&config, &environment.clock, events_tx.clone(), links.clone(), view_rx);
     let server = server.bind(config.listen).await?;
     let address = server.local_addr();
-    let stores = Stores::open(&config, &disk).await?;
+    let Stores { log, state, header, initial } = Stores::open(&config, &disk).await?;
 
-    let core = Raft::new(config.raft_options(environment.seed), stores.recovered);
+    let core = Raft::new(config.raft_options(environment.seed), initial);
     environment.observer.started(&core);
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
-    let writer = log_writer::start(
-        config.id,
-        stores.log,
-        &environment,
-        disk.clone(),
-        links.clone(),
-        reports_tx.clone(),
-    );
-    let durable = stores.header.applied_index;
+    let writer =
+        log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let (applier, applying) =
-        applier::start(&config, stores.state, durable, &environment, disk.clone(), reports_tx.clone());
-    let streams = snapshots::Streams {
-        config: config.clone(),
-        environment: environment.clone(),
-        disk,
-        links: links.clone(),
-        reports: reports_tx,
-    };
-    let parts = event_loop::Parts {
-        events: events_rx,
-        reports: reports_rx,
-        links: links.clone(),
-        writer,
-        applier,
-        streams,
-        status: status_tx,
-    };
+        applier::start(&config, state, header.applied_index, &environment, disk.clone(), reports_tx.clone());
+    let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
+    let parts = Parts { events, reports, links: links.clone(), writer, applier, streams, view: view_tx };
     let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
-    let mut deciding = tokio::spawn(event_loop::run(core, config, environment, stores.header, parts));
+    let clock = environment.clock.clone();
+    let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {
         let _ = stop_rx.await;
@@ -123,7 +111,7 @@ pub async fn run(
         ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
         () = shutdown => {
-            leave(&events_tx, leave_patience).await;
+            leave(&events_tx, &clock, leave_patience).await;
             Ok(())
         }
     };
@@ -136,10 +124,10 @@ pub async fn run(
 }
 
 /// Lets a node that leads hand over, so that nobody has to notice that it is gone.
-async fn leave(events: &mpsc::Sender<event_loop::Event>, patience: Duration) {
+async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) {
     let (left_tx, left_rx) = oneshot::channel();
-    if events.send(event_loop::Event::Leave(left_tx)).await.is_ok() {
-        let _ = tokio::time::timeout(patience, left_rx).await;
+    if events.send(Event::Leave(left_tx)).await.is_ok() {
+        let _ = clock.timeout(patience, left_rx).await;
     }
 }
 
@@ -147,7 +135,7 @@ struct Stores {
     log: LogStore,
     state: StateStore,
     header: Header,
-    recovered: Recovered,
+    initial: InitialState,
 }
 
 impl Stores {
@@ -174,13 +162,13 @@ impl Stores {
             let what = format!("it ends at {}, the log begins after {}", applied.last, found.compacted);
             return Err(StorageError::Corrupt { file: STATE_FILE, what }.into());
         }
-        let recovered = Recovered {
+        let initial = InitialState {
             vote: found.vote,
-            base: found.compacted,
+            compacted: found.compacted,
             configuration: found.configuration.into(),
             entries: found.entries,
             applied,
         };
-        Ok(Self { log, state, header, recovered })
+        Ok(Self { log, state, header, initial })
     }
 }

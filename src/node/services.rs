@@ -1,87 +1,57 @@
-//! The node's gRPC face: peers, proxies, and whoever asks for its status.
+//! The node's gRPC services: peers, proxies, and whoever asks for its status.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::pin::Pin;
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    Config,
     applier::Stage,
-    event_loop::Event,
-    links::{Links, SILENCE_MAX},
+    config::Config,
+    event::{Answer, Event},
+    links::Links,
     reply::{self, ReplyReceiver},
+    view::NodeView,
 };
 use crate::{
-    kv::Header,
-    raft::{Configuration, Index, Message, NodeId, Peer, Raft, RoleName, Term},
-    rpc,
+    env::Clock,
+    raft::{Configuration, Message, NodeId, StreamId},
+    rpc::{self, link::Watched},
     wire::{
         self, Malformed, WithLimits,
         pb::v1::{self, snapshot_piece::Piece},
     },
 };
 
-/// Replies in one batch: what gathers while the stream is busy.
-const REPLIES_PER_BATCH_MAX: usize = 1024;
-
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
-
-/// What the event loop publishes after every round.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Snapshot {
-    role: Option<RoleName>,
-    configuration: Arc<Configuration>,
-    term: Term,
-    leader: Option<NodeId>,
-    compacted: Index,
-    last: Index,
-    commit: Index,
-    header: Header,
-    peers: Vec<Peer>,
-}
-
-impl Snapshot {
-    pub(super) fn of(core: &Raft, header: &Header, configuration: &Arc<Configuration>) -> Self {
-        Self {
-            role: Some(core.role()),
-            configuration: configuration.clone(),
-            term: core.term(),
-            leader: core.leader(),
-            compacted: core.base().index,
-            last: core.last().index,
-            commit: core.commit(),
-            header: header.clone(),
-            peers: core.peers(),
-        }
-    }
-}
 
 /// All services of a node, ready to be bound.
 pub(super) fn server(
     config: &Config,
+    clock: &Clock,
     events: mpsc::Sender<Event>,
     links: Links,
-    status: watch::Receiver<Snapshot>,
+    view: watch::Receiver<NodeView>,
 ) -> rpc::Server {
-    let face = Face { config: config.clone(), events, links, status };
-    rpc::Server::new()
-        .add(v1::peer_server::PeerServer::new(face.clone()).with_limits())
-        .add(v1::node_server::NodeServer::new(face.clone()).with_limits())
-        .add(v1::admin_server::AdminServer::new(face.clone()).with_limits())
-        .add(v1::status_server::StatusServer::new(face))
+    let services = Services { config: config.clone(), clock: clock.clone(), events, links, view };
+    rpc::Server::new(clock)
+        .add(v1::peer_server::PeerServer::new(services.clone()).with_limits())
+        .add(v1::node_server::NodeServer::new(services.clone()).with_limits())
+        .add(v1::admin_server::AdminServer::new(services.clone()).with_limits())
+        .add(v1::status_server::StatusServer::new(services))
 }
 
 #[derive(Clone)]
-struct Face {
+struct Services {
     config: Config,
+    clock: Clock,
     events: mpsc::Sender<Event>,
     links: Links,
-    status: watch::Receiver<Snapshot>,
+    view: watch::Receiver<NodeView>,
 }
 
-impl Face {
+impl Services {
     fn check_cluster(&self, named: &str) -> Result<(), Status> {
         if named == self.config.cluster {
             return Ok(());
@@ -89,6 +59,17 @@ impl Face {
         let own = &self.config.cluster;
         Err(Status::failed_precondition(format!(
             "this is cluster {own:?}, not {named:?}: check the addresses"
+        )))
+    }
+
+    /// Refuses what is meant for another node: addresses were mixed up, or reused.
+    fn check_receiver(&self, from: NodeId, to: NodeId) -> Result<(), Status> {
+        let own = self.config.id;
+        if to == own {
+            return Ok(());
+        }
+        Err(Status::failed_precondition(format!(
+            "this is node {own}, not node {to} as node {from} believes: check the addresses"
         )))
     }
 
@@ -103,10 +84,7 @@ impl Face {
     }
 
     /// Hands a question to the event loop and waits for the answer.
-    async fn ask<T>(
-        &self,
-        question: impl FnOnce(oneshot::Sender<Result<T, Status>>) -> Event,
-    ) -> Result<Response<T>, Status> {
+    async fn ask<T>(&self, question: impl FnOnce(Answer<T>) -> Event) -> Result<Response<T>, Status> {
         let (answer_tx, answer_rx) = oneshot::channel();
         self.send(question(answer_tx)).await?;
         answer_rx.await.map_err(|_| stopping())?.map(Response::new)
@@ -117,26 +95,17 @@ fn stopping() -> Status {
     Status::unavailable("the node is stopping")
 }
 
-/// The next message of a stream; a stream silent for too long is given up.
-async fn next_within<T: Send + 'static>(
-    stream: &mut Streaming<T>,
-    silence: Duration,
-) -> Result<Option<T>, Status> {
-    tokio::time::timeout(silence, stream.message())
-        .await
-        .map_err(|_| Status::deadline_exceeded("no sign of life"))?
-}
-
 #[tonic::async_trait]
-impl v1::peer_server::Peer for Face {
+impl v1::peer_server::Peer for Services {
     type SendStream = BoxStream<v1::Alive>;
 
     async fn stage(
         &self,
         request: Request<v1::SnapshotPiece>,
     ) -> Result<Response<v1::SnapshotStaged>, Status> {
-        let v1::SnapshotPiece { cluster, term, last, piece } = request.into_inner();
+        let v1::SnapshotPiece { cluster, from, to, term, stream, last, piece } = request.into_inner();
         self.check_cluster(&cluster)?;
+        self.check_receiver(from, to)?;
         let last = wire::position_from_pb(last)?;
         let records = match piece {
             None => return Err(Status::invalid_argument("an empty piece of a snapshot")),
@@ -152,11 +121,9 @@ impl v1::peer_server::Peer for Face {
             }
         };
         let (answer, staged) = oneshot::channel();
-        self.send(Event::Stage(term, Stage { last, records, answer })).await?;
-        let place = staged.await.map_err(|_| stopping())?;
-        let place = place.ok_or_else(|| {
-            Status::aborted("another snapshot is being received, or there is a later leader")
-        })?;
+        let (stream, piece) = (StreamId { term, number: stream }, Stage { last, records, answer });
+        self.send(Event::Piece { from, stream, piece }).await?;
+        let place = staged.await.map_err(|_| stopping())?.map_err(Status::aborted)?;
         Ok(Response::new(v1::SnapshotStaged { place: wire::place_to_pb(place.as_ref()) }))
     }
 
@@ -164,21 +131,23 @@ impl v1::peer_server::Peer for Face {
         &self,
         request: Request<Streaming<v1::Envelope>>,
     ) -> Result<Response<Self::SendStream>, Status> {
-        let mut envelopes = request.into_inner();
-        let face = self.clone();
+        let mut envelopes = Watched::new(request.into_inner(), self.clock.clone());
+        let services = self.clone();
         let signs = async_stream::try_stream! {
             let mut sender = None;
-            while let Some(envelope) = next_within(&mut envelopes, SILENCE_MAX).await? {
-                face.check_cluster(&envelope.cluster)?;
+            while let Some(envelope) = envelopes.next().await? {
+                services.check_cluster(&envelope.cluster)?;
+                let from = envelope.sender.as_ref().or(sender.as_ref()).map_or(0, |sender| sender.id);
+                services.check_receiver(from, envelope.to)?;
                 sender = envelope.sender.or(sender);
-                sender.iter().for_each(|sender| face.links.heard_from(sender));
+                sender.iter().for_each(|sender| services.links.heard_from(sender));
                 if envelope.messages.is_empty() {
                     yield v1::Alive {};
                     continue;
                 }
                 let messages = envelope.messages.into_iter().map(Message::try_from);
                 let messages: Result<Vec<Message>, Malformed> = messages.collect();
-                face.send(Event::Messages(messages?)).await?;
+                services.send(Event::Messages(messages?)).await?;
             }
         };
         Ok(Response::new(Box::pin(signs)))
@@ -186,52 +155,58 @@ impl v1::peer_server::Peer for Face {
 }
 
 #[tonic::async_trait]
-impl v1::node_server::Node for Face {
+impl v1::node_server::Node for Services {
     type SessionStream = BoxStream<v1::ReplyBatch>;
 
     async fn session(
         &self,
         request: Request<Streaming<v1::RequestBatch>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
-        let mut batches = request.into_inner();
-        let face = self.clone();
-        let (replies, sayings) = reply::channel();
-        face.send(Event::Joined(replies.clone())).await?;
+        let mut batches = Watched::new(request.into_inner(), self.clock.clone());
+        let services = self.clone();
+        let opening =
+            batches.next().await?.ok_or_else(|| Status::cancelled("the proxy closed the stream"))?;
+        services.check_cluster(&opening.cluster)?;
+        let (replies, outgoing_rx) = reply::channel();
+        services.send(Event::Joined(replies.clone())).await?;
         let receiving = async move {
-            while let Some(batch) = next_within(&mut batches, SILENCE_MAX).await? {
-                face.check_cluster(&batch.cluster)?;
+            let mut next = Some(opening);
+            while let Some(batch) = next {
+                services.check_cluster(&batch.cluster)?;
                 match batch.requests.is_empty() {
-                    true => replies.sign(),
-                    false => face.send(Event::Requests(replies.clone(), batch.requests)).await?,
+                    true => replies.alive(),
+                    false => services.send(Event::Requests(replies.clone(), batch.requests)).await?,
                 }
+                next = batches.next().await?;
             }
             Err(Status::cancelled("the proxy closed the stream"))
         };
-        Ok(Response::new(Box::pin(outgoing(receiving, sayings))))
+        Ok(Response::new(Box::pin(outgoing(receiving, outgoing_rx))))
     }
 }
 
 /// The stream back to a proxy, which lasts as long as the proxy's requests are received.
 fn outgoing(
     receiving: impl Future<Output = Result<(), Status>> + Send + 'static,
-    mut sayings: ReplyReceiver,
+    mut replies: ReplyReceiver,
 ) -> impl Stream<Item = Result<v1::ReplyBatch, Status>> + Send {
     async_stream::try_stream! {
         let mut receiving = std::pin::pin!(receiving);
-        let mut gathered = Vec::new();
         loop {
-            let woken = tokio::select! { biased;
-                ended = &mut receiving => ended,
-                _ = sayings.recv_many(&mut gathered, REPLIES_PER_BATCH_MAX) => Ok(()),
+            let next = tokio::select! { biased;
+                ended = &mut receiving => ended.map(|()| None),
+                batch = replies.next() => Ok(batch),
             };
-            woken?;
-            yield reply::batch(gathered.drain(..));
+            match next? {
+                Some(batch) => yield batch,
+                None => return,
+            }
         }
     }
 }
 
 #[tonic::async_trait]
-impl v1::admin_server::Admin for Face {
+impl v1::admin_server::Admin for Services {
     async fn change_members(
         &self,
         request: Request<v1::ChangeMembersRequest>,
@@ -252,26 +227,11 @@ impl v1::admin_server::Admin for Face {
 }
 
 #[tonic::async_trait]
-impl v1::status_server::Status for Face {
+impl v1::status_server::Status for Services {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
-        let snapshot = self.status.borrow().clone();
-        let node = v1::NodeStatus {
-            id: self.config.id,
-            address: self.address(&snapshot.configuration),
-            reachable: true,
-            role: wire::role_to_pb(snapshot.role, snapshot.configuration.is_voter(self.config.id)).into(),
-            term: snapshot.term,
-            leader: snapshot.leader.unwrap_or(0),
-            last_index: snapshot.last,
-            commit_index: snapshot.commit,
-            applied_index: snapshot.header.applied_index,
-            state_hash: snapshot.header.state_hash(),
-            revision: snapshot.header.revision,
-            priority: self.config.priority,
-            compacted_index: snapshot.compacted,
-            configuration: Some((&*snapshot.configuration).into()),
-            peers: snapshot.peers.into_iter().map(wire::peer_to_pb).collect(),
-        };
+        let view = self.view.borrow().clone();
+        let address = self.address(&view.configuration);
+        let node = view.into_status(self.config.id, self.config.priority, address);
         let response =
             v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
         Ok(Response::new(response))

@@ -1,18 +1,18 @@
 //! The state on its way to peers whose log is too far behind: piece by piece, each answered before the next leaves, at
 //! a bounded pace; what breaks off goes on where it was.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, timeout},
+    task::JoinHandle,
 };
 use tonic::{Code, Request, Status};
 
-use super::{Config, event_loop::Report, links::Links};
+use super::{config::Config, event::Report, links::Links};
 use crate::{
     env::Environment,
-    raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot},
+    raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel},
     storage::{Disk, Place, StateView},
     wire::{
@@ -28,34 +28,81 @@ const RETRY_PAUSE: Duration = Duration::from_millis(200);
 /// Attempts in a row without progress, after which the core decides anew what the peer needs.
 const FRUITLESS_ATTEMPTS_MAX: u32 = 5;
 
-/// Starts streams of snapshots. Each reports when it ends.
+/// The streams under way. Each reports when it ends, however it ends.
 pub(super) struct Streams {
-    pub(super) config: Config,
-    pub(super) environment: Environment,
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) links: Links,
-    pub(super) reports: mpsc::UnboundedSender<Report>,
+    config: Config,
+    environment: Environment,
+    disk: Arc<dyn Disk>,
+    links: Links,
+    reports: mpsc::UnboundedSender<Report>,
+    under_way: BTreeMap<StreamId, JoinHandle<()>>,
 }
 
 impl Streams {
+    pub(super) fn new(
+        config: &Config,
+        environment: &Environment,
+        disk: Arc<dyn Disk>,
+        links: Links,
+        reports: mpsc::UnboundedSender<Report>,
+    ) -> Self {
+        let (config, environment) = (config.clone(), environment.clone());
+        Self { config, environment, disk, links, reports, under_way: BTreeMap::new() }
+    }
+
     /// Begins a stream, as soon as whoever has the state shows it through the sender that this returns.
-    pub(super) fn begin(&self, wanted: SendSnapshot) -> Option<oneshot::Sender<StateView>> {
-        let SendSnapshot { to, term } = wanted;
-        let Some(address) = self.links.address_of(to) else {
-            let _ = self.reports.send(Report::SnapshotSent(to, None));
-            return None;
-        };
+    pub(super) fn begin(&mut self, wanted: SendSnapshot) -> Option<oneshot::Sender<StateView>> {
+        let SendSnapshot { to, stream: id } = wanted;
+        let ending = Ending { reports: self.reports.clone(), to, stream: id, index: None };
+        let address = self.links.address_of(to)?;
         let (show, shown) = oneshot::channel::<StateView>();
         let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
-        let reports = self.reports.clone();
-        tokio::spawn(async move {
+        let streaming = tokio::spawn(async move {
             let Ok(view) = shown.await else { return };
             let snapshot = view.snapshot.clone();
-            let stream =
-                Stream { config, environment, disk, view: Arc::new(view), snapshot, to, term, address };
-            let _ = reports.send(Report::SnapshotSent(to, stream.send().await));
+            let view = Arc::new(view);
+            let stream = Stream { config, environment, disk, view, snapshot, to, id, address };
+            ending.well(stream.send().await);
         });
+        self.under_way.retain(|_, streaming| !streaming.is_finished());
+        self.under_way.insert(id, streaming);
         Some(show)
+    }
+
+    /// The stream is not wanted any more.
+    pub(super) fn cancel(&mut self, stream: StreamId) {
+        if let Some(streaming) = self.under_way.remove(&stream) {
+            streaming.abort();
+        }
+    }
+}
+
+impl Drop for Streams {
+    fn drop(&mut self) {
+        self.under_way.values().for_each(JoinHandle::abort);
+    }
+}
+
+/// Reports the end of a stream when it is dropped: also when the stream was never begun, or its task panics. Else the
+/// core would wait for it until it leads no more.
+struct Ending {
+    reports: mpsc::UnboundedSender<Report>,
+    to: NodeId,
+    stream: StreamId,
+    index: Option<Index>,
+}
+
+impl Ending {
+    /// The stream's last word: where the peer stands now, if it got there.
+    fn well(mut self, index: Option<Index>) {
+        self.index = index;
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        let Self { to, stream, index, .. } = *self;
+        let _ = self.reports.send(Report::SnapshotSent { to, stream, index });
     }
 }
 
@@ -66,7 +113,7 @@ struct Stream {
     view: Arc<StateView>,
     snapshot: Snapshot,
     to: NodeId,
-    term: u64,
+    id: StreamId,
     address: String,
 }
 
@@ -96,12 +143,13 @@ impl Stream {
 
     /// One attempt: it goes on from where the peer says that it is.
     async fn stream(&self, place: &mut Place) -> Result<(), Status> {
-        let channel =
-            rpc::connect(&self.address).await.map_err(|error| Status::unavailable(error.to_string()))?;
+        let channel = rpc::connect(&self.address, &self.environment.clock)
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = PeerClient::new(channel).with_limits();
         *place = self.stage(&mut client, Piece::Begin(v1::SnapshotBegin {})).await?;
         loop {
-            let began = Instant::now();
+            let began = self.environment.clock.now();
             let records = self.read(place.clone()).await?;
             if records.is_empty() {
                 break;
@@ -111,10 +159,10 @@ impl Stream {
             *place = self.stage(&mut client, Piece::Records(v1::SnapshotRecords { after, records })).await?;
             let pace = self.config.retention.snapshot_bytes_per_second.max(1);
             let due = Duration::from_secs_f64(bytes as f64 / pace as f64);
-            self.environment.clock.sleep(due.saturating_sub(began.elapsed())).await;
+            self.environment.clock.sleep(due.saturating_sub(self.environment.clock.now().since(began))).await;
         }
-        let body = Body::InstallSnapshot { snapshot: self.snapshot.clone() };
-        let end = Message { from: self.config.id, to: self.to, term: self.term, body };
+        let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
+        let end = Message { from: self.config.id, to: self.to, term: self.id.term, body };
         self.stage(&mut client, Piece::End(end.into())).await.map(drop)
     }
 
@@ -122,13 +170,15 @@ impl Stream {
     async fn stage(&self, client: &mut PeerClient<Channel>, piece: Piece) -> Result<Place, Status> {
         let piece = v1::SnapshotPiece {
             cluster: self.config.cluster.clone(),
-            term: self.term,
+            from: self.config.id,
+            to: self.to,
+            term: self.id.term,
+            stream: self.id.number,
             last: Some(self.snapshot.last.into()),
             piece: Some(piece),
         };
-        let patience = self.environment.clock.true_span(PIECE_PATIENCE);
-        let answer =
-            timeout(patience, client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE))).await;
+        let staging = client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE));
+        let answer = self.environment.clock.timeout(PIECE_PATIENCE, staging).await;
         let staged = answer.map_err(|_| Status::deadline_exceeded("no answer to a piece"))??.into_inner();
         wire::place_from_pb(staged.place).map_err(|error| Status::internal(error.to_string()))
     }

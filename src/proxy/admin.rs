@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::{sync::watch, time::timeout};
+use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
 
 use super::{Config, router::Face};
 use crate::{
+    env::Clock,
     rpc::{self, Channel},
     wire::{
         self, WithLimits,
@@ -19,12 +20,13 @@ const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct AdminService {
     cluster: String,
+    clock: Clock,
     face: watch::Receiver<Face>,
 }
 
 impl AdminService {
-    pub(super) fn new(config: &Config, face: watch::Receiver<Face>) -> Self {
-        Self { cluster: config.cluster.clone(), face }
+    pub(super) fn new(config: &Config, clock: &Clock, face: watch::Receiver<Face>) -> Self {
+        Self { cluster: config.cluster.clone(), clock: clock.clone(), face }
     }
 
     async fn ask_leader<Q, A>(
@@ -35,8 +37,9 @@ impl AdminService {
         let unavailable = |message: String| wire::did_not_happen(Code::Unavailable, message);
         let leader = self.face.borrow().leader.clone();
         let leader = leader.ok_or_else(|| unavailable("no leader is known: try again".to_owned()))?;
-        let asked = timeout(LEADER_PATIENCE, async {
-            let channel = rpc::connect(&leader).await.map_err(|error| unavailable(error.to_string()))?;
+        let asked = self.clock.timeout(LEADER_PATIENCE, async {
+            let channel =
+                rpc::connect(&leader, &self.clock).await.map_err(|error| unavailable(error.to_string()))?;
             let client = AdminClient::new(channel).with_limits();
             asking(client, rpc::with_deadline(Request::new(question), LEADER_PATIENCE)).await
         });

@@ -6,32 +6,36 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status};
 
 use super::router::{Answer, Call, Operation};
-use crate::wire::{
-    self,
-    pb::{
-        etcdserverpb::{
-            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-            kv_server,
+use crate::{
+    env::Clock,
+    wire::{
+        self,
+        pb::{
+            etcdserverpb::{
+                DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
+                RangeResponse, kv_server,
+            },
+            v1::{command, reply},
         },
-        v1::{command, reply},
     },
 };
 
 #[derive(Clone)]
 pub(super) struct KvService {
     calls: mpsc::Sender<Call>,
+    clock: Clock,
     patience: Duration,
 }
 
 impl KvService {
-    pub(super) fn new(calls: mpsc::Sender<Call>, patience: Duration) -> Self {
-        Self { calls, patience }
+    pub(super) fn new(calls: mpsc::Sender<Call>, clock: Clock, patience: Duration) -> Self {
+        Self { calls, clock, patience }
     }
 
     /// Hands the operation to the router and waits for its one answer.
     async fn call(&self, operation: Operation) -> Result<reply::Outcome, Status> {
         let (answer_tx, answer_rx) = oneshot::channel::<Answer>();
-        let deadline = tokio::time::Instant::now() + self.patience;
+        let deadline = self.clock.now() + self.patience;
         let call = Call { operation, deadline, answer: answer_tx };
         self.calls.try_send(call).map_err(|_| {
             wire::did_not_happen(

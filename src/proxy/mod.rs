@@ -66,10 +66,10 @@ pub async fn run(
 ) -> Result<(), RpcError> {
     let (calls_tx, calls_rx) = mpsc::channel(CALL_QUEUE_LENGTH);
     let (face_tx, face_rx) = watch::channel(router::Face::default());
-    let kv = kv_service::KvService::new(calls_tx, config.patience);
-    let status = status::StatusService::new(&config, face_rx.clone());
-    let admin = admin::AdminService::new(&config, face_rx);
-    let bound = rpc::Server::new()
+    let kv = kv_service::KvService::new(calls_tx, environment.clock.clone(), config.patience);
+    let status = status::StatusService::new(&config, &environment.clock, face_rx.clone());
+    let admin = admin::AdminService::new(&config, &environment.clock, face_rx);
+    let bound = rpc::Server::new(&environment.clock)
         .add(KvServer::new(kv).with_limits())
         .add(AdminServer::new(admin).with_limits())
         .add(StatusServer::new(status))
@@ -78,7 +78,8 @@ pub async fn run(
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (news_tx, news_rx) = mpsc::unbounded_channel();
-    let dialer = link::Dialer { cluster: config.cluster.clone(), clock: environment.clock, news: news_tx };
+    let dialer =
+        link::Dialer { cluster: config.cluster.clone(), environment: environment.clone(), news: news_tx };
     let routing = tokio::spawn(router::Router::new(&config.nodes, dialer, face_tx).run(calls_rx, news_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {

@@ -3,22 +3,22 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-    time::Instant,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 use tonic::{Code, Status};
 
 use super::{
     link::{Dialer, News, Outbox},
     session::Session,
 };
-use crate::wire::{
-    self,
-    pb::{
-        etcdserverpb::RangeRequest,
-        v1::{self, command, refusal::Reason, reply, request},
+use crate::{
+    env::Moment,
+    rpc::link::{Link, LinkEvent},
+    wire::{
+        self,
+        pb::{
+            etcdserverpb::RangeRequest,
+            v1::{self, command, refusal::Reason, reply, request},
+        },
     },
 };
 
@@ -35,7 +35,7 @@ pub(super) type Answer = Result<reply::Outcome, Status>;
 /// One call of a client.
 pub(super) struct Call {
     pub(super) operation: Operation,
-    pub(super) deadline: Instant,
+    pub(super) deadline: Moment,
     pub(super) answer: oneshot::Sender<Answer>,
 }
 
@@ -78,7 +78,7 @@ struct LinkState {
     /// The leader said so, rather than whoever started this proxy.
     is_learned: bool,
     /// Connects, and connects again, until the link is ended.
-    linking: JoinHandle<()>,
+    linking: Option<Link>,
     is_ended: bool,
     /// Present while the stream is open.
     outbox: Option<Outbox>,
@@ -95,7 +95,7 @@ enum SessionState {
 /// A request that has no answer yet. Invariant: `answer` is used exactly once.
 struct Outstanding {
     kind: Kind,
-    deadline: Option<Instant>,
+    deadline: Option<Moment>,
     /// Absent for the router's own requests.
     answer: Option<oneshot::Sender<Answer>>,
     /// The link it was last sent through and that still may answer. `None`: to be sent (again).
@@ -160,12 +160,13 @@ impl Router {
         mut calls: mpsc::Receiver<Call>,
         mut news: mpsc::UnboundedReceiver<News>,
     ) {
-        let mut sweep_at = Instant::now() + SWEEP_INTERVAL;
+        let clock = self.dialer.environment.clock.clone();
+        let mut sweep_at = clock.now() + SWEEP_INTERVAL;
         let mut waiting = Vec::new();
         loop {
             tokio::select! { biased;
-                () = tokio::time::sleep_until(sweep_at) => {
-                    sweep_at = Instant::now() + SWEEP_INTERVAL;
+                () = clock.sleep_until(sweep_at) => {
+                    sweep_at = clock.now() + SWEEP_INTERVAL;
                     self.sweep();
                 }
                 Some(item) = news.recv() => {
@@ -201,7 +202,7 @@ impl Router {
     fn issue(
         &mut self,
         kind: Kind,
-        deadline: Option<Instant>,
+        deadline: Option<Moment>,
         answer: Option<oneshot::Sender<Answer>>,
     ) -> u64 {
         let id = self.next_id;
@@ -211,14 +212,22 @@ impl Router {
         id
     }
 
-    fn on_news(&mut self, news: News) {
-        match news {
-            News::Up { link, outbox } => self.links[link].outbox = Some(outbox),
-            News::Leadership { link, leadership } => self.on_leadership(link, leadership),
-            News::Replies { link, replies } => {
-                replies.into_iter().for_each(|reply| self.on_reply(link, reply))
+    fn on_news(&mut self, (link, event): News) {
+        if self.links[link].is_ended {
+            return;
+        }
+        match event {
+            LinkEvent::Up(outbox) => self.links[link].outbox = Some(Outbox(outbox)),
+            LinkEvent::Received(batch) => {
+                if let Some(leadership) = batch.leadership {
+                    self.on_leadership(link, leadership);
+                }
+                batch.replies.into_iter().for_each(|reply| self.on_reply(link, reply));
             }
-            News::Down { link } => self.on_down(link),
+            LinkEvent::Down(status) => {
+                tracing::debug!(link, %status, "down");
+                self.on_down(link)
+            }
         }
     }
 
@@ -256,7 +265,7 @@ impl Router {
             let is_member = self.members.values().any(|address| *address == link.address);
             if link.is_learned && !link.is_ended && !is_member {
                 link.is_ended = true;
-                link.linking.abort();
+                link.linking = None;
                 self.on_down(number);
             }
         }
@@ -268,7 +277,7 @@ impl Router {
         self.links.push(LinkState {
             address,
             is_learned,
-            linking,
+            linking: Some(linking),
             is_ended: false,
             outbox: None,
             node: None,
@@ -353,7 +362,7 @@ impl Router {
         let Some(request) = self.outstanding.get_mut(&id) else { return };
         let Some(kind) = request.kind.on_the_wire(&mut self.session) else { return self.open_session() };
         let outbox = self.links[link].outbox.as_ref().expect("a route leads to an open link");
-        if outbox.send(v1::Request { id, kind: Some(kind) }).is_ok() {
+        if outbox.send(v1::Request { id, kind: Some(kind) }) {
             request.sent_through = Some(link);
             request.attempts += 1;
         }
@@ -424,7 +433,7 @@ impl Router {
 
     /// Answers what is overdue, and sends again what was refused.
     fn sweep(&mut self) {
-        let now = Instant::now();
+        let now = self.dialer.environment.clock.now();
         let overdue =
             self.outstanding.iter().filter(|(_, request)| request.deadline.is_some_and(|at| at <= now));
         let overdue: Vec<u64> = overdue.map(|(&id, _)| id).collect();

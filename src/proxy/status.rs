@@ -6,7 +6,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use tonic::{Request, Response, Status};
 
 use super::{Config, router::Face};
-use crate::{rpc, wire::pb::v1};
+use crate::{env::Clock, rpc, wire::pb::v1};
 
 /// A node that has not answered by then is shown as unreachable.
 const NODE_PATIENCE: Duration = Duration::from_millis(800);
@@ -14,12 +14,18 @@ const NODE_PATIENCE: Duration = Duration::from_millis(800);
 pub(super) struct StatusService {
     cluster: String,
     address: String,
+    clock: Clock,
     face: watch::Receiver<Face>,
 }
 
 impl StatusService {
-    pub(super) fn new(config: &Config, face: watch::Receiver<Face>) -> Self {
-        Self { cluster: config.cluster.clone(), address: config.listen.to_string(), face }
+    pub(super) fn new(config: &Config, clock: &Clock, face: watch::Receiver<Face>) -> Self {
+        Self {
+            cluster: config.cluster.clone(),
+            address: config.listen.to_string(),
+            clock: clock.clone(),
+            face,
+        }
     }
 }
 
@@ -28,7 +34,7 @@ impl v1::status_server::Status for StatusService {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
         let face = self.face.borrow().clone();
         let asked: Vec<JoinHandle<v1::NodeStatus>> =
-            face.nodes.iter().map(|address| tokio::spawn(ask(address.clone()))).collect();
+            face.nodes.iter().map(|address| tokio::spawn(ask(address.clone(), self.clock.clone()))).collect();
         let mut nodes = Vec::new();
         for asking in asked {
             nodes.push(asking.await.map_err(|error| Status::internal(error.to_string()))?);
@@ -44,8 +50,8 @@ impl v1::status_server::Status for StatusService {
 }
 
 /// What a node says of itself, or that it does not answer.
-async fn ask(address: String) -> v1::NodeStatus {
-    let answer = tokio::time::timeout(NODE_PATIENCE, ask_node(&address)).await;
+async fn ask(address: String, clock: Clock) -> v1::NodeStatus {
+    let answer = clock.timeout(NODE_PATIENCE, ask_node(&address, &clock)).await;
     let unreachable = v1::NodeStatus { address: address.clone(), ..Default::default() };
     match answer {
         Ok(Ok(Some(node))) => v1::NodeStatus { address, ..node },
@@ -53,8 +59,9 @@ async fn ask(address: String) -> v1::NodeStatus {
     }
 }
 
-async fn ask_node(address: &str) -> Result<Option<v1::NodeStatus>, Status> {
-    let channel = rpc::connect(address).await.map_err(|error| Status::unavailable(error.to_string()))?;
+async fn ask_node(address: &str, clock: &Clock) -> Result<Option<v1::NodeStatus>, Status> {
+    let channel =
+        rpc::connect(address, clock).await.map_err(|error| Status::unavailable(error.to_string()))?;
     let mut client = v1::status_client::StatusClient::new(channel);
     let request = rpc::with_deadline(Request::new(v1::StatusRequest {}), NODE_PATIENCE);
     Ok(client.status(request).await?.into_inner().nodes.into_iter().next())

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, Term, Vote};
+use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, StreamId, Vote};
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
 /// persist -> send -> apply -> reply.
@@ -16,6 +16,8 @@ pub struct Effects {
     pub committed: Vec<Entry>,
     /// Peers that need the state itself, for the log does not reach back far enough.
     pub snapshots: Vec<SendSnapshot>,
+    /// Streams that are not wanted any more: what of them is under way is worth nothing, and their ends are not reported.
+    pub cancelled: Vec<StreamId>,
     /// The staged snapshot to put in the state machine's place, after the entries above and before any later ones.
     /// When that is durable the core is told through [`super::Raft::installed`].
     pub install: Option<Snapshot>,
@@ -40,7 +42,7 @@ pub struct Persist {
     pub ticket: u64,
     /// Where the log begins from now on, if that changed. Goes before the entries. What the log holds up to there is
     /// dropped; unless it holds that very position, so is the rest.
-    pub base: Option<Base>,
+    pub compacted: Option<Compacted>,
     /// The vote to store, if it changed.
     pub vote: Option<Vote>,
     /// Entries to store. What the log holds from the first one's index on is replaced.
@@ -51,21 +53,22 @@ pub struct Persist {
 
 /// The beginning of a log: what came before is compacted, or was never here.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Base {
+pub struct Compacted {
     /// The last entry that is gone.
     pub position: Position,
     /// The configuration as of that entry.
     pub configuration: Arc<Configuration>,
 }
 
-/// The state is to be streamed to a peer, up to any entry that it was applied to; when it stands there,
-/// [`super::Body::InstallSnapshot`] follows it, and [`super::Raft::snapshot_sent`] tells this core how it ended.
+/// The state is to be streamed to a peer, piece by piece ([`super::Raft::admit_piece`]), up to any entry that it was
+/// applied to. When all of it has arrived, [`super::Body::InstallSnapshot`] follows, of the stream's term and number, and
+/// [`super::Raft::snapshot_sent`] tells this core how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SendSnapshot {
     /// The peer.
     pub to: NodeId,
-    /// The term of the message that ends it.
-    pub term: Term,
+    /// The stream's name.
+    pub stream: StreamId,
 }
 
 /// A read may be served from the state machine once `index` is applied.

@@ -26,7 +26,7 @@ impl Raft {
     /// one, and without it the change itself could never commit.
     fn may_campaign(&self) -> bool {
         let id = self.shared.options.id;
-        if self.farewell().is_some() {
+        if self.removed_by().is_some() {
             return false;
         }
         let mut in_force = self.shared.configurations.iter().rev();
@@ -44,7 +44,7 @@ impl Raft {
 
     /// From a node without a say that only asks whether anybody is there, and whether it is still a member.
     fn request_pre_votes(&mut self) {
-        if self.farewell().is_some() {
+        if self.removed_by().is_some() {
             return;
         }
         let last = self.shared.log.last();
@@ -77,7 +77,7 @@ impl Raft {
     /// A voter that hears from a leader lets nobody depose it: a node that comes back from a partition, or was
     /// removed, disturbs nobody.
     pub(super) fn protects_leader(&self) -> bool {
-        if self.shared.loyal_ticks > 0 {
+        if self.shared.lease_promise_ticks > 0 {
             return true;
         }
         match &self.role {
@@ -110,12 +110,12 @@ impl Raft {
     }
 
     pub(super) fn on_vote_request(&mut self, from: NodeId, last: Position, leadership_transfer: bool) {
-        let loyal = self.shared.loyal_ticks > 0 && !leadership_transfer;
+        let promised = self.shared.lease_promise_ticks > 0 && !leadership_transfer;
         let free = match self.shared.vote.candidate {
             None => self.leader().is_none(),
             Some(candidate) => candidate == from,
         };
-        let granted = free && !loyal && last >= self.shared.log.last();
+        let granted = free && !promised && last >= self.shared.log.last();
         if granted {
             self.shared.set_vote(Vote { term: self.term(), candidate: Some(from) });
             self.shared.elapsed_ticks = 0;

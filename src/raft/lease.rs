@@ -38,25 +38,25 @@ impl Lease {
 
 /// The leader's side. Invariant: `begun` is in order of the rounds.
 #[derive(Clone, Debug, Default, Hash)]
-pub(super) struct Tenure {
+pub(super) struct LeaderLease {
     /// The rounds that are not confirmed, and when each began.
     begun: VecDeque<(u64, u64)>,
     ends_at_us: u64,
     /// Somebody was asked to take over.
-    surrendered: bool,
+    ended_for_this_term: bool,
 }
 
-impl Tenure {
+impl LeaderLease {
     pub(super) fn begin(&mut self, round: u64, now_us: u64) {
         self.begun.push_back((round, now_us));
     }
 
-    pub(super) fn surrender(&mut self) {
-        self.surrendered = true;
+    pub(super) fn end_for_this_term(&mut self) {
+        self.ended_for_this_term = true;
     }
 
     /// The members change: those who have a say from now on may have promised nothing.
-    pub(super) fn lapse(&mut self) {
+    pub(super) fn reset(&mut self) {
         self.begun.clear();
         self.ends_at_us = 0;
     }
@@ -84,7 +84,7 @@ impl Raft {
     pub fn holds_lease(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
         let knows_commit = self.shared.commit >= leader.term_start;
-        knows_commit && !leader.tenure.surrendered && self.shared.now_us < leader.tenure.ends_at_us
+        knows_commit && !leader.lease.ended_for_this_term && self.shared.now_us < leader.lease.ends_at_us
     }
 
     /// Prolongs the lease by the rounds that a quorum has answered, with a promise as long as is relied on.
@@ -97,7 +97,7 @@ impl Raft {
             true => latest,
             false => leader.peers.get(&id).map_or(0, |progress| progress.promised_round),
         });
-        leader.tenure.confirmed(confirmed, lease.length_us);
+        leader.lease.confirmed(confirmed, lease.length_us);
     }
 }
 
@@ -108,9 +108,9 @@ impl Shared {
     }
 
     /// Gives the promise. A node that comes up does so as well: it may have given it just before it went down.
-    pub(super) fn promise_loyalty(&mut self) {
+    pub(super) fn give_lease_promise(&mut self) {
         if self.options.lease.is_some() {
-            self.loyal_ticks = self.options.election_ticks_min;
+            self.lease_promise_ticks = self.options.election_ticks_min;
         }
     }
 }

@@ -4,19 +4,19 @@ use std::collections::VecDeque;
 
 use super::{Entry, Index, Position, Term};
 
-/// Invariants: `entries` are consecutive and follow `base`; their terms never decrease.
+/// Invariants: `entries` are consecutive and follow `compacted`; their terms never decrease.
 #[derive(Clone, Debug, Default, Hash)]
 pub(super) struct Log {
     /// The last position that is gone; everything up to it is committed and part of the state.
-    base: Position,
+    compacted: Position,
     entries: VecDeque<Entry>,
     /// What the entries weigh together.
     bytes: usize,
 }
 
 impl Log {
-    pub(super) fn new(base: Position, entries: Vec<Entry>) -> Self {
-        let mut log = Self { base, entries: VecDeque::with_capacity(entries.len()), bytes: 0 };
+    pub(super) fn new(compacted: Position, entries: Vec<Entry>) -> Self {
+        let mut log = Self { compacted, entries: VecDeque::with_capacity(entries.len()), bytes: 0 };
         for entry in entries {
             log.push(entry);
         }
@@ -24,14 +24,14 @@ impl Log {
     }
 
     pub(super) fn last(&self) -> Position {
-        self.entries.back().map_or(self.base, Entry::position)
+        self.entries.back().map_or(self.compacted, Entry::position)
     }
 
     /// The term of the entry at an index. `None` when it is compacted or beyond the end: an absent entry has no
     /// term at all, rather than a term 0 that might compare equal to something.
     pub(super) fn term_at(&self, index: Index) -> Option<Term> {
-        if index == self.base.index {
-            return Some(self.base.term);
+        if index == self.compacted.index {
+            return Some(self.compacted.term);
         }
         self.get(index).map(|entry| entry.term)
     }
@@ -41,7 +41,7 @@ impl Log {
     }
 
     pub(super) fn get(&self, index: Index) -> Option<&Entry> {
-        let offset = index.checked_sub(self.base.index + 1)?;
+        let offset = index.checked_sub(self.compacted.index + 1)?;
         self.entries.get(usize::try_from(offset).ok()?)
     }
 
@@ -57,9 +57,9 @@ impl Log {
     /// none does.
     pub(super) fn compact(&mut self, position: Position) -> bool {
         let kept = self.matches(position);
-        let gone = if kept { (position.index - self.base.index) as usize } else { self.entries.len() };
+        let gone = if kept { (position.index - self.compacted.index) as usize } else { self.entries.len() };
         self.bytes -= self.entries.drain(..gone).map(|entry| entry.size_bytes()).sum::<usize>();
-        self.base = position;
+        self.compacted = position;
         kept
     }
 
@@ -70,15 +70,15 @@ impl Log {
 
     /// Drops the entries from `index` on.
     pub(super) fn truncate(&mut self, index: Index) {
-        assert!(index > self.base.index, "what is compacted is committed and never truncated");
-        let kept = (index - self.base.index - 1) as usize;
+        assert!(index > self.compacted.index, "what is compacted is committed and never truncated");
+        let kept = (index - self.compacted.index - 1) as usize;
         let gone = self.entries.drain(kept.min(self.entries.len())..);
         self.bytes -= gone.map(|entry| entry.size_bytes()).sum::<usize>();
     }
 
     /// Where the log would begin if it forgot its oldest entries as far as they exceed the limits, but at most `step`.
     pub(super) fn excess(&self, entries_max: usize, bytes_max: usize, step: usize) -> Index {
-        let (mut count, mut bytes, mut index) = (self.entries.len(), self.bytes, self.base.index);
+        let (mut count, mut bytes, mut index) = (self.entries.len(), self.bytes, self.compacted.index);
         for entry in self.entries.iter().take(step) {
             if count <= entries_max && bytes <= bytes_max {
                 break;
@@ -92,7 +92,7 @@ impl Log {
 
     /// Consecutive entries from `from` on: as many as fit into `bytes_max`, but at least one if there is one.
     pub(super) fn slice(&self, from: Index, bytes_max: usize) -> Vec<Entry> {
-        let start = (from - self.base.index - 1) as usize;
+        let start = (from - self.compacted.index - 1) as usize;
         let mut bytes = 0;
         let mut slice = Vec::new();
         for entry in self.entries.range(start.min(self.entries.len())..) {
@@ -107,25 +107,25 @@ impl Log {
 
     /// The entries of `from..=to`, all of which are present.
     pub(super) fn range(&self, from: Index, to: Index) -> impl Iterator<Item = &Entry> {
-        let start = (from - self.base.index - 1) as usize;
-        let end = (to - self.base.index) as usize;
+        let start = (from - self.compacted.index - 1) as usize;
+        let end = (to - self.compacted.index) as usize;
         self.entries.range(start.min(end)..end)
     }
 
     /// The last position at or before `index` whose term is not above `term`: where two logs may still agree.
     /// Skips a whole term at a time (section 5.3, the optimisation at its end).
     pub(super) fn agreement(&self, index: Index, term: Term) -> Position {
-        let mut index = index.min(self.last().index).max(self.base.index);
+        let mut index = index.min(self.last().index).max(self.compacted.index);
         loop {
             match self.term_at(index) {
-                Some(found) if found > term && index > self.base.index => index -= 1,
+                Some(found) if found > term && index > self.compacted.index => index -= 1,
                 Some(found) => return Position { term: found, index },
-                None => return self.base,
+                None => return self.compacted,
             }
         }
     }
 
-    pub(super) fn base(&self) -> Position {
-        self.base
+    pub(super) fn compacted(&self) -> Position {
+        self.compacted
     }
 }

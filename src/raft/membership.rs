@@ -96,22 +96,25 @@ impl Raft {
     fn append_configuration(&mut self, configuration: Configuration) {
         self.shared.append_own(Payload::Configuration(configuration.into()));
         let Role::Leader(leader) = &mut self.role else { return };
-        leader.tenure.lapse();
+        leader.lease.reset();
         let peers = self.shared.peers();
-        leader.peers.retain(|id, _| peers.contains(id));
+        let leaves = |id: &NodeId| !peers.contains(id);
+        let streams = leader.peers.iter().filter(|(id, _)| leaves(id)).filter_map(|(_, peer)| peer.stream());
+        self.shared.out.cancelled.extend(streams);
+        leader.peers.retain(|id, _| !leaves(id));
         for id in peers {
             leader.peers.entry(id).or_insert_with(|| Progress::new(self.shared.log.last().index - 1));
         }
     }
 
     /// The configuration without this node, once it is known to be committed: the node left for good.
-    pub fn farewell(&self) -> Option<&Arc<Configuration>> {
+    pub fn removed_by(&self) -> Option<&Arc<Configuration>> {
         self.shared.configuration_without(self.id())
     }
 
     /// A node that was removed before it could hear of it asks for votes. Any member tells it.
     pub(super) fn on_removed(&mut self, configuration: Arc<Configuration>) {
-        self.shared.farewell = Some(configuration);
+        self.shared.removed_by = Some(configuration);
         if self.role() != RoleName::Follower {
             self.become_follower(self.term(), None);
         }
@@ -140,7 +143,7 @@ impl Leader {
             self.peers.get(id).is_some_and(|progress| {
                 progress.is_active()
                     && progress.is_replicating()
-                    && progress.matched >= shared.log.base().index
+                    && progress.matched >= shared.log.compacted().index
                     && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit
             })
         };
@@ -156,14 +159,14 @@ impl Shared {
     /// The configuration in force as of an index that the log reaches back to.
     pub(super) fn configuration_at(&self, index: Index) -> &Arc<Configuration> {
         let mut in_force = self.configurations.iter().rev().filter(|&&(at, _)| at <= index);
-        &in_force.next().expect("the configuration at the log's base is kept").1
+        &in_force.next().expect("the configuration at the compacted position is kept").1
     }
 
     /// The last configuration that is known to be committed, if that node has left by then. A node that was told that it
     /// left itself knows of others too: it may be the only one whom those can still ask.
     pub(super) fn configuration_without(&self, id: NodeId) -> Option<&Arc<Configuration>> {
         let in_log = self.configurations.iter().rfind(|&&(at, _)| at <= self.commit);
-        let known = self.farewell.iter().chain(in_log.map(|(_, committed)| committed));
+        let known = self.removed_by.iter().chain(in_log.map(|(_, committed)| committed));
         known.into_iter().find(|configuration| configuration.gone.contains(&id))
     }
 

@@ -81,6 +81,8 @@ pub enum Body {
     InstallSnapshot {
         /// What the state stands for.
         snapshot: Snapshot,
+        /// Number of the stream that brought it, among those of this leader.
+        stream: u64,
     },
     /// "You were removed." True in every term: who left never comes back.
     Removed {

@@ -2,12 +2,25 @@
 
 use std::collections::VecDeque;
 
-use super::{Index, NodeId, raft::Peer};
+use super::{Index, NodeId, StreamId};
 
 /// Appends that may be under way to one peer at once.
 const INFLIGHT_MESSAGES_MAX: usize = 256;
 /// Bytes of entries that may be under way to one peer at once: more would only queue in front of heartbeats.
 const INFLIGHT_BYTES_MAX: usize = 16 << 20;
+
+/// What a leader knows of another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerView {
+    /// Which.
+    pub id: NodeId,
+    /// It holds everything up to here durably.
+    pub matched: Index,
+    /// It answered lately.
+    pub is_active: bool,
+    /// The state is on its way there.
+    pub receives_snapshot: bool,
+}
 
 /// Invariant: `matched < next`.
 #[derive(Clone, Debug, Hash)]
@@ -30,20 +43,22 @@ pub(super) struct Progress {
     pub(super) promised_round: u64,
     /// Its priority as a leader, once it said so.
     pub(super) priority: Option<u32>,
-    pub(super) flow: Flow,
+    pub(super) state: ProgressState,
 }
 
 /// How a peer is being fed.
 #[derive(Clone, Debug, Hash)]
-pub(super) enum Flow {
+pub(super) enum ProgressState {
     /// Where the logs agree is a guess: one message at a time.
     Probe { waiting: bool },
     /// The logs agree: entries are pipelined within a window.
-    Replicate { window: Window },
+    Replicate { inflights: Inflights },
     /// The log does not reach back far enough: the state is on its way, and nothing else.
     Snapshot {
         /// The peer needs no snapshot once it holds everything up to here.
         needed: Index,
+        /// The one under way.
+        stream: StreamId,
     },
 }
 
@@ -59,14 +74,14 @@ impl Progress {
             round: 0,
             promised_round: 0,
             priority: None,
-            flow: Flow::Probe { waiting: false },
+            state: ProgressState::Probe { waiting: false },
         }
     }
 
     /// For those who watch.
-    pub(super) fn shown(&self, id: NodeId) -> Peer {
-        let receives_snapshot = matches!(self.flow, Flow::Snapshot { .. });
-        Peer { id, matched: self.matched, is_active: self.is_active(), receives_snapshot }
+    pub(super) fn shown(&self, id: NodeId) -> PeerView {
+        let receives_snapshot = matches!(self.state, ProgressState::Snapshot { .. });
+        PeerView { id, matched: self.matched, is_active: self.is_active(), receives_snapshot }
     }
 
     /// Begins to watch anew whether it answers.
@@ -79,30 +94,38 @@ impl Progress {
         self.recently_active || self.was_active
     }
 
+    /// The snapshot that is on its way to the peer.
+    pub(super) fn stream(&self) -> Option<StreamId> {
+        match self.state {
+            ProgressState::Snapshot { stream, .. } => Some(stream),
+            ProgressState::Probe { .. } | ProgressState::Replicate { .. } => None,
+        }
+    }
+
     /// The logs agree, and the peer is sent what it lacks.
     pub(super) fn is_replicating(&self) -> bool {
-        matches!(self.flow, Flow::Replicate { .. })
+        matches!(self.state, ProgressState::Replicate { .. })
     }
 
     /// Whether another append may be sent now.
     pub(super) fn may_send(&self) -> bool {
-        match &self.flow {
-            Flow::Probe { waiting } => !waiting,
-            Flow::Replicate { window } => !window.is_full(),
-            Flow::Snapshot { .. } => false,
+        match &self.state {
+            ProgressState::Probe { waiting } => !waiting,
+            ProgressState::Replicate { inflights } => !inflights.is_full(),
+            ProgressState::Snapshot { .. } => false,
         }
     }
 
     /// Notes that entries up to `last` (none when it is below `next`) left for the peer.
     pub(super) fn sent(&mut self, last: Index, bytes: usize, commit: Index) {
         self.commit_sent = self.commit_sent.max(commit);
-        match &mut self.flow {
-            Flow::Probe { waiting } => *waiting = true,
-            Flow::Replicate { window } if last >= self.next => {
-                window.add(last, bytes);
+        match &mut self.state {
+            ProgressState::Probe { waiting } => *waiting = true,
+            ProgressState::Replicate { inflights } if last >= self.next => {
+                inflights.add(last, bytes);
                 self.next = last + 1;
             }
-            Flow::Replicate { .. } | Flow::Snapshot { .. } => {}
+            ProgressState::Replicate { .. } | ProgressState::Snapshot { .. } => {}
         }
     }
 
@@ -113,32 +136,32 @@ impl Progress {
         }
         self.matched = matched;
         self.next = self.next.max(matched + 1);
-        match &mut self.flow {
-            Flow::Snapshot { needed } if matched < *needed => {}
-            Flow::Probe { .. } | Flow::Snapshot { .. } => {
-                self.flow = Flow::Replicate { window: Window::default() }
+        match &mut self.state {
+            ProgressState::Snapshot { needed, .. } if matched < *needed => {}
+            ProgressState::Probe { .. } | ProgressState::Snapshot { .. } => {
+                self.state = ProgressState::Replicate { inflights: Inflights::default() }
             }
-            Flow::Replicate { window } => window.free_up_to(matched),
+            ProgressState::Replicate { inflights } => inflights.free_up_to(matched),
         }
     }
 
     /// The peer refused an append after `previous_index`; the logs may agree at `agreement`. Late refusals, which
     /// an acceptance has overtaken, change nothing.
     pub(super) fn rejected(&mut self, previous_index: Index, agreement: Index) {
-        let fresh = match self.flow {
-            Flow::Probe { .. } => previous_index + 1 == self.next,
-            Flow::Replicate { .. } => previous_index > self.matched,
-            Flow::Snapshot { .. } => false,
+        let fresh = match self.state {
+            ProgressState::Probe { .. } => previous_index + 1 == self.next,
+            ProgressState::Replicate { .. } => previous_index > self.matched,
+            ProgressState::Snapshot { .. } => false,
         };
         if fresh {
             self.next = agreement.min(previous_index.saturating_sub(1)).max(self.matched) + 1;
-            self.flow = Flow::Probe { waiting: false };
+            self.state = ProgressState::Probe { waiting: false };
         }
     }
 
     /// A sign of life: a probe that may have been lost is worth another.
     pub(super) fn resume(&mut self) {
-        if let Flow::Probe { waiting } = &mut self.flow {
+        if let ProgressState::Probe { waiting } = &mut self.state {
             *waiting = false;
         }
     }
@@ -146,12 +169,12 @@ impl Progress {
 
 /// The appends under way to one peer, oldest first: the last index of each and its bytes.
 #[derive(Clone, Debug, Default, Hash)]
-pub(super) struct Window {
+pub(super) struct Inflights {
     appends: VecDeque<(Index, usize)>,
     bytes: usize,
 }
 
-impl Window {
+impl Inflights {
     fn is_full(&self) -> bool {
         self.appends.len() >= INFLIGHT_MESSAGES_MAX || self.bytes >= INFLIGHT_BYTES_MAX
     }

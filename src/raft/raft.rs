@@ -4,8 +4,9 @@ use std::{cmp::Ordering, sync::Arc};
 
 use super::{
     AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
-    RoleName, Snapshot, Term, Vote,
+    RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
+    progress::PeerView,
     random::Random,
     role::{Follower, Role},
     writes::Writes,
@@ -40,14 +41,14 @@ pub struct Options {
 
 /// What a node finds on its disk when it starts.
 #[derive(Clone, Debug, Default)]
-pub struct Recovered {
+pub struct InitialState {
     /// The stored vote.
     pub vote: Vote,
     /// Up to here the log is compacted; 0@0 for nothing.
-    pub base: Position,
-    /// The configuration as of `base`.
+    pub compacted: Position,
+    /// The configuration as of `compacted`.
     pub configuration: Arc<Configuration>,
-    /// The log after `base`.
+    /// The log after `compacted`.
     pub entries: Vec<Entry>,
     /// What the state machine holds.
     pub applied: Snapshot,
@@ -63,19 +64,6 @@ pub enum ProposeError {
     },
     /// Leadership is being handed over.
     Transferring,
-}
-
-/// What a leader knows of another node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer {
-    /// Which.
-    pub id: NodeId,
-    /// It holds everything up to here durably.
-    pub matched: Index,
-    /// It answered lately.
-    pub is_active: bool,
-    /// The state is on its way there.
-    pub receives_snapshot: bool,
 }
 
 /// Where proposals went in the log: `first`, `first + 1`, ... all in one term. A proposal took place when the entry
@@ -116,38 +104,47 @@ pub(super) struct Shared {
     /// The snapshot that is being put in place; till then nothing is appended or applied.
     pub(super) installing: Option<Snapshot>,
     /// This node was told that it was removed: the configuration without it.
-    pub(super) farewell: Option<Arc<Configuration>>,
+    pub(super) removed_by: Option<Arc<Configuration>>,
     /// What this node's clock shows.
     pub(super) now_us: u64,
     /// Ticks for which this node has promised to let nobody depose the leader.
-    pub(super) loyal_ticks: u32,
+    pub(super) lease_promise_ticks: u32,
     /// Ticks since a leader was heard, a campaign began or (of a leader) a heartbeat was sent.
     pub(super) elapsed_ticks: u32,
     /// The present draw of the election timeout.
     pub(super) election_ticks: u32,
     pub(super) next_read: u64,
+    /// Number of the last snapshot that this node began to send.
+    pub(super) last_stream: u64,
+    /// The snapshot that is being received.
+    pub(super) receiving: Option<StreamId>,
+    /// The node wants to stop, and hands leadership over first.
+    pub(super) is_leaving: bool,
     pub(super) out: Effects,
 }
 
 impl Raft {
     /// A node as it comes up: a follower in the term it remembers.
-    pub fn new(options: Options, recovered: Recovered) -> Self {
+    pub fn new(options: Options, recovered: InitialState) -> Self {
         assert!(options.heartbeat_ticks < options.election_ticks_min, "heartbeats come before elections");
         let mut random = Random::new(options.seed);
-        let log = Log::new(recovered.base, recovered.entries);
-        let Recovered { vote, base, configuration, applied, .. } = recovered;
-        assert!(applied.last.index >= base.index, "the log is never compacted beyond the durable state");
+        let log = Log::new(recovered.compacted, recovered.entries);
+        let InitialState { vote, compacted, configuration, applied, .. } = recovered;
+        assert!(applied.last.index >= compacted.index, "the log is never compacted beyond the durable state");
         let mut shared = Shared {
             vote,
             writes: Writes::new(log.last().index),
-            configurations: vec![(base.index, configuration)],
-            commit: base.index,
-            applying: base.index,
-            state_durable: base.index,
+            configurations: vec![(compacted.index, configuration)],
+            commit: compacted.index,
+            applying: compacted.index,
+            state_durable: compacted.index,
             installing: None,
-            farewell: None,
+            removed_by: None,
+            last_stream: 0,
+            receiving: None,
+            is_leaving: false,
             now_us: 0,
-            loyal_ticks: 0,
+            lease_promise_ticks: 0,
             elapsed_ticks: 0,
             election_ticks: 0,
             next_read: random.next() >> 1,
@@ -156,7 +153,7 @@ impl Raft {
             options,
             out: Effects::default(),
         };
-        shared.note_configurations(base.index + 1);
+        shared.note_configurations(compacted.index + 1);
         match shared.log.matches(applied.last) {
             true => {
                 shared.commit = applied.last.index;
@@ -167,14 +164,14 @@ impl Raft {
             false => shared.restore(applied),
         }
         shared.redraw_election_timeout();
-        shared.promise_loyalty();
+        shared.give_lease_promise();
         Self { shared, role: Role::Follower(Follower::default()) }
     }
 
     /// Time passes by one tick.
     pub fn tick(&mut self) {
         self.shared.elapsed_ticks += 1;
-        self.shared.loyal_ticks = self.shared.loyal_ticks.saturating_sub(1);
+        self.shared.lease_promise_ticks = self.shared.lease_promise_ticks.saturating_sub(1);
         match &mut self.role {
             Role::Leader(_) => self.tick_leader(),
             Role::Follower(_) => {
@@ -225,6 +222,7 @@ impl Raft {
             self.advance_commit();
             self.prolong_lease();
             self.continue_change();
+            self.continue_leaving();
             self.start_read_round();
             self.replicate();
             self.release_reads();
@@ -307,7 +305,7 @@ impl Raft {
                 self.on_heartbeat_response(from, round, priority, promise_us);
             }
             Body::TimeoutNow => self.on_timeout_now(),
-            Body::InstallSnapshot { snapshot } => self.on_install_snapshot(from, snapshot),
+            Body::InstallSnapshot { snapshot, .. } => self.on_install_snapshot(from, snapshot),
             Body::Removed { configuration } => self.on_removed(configuration),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
             Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),
@@ -325,6 +323,7 @@ impl Raft {
         };
         assert!(legal, "no way from {} to {}", self.role.name(), role.name());
         let left = std::mem::replace(&mut self.role, role);
+        self.shared.cancel_streams_of(&left);
         self.shared.fail_reads_of(left);
         self.shared.elapsed_ticks = 0;
         self.shared.redraw_election_timeout();
@@ -394,8 +393,8 @@ impl Raft {
     }
 
     /// The position up to which the log is compacted.
-    pub fn base(&self) -> Position {
-        self.shared.log.base()
+    pub fn compacted(&self) -> Position {
+        self.shared.log.compacted()
     }
 
     /// The configuration in force.
@@ -409,7 +408,7 @@ impl Raft {
     }
 
     /// What a leader knows of the others, in order; of any other role nothing.
-    pub fn peers(&self) -> Vec<Peer> {
+    pub fn peers(&self) -> Vec<PeerView> {
         let Role::Leader(leader) = &self.role else { return Vec::new() };
         leader.peers.iter().map(|(&id, progress)| progress.shown(id)).collect()
     }

@@ -21,21 +21,21 @@ pub(super) enum Reader {
 
 /// The reads of a leader. Every heartbeat begins a round; reads wait for one at most, which is the one under way.
 #[derive(Clone, Debug, Default, Hash)]
-pub(super) struct Rounds {
+pub(super) struct ReadRounds {
     waiting: Vec<Reader>,
-    under_way: Option<Round>,
+    under_way: Option<ReadRound>,
     latest: u64,
 }
 
 /// Reads that wait for a quorum to confirm that this node still led when the round began.
 #[derive(Clone, Debug, Hash)]
-struct Round {
+struct ReadRound {
     number: u64,
     index: Index,
     readers: Vec<Reader>,
 }
 
-impl Rounds {
+impl ReadRounds {
     /// Number of the latest round; 0 before the first.
     pub(super) fn latest(&self) -> u64 {
         self.latest
@@ -100,7 +100,7 @@ impl Raft {
         }
         let readers = std::mem::take(&mut leader.rounds.waiting);
         let number = leader.rounds.latest() + 1;
-        leader.rounds.under_way = Some(Round { number, index: self.shared.commit, readers });
+        leader.rounds.under_way = Some(ReadRound { number, index: self.shared.commit, readers });
         self.broadcast_heartbeat();
     }
 
@@ -118,7 +118,7 @@ impl Raft {
 
     fn round_is_confirmed(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
-        let Some(Round { number, .. }) = leader.rounds.under_way else { return false };
+        let Some(ReadRound { number, .. }) = leader.rounds.under_way else { return false };
         let own = self.shared.options.id;
         let confirms =
             |id| id == own || leader.peers.get(&id).is_some_and(|progress| progress.round >= number);

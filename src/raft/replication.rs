@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot,
-    lease::Tenure,
-    progress::{Flow, Progress},
+    AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot, StreamId,
+    lease::LeaderLease,
+    progress::{Progress, ProgressState},
     quorum::quorum_value,
     raft::{Raft, Shared},
-    read_index::Rounds,
+    read_index::ReadRounds,
     role::{Follower, Leader, Role},
 };
 
@@ -17,8 +17,8 @@ impl Leader {
         Self {
             peers: peers.into_iter().map(|id| (id, Progress::new(last))).collect::<BTreeMap<_, _>>(),
             term_start: last + 1,
-            rounds: Rounds::default(),
-            tenure: Tenure::default(),
+            rounds: ReadRounds::default(),
+            lease: LeaderLease::default(),
             transfer: None,
             quorum_check_ticks: 0,
             hand_over_ticks,
@@ -41,7 +41,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let round = leader.rounds.begin();
         if self.shared.options.lease.is_some() {
-            leader.tenure.begin(round, self.shared.now_us);
+            leader.lease.begin(round, self.shared.now_us);
         }
         for (&id, progress) in &leader.peers {
             // Never beyond what the peer is known to hold: a heartbeat carries no proof that the logs match.
@@ -63,8 +63,13 @@ impl Raft {
     pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: Index, priority: u32) {
         let commit = self.shared.commit;
         let Some(progress) = self.heard_from(from, priority) else { return };
+        let stream = progress.stream();
         progress.accepted(matched);
         progress.catches_up &= progress.matched < commit;
+        let needs_no_snapshot = progress.stream().is_none();
+        if needs_no_snapshot {
+            self.shared.out.cancelled.extend(stream);
+        }
         self.continue_transfer();
     }
 
@@ -106,7 +111,7 @@ impl Raft {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.peers.get_mut(&to) else { return };
         let sends_anyway = progress.may_send() && self.shared.has_news_for(progress);
-        if let Flow::Snapshot { .. } = progress.flow {
+        if let ProgressState::Snapshot { .. } = progress.state {
             return;
         }
         if progress.matched < self.shared.log.last().index && !sends_anyway {
@@ -152,9 +157,14 @@ impl Raft {
         self.follow(from);
         self.shared.commit_to(commit);
         let priority = self.shared.options.priority;
-        self.shared.promise_loyalty();
+        self.shared.give_lease_promise();
         let promise_us = self.shared.promise_us();
         self.shared.send(from, Body::HeartbeatResponse { round, priority, promise_us });
+    }
+
+    /// Whether this node knows that the present term has another leader than `other`.
+    pub(super) fn contradicts_leader(&self, other: NodeId) -> bool {
+        self.leader().is_some_and(|leader| leader != other)
     }
 
     /// Accepts `from` as the leader of the present term.
@@ -184,7 +194,7 @@ impl Shared {
     }
 
     fn send_append(&mut self, to: NodeId, progress: &mut Progress) {
-        if progress.next <= self.log.base().index {
+        if progress.next <= self.log.compacted().index {
             return self.send_snapshot(to, progress);
         }
         let entries = self.log.slice(progress.next, self.options.append_bytes_max);
@@ -193,16 +203,18 @@ impl Shared {
 
     /// No entries: asks only where the logs agree.
     fn send_probe(&mut self, to: NodeId, progress: &mut Progress) {
-        match progress.next <= self.log.base().index {
+        match progress.next <= self.log.compacted().index {
             true => self.send_snapshot(to, progress),
             false => self.send_entries(to, progress, Vec::new()),
         }
     }
 
     fn send_snapshot(&mut self, to: NodeId, progress: &mut Progress) {
-        progress.flow = Flow::Snapshot { needed: self.log.base().index };
+        self.last_stream += 1;
+        let stream = StreamId { term: self.vote.term, number: self.last_stream };
+        progress.state = ProgressState::Snapshot { needed: self.log.compacted().index, stream };
         progress.catches_up = true;
-        self.out.snapshots.push(SendSnapshot { to, term: self.vote.term });
+        self.out.snapshots.push(SendSnapshot { to, stream });
     }
 
     fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {
@@ -250,7 +262,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Configuration, Message, Options, Payload, Recovered, Snapshot, Vote};
+    use crate::raft::{Configuration, InitialState, Message, Options, Payload, Snapshot, Vote};
 
     /// Node 2 of three, in term 2, with five entries of term 1 on its disk.
     fn follower() -> Raft {
@@ -268,12 +280,12 @@ mod tests {
             seed: 2,
         };
         let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
-        let recovered = Recovered {
+        let recovered = InitialState {
             vote: Vote { term: 2, candidate: Some(1) },
             entries: (1..=5).map(noop).collect(),
             applied: Snapshot { configuration: configuration.clone(), ..Snapshot::default() },
             configuration,
-            ..Recovered::default()
+            ..InitialState::default()
         };
         Raft::new(options, recovered)
     }

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use super::{Index, NodeId, lease::Tenure, progress::Progress, read_index::Rounds, transfer::Transfer};
+use super::{
+    Index, NodeId, lease::LeaderLease, progress::Progress, read_index::ReadRounds, transfer::Transfer,
+};
 
 #[derive(Clone, Debug, Hash)]
 pub(super) enum Role {
@@ -31,8 +33,8 @@ pub(super) struct Leader {
     pub(super) peers: BTreeMap<NodeId, Progress>,
     /// Index of this leader's first entry: once committed, so is all that it inherited (section 5.4.2).
     pub(super) term_start: Index,
-    pub(super) rounds: Rounds,
-    pub(super) tenure: Tenure,
+    pub(super) rounds: ReadRounds,
+    pub(super) lease: LeaderLease,
     pub(super) transfer: Option<Transfer>,
     /// Ticks since the last check that a quorum still answers.
     pub(super) quorum_check_ticks: u32,

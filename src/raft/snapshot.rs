@@ -6,8 +6,8 @@
 //! ([`super::Effects::install`]), and goes on from there once the state is in place ([`Raft::installed`]).
 
 use super::{
-    AppendOutcome, Base, Body, Index, NodeId, Options, Snapshot,
-    progress::Flow,
+    AppendOutcome, Body, Compacted, Index, NodeId, Options, Position, Snapshot, StreamId, Term,
+    progress::{Progress, ProgressState},
     raft::{Raft, Shared},
     role::{Follower, Role},
 };
@@ -16,6 +16,25 @@ use super::{
 const COMPACTION_STEP: usize = 1_000;
 /// While a peer catches up the log may be so many times as heavy.
 const CATCHING_UP_BYTES_FACTOR: usize = 4;
+
+/// Why a piece of a snapshot is not staged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PieceRefusal {
+    /// It is not of the receiver's term. Its sender led a term gone by: two leaders' snapshots would take turns at the
+    /// receiver. (Nobody is sent a snapshot in a term that it has not entered: it was asked first where its log ends.)
+    OtherTerm {
+        /// The receiver's term.
+        present: Term,
+    },
+    /// Another node leads the term.
+    SecondLeader,
+    /// The receiver's log holds all of it, which the leader is told.
+    NotNeeded,
+    /// A snapshot that has arrived is being put in place.
+    Installing,
+    /// A later stream is being received.
+    Superseded,
+}
 
 impl Raft {
     /// The state machine holds everything up to `index` durably: a crash loses nothing of it, so the log may forget it.
@@ -37,9 +56,10 @@ impl Raft {
         };
         let excess = self.shared.log.excess(entries_max, bytes_max, COMPACTION_STEP);
         let index = excess.min(self.shared.state_durable);
-        if index > self.shared.log.base().index {
+        if index > self.shared.log.compacted().index {
             let configuration = self.shared.configuration_at(index).clone();
-            self.shared.rebase(Base { position: self.shared.log.position_at(index), configuration });
+            self.shared
+                .begin_after(Compacted { position: self.shared.log.position_at(index), configuration });
         }
     }
 
@@ -50,15 +70,47 @@ impl Raft {
         leader.peers.values().any(|peer| peer.catches_up && peer.is_active())
     }
 
-    /// A snapshot that [`super::Effects::snapshots`] asked for reached `to` and stands there up to `index`; or
-    /// (`None`) it failed, and is tried again when the peer next answers.
-    pub fn snapshot_sent(&mut self, to: NodeId, index: Option<Index>) {
+    /// A stream that [`super::Effects::snapshots`] asked for reached `to`, and brought the state up to `index`; or
+    /// (`None`) it failed, and another one is begun when the peer next answers. The end of one that is not wanted any
+    /// more changes nothing.
+    pub fn snapshot_sent(&mut self, to: NodeId, stream: StreamId, index: Option<Index>) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.peers.get_mut(&to) else { return };
-        if let Flow::Snapshot { .. } = progress.flow {
+        if progress.stream() == Some(stream) {
             progress.next = progress.next.max(index.unwrap_or(0) + 1);
-            progress.flow = Flow::Probe { waiting: true };
+            progress.state = ProgressState::Probe { waiting: true };
         }
+    }
+
+    /// Whether a piece of a snapshot may be staged: the leader `from` sends the state up to `last`. One snapshot is
+    /// received at a time: that of the latest stream.
+    ///
+    /// # Errors
+    /// See [`PieceRefusal`]: nothing of the piece may be used.
+    pub fn admit_piece(
+        &mut self,
+        from: NodeId,
+        stream: StreamId,
+        last: Position,
+    ) -> Result<(), PieceRefusal> {
+        if stream.term != self.term() {
+            return Err(PieceRefusal::OtherTerm { present: self.term() });
+        }
+        if self.contradicts_leader(from) {
+            return Err(PieceRefusal::SecondLeader);
+        }
+        if last.index <= self.shared.commit {
+            self.shared.accept(from, self.shared.commit);
+            return Err(PieceRefusal::NotNeeded);
+        }
+        if self.shared.installing.is_some() {
+            return Err(PieceRefusal::Installing);
+        }
+        if self.shared.receiving.is_some_and(|receiving| receiving > stream) {
+            return Err(PieceRefusal::Superseded);
+        }
+        self.shared.receiving = Some(stream);
+        Ok(())
     }
 
     /// Everything of a snapshot has arrived and is staged: take it, unless the log holds it all already.
@@ -75,19 +127,28 @@ impl Raft {
     /// The snapshot of [`super::Effects::install`] is not staged any more: another one took its place on the way here.
     pub fn install_failed(&mut self) {
         self.shared.installing = None;
+        self.shared.receiving = None;
     }
 
     /// The snapshot of [`super::Effects::install`] is in place, durably: the state machine stands at its end.
     pub fn installed(&mut self) {
         let snapshot = self.shared.installing.take().expect("a snapshot was to be installed");
+        self.shared.receiving = None;
         self.shared.restore(snapshot);
         if let Role::Follower(Follower { leader: Some(leader), .. }) = self.role {
-            self.shared.accept(leader, self.shared.log.base().index);
+            self.shared.accept(leader, self.shared.log.compacted().index);
         }
     }
 }
 
 impl Shared {
+    /// A node that leads no more sends no snapshots.
+    pub(super) fn cancel_streams_of(&mut self, left: &Role) {
+        if let Role::Leader(leader) = left {
+            self.out.cancelled.extend(leader.peers.values().filter_map(Progress::stream));
+        }
+    }
+
     /// The log begins after the snapshot. What it holds beyond that stays if it holds the snapshot's last entry: then
     /// it follows from it (section 7); else none of it is worth anything.
     pub(super) fn restore(&mut self, snapshot: Snapshot) {
@@ -96,15 +157,15 @@ impl Shared {
         self.commit = self.commit.max(last.index);
         self.applying = last.index;
         self.state_durable = last.index;
-        self.rebase(Base { position: last, configuration });
+        self.begin_after(Compacted { position: last, configuration });
     }
 
-    fn rebase(&mut self, base: Base) {
-        let index = base.position.index;
-        let kept = self.log.compact(base.position);
+    fn begin_after(&mut self, compacted: Compacted) {
+        let index = compacted.position.index;
+        let kept = self.log.compact(compacted.position);
         self.configurations.retain(|&(at, _)| kept && at > index);
-        self.configurations.insert(0, (index, base.configuration.clone()));
-        self.writes.rebase(base, kept);
+        self.configurations.insert(0, (index, compacted.configuration.clone()));
+        self.writes.begin_after(compacted, kept);
     }
 
     fn accept(&mut self, leader: NodeId, matched: Index) {

@@ -38,15 +38,32 @@ impl Raft {
         leader.transfer.map(|transfer| transfer.target)
     }
 
-    /// From now on this node prefers others of this priority or a higher one to itself.
-    pub fn set_priority(&mut self, priority: u32) {
-        self.shared.options.priority = priority;
+    /// The node wants to stop. It is nobody's preferred leader any more, and if it leads it hands leadership over, again
+    /// and again until somebody has taken it, so that nobody has to notice a silent leader: see [`Raft::may_stop`].
+    pub fn leave(&mut self) {
+        self.shared.is_leaving = true;
+        self.shared.options.priority = 0;
+    }
+
+    /// After [`Raft::leave`] and its effects: whether this node has handed leadership over, or there is nobody to take it.
+    pub fn may_stop(&self) -> bool {
+        self.shared.is_leaving && self.transferring().is_none()
+    }
+
+    /// A leader that leaves picks a successor whenever there is none.
+    pub(super) fn continue_leaving(&mut self) {
+        if !self.shared.is_leaving || self.transferring().is_some() {
+            return;
+        }
+        if let Some(successor) = self.successor() {
+            self.transfer(successor).expect("a leader can hand over to a voter that it feeds");
+        }
     }
 
     /// Who could take over soonest: of the other voters the one that holds most, and answers.
     pub fn successor(&self) -> Option<NodeId> {
         let Role::Leader(leader) = &self.role else { return None };
-        let voters = leader.peers.iter().filter(|&(&id, _)| self.configuration().is_voter(id));
+        let voters = leader.peers.iter().filter(|&(id, _)| self.configuration().voters.contains(id));
         let best = voters.max_by_key(|(_, peer)| (peer.is_active(), peer.matched, peer.priority));
         best.map(|(&id, _)| id)
     }
@@ -59,7 +76,7 @@ impl Raft {
         let matched = leader.peers.get(&target).map_or(0, |progress| progress.matched);
         if !transfer.told && matched == self.shared.log.last().index {
             transfer.told = true;
-            leader.tenure.surrender();
+            leader.lease.end_for_this_term();
             self.shared.send(target, Body::TimeoutNow);
         }
     }

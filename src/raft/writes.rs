@@ -5,7 +5,7 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-use super::{Base, Entry, Index, Message, Persist, Vote};
+use super::{Compacted, Entry, Index, Message, Persist, Vote};
 
 /// Gathers what must be stored into one write at a time, and follows each until it is durable.
 ///
@@ -14,7 +14,7 @@ use super::{Base, Entry, Index, Message, Persist, Vote};
 /// write ends (the ABA race of asynchronous log writes).
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writes {
-    next_base: Option<Base>,
+    next_compacted: Option<Compacted>,
     next_vote: Option<Vote>,
     /// The write that holds the present vote; 0 for none of this life.
     vote_ticket: u64,
@@ -69,16 +69,16 @@ impl Writes {
         self.next_entries.retain(|entry| entry.index < index);
     }
 
-    /// The log begins after `base`, which the state machine holds durably; the rest is kept or not.
-    pub(super) fn rebase(&mut self, base: Base, kept: bool) {
-        let index = base.position.index;
-        self.next_base = Some(base);
+    /// The log begins after `compacted`, which the state machine holds durably; the rest is kept or not.
+    pub(super) fn begin_after(&mut self, compacted: Compacted, kept: bool) {
+        let index = compacted.position.index;
+        self.next_compacted = Some(compacted);
         self.next_entries.retain(|entry| kept && entry.index > index);
-        let rebased = |last: Index| if kept { last.max(index) } else { index };
-        self.last = rebased(self.last);
-        self.durable = rebased(self.durable);
+        let moved = |last: Index| if kept { last.max(index) } else { index };
+        self.last = moved(self.last);
+        self.durable = moved(self.durable);
         for (_, last) in &mut self.under_way {
-            *last = rebased(*last);
+            *last = moved(*last);
         }
     }
 
@@ -90,7 +90,8 @@ impl Writes {
     /// The next write, if there is anything to store or to promise. Promises of what is durable already are not
     /// held up: they come back through `free`.
     pub(super) fn take(&mut self, free: &mut Vec<Message>) -> Option<Persist> {
-        let stores = self.next_base.is_some() || self.next_vote.is_some() || !self.next_entries.is_empty();
+        let stores =
+            self.next_compacted.is_some() || self.next_vote.is_some() || !self.next_entries.is_empty();
         if !stores && self.under_way.is_empty() {
             free.append(&mut self.next_promises);
         }
@@ -101,7 +102,7 @@ impl Writes {
         self.under_way.push_back((self.last_ticket, self.last));
         Some(Persist {
             ticket: self.last_ticket,
-            base: self.next_base.take(),
+            compacted: self.next_compacted.take(),
             vote: self.next_vote.take(),
             entries: std::mem::take(&mut self.next_entries),
             promises: std::mem::take(&mut self.next_promises),
@@ -125,7 +126,7 @@ impl Writes {
 /// the model checker must not take two nodes for different because one of them wrote more often.
 impl Hash for Writes {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (&self.next_base, self.next_vote, &self.next_entries, &self.next_promises).hash(state);
+        (&self.next_compacted, self.next_vote, &self.next_entries, &self.next_promises).hash(state);
         self.vote_ticket.saturating_sub(self.done_ticket).hash(state);
         self.under_way.len().hash(state);
         for (ticket, last) in &self.under_way {

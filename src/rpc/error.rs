@@ -45,6 +45,11 @@ fn bind_advice(kind: io::ErrorKind) -> &'static str {
     }
 }
 
+/// What a caller of an unknown service or method is told. `path` is that of the request: `/package.Service/Method`.
+pub(super) fn unimplemented(path: &str) -> Status {
+    Status::unimplemented(format!("{} is not implemented here", path.trim_start_matches('/')))
+}
+
 impl From<RpcError> for Status {
     fn from(error: RpcError) -> Self {
         let message = error.to_string();

@@ -1,24 +1,31 @@
-//! The one place that builds tonic servers and channels: the real and the simulated transport differ here, nowhere
-//! else. `conformance` holds both to the same behaviour.
+//! The one place that builds tonic servers and channels. It knows nothing of what is sent.
 //!
 //! - [`Server`] carries services: [`Server::bind`] first, so that a taken port is reported at once, then
 //!   [`Bound::serve`] until told to stop.
 //! - [`connect`] makes a [`Channel`]; [`with_deadline`] bounds a call on it.
+//! - [`link`] keeps one long-lived stream to another process: dial, probe, silence, back-off, dial again. What it
+//!   sends waits in an [`outbox`], bounded in bytes.
+//!
+//! There are two transports, `real/` and `sim/`, of which one is compiled; they are chosen here and nowhere else.
+//! `conformance/` holds both to the same behaviour.
 
+mod address;
 mod channel;
 mod deadline;
 mod error;
 mod limits;
-#[cfg_attr(madsim, path = "server_sim.rs")]
-mod server;
-#[cfg(not(madsim))]
-mod stream;
+pub(crate) mod link;
+pub(crate) mod outbox;
+#[cfg_attr(not(madsim), path = "real/mod.rs")]
+#[cfg_attr(madsim, path = "sim/mod.rs")]
+mod transport;
 
 #[cfg(test)]
 mod conformance;
 
-pub use channel::{check_address, connect};
-pub use deadline::{Channel, with_deadline};
+pub use address::check_address;
+pub use channel::connect;
+pub use deadline::with_deadline;
 pub use error::RpcError;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
-pub use server::{Bound, Server};
+pub use transport::{Bound, Channel, Server};

@@ -3,7 +3,7 @@
 use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
 
 use super::{Disk, LOG_FILE, StorageError, codec, database};
-use crate::raft::{Base, Configuration, Entry, Index, Persist, Position, Vote};
+use crate::raft::{Compacted, Configuration, Entry, Index, Persist, Position, Vote};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
@@ -92,7 +92,7 @@ impl LogStore {
     /// The disk failed: what of the writes is durable is unknown, and the node must stop.
     pub fn write_all(&mut self, writes: &[Persist]) -> Result<(), StorageError> {
         let stores =
-            |write: &Persist| write.base.is_some() || write.vote.is_some() || !write.entries.is_empty();
+            |write: &Persist| write.compacted.is_some() || write.vote.is_some() || !write.entries.is_empty();
         if !writes.iter().any(stores) {
             return Ok(());
         }
@@ -102,8 +102,8 @@ impl LogStore {
                 put(meta, VOTE_KEY, &codec::encode_vote(vote))?;
             }
             for write in writes {
-                if let Some(base) = &write.base {
-                    last = rebase(meta, entries, last, base)?;
+                if let Some(compacted) = &write.compacted {
+                    last = rebase(meta, entries, last, compacted)?;
                 }
                 last = append(entries, last, &write.entries)?;
             }
@@ -191,15 +191,15 @@ fn append(table: &mut Entries<'_>, last: Index, entries: &[Entry]) -> Result<Ind
     Ok(end.index)
 }
 
-/// Lets the log begin after `base`: what is there up to it goes, and unless it is there itself so does the rest.
+/// Lets the log begin after `compacted`: what is there up to it goes, and unless it is there itself so does the rest.
 /// Returns the new end of the log.
 fn rebase(
     meta: &mut Meta<'_>,
     table: &mut Entries<'_>,
     last: Index,
-    base: &Base,
+    compacted: &Compacted,
 ) -> Result<Index, StorageError> {
-    let Base { position, configuration } = base;
+    let Compacted { position, configuration } = compacted;
     let found = table.get(position.index).map_err(failed)?;
     let found = found.map(|record| read_entry(position.index, record.value())).transpose()?;
     let kept = found.is_some_and(|entry| entry.position() == *position);

@@ -56,10 +56,10 @@ impl From<Body> for Wire {
             Body::ReadIndexResponse { id, index } => {
                 Self::ReadIndexResponse(v1::ReadIndexResponse { id, index })
             }
-            Body::InstallSnapshot { snapshot } => {
+            Body::InstallSnapshot { snapshot, stream } => {
                 let Snapshot { last, configuration } = snapshot;
                 let configuration = Some((&*configuration).into());
-                Self::InstallSnapshot(v1::InstallSnapshot { last: encoded(last), configuration })
+                Self::InstallSnapshot(v1::InstallSnapshot { last: encoded(last), configuration, stream })
             }
         }
     }
@@ -95,7 +95,8 @@ impl TryFrom<Wire> for Body {
             Wire::InstallSnapshot(it) => {
                 let configuration = it.configuration.ok_or(Malformed("a snapshot without members"))?;
                 let configuration = configuration.try_into()?;
-                Self::InstallSnapshot { snapshot: Snapshot { last: decoded(it.last)?, configuration } }
+                let snapshot = Snapshot { last: decoded(it.last)?, configuration };
+                Self::InstallSnapshot { snapshot, stream: it.stream }
             }
         })
     }

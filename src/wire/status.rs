@@ -1,7 +1,7 @@
 //! What a node shows of itself.
 
 use super::pb::v1::{self, node_status::Role};
-use crate::raft::{Peer, RoleName};
+use crate::raft::{PeerView, RoleName};
 
 /// The role as `Status` shows it: a learner is a follower without a say.
 pub(crate) fn role_to_pb(role: Option<RoleName>, is_voter: bool) -> Role {
@@ -16,7 +16,7 @@ pub(crate) fn role_to_pb(role: Option<RoleName>, is_voter: bool) -> Role {
 }
 
 /// What a leader knows of another node.
-pub(crate) fn peer_to_pb(peer: Peer) -> v1::PeerStatus {
+pub(crate) fn peer_to_pb(peer: PeerView) -> v1::PeerStatus {
     v1::PeerStatus {
         id: peer.id,
         matched_index: peer.matched,

@@ -11,6 +11,7 @@
 //! propose N COMMAND ... [times=K]           hands n a batch of commands, K times over
 //! read N                        asks n for a linearizable read
 //! transfer N TO                 asks n to hand leadership over
+//! leave N                       n is to stop, and hands leadership over first
 //! change N "1 2 4" [learners="3"]           asks n for these voters and learners
 //! members [N ...]               the configuration in force at these nodes, or at all
 //! stabilize                     messages are delivered and disks write until nothing moves
@@ -28,6 +29,7 @@
 //! restart N
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold                   snapshots on their way wait from now on
+//! stream piece | late           each sends a piece, which its receiver takes or refuses; so does each that has ended
 //! stream arrive|end|break       they arrive in full; arrive, and the sender hears of it; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
 //! unstage N                     it is not there any more when it is to be put in place
@@ -90,6 +92,7 @@ impl Stage {
             }
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
+            "leave" => cluster.leave(node(args)?),
             "change" => {
                 let at = node(args)?;
                 let voters = numbers(&args.next_pos().ok_or("which voters?")?.value)?;
@@ -200,8 +203,10 @@ impl Stage {
     }
 
     fn stream(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
-        match args.next_pos().ok_or("hold, arrive, end or break?")?.value.as_str() {
+        match args.next_pos().ok_or("hold, piece, late, arrive, end or break?")?.value.as_str() {
             "hold" => self.cluster.streams_held = true,
+            "piece" => self.cluster.send_pieces(),
+            "late" => self.cluster.send_late_pieces(),
             "arrive" => self.cluster.bring_streams_in(),
             "end" => drop(self.cluster.end_streams(true)),
             "break" => drop(self.cluster.end_streams(false)),
@@ -308,6 +313,11 @@ stories! {
     disk_leader_commits_without_own
     disk_replaced_entry
     disk_solo
+    leave_aborted
+    leave_alone
+    leave_follower
+    leave_hands_over
+    leave_under_transfer
     election_better_log_too_late
     election_candidate_yields
     election_first
@@ -365,6 +375,11 @@ stories! {
     replication_slow_follower
     replication_window_full
     snapshot_answer_first
+    snapshot_cancelled
+    snapshot_piece_installing
+    snapshot_piece_not_needed
+    snapshot_piece_of_other_term
+    snapshot_piece_superseded
     snapshot_appends_wait
     snapshot_applies_wait
     snapshot_base_after_restart

@@ -64,15 +64,17 @@ fn details(body: &Body) -> String {
         Body::Removed { configuration } => format!(" {configuration}"),
         Body::ReadIndexResponse { index: Some(index), .. } => format!(" index={index}"),
         Body::ReadIndexResponse { index: None, .. } => " unconfirmed".to_owned(),
-        Body::InstallSnapshot { snapshot } => format!(" last={} {}", snapshot.last, snapshot.configuration),
+        Body::InstallSnapshot { snapshot, .. } => {
+            format!(" last={} {}", snapshot.last, snapshot.configuration)
+        }
     }
 }
 
 /// What a write stores; `None` when it only holds promises back.
 pub(crate) fn write(write: &Persist) -> Option<String> {
     let mut parts = Vec::new();
-    if let Some(base) = &write.base {
-        parts.push(format!("base={}", base.position));
+    if let Some(compacted) = &write.compacted {
+        parts.push(format!("compacted={}", compacted.position));
     }
     if let Some(vote) = write.vote {
         let candidate = vote.candidate.map_or("nobody".to_owned(), |id| format!("n{id}"));

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use conclave::raft::{Index, NodeId, Persist, RoleName, Term};
+use conclave::raft::{Index, NodeId, Persist, Raft, RoleName, Term};
 use serde::{Deserialize, Serialize};
 
 /// Something that a node's core or the outside that serves it did.
@@ -26,6 +26,10 @@ pub enum CoreEvent {
         #[serde(with = "Role")]
         role: RoleName,
         term: Term,
+        /// Whom it voted for in that term.
+        candidate: Option<NodeId>,
+        /// The log is compacted up to here.
+        compacted: Index,
         /// The end of the log.
         last: Index,
         commit: Index,
@@ -83,13 +87,35 @@ enum Role {
 }
 
 impl CoreEvent {
+    pub(crate) fn started(core: &Raft) -> Self {
+        Self::Started {
+            node: core.id(),
+            term: core.term(),
+            candidate: core.vote().candidate,
+            compacted: core.compacted().index,
+            last: core.last().index,
+        }
+    }
+
+    pub(crate) fn stepped(core: &Raft) -> Self {
+        Self::Stepped {
+            node: core.id(),
+            role: core.role(),
+            term: core.term(),
+            candidate: core.vote().candidate,
+            compacted: core.compacted().index,
+            last: core.last().index,
+            commit: core.commit(),
+        }
+    }
+
     pub(crate) fn persisted(node: NodeId, write: &Persist) -> Self {
-        let Persist { ticket, base, vote, entries, promises: _ } = write;
+        let Persist { ticket, compacted, vote, entries, promises: _ } = write;
         let ends = entries.first().zip(entries.last());
         Self::Persisted {
             node,
             ticket: *ticket,
-            compacted: base.as_ref().map(|base| base.position.index),
+            compacted: compacted.as_ref().map(|compacted| compacted.position.index),
             vote: vote.map(|vote| StoredVote { term: vote.term, candidate: vote.candidate }),
             entries: ends.map(|(first, last)| StoredEntries {
                 first: first.index,
@@ -115,14 +141,15 @@ impl fmt::Display for CoreEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "node {}   ", self.node())?;
         match self {
-            Self::Started { term, compacted: 0, last, .. } => {
-                write!(f, "started in term {term}, log to {last}")
-            }
             Self::Started { term, compacted, last, .. } => {
                 write!(f, "started in term {term}, log after {compacted} to {last}")
             }
-            Self::Stepped { role, term, last, commit, .. } => {
-                write!(f, "{role} in term {term}, log to {last}, commit {commit}")
+            Self::Stepped { role, term, candidate, compacted, last, commit, .. } => {
+                write!(f, "{role} in term {term}")?;
+                if let Some(candidate) = candidate {
+                    write!(f, ", voted for {candidate}")?;
+                }
+                write!(f, ", log after {compacted} to {last}, commit {commit}")
             }
             Self::Persisted { ticket, compacted, vote, entries, .. } => {
                 write!(f, "wrote {ticket}")?;

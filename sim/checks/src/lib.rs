@@ -12,7 +12,8 @@
 //! | `observation.rs` | what it is told |
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
-//! | `failure.rs` | a rule that broke, as data |
+//! | `rule.rs`, `failure.rs` | the names of the rules; one that broke, as data |
+//! | `host/` | carries out what a core asks for, in memory |
 //! | `event.rs`, `trace.rs` | what happened in a run, as data; its hash |
 //! | `hash.rs`, `draw.rs` | hashes and random draws that are the same everywhere |
 //!
@@ -25,14 +26,17 @@ mod event;
 mod facts;
 mod failure;
 mod hash;
+pub mod host;
 mod invariants;
 mod observation;
 mod oracle;
+mod rule;
 mod trace;
 
 pub use event::{CoreEvent, StoredEntries, StoredVote};
-pub use failure::{Failure, Rule};
+pub use failure::Failure;
 pub use hash::StableHash;
 pub use invariants::{is_promise_kept, may_follow, without_quorum};
 pub use oracle::Oracle;
+pub use rule::Rule;
 pub use trace::{Timed, Trace};

@@ -1,6 +1,6 @@
 //! What an oracle is told: one thing that happened at one node, with what follows from it at once.
 
-use conclave::raft::{Effects, Entry, Index, NodeId, Persist, Raft, Snapshot};
+use conclave::raft::{Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId};
 
 use crate::facts::{Disk, View};
 
@@ -58,6 +58,13 @@ pub(crate) struct Install<'a> {
     pub(crate) node: NodeId,
     pub(crate) snapshot: &'a Snapshot,
     pub(crate) state_hash: u64,
+}
+
+/// A core was told how a stream of its own ended.
+pub(crate) struct StreamEnd {
+    pub(crate) stream: StreamId,
+    /// It learned something of the receiver by that.
+    pub(crate) is_believed: bool,
 }
 
 /// Time passed at a core by one tick.

@@ -3,23 +3,24 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Persist, Raft, Snapshot};
+use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId};
 
 use crate::{
     event::CoreEvent,
     facts::{Disk, Facts, View},
     failure::Failure,
     invariants as rules,
-    observation::{Apply, Install, Start, Step, Tick, Write},
+    observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},
 };
 
 /// Where the events of the cores go.
 type Sink = Box<dyn FnMut(CoreEvent) + Send>;
 
-/// Watches every node of a run. Cheap to clone; all clones are one.
-#[derive(Clone)]
+/// Watches every node of a run. Cheap to clone; all clones are one. By default its events go nowhere.
+#[derive(Clone, Default)]
 pub struct Oracle(Arc<Mutex<Watch>>);
 
+#[derive(Default)]
 struct Watch {
     facts: Facts,
     failure: Option<Failure>,
@@ -31,32 +32,17 @@ impl Oracle {
     /// An oracle that hands each event of a core to `sink`, at the moment at which it is told of it. The sink must not
     /// call the oracle.
     pub fn new(sink: impl FnMut(CoreEvent) + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Watch {
-            facts: Facts::default(),
-            failure: None,
-            sink: Some(Box::new(sink)),
-        })))
-    }
-
-    /// An oracle whose events nobody wants.
-    pub fn without_trace() -> Self {
-        Self(Arc::new(Mutex::new(Watch { facts: Facts::default(), failure: None, sink: None })))
+        Self(Arc::new(Mutex::new(Watch { sink: Some(Box::new(sink)), ..Watch::default() })))
     }
 
     /// A node came up and recovered this from its disk.
     pub fn started(&self, core: &Raft) {
         let mut watch = self.watch();
-        watch.tell(|| CoreEvent::Started {
-            node: core.id(),
-            term: core.term(),
-            candidate: core.vote().candidate,
-            compacted: core.base().index,
-            last: core.last().index,
-        });
+        watch.tell(|| CoreEvent::started(core));
         let found = Disk::of(core);
         let writes = watch.facts.meet(core.id()).writes_that_lead_to(&found);
         let start = Start { core, found, writes };
-        watch.check(rules::OF_STARTS, &start);
+        watch.check(rules::OF_STARTS, core.id(), &start);
         watch.facts.note_start(&start);
     }
 
@@ -66,11 +52,10 @@ impl Oracle {
         let before = watch.facts.meet(core.id()).view;
         let step = Step { core, effects, before, after: View::of(core) };
         if step.is_visible() {
-            let View { role, term, last, commit, .. } = step.after;
-            watch.tell(|| CoreEvent::Stepped { node: core.id(), role, term, last: last.index, commit });
-            watch.check(rules::OF_VISIBLE_STEPS, &step);
+            watch.tell(|| CoreEvent::stepped(core));
+            watch.check(rules::OF_VISIBLE_STEPS, core.id(), &step);
         }
-        watch.check(rules::OF_STEPS, &step);
+        watch.check(rules::OF_STEPS, core.id(), &step);
         watch.facts.note_step(&step);
     }
 
@@ -80,7 +65,7 @@ impl Oracle {
         watch.tell(|| CoreEvent::persisted(node, write));
         watch.facts.meet(node);
         let write = Write { node, write };
-        watch.check(rules::OF_WRITES, &write);
+        watch.check(rules::OF_WRITES, node, &write);
         watch.facts.note_write(&write);
     }
 
@@ -91,7 +76,7 @@ impl Oracle {
         watch.tell(|| CoreEvent::Applied { node, first: first.index, last: last.index, state_hash });
         watch.facts.meet(node);
         let apply = Apply { node, entries, state_hash };
-        watch.check(rules::OF_APPLIES, &apply);
+        watch.check(rules::OF_APPLIES, node, &apply);
         watch.facts.note_apply(&apply);
     }
 
@@ -101,7 +86,7 @@ impl Oracle {
         watch.tell(|| CoreEvent::Installed { node, last: snapshot.last.index, state_hash });
         watch.facts.meet(node);
         let install = Install { node, snapshot, state_hash };
-        watch.check(rules::OF_INSTALLS, &install);
+        watch.check(rules::OF_INSTALLS, node, &install);
         watch.facts.note_install(&install);
     }
 
@@ -112,7 +97,13 @@ impl Oracle {
 
     /// Time passed at a core by one tick, and for so many nothing has reached it. The longest election timeout is given.
     pub fn ticked(&self, core: &Raft, silent_ticks: u32, election_ticks_max: u32) {
-        self.watch().check(rules::OF_TICKS, &Tick { core, silent_ticks, election_ticks_max });
+        let tick = Tick { core, silent_ticks, election_ticks_max };
+        self.watch().check(rules::OF_TICKS, core.id(), &tick);
+    }
+
+    /// A core was told how a stream of its own ended, and learned something of the receiver, or nothing.
+    pub fn stream_ended(&self, node: NodeId, stream: StreamId, is_believed: bool) {
+        self.watch().check(rules::OF_STREAM_ENDS, node, &StreamEnd { stream, is_believed });
     }
 
     /// Something else broke a rule; only the first failure counts.
@@ -145,17 +136,17 @@ impl Oracle {
 
     /// The configuration that a node went by when it last did anything.
     pub fn configuration_of(&self, id: NodeId) -> Arc<Configuration> {
-        self.watch().facts.any_node(id).map(|node| node.configuration.clone()).unwrap_or_default()
+        self.watch().facts.node(id).map(|node| node.configuration.clone()).unwrap_or_default()
     }
 
     /// How far a node has applied.
     pub fn applied_by(&self, id: NodeId) -> Index {
-        self.watch().facts.any_node(id).map_or(0, |node| node.applied)
+        self.watch().facts.node(id).map_or(0, |node| node.applied)
     }
 
     /// Whether a node has reads that are neither answered nor refused.
     pub fn has_open_reads(&self, id: NodeId) -> bool {
-        self.watch().facts.any_node(id).is_some_and(|node| !node.reads.is_empty())
+        self.watch().facts.node(id).is_some_and(|node| !node.reads.is_empty())
     }
 
     /// Leaders elected so far.
@@ -180,8 +171,9 @@ impl Watch {
         }
     }
 
-    fn check<T>(&mut self, rules: &rules::Rules<T>, observation: &T) {
-        if let Err(failure) = rules::check(rules, &self.facts, observation) {
+    fn check<T>(&mut self, rules: &rules::Rules<T>, id: NodeId, observation: &T) {
+        let Some(node) = self.facts.node(id) else { return };
+        if let Err(failure) = rules::check(rules, &self.facts, node, observation) {
             self.failure.get_or_insert(failure);
         }
     }

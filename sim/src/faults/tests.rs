@@ -26,7 +26,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
     runtime.block_on(async {
-        let oracle = Oracle::without_trace();
+        let oracle = Oracle::default();
         let mut world = World::new(Arc::new(scenario.shape), &scenario.workload, &[4], &recorder, &oracle);
         for id in 1..=3 {
             world.machines.introduce(MachineId::Node(id));

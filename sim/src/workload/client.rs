@@ -10,6 +10,7 @@ use std::{
 
 use conclave::{
     client::{self, GetOptions, Happened, PutOptions},
+    env::Clock,
     wire::pb::etcdserverpb::ResponseHeader,
 };
 use conclave_checks::draw::Draw;
@@ -29,6 +30,8 @@ pub(crate) struct Client {
     pub(crate) endpoints: Vec<String>,
     pub(crate) workload: Workload,
     pub(crate) seed: u64,
+    /// Its machine's clock.
+    pub(crate) clock: Clock,
     pub(crate) recorder: Recorder,
     /// Turns true when the client shall finish.
     pub(crate) finish: Arc<AtomicBool>,
@@ -39,8 +42,8 @@ impl Client {
     pub(crate) async fn run(self) {
         let mut draw = Draw::new(self.seed, "client", self.number);
         let options = client::Options { timeout: Duration::from_millis(self.workload.patience_ms) };
-        let connection =
-            client::Client::new(&self.endpoints, options).expect("simulated addresses are well formed");
+        let connection = client::Client::new(&self.endpoints, options, self.clock.clone())
+            .expect("simulated addresses are well formed");
         for count in 0.. {
             if self.finish.load(Ordering::Relaxed) {
                 return;

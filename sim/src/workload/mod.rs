@@ -4,16 +4,21 @@
 //! | --- | --- |
 //! | `client.rs` | clients: one operation after another on a few keys |
 //! | `operator.rs` | operators: other members, another leader |
+//! | `console.rs` | where operators sit |
 //!
 //! Both record what they ask and what they are told as events; the judges read it there.
 
 mod client;
+mod console;
 mod operator;
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use client::{Client, ask};
-pub(crate) use operator::{NewNode, Operators};
+pub(crate) use self::{
+    client::{Client, ask},
+    console::Console,
+    operator::{NewNode, Operators},
+};
 
 use crate::trace::Range;
 

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use conclave::{
-    client::{Client, ClientError, Options},
+    client::{Client, ClientError},
     wire::pb::v1::{ChangeMembersRequest, NewMember},
 };
-use madsim::{runtime::NodeHandle, task::JoinHandle, time::sleep};
+use madsim::{task::JoinHandle, time::sleep};
 use tonic::Code;
 
+use super::Console;
 use crate::trace::{Change, Event, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
@@ -19,9 +20,7 @@ const TRANSFER_ATTEMPTS: u32 = 10;
 
 /// The operators of a run: each sits at the console and asks for one thing.
 pub(crate) struct Operators {
-    console: NodeHandle,
-    /// Where they reach the proxies.
-    endpoints: Vec<String>,
+    console: Console,
     recorder: Recorder,
     /// The changes of members that were asked for, as long as they last.
     changes: Vec<JoinHandle<Result<(), Refused>>>,
@@ -43,19 +42,20 @@ pub(crate) struct Refused {
 }
 
 impl Operators {
-    pub(crate) fn new(console: NodeHandle, endpoints: Vec<String>, recorder: Recorder) -> Self {
-        Self { console, endpoints, recorder, changes: Vec::new() }
+    pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
+        Self { console, recorder, changes: Vec::new() }
     }
 
     /// An operator asks for other members, until that is done.
     pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>) {
-        let (client, recorder) = (self.client(), self.recorder.clone());
+        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         self.changes.push(self.console.spawn(change_members(client, recorder, add, remove)));
     }
 
     /// An operator asks for another leader, some times.
     pub(crate) fn transfer(&self, to: u64) {
-        self.console.spawn(transfer(self.client(), self.recorder.clone(), to));
+        let client = self.console.client(PATIENCE);
+        self.console.spawn(transfer(client, self.recorder.clone(), to));
     }
 
     /// Waits until all changes of members are done.
@@ -64,14 +64,9 @@ impl Operators {
     /// The first that was refused.
     pub(crate) async fn finish_changes(&mut self) -> Result<(), Refused> {
         for change in std::mem::take(&mut self.changes) {
-            change.await.expect("the console is never killed")?;
+            change.await.expect("the console is never struck")?;
         }
         Ok(())
-    }
-
-    fn client(&self) -> Client {
-        Client::new(&self.endpoints, Options { timeout: PATIENCE })
-            .expect("simulated addresses are well formed")
     }
 }
 

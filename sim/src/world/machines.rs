@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use madsim::{runtime::NodeHandle, task::NodeId};
+use madsim::task::NodeId;
 
 use super::{
     machine::{Ending, Machine},
     programs::Programs,
     shape::Shape,
 };
-use crate::trace::{MachineEvent, MachineId};
+use crate::{
+    trace::{MachineEvent, MachineId},
+    workload::Console,
+};
 
 /// All machines, by name.
 pub(crate) struct Machines {
@@ -28,9 +31,10 @@ impl Machines {
         Self { machines, programs }
     }
 
-    /// The machine where operators sit.
-    pub(crate) fn console(&self) -> NodeHandle {
-        self.machines[&MachineId::Console].handle()
+    /// The machine where operators sit, who reach proxies at these endpoints.
+    pub(super) fn console(&self, proxies: Vec<String>) -> Console {
+        let machine = &self.machines[&MachineId::Console];
+        Console { handle: machine.handle(), clock: machine.clock.clone(), proxies }
     }
 
     /// The simulator's names of all machines.

@@ -27,12 +27,7 @@ use std::{sync::Arc, time::Duration};
 
 use conclave_checks::Oracle;
 
-pub(crate) use self::{
-    addresses::{NUMBER_MAX, proxy_endpoint},
-    clock::now_ns,
-    machines::Machines,
-    network::latency,
-};
+pub(crate) use self::{addresses::NUMBER_MAX, clock::now_ns, machines::Machines, network::latency};
 use self::{conditions::Conditions, network::Network, programs::Programs};
 pub use self::{
     disk::{DiskTiming, SimDisk},
@@ -40,7 +35,7 @@ pub use self::{
 };
 use crate::{
     trace::{Condition, Event, MachineId, Recorder},
-    workload::{NewNode, Operators, Workload},
+    workload::{Console, NewNode, Operators, Workload},
 };
 
 /// Everything that a run has, and that faults act upon.
@@ -51,6 +46,7 @@ pub(crate) struct World {
     pub(crate) machines: Machines,
     pub(crate) network: Network,
     pub(crate) operators: Operators,
+    pub(crate) console: Console,
     conditions: Conditions,
 }
 
@@ -81,12 +77,13 @@ impl World {
     ) -> Self {
         let programs = Programs::new(shape.clone(), workload.clone(), recorder.clone(), oracle.clone());
         let machines = Machines::new(&shape, newcomers, programs);
-        let endpoints = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
-        let operators = Operators::new(machines.console(), endpoints, recorder.clone());
+        let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
+        let console = machines.console(proxies);
         Self {
             network: Network::new(machines.network_ids()),
             machines,
-            operators,
+            operators: Operators::new(console.clone(), recorder.clone()),
+            console,
             conditions: Conditions::default(),
             recorder: recorder.clone(),
             oracle: oracle.clone(),

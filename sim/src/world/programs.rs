@@ -99,6 +99,7 @@ impl Programs {
                 .collect(),
             workload: self.workload.clone(),
             seed: self.shape.seed,
+            clock: machine.clock.clone(),
             recorder: self.recorder.clone(),
             finish: self.clients_finish.clone(),
         };

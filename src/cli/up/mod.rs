@@ -15,7 +15,7 @@ use self::{
     child::{Child, Ended},
     plan::Plan,
 };
-use super::{address::Address, logging::LogFormat, print, status, stop};
+use super::{address::Address, daemon::clock, logging::LogFormat, print, status, stop};
 use crate::client::{Client, Options};
 
 const EXAMPLES: &str = "\
@@ -115,7 +115,7 @@ async fn announce(plan: &Plan) -> anyhow::Error {
 
 async fn wait_for_leader(plan: &Plan) -> anyhow::Result<u64> {
     let endpoints = [plan.client_endpoint()];
-    let client = Client::new(&endpoints, Options { timeout: Duration::from_secs(1) })?;
+    let client = Client::new(&endpoints, Options { timeout: Duration::from_secs(1) }, clock())?;
     let started = Instant::now();
     let mut complained = false;
     loop {

@@ -9,6 +9,7 @@ use tokio::{
 
 use super::toy::{Event, Toy};
 use crate::{
+    env::Clock,
     rpc::{self, Channel, RpcError, Server},
     wire::{
         WithLimits,
@@ -18,6 +19,11 @@ use crate::{
         },
     },
 };
+
+/// A true clock: how far it is from 1970 matters to nobody here.
+pub(super) fn clock() -> Clock {
+    Clock::new(Duration::ZERO)
+}
 
 /// Longer than any story takes, on the slowest machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,7 +41,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn channel(&self) -> Channel {
-        rpc::connect(&self.address).await.expect("the server listens")
+        rpc::connect(&self.address, &clock()).await.expect("the server listens")
     }
 
     /// The next thing that happens to a handler.
@@ -52,7 +58,7 @@ async fn host(
     stop: oneshot::Receiver<()>,
     served: oneshot::Sender<Result<(), RpcError>>,
 ) {
-    let server = Server::new()
+    let server = Server::new(&clock())
         .add(KvServer::new(toy.clone()).with_limits())
         .add(PeerServer::new(toy.clone()).with_limits())
         .add(NodeServer::new(toy).with_limits());

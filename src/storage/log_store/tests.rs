@@ -26,7 +26,7 @@ fn entry(term: u64, index: u64) -> Entry {
 }
 
 fn persist(vote: Option<Vote>, entries: &[Entry]) -> Persist {
-    Persist { ticket: 1, base: None, vote, entries: entries.to_vec(), promises: Vec::new() }
+    Persist { ticket: 1, compacted: None, vote, entries: entries.to_vec(), promises: Vec::new() }
 }
 
 fn vote(term: u64) -> Option<Vote> {
@@ -52,10 +52,10 @@ fn a_rebased_log_keeps_what_follows_its_new_beginning_and_nothing_else() {
         let (mut log, _) = open(scratch.path());
         log.write(&persist(vote(2), &[entry(1, 1), entry(1, 2), entry(2, 3)])).expect("the disk works");
         let position = Position { term, index };
-        let base = Some(Base { position, configuration: Configuration::of([7]).into() });
+        let compacted = Some(Compacted { position, configuration: Configuration::of([7]).into() });
         let first = Entry { term: 5, index: index.max(3) + 1, payload: Payload::Noop };
         let entries = if (term, index) == (1, 2) { vec![first] } else { Vec::new() };
-        log.write(&Persist { base, ..persist(None, &entries) }).expect("the disk works");
+        log.write(&Persist { compacted, ..persist(None, &entries) }).expect("the disk works");
         drop(log);
         let (_, recovered) = open(scratch.path());
         assert_eq!((recovered.compacted, recovered.configuration), (position, Configuration::of([7])));

@@ -168,8 +168,8 @@ fn bodies() -> impl Strategy<Value = Body> {
         configurations().prop_map(|configuration| Body::Removed { configuration }),
         any::<u64>().prop_map(|id| Body::ReadIndexRequest { id }),
         any::<(u64, Option<u64>)>().prop_map(|(id, index)| Body::ReadIndexResponse { id, index }),
-        (positions(), configurations()).prop_map(|(last, configuration)| Body::InstallSnapshot {
-            snapshot: Snapshot { last, configuration }
+        (positions(), configurations(), any::<u64>()).prop_map(|(last, configuration, stream)| {
+            Body::InstallSnapshot { snapshot: Snapshot { last, configuration }, stream }
         }),
     ]
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, fmt};
 
-use conclave::raft::{Base, Index, Persist, Position, Raft, Term, Vote};
+use conclave::raft::{Compacted, Index, Persist, Position, Raft, Term, Vote};
 
 /// The vote, and the terms of the entries after the compacted position.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,9 +15,9 @@ pub(crate) struct Disk {
 impl Disk {
     /// What a core says of itself.
     pub(crate) fn of(core: &Raft) -> Self {
-        let indexes = core.base().index + 1..=core.last().index;
+        let indexes = core.compacted().index + 1..=core.last().index;
         let terms = indexes.filter_map(|index| core.entry(index)).map(|entry| entry.term).collect();
-        Self { vote: core.vote(), compacted: core.base(), terms }
+        Self { vote: core.vote(), compacted: core.compacted(), terms }
     }
 
     pub(crate) fn vote(&self) -> Vote {
@@ -54,7 +54,7 @@ impl Disk {
     }
 
     pub(crate) fn write(&mut self, write: &Persist) {
-        if let Some(Base { position, .. }) = &write.base {
+        if let Some(Compacted { position, .. }) = &write.compacted {
             self.compact(*position);
         }
         self.vote = write.vote.unwrap_or(self.vote);
@@ -77,9 +77,9 @@ impl Disk {
 
     /// The vote, and where the log ends, after one more write.
     pub(crate) fn after(&self, write: &Persist) -> (Vote, Position) {
-        let end = match (write.entries.last(), &write.base) {
+        let end = match (write.entries.last(), &write.compacted) {
             (Some(last), _) => last.position(),
-            (None, Some(base)) if !self.matches(base.position) => base.position,
+            (None, Some(compacted)) if !self.matches(compacted.position) => compacted.position,
             (None, _) => self.last(),
         };
         (write.vote.unwrap_or(self.vote), end)

@@ -10,7 +10,9 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term};
+use conclave::raft::{
+    Body, Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term, Vote,
+};
 
 pub(crate) use self::{
     disk::Disk,
@@ -63,12 +65,7 @@ impl Committed {
 
 /// What may be asked.
 impl Facts {
-    /// A node, which is one of those met.
-    pub(crate) fn node(&self, id: NodeId) -> &Node {
-        &self.nodes[&id]
-    }
-
-    pub(crate) fn any_node(&self, id: NodeId) -> Option<&Node> {
+    pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(&id)
     }
 
@@ -118,7 +115,7 @@ impl Facts {
 impl Facts {
     /// A node is one of those met from now on.
     pub(crate) fn meet(&mut self, id: NodeId) -> &mut Node {
-        self.nodes.entry(id).or_default()
+        self.nodes.entry(id).or_insert_with(|| Node { id, ..Node::default() })
     }
 
     pub(crate) fn note_start(&mut self, start: &Start<'_>) {
@@ -167,16 +164,17 @@ impl Facts {
             node.configuration = core.configuration().clone();
         }
         node.installing.extend(effects.install.iter().map(|snapshot| snapshot.last));
+        node.cancelled.extend(&effects.cancelled);
         for read in effects.reads.iter().map(|ready| ready.id).chain(effects.reads_failed.iter().copied()) {
             node.reads.remove(&read);
         }
     }
 
-    pub(crate) fn note_write(&mut self, Write { node, write }: &Write<'_>) {
-        let mirrored = self.meet(*node);
+    pub(crate) fn note_write(&mut self, &Write { node, write }: &Write<'_>) {
+        let mirrored = self.meet(node);
         mirrored.under_way.pop_front();
         mirrored.disk.write(write);
-        self.note_votes(*node, write);
+        self.note_votes(node, write);
     }
 
     pub(crate) fn note_apply(&mut self, apply: &Apply<'_>) {
@@ -213,15 +211,28 @@ impl Facts {
     }
 
     fn note_votes(&mut self, node: NodeId, write: &Persist) {
-        let Some(vote) = write.vote else { return };
-        let Some(candidate) = vote.candidate else { return };
-        self.ballots.entry(vote.term).or_default().entry(node).or_insert(candidate);
+        for Vote { term, candidate } in votes(write) {
+            let ballot = self.ballots.entry(term).or_default();
+            candidate.map(|candidate| *ballot.entry(node).or_insert(candidate));
+        }
     }
+}
+
+/// The votes that a write makes durable. One that a later term overtook in the same write is known by what it promises.
+pub(crate) fn votes(write: &Persist) -> impl Iterator<Item = Vote> {
+    let promised = write.promises.iter().filter_map(|message| match message.body {
+        Body::VoteRequest { .. } => Some(Vote { term: message.term, candidate: Some(message.from) }),
+        Body::VoteResponse { granted: true } => {
+            Some(Vote { term: message.term, candidate: Some(message.to) })
+        }
+        _ => None,
+    });
+    promised.chain(write.vote)
 }
 
 /// The term of the entry before another one in a core's log.
 pub(crate) fn previous_term(core: &Raft, entry: &Entry) -> Term {
-    core.entry(entry.index - 1).map_or(core.base().term, |previous| previous.term)
+    core.entry(entry.index - 1).map_or(core.compacted().term, |previous| previous.term)
 }
 
 pub(crate) fn payload_hash(payload: &Payload) -> u64 {

@@ -1,11 +1,13 @@
 //! What is known of one node, across its crashes.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
-use conclave::raft::{Configuration, Index, Payload, Persist, Position, Raft, RoleName, Term};
+use conclave::raft::{
+    Compacted, Configuration, Index, NodeId, Payload, Persist, Position, Raft, RoleName, StreamId, Term, Vote,
+};
 
 use super::disk::Disk;
 
@@ -13,7 +15,7 @@ use super::disk::Disk;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) role: RoleName,
-    pub(crate) term: Term,
+    pub(crate) vote: Vote,
     pub(crate) compacted: Position,
     pub(crate) last: Position,
     pub(crate) commit: Index,
@@ -21,19 +23,24 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) fn of(core: &Raft) -> Self {
-        let (role, term, commit) = (core.role(), core.term(), core.commit());
-        Self { role, term, compacted: core.base(), last: core.last(), commit }
+        let (role, vote, commit) = (core.role(), core.vote(), core.commit());
+        Self { role, vote, compacted: core.compacted(), last: core.last(), commit }
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.vote.term
     }
 
     /// Leads a term that it did not lead before.
     pub(crate) fn begins_to_lead(&self, before: Option<View>) -> bool {
         let leads = |view: &View| view.role == RoleName::Leader;
-        leads(self) && !before.is_some_and(|before| leads(&before) && before.term == self.term)
+        leads(self) && !before.is_some_and(|before| leads(&before) && before.term() == self.term())
     }
 }
 
 #[derive(Default)]
 pub(crate) struct Node {
+    pub(crate) id: NodeId,
     /// What its core last showed in this life.
     pub(crate) view: Option<View>,
     /// What its disk has promised to keep.
@@ -52,6 +59,8 @@ pub(crate) struct Node {
     pub(crate) founders: Option<Arc<Configuration>>,
     /// The configurations in its log, under way to the disk or there.
     pub(crate) logged: BTreeMap<Index, Arc<Configuration>>,
+    /// Streams of its own that it does not want any more.
+    pub(crate) cancelled: BTreeSet<StreamId>,
     /// Reads asked for and not answered, each with the commit index of that moment.
     pub(crate) reads: BTreeMap<u64, Index>,
 }
@@ -87,8 +96,8 @@ impl Node {
         let Some(write) = write else { return self.logged.values().next_back() };
         let new = write.entries.iter().rev().find_map(|entry| configuration(&entry.payload));
         let replaced_from = write.entries.first().map_or(Index::MAX, |first| first.index);
-        let kept_after = match &write.base {
-            Some(base) if self.written.matches(base.position) => base.position.index,
+        let kept_after = match &write.compacted {
+            Some(compacted) if self.written.matches(compacted.position) => compacted.position.index,
             Some(_) => Index::MAX,
             None => 0,
         };
@@ -99,9 +108,9 @@ impl Node {
 
     /// A write is part of the log from now on.
     pub(super) fn begin_write(&mut self, write: &Persist) {
-        if let Some(base) = &write.base {
-            let after = self.logged.split_off(&(base.position.index + 1));
-            self.logged = if self.written.matches(base.position) { after } else { BTreeMap::new() };
+        if let Some(Compacted { position, .. }) = &write.compacted {
+            let after = self.logged.split_off(&(position.index + 1));
+            self.logged = if self.written.matches(*position) { after } else { BTreeMap::new() };
         }
         if let Some(first) = write.entries.first() {
             self.logged.split_off(&first.index);

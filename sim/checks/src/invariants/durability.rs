@@ -6,17 +6,17 @@ use conclave::raft::{AppendOutcome, Body, Message, NodeId, Position, Vote};
 use super::{Checked, ensure};
 use crate::{
     Failure, Rule,
-    facts::Facts,
+    facts::{Facts, Node},
     observation::{Start, Step, Write},
 };
 
 /// After a crash a disk holds what it promised to keep, and perhaps the oldest of the writes that were under way.
-pub(super) fn recovered_as_promised(facts: &Facts, start: &Start<'_>) -> Checked {
+pub(super) fn recovered_as_promised(_: &Facts, node: &Node, start: &Start<'_>) -> Checked {
     let (id, term, found) = (start.core.id(), start.core.term(), &start.found);
     if start.writes.is_some() {
         return Ok(());
     }
-    let promised = &facts.node(id).disk;
+    let promised = &node.disk;
     let lost_entry = promised.first_missing_in(found);
     let (rule, what) = match lost_entry {
         Some(entry) => (Rule::PromisedEntriesAreKept, format!("stored {entry} and lost it")),
@@ -28,15 +28,15 @@ pub(super) fn recovered_as_promised(facts: &Facts, start: &Start<'_>) -> Checked
     Err(Failure::new(rule, id, term, format!("node {id} {what}")))
 }
 
-pub(super) fn messages_keep_promises(facts: &Facts, step: &Step<'_>) -> Checked {
-    let disk = &facts.node(step.id()).disk;
+pub(super) fn messages_keep_promises(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {
+    let disk = &node.disk;
     let end = (disk.vote(), disk.last());
     step.effects.messages.iter().try_for_each(|message| keeps_promise(step.id(), end, message))
 }
 
-pub(super) fn promises_are_kept(facts: &Facts, Write { node, write }: &Write<'_>) -> Checked {
-    let end = facts.node(*node).disk.after(write);
-    write.promises.iter().try_for_each(|message| keeps_promise(*node, end, message))
+pub(super) fn promises_are_kept(_: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    let end = node.disk.after(observed.write);
+    observed.write.promises.iter().try_for_each(|message| keeps_promise(node.id, end, message))
 }
 
 /// A promise of a term that the sender has left durably counts for nothing any more: what it said is implied by that.

@@ -1,11 +1,11 @@
 //! Terms, votes and leaders (sections 5.1, 5.2 and 5.4).
 
-use conclave::raft::{NodeId, Persist, Vote};
+use conclave::raft::{NodeId, Persist, Term, Vote};
 
 use super::{Checked, ensure, without_quorum};
 use crate::{
     Failure, Rule,
-    facts::Facts,
+    facts::{Facts, Node, votes},
     observation::{Start, Step, Write},
 };
 
@@ -15,45 +15,51 @@ pub fn may_follow(before: Vote, after: Vote) -> bool {
     before.term < after.term || before.term == after.term && is_kept
 }
 
-pub(super) fn terms_grow(_: &Facts, step: &Step<'_>) -> Checked {
-    let Some(before) = step.before else { return Ok(()) };
-    ensure(step.after.term >= before.term, || {
-        let (id, after) = (step.id(), step.after.term);
-        let detail = format!("node {id} went from term {} to {after}", before.term);
-        Failure::new(Rule::TermsOnlyGrow, id, after, detail)
-    })
+pub(super) fn votes_stay(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let Some(before) = step.before.map(|before| before.vote) else { return Ok(()) };
+    let (id, after) = (step.id(), step.after.vote);
+    ensure(after.term >= before.term, || {
+        let detail = format!("node {id} went from term {} to {}", before.term, after.term);
+        Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
+    })?;
+    ensure(may_follow(before, after), || voted_twice(id, after.term, before.candidate, after.candidate))
 }
 
-pub(super) fn stored_vote(facts: &Facts, Write { node, write }: &Write<'_>) -> Checked {
-    check_vote(facts, *node, facts.node(*node).disk.vote(), write).map(|_| ())
+fn voted_twice(id: NodeId, term: Term, first: Option<NodeId>, second: Option<NodeId>) -> Failure {
+    let name = |candidate: Option<NodeId>| candidate.map_or("nobody".to_owned(), |id| id.to_string());
+    let detail = format!("node {id} voted for {} and for {} in term {term}", name(first), name(second));
+    Failure::new(Rule::OneVotePerTerm, id, term, detail)
+}
+
+pub(super) fn stored_vote(facts: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    check_vote(facts, node.id, node.disk.vote(), observed.write).map(|_| ())
 }
 
 /// Of the writes that reached the disk before the crash, and of which nobody had heard.
-pub(super) fn stored_votes(facts: &Facts, start: &Start<'_>) -> Checked {
-    let node = facts.node(start.core.id());
+pub(super) fn stored_votes(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    let node = node;
     let mut writes = node.under_way.iter().take(start.writes.unwrap_or(0));
     writes.try_fold(node.disk.vote(), |before, write| check_vote(facts, start.core.id(), before, write))?;
     Ok(())
 }
 
 fn check_vote(facts: &Facts, id: NodeId, before: Vote, write: &Persist) -> Result<Vote, Failure> {
-    let Some(vote) = write.vote else { return Ok(before) };
-    ensure(vote.term >= before.term, || {
-        let detail = format!("node {id} stored term {} after term {}", vote.term, before.term);
-        Failure::new(Rule::TermsOnlyGrow, id, vote.term, detail)
+    let after = write.vote.unwrap_or(before);
+    ensure(after.term >= before.term, || {
+        let detail = format!("node {id} stored term {} after term {}", after.term, before.term);
+        Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
     })?;
-    let earlier = facts.vote_of(id, vote.term).filter(|&earlier| vote.candidate != Some(earlier));
-    ensure(may_follow(before, vote) && earlier.is_none(), || {
-        let name = |candidate: Option<NodeId>| candidate.map_or("nobody".to_owned(), |id| id.to_string());
-        let (first, second) = (name(earlier.or(before.candidate)), name(vote.candidate));
-        let detail = format!("node {id} voted for {first} and for {second} in term {}", vote.term);
-        Failure::new(Rule::OneVotePerTerm, id, vote.term, detail)
-    })?;
-    Ok(vote)
+    for vote in votes(write) {
+        let earlier = facts.vote_of(id, vote.term);
+        ensure(earlier.is_none() || earlier == vote.candidate, || {
+            voted_twice(id, vote.term, earlier, vote.candidate)
+        })?;
+    }
+    Ok(after)
 }
 
-pub(super) fn one_leader(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, term) = (step.id(), step.after.term);
+pub(super) fn one_leader(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let (id, term) = (step.id(), step.after.term());
     match facts.leaders.get(&term) {
         Some(&other) if other != id && step.after.begins_to_lead(step.before) => {
             let detail = format!("nodes {other} and {id} both lead term {term}");
@@ -63,8 +69,8 @@ pub(super) fn one_leader(facts: &Facts, step: &Step<'_>) -> Checked {
     }
 }
 
-pub(super) fn leader_has_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, term) = (step.id(), step.after.term);
+pub(super) fn leader_has_quorum(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let (id, term) = (step.id(), step.after.term());
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
     }
@@ -78,14 +84,14 @@ pub(super) fn leader_has_quorum(facts: &Facts, step: &Step<'_>) -> Checked {
 }
 
 /// A leader may learn of its election late, when a later term has committed more.
-pub(super) fn leader_is_complete(facts: &Facts, step: &Step<'_>) -> Checked {
-    let (id, core, term) = (step.id(), step.core, step.after.term);
+pub(super) fn leader_is_complete(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let (id, core, term) = (step.id(), step.core, step.after.term());
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
     }
     let Some(committed) = facts.last_committed_before(term) else { return Ok(()) };
     let holds = || core.entry(committed.index).is_some_and(|entry| entry.term == committed.term);
-    ensure(committed.index <= core.base().index || holds(), || {
+    ensure(committed.index <= core.compacted().index || holds(), || {
         let detail = format!("node {id} leads term {term} without the committed entry {committed}");
         Failure::new(Rule::LeaderCompleteness, id, term, detail)
     })

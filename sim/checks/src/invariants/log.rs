@@ -5,17 +5,17 @@ use conclave::raft::{Entry, Raft};
 use super::{Checked, ensure};
 use crate::{
     Failure, Rule,
-    facts::{Content, Facts, payload_hash, previous_term},
+    facts::{Content, Facts, Node, payload_hash, previous_term},
     observation::{Start, Step},
 };
 
-pub(super) fn recovered_entries_match(facts: &Facts, start: &Start<'_>) -> Checked {
+pub(super) fn recovered_entries_match(facts: &Facts, _: &Node, start: &Start<'_>) -> Checked {
     let core = start.core;
-    let mut indexes = core.base().index + 1..=core.last().index;
+    let mut indexes = core.compacted().index + 1..=core.last().index;
     indexes.try_for_each(|index| core.entry(index).map_or(Ok(()), |entry| matches(facts, core, entry)))
 }
 
-pub(super) fn written_entries_match(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn written_entries_match(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let Some(write) = &step.effects.persist else { return Ok(()) };
     write.entries.iter().try_for_each(|entry| matches(facts, step.core, entry))
 }
@@ -36,31 +36,32 @@ fn matches(facts: &Facts, core: &Raft, entry: &Entry) -> Checked {
 }
 
 /// What a core believes to be its log is what it has asked its disk to hold.
-pub(super) fn writes_form_the_log(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn writes_form_the_log(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {
     let (id, core) = (step.id(), step.core);
-    let written = &facts.node(id).written;
+    let written = &node.written;
     let (compacted, last) = match &step.effects.persist {
         Some(write) => {
-            let compacted = write.base.as_ref().map_or(written.compacted(), |base| base.position);
+            let compacted =
+                write.compacted.as_ref().map_or(written.compacted(), |compacted| compacted.position);
             (compacted, written.after(write).1)
         }
         None => (written.compacted(), written.last()),
     };
     let first = step.effects.persist.iter().find_map(|write| write.entries.first());
     let leaves_gap = first.is_some_and(|first| first.index > written.last().index.max(compacted.index) + 1);
-    ensure((compacted, last) == (core.base(), core.last()) && !leaves_gap, || {
-        let (base, end) = (core.base(), core.last());
-        let detail = format!("node {id} wrote {last} after {compacted}, and knows of {end} after {base}");
+    ensure((compacted, last) == (core.compacted(), core.last()) && !leaves_gap, || {
+        let (known, after) = (core.last(), core.compacted());
+        let detail = format!("node {id} wrote {last} after {compacted}, and knows of {known} after {after}");
         Failure::new(Rule::WritesFormTheLog, id, core.term(), detail)
     })
 }
 
 /// An entry that was truncated and written anew counts when its own write is done (the ABA race of asynchronous writes).
-pub(super) fn durable_entries_are_on_disk(facts: &Facts, step: &Step<'_>) -> Checked {
+pub(super) fn durable_entries_are_on_disk(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {
     let (id, core) = (step.id(), step.core);
     let Some(entry) = core.entry(core.durable()) else { return Ok(()) };
-    ensure(facts.node(id).disk.holds(entry.position()), || {
-        let disk = &facts.node(id).disk;
+    ensure(node.disk.holds(entry.position()), || {
+        let disk = &node.disk;
         let detail = format!("node {id} takes {} for durable, its disk holds {disk}", entry.position());
         Failure::new(Rule::DurableIsOnDisk, id, core.term(), detail)
     })

@@ -1,5 +1,5 @@
-//! What must always hold. Each rule is a function that looks at the facts, as they were before, and at what happened: it
-//! changes neither. A new rule is a function here and a line in a list; [`crate::Rule`] names it and says where it comes
+//! What must always hold. Each rule is a function of the facts as they were before, those about the node among them, and of
+//! what happened at that node: it changes none of them. A new rule is a function here and a line in a list; [`crate::Rule`] names it and says where it comes
 //! from.
 //!
 //! | file | about |
@@ -12,6 +12,7 @@
 //! | `snapshot.rs` | compaction and snapshots |
 //! | `reads.rs` | linearizable reads |
 //! | `configuration.rs` | which configuration is in force, and who leaves |
+//! | `transfer.rs` | leadership that is handed over |
 //! | `silence.rs` | nodes that nobody reaches |
 
 mod commit;
@@ -23,22 +24,23 @@ mod reads;
 mod silence;
 mod snapshot;
 mod state;
+mod transfer;
 
 use conclave::raft::{Configuration, NodeId};
 
 pub use self::{durability::is_promise_kept, election::may_follow};
 use crate::{
     Failure,
-    facts::Facts,
-    observation::{Apply, Install, Start, Step, Tick, Write},
+    facts::{Facts, Node},
+    observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},
 };
 
 pub(crate) type Checked = Result<(), Failure>;
 
 /// The rules that one kind of observation has to pass.
-pub(crate) type Rules<T> = [fn(&Facts, &T) -> Checked];
+pub(crate) type Rules<T> = [fn(&Facts, &Node, &T) -> Checked];
 
-pub(crate) const OF_STARTS: &[fn(&Facts, &Start<'_>) -> Checked] = &[
+pub(crate) const OF_STARTS: &[fn(&Facts, &Node, &Start<'_>) -> Checked] = &[
     election::stored_votes,
     log::recovered_entries_match,
     durability::recovered_as_promised,
@@ -46,7 +48,7 @@ pub(crate) const OF_STARTS: &[fn(&Facts, &Start<'_>) -> Checked] = &[
     configuration::recovered_configuration,
 ];
 
-pub(crate) const OF_STEPS: &[fn(&Facts, &Step<'_>) -> Checked] = &[
+pub(crate) const OF_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
     log::written_entries_match,
     log::writes_form_the_log,
     log::durable_entries_are_on_disk,
@@ -55,11 +57,12 @@ pub(crate) const OF_STEPS: &[fn(&Facts, &Step<'_>) -> Checked] = &[
     reads::reads_see_what_was_committed,
     configuration::latest_configuration_in_force,
     configuration::removal_is_committed,
+    transfer::leaving_leader_hands_over,
 ];
 
 /// Of steps that others can see.
-pub(crate) const OF_VISIBLE_STEPS: &[fn(&Facts, &Step<'_>) -> Checked] = &[
-    election::terms_grow,
+pub(crate) const OF_VISIBLE_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
+    election::votes_stay,
     commit::commits_grow,
     commit::commits_by_own_term,
     election::one_leader,
@@ -70,20 +73,23 @@ pub(crate) const OF_VISIBLE_STEPS: &[fn(&Facts, &Step<'_>) -> Checked] = &[
     snapshot::compacted_is_committed_and_applied,
 ];
 
-pub(crate) const OF_WRITES: &[fn(&Facts, &Write<'_>) -> Checked] =
+pub(crate) const OF_WRITES: &[fn(&Facts, &Node, &Write<'_>) -> Checked] =
     &[election::stored_vote, durability::promises_are_kept];
 
-pub(crate) const OF_APPLIES: &[fn(&Facts, &Apply<'_>) -> Checked] =
+pub(crate) const OF_APPLIES: &[fn(&Facts, &Node, &Apply<'_>) -> Checked] =
     &[state::applied_is_committed, state::applied_in_order, state::applied_states_are_equal];
 
-pub(crate) const OF_INSTALLS: &[fn(&Facts, &Install<'_>) -> Checked] =
+pub(crate) const OF_INSTALLS: &[fn(&Facts, &Node, &Install<'_>) -> Checked] =
     &[snapshot::installed_is_committed, state::installed_states_are_equal];
 
-pub(crate) const OF_TICKS: &[fn(&Facts, &Tick<'_>) -> Checked] = &[silence::silence_ends_following];
+pub(crate) const OF_STREAM_ENDS: &[fn(&Facts, &Node, &StreamEnd) -> Checked] =
+    &[snapshot::cancelled_streams_are_over];
 
-/// The first rule that an observation breaks.
-pub(crate) fn check<T>(rules: &Rules<T>, facts: &Facts, observation: &T) -> Checked {
-    rules.iter().try_for_each(|rule| rule(facts, observation))
+pub(crate) const OF_TICKS: &[fn(&Facts, &Node, &Tick<'_>) -> Checked] = &[silence::silence_ends_following];
+
+/// The first rule that an observation of a node breaks.
+pub(crate) fn check<T>(rules: &Rules<T>, facts: &Facts, node: &Node, observation: &T) -> Checked {
+    rules.iter().try_for_each(|rule| rule(facts, node, observation))
 }
 
 fn ensure(holds: bool, failure: impl FnOnce() -> Failure) -> Checked {

@@ -1,10 +1,14 @@
 //! Nodes that nobody reaches (Ongaro's thesis, section 6.2).
 
 use super::{Checked, ensure};
-use crate::{Failure, Rule, facts::Facts, observation::Tick};
+use crate::{
+    Failure, Rule,
+    facts::{Facts, Node},
+    observation::Tick,
+};
 
 /// Within two election timeouts.
-pub(super) fn silence_ends_following(_: &Facts, tick: &Tick<'_>) -> Checked {
+pub(super) fn silence_ends_following(_: &Facts, _: &Node, tick: &Tick<'_>) -> Checked {
     let core = tick.core;
     if core.leader().is_none() || tick.silent_ticks <= 2 * tick.election_ticks_max {
         return Ok(());

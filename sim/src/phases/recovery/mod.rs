@@ -18,14 +18,12 @@ mod writes;
 
 use std::time::Duration;
 
-use conclave::client::{Client, Options};
-
 use super::watch::{look, pass};
 use crate::{
     trace::{Answer, Call, MachineId},
     verdict::{Failure, Rule},
     workload::{Workload, ask},
-    world::{World, now_ns, proxy_endpoint},
+    world::{World, now_ns},
 };
 
 /// The number under which the run itself asks: no client has it.
@@ -78,12 +76,9 @@ async fn wait_for(
 /// One operation of the run's own client, recorded as any other.
 async fn ask_through(world: &World, proxy: u64, call: Call) -> Answer {
     let operation = world.recorder.called(RUN_ITSELF, call.clone());
-    let asking = world.machines.console().spawn(async move {
-        let connection = Client::new(&[proxy_endpoint(proxy)], Options { timeout: PATIENCE })
-            .expect("simulated addresses are well formed");
-        ask(&connection, call).await
-    });
-    let answer = asking.await.expect("the console is never killed");
+    let client = world.console.client_of_proxy(proxy, PATIENCE);
+    let asking = world.console.spawn(async move { ask(&client, call).await });
+    let answer = asking.await.expect("the console is never struck");
     world.recorder.answered(RUN_ITSELF, operation, answer.clone());
     answer
 }

@@ -44,7 +44,7 @@ fn change_log(model: &mut Recovered, log: &mut LogStore, draw: &mut Draw) -> Res
         model.entries.truncate(first as usize - 1);
         model.entries.extend(entries.iter().cloned());
     }
-    log.write(&Persist { ticket: 1, base: None, vote, entries, promises: Vec::new() })
+    log.write(&Persist { ticket: 1, compacted: None, vote, entries, promises: Vec::new() })
 }
 
 #[test]

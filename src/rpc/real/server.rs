@@ -12,7 +12,6 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
-    time::{sleep, timeout},
 };
 use tokio_stream::StreamExt;
 use tonic::{
@@ -26,25 +25,27 @@ use tonic::{
     },
 };
 
+use tower::layer::util::{Identity, Stack};
+
 use super::{
-    RpcError, SHUTDOWN_GRACE,
-    limits::{
-        ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT,
-        PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
-    },
-    stream::Gathering,
+    ACCEPT_PAUSE, CONCURRENT_STREAMS_MAX, CONNECTION_WINDOW_BYTES, HANDSHAKE_TIMEOUT, KEEPALIVE_INTERVAL,
+    KEEPALIVE_TIMEOUT, PENDING_RESETS_MAX, STREAM_WINDOW_BYTES, status::UsualStatus, stream::Gathering,
+};
+use crate::{
+    env::Clock,
+    rpc::{RpcError, SHUTDOWN_GRACE},
 };
 
 /// Services that will share one address.
-#[derive(Default)]
 pub struct Server {
     routes: RoutesBuilder,
+    clock: Clock,
 }
 
 impl Server {
     /// A server without services: every call answers UNIMPLEMENTED.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(clock: &Clock) -> Self {
+        Self { routes: RoutesBuilder::default(), clock: clock.clone() }
     }
 
     /// Adds a generated service.
@@ -70,13 +71,14 @@ impl Server {
         let refused = |reason| RpcError::Bind { address, reason };
         let listener = TcpListener::bind(address).await.map_err(refused)?;
         let local_addr = listener.local_addr().map_err(refused)?;
-        Ok(Bound { routes: self.routes, listener, local_addr })
+        Ok(Bound { routes: self.routes, clock: self.clock, listener, local_addr })
     }
 }
 
 /// A server that has its address.
 pub struct Bound {
     routes: RoutesBuilder,
+    clock: Clock,
     listener: TcpListener,
     local_addr: SocketAddr,
 }
@@ -93,10 +95,11 @@ impl Bound {
         let address = self.local_addr;
         let failed = |error: transport::Error| RpcError::Serve { address, reason: error.to_string() };
         let (cut, uncut) = watch::channel(());
+        let (clock, accepting) = (self.clock.clone(), self.clock);
         let (stop, stopped) = oneshot::channel();
         let incoming = TcpIncoming::from(self.listener)
             .with_nodelay(Some(true))
-            .then(move |accepted| connection(accepted, uncut.clone()));
+            .then(move |accepted| connection(accepted, accepting.clone(), uncut.clone()));
         let mut serving =
             pin!(builder().add_routes(self.routes.routes()).serve_with_incoming_shutdown(incoming, async {
                 let _ = stopped.await;
@@ -107,7 +110,7 @@ impl Bound {
             outcome = &mut serving => return outcome.map_err(failed),
         }
         let _ = stop.send(());
-        if let Ok(outcome) = timeout(SHUTDOWN_GRACE, &mut serving).await {
+        if let Ok(outcome) = clock.timeout(SHUTDOWN_GRACE, &mut serving).await {
             return outcome.map_err(failed);
         }
         drop(cut);
@@ -115,7 +118,7 @@ impl Bound {
     }
 }
 
-fn builder() -> transport::Server {
+fn builder() -> transport::Server<Stack<UsualStatus, Identity>> {
     transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
         .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
@@ -123,15 +126,20 @@ fn builder() -> transport::Server {
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(CONCURRENT_STREAMS_MAX)
         .http2_max_pending_accept_reset_streams(Some(PENDING_RESETS_MAX))
+        .layer(UsualStatus)
 }
 
 /// Pauses when a connection cannot be taken: without it, a process short of file descriptors would spin.
-async fn connection(accepted: io::Result<TcpStream>, uncut: watch::Receiver<()>) -> io::Result<Connection> {
+async fn connection(
+    accepted: io::Result<TcpStream>,
+    clock: Clock,
+    uncut: watch::Receiver<()>,
+) -> io::Result<Connection> {
     match accepted {
-        Ok(stream) => Ok(Connection::new(stream, uncut)),
+        Ok(stream) => Ok(Connection::new(stream, clock, uncut)),
         Err(reason) => {
             tracing::warn!(%reason, "cannot accept a connection");
-            sleep(ACCEPT_PAUSE).await;
+            clock.sleep(ACCEPT_PAUSE).await;
             Err(reason)
         }
     }
@@ -141,14 +149,32 @@ async fn connection(accepted: io::Result<TcpStream>, uncut: watch::Receiver<()>)
 struct Connection {
     stream: Gathering,
     /// Ends when the connection is cut; `None` from then on.
-    uncut: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    uncut: Option<Alarm>,
+    handshake: Option<Handshake>,
 }
+
+/// Ends when it is time.
+type Alarm = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The beginning of a connection, until its other side has said that it speaks HTTP/2.
+struct Handshake {
+    missing_bytes: usize,
+    is_late: Alarm,
+}
+
+/// HTTP/2's preface and the head of the frame that must follow it (RFC 9113, section 3.4).
+const HANDSHAKE_BYTES: usize = 24 + 9;
 
 impl Connection {
     /// The connection lives as long as the sender of `uncut`.
-    fn new(stream: TcpStream, mut uncut: watch::Receiver<()>) -> Self {
+    fn new(stream: TcpStream, clock: Clock, mut uncut: watch::Receiver<()>) -> Self {
         let sender_lives = async move { while uncut.changed().await.is_ok() {} };
-        Self { stream: Gathering::new(stream), uncut: Some(Box::pin(sender_lives)) }
+        let is_late = Box::pin(async move { clock.sleep(HANDSHAKE_TIMEOUT).await });
+        Self {
+            stream: Gathering::new(stream),
+            uncut: Some(Box::pin(sender_lives)),
+            handshake: Some(Handshake { missing_bytes: HANDSHAKE_BYTES, is_late }),
+        }
     }
 
     fn is_cut(&mut self, context: &mut Context<'_>) -> bool {
@@ -168,7 +194,18 @@ impl AsyncRead for Connection {
         if self.is_cut(context) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if let Some(handshake) = &mut self.handshake {
+            let bytes = buffer.filled().len() - before;
+            handshake.missing_bytes = handshake.missing_bytes.saturating_sub(bytes);
+            if handshake.missing_bytes == 0 {
+                self.handshake = None;
+            } else if handshake.is_late.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
     }
 }
 

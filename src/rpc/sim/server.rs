@@ -31,19 +31,17 @@ use futures_util::{
     stream::{self, BoxStream},
 };
 use madsim::net::{Endpoint, Receiver, Sender};
-use tokio::{
-    sync::{Semaphore, mpsc},
-    time::timeout,
-};
+use tokio::sync::{Semaphore, mpsc};
 use tonic::{
     Code, Request, Response, Status,
     codegen::{BoxFuture, BoxMessage, BoxMessageStream, RequestExt, Service, http::uri::PathAndQuery},
     transport::NamedService,
 };
 
-use super::{
-    RpcError, SHUTDOWN_GRACE,
-    limits::{ACCEPTORS, FIRST_MESSAGE_TIMEOUT},
+use super::{ACCEPTORS, HANDSHAKE_TIMEOUT};
+use crate::{
+    env::Clock,
+    rpc::{RpcError, SHUTDOWN_GRACE, error::unimplemented},
 };
 
 /// A call's first message: where it goes, whether a stream is to come back, and the request.
@@ -74,15 +72,15 @@ where
 }
 
 /// Services that will share one address.
-#[derive(Default)]
 pub struct Server {
     services: Services,
+    clock: Clock,
 }
 
 impl Server {
     /// A server without services: every call answers UNIMPLEMENTED.
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(clock: &Clock) -> Self {
+        Self { services: Services::new(), clock: clock.clone() }
     }
 
     /// Adds a generated service.
@@ -111,13 +109,14 @@ impl Server {
         let refused = |reason| RpcError::Bind { address, reason };
         let endpoint = Endpoint::bind(address).await.map_err(refused)?;
         let local_addr = endpoint.local_addr().map_err(refused)?;
-        Ok(Bound { services: Arc::new(self.services), endpoint, local_addr })
+        Ok(Bound { services: Arc::new(self.services), clock: self.clock, endpoint, local_addr })
     }
 }
 
 /// A server that has its address.
 pub struct Bound {
     services: Arc<Services>,
+    clock: Clock,
     endpoint: Endpoint,
     local_addr: SocketAddr,
 }
@@ -133,6 +132,7 @@ impl Bound {
     pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RpcError> {
         let address = self.local_addr;
         let cut = Cut::default();
+        let clock = self.clock.clone();
         let (alive, mut all_ended) = mpsc::channel(1);
         let acceptors = (0..ACCEPTORS).map(|_| self.accept(cut.0.clone(), alive.clone()));
         tokio::select! {
@@ -144,7 +144,7 @@ impl Bound {
         }
         drop(self);
         drop(alive);
-        if timeout(SHUTDOWN_GRACE, all_ended.recv()).await.is_err() {
+        if clock.timeout(SHUTDOWN_GRACE, all_ended.recv()).await.is_err() {
             drop(cut);
             all_ended.recv().await;
         }
@@ -157,6 +157,7 @@ impl Bound {
             let (tx, rx, caller) = self.endpoint.accept1().await?;
             let connection = Connection {
                 services: self.services.clone(),
+                clock: self.clock.clone(),
                 server: self.local_addr,
                 caller,
                 tx: Arc::new(tx),
@@ -192,6 +193,7 @@ impl Drop for Cut {
 
 struct Connection {
     services: Arc<Services>,
+    clock: Clock,
     server: SocketAddr,
     caller: SocketAddr,
     tx: Arc<Sender>,
@@ -201,12 +203,12 @@ impl Connection {
     /// Serves the one call of the connection, until it is answered or the caller goes away.
     async fn serve(self, mut rx: Receiver) {
         // A connection that ends without a word is a client's test whether the server is there.
-        let Ok(Ok(first)) = timeout(FIRST_MESSAGE_TIMEOUT, rx.recv()).await else { return };
+        let Ok(Ok(first)) = self.clock.timeout(HANDSHAKE_TIMEOUT, rx.recv()).await else { return };
         let (path, wants_stream, mut request) =
             *first.downcast::<Opening>().expect("madsim-tonic's client opens every call so");
         request.set_tcp_connect_info(self.server, self.caller);
         let deadline = request.timeout();
-        let request = request.map(|body| incoming(body, rx, Arc::downgrade(&self.tx)));
+        let request = request.map(|body| incoming(body, rx, Arc::downgrade(&self.tx), self.clock.clone()));
         let respond = async {
             let answer = self.answer(path, request, deadline).await;
             if wants_stream { self.send_stream(answer).await } else { self.send_single(answer).await }
@@ -227,11 +229,13 @@ impl Connection {
     ) -> Result<Answer, Status> {
         let name = path.path().split('/').nth(1).unwrap_or_default();
         let Some(service) = self.services.get(name) else {
-            return Err(Status::unimplemented(format!("no service {name}")));
+            return Err(unimplemented(path.path()));
         };
         let handler = service.call(path.clone(), request);
         let answer = match deadline {
-            Some(deadline) => timeout(deadline, handler).await.unwrap_or_else(|_| Err(late(deadline))),
+            Some(deadline) => {
+                self.clock.timeout(deadline, handler).await.unwrap_or_else(|_| Err(late(deadline)))
+            }
             None => handler.await,
         };
         answer.map_err(|status| unknown_method(status, &path))
@@ -270,13 +274,13 @@ const PARTING: Duration = Duration::from_millis(1);
 
 /// The caller's messages. A stream that breaks off because the caller went away ends in an error, not as if it were
 /// complete. It must not hold the sender: a handler may keep it longer than the call lasts.
-fn incoming(body: BoxMessage, rx: Receiver, tx: Weak<Sender>) -> BoxMessageStream {
+fn incoming(body: BoxMessage, rx: Receiver, tx: Weak<Sender>, clock: Clock) -> BoxMessageStream {
     if !body.is::<()>() {
         return stream::once(ready(Ok(body))).boxed();
     }
     let is_gone = async move {
         match tx.upgrade() {
-            Some(tx) => timeout(PARTING, tx.closed()).await.is_ok(),
+            Some(tx) => clock.timeout(PARTING, tx.closed()).await.is_ok(),
             None => true,
         }
     };
@@ -299,7 +303,7 @@ fn late(deadline: Duration) -> Status {
 /// The generated code of madsim-tonic calls an unknown method an invalid argument; real tonic calls it unimplemented.
 fn unknown_method(status: Status, path: &PathAndQuery) -> Status {
     if status.code() == Code::InvalidArgument && status.message() == format!("no path: {path}") {
-        return Status::unimplemented(format!("no method {path}"));
+        return unimplemented(path.path());
     }
     status
 }

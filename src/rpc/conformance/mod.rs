@@ -27,7 +27,7 @@ use crate::wire::{
     },
 };
 use toy::Event;
-use world::{Process, silent_connection, tell, vacant_address};
+use world::{Process, clock, silent_connection, tell, vacant_address};
 
 const SHORT: Duration = Duration::from_millis(100);
 const LONG: Duration = Duration::from_secs(20);
@@ -46,7 +46,7 @@ fn ids(batch: &ReplyBatch) -> Vec<u64> {
 }
 
 fn envelope(cluster: &str) -> Envelope {
-    Envelope { cluster: cluster.into(), messages: vec![], sender: None }
+    Envelope { cluster: cluster.into(), messages: vec![], ..Envelope::default() }
 }
 
 async fn echo(channel: Channel) -> Result<Response<PutResponse>, Status> {
@@ -143,7 +143,7 @@ fn a_killed_caller_takes_its_call_along_and_its_requests_do_not_look_complete() 
         let address = world.address.clone();
         let caller = Process::start(async move {
             let envelopes = stream::once(envelope("detached")).chain(stream::pending());
-            let _ = PeerClient::new(connect(&address).await.unwrap()).send(envelopes).await;
+            let _ = PeerClient::new(connect(&address, &clock()).await.unwrap()).send(envelopes).await;
         });
         assert_eq!(world.event().await, Event::Entered);
         caller.kill();
@@ -169,8 +169,8 @@ fn a_passed_deadline_reaches_both_sides() {
 #[test]
 fn a_deadline_passes_while_the_server_does_not_even_accept() {
     tell(|_| async {
-        let bound = Server::new().bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let channel = connect(&bound.local_addr().to_string()).await.unwrap();
+        let bound = Server::new(&clock()).bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let channel = connect(&bound.local_addr().to_string(), &clock()).await.unwrap();
         let status = KvClient::new(channel).put(with_deadline(put("echo"), SHORT)).await.unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
     });
@@ -206,6 +206,7 @@ fn an_unknown_service_is_unimplemented() {
         let mut client = StatusClient::new(world.channel().await);
         let status = client.status(StatusRequest {}).await.unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented, "{status}");
+        assert_eq!(status.message(), "conclave.v1.Status/Status is not implemented here");
     });
 }
 
@@ -218,7 +219,9 @@ fn an_unknown_method_is_unimplemented() {
         client.ready().await.unwrap();
         let outcome: Result<Response<PutResponse>, _> =
             client.unary(Request::new(put("echo")), path, codec).await;
-        assert_eq!(outcome.unwrap_err().code(), Code::Unimplemented);
+        let status = outcome.unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert_eq!(status.message(), "etcdserverpb.KV/Levitate is not implemented here");
     });
 }
 
@@ -289,7 +292,8 @@ fn a_client_request_over_the_limit_is_refused() {
         let value = vec![7; crate::wire::CLIENT_REQUEST_BYTES_MAX + 1].into();
         let request = PutRequest { value, ..put("too large") };
         let status = KvClient::new(world.channel().await).put(request).await.unwrap_err();
-        assert_eq!(status.code(), Code::OutOfRange, "{status}");
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        assert!(status.message().starts_with("grpc: received message larger than max ("), "{status}");
     });
 }
 
@@ -298,7 +302,7 @@ fn nobody_listening_is_unavailable() {
     tell(|_| async {
         let address = vacant_address().await;
         let called = Instant::now();
-        let error = connect(&address).await.unwrap_err();
+        let error = connect(&address, &clock()).await.unwrap_err();
         assert!(matches!(error, RpcError::Unreachable { .. }), "{error}");
         assert!(error.to_string().contains(&address), "{error}");
         assert!(called.elapsed() < CONNECT_TIMEOUT + Duration::from_secs(1), "the connect timeout is kept");
@@ -308,9 +312,13 @@ fn nobody_listening_is_unavailable() {
 #[test]
 fn a_port_in_use_is_reported_in_one_line_that_says_what_to_do() {
     tell(|_| async {
-        let first = Server::new().bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let error =
-            Server::new().bind(first.local_addr()).await.err().expect("the port is taken").to_string();
+        let first = Server::new(&clock()).bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
+        let error = Server::new(&clock())
+            .bind(first.local_addr())
+            .await
+            .err()
+            .expect("the port is taken")
+            .to_string();
         assert!(error.starts_with(&format!("cannot listen on {}: ", first.local_addr())), "{error}");
         assert!(error.ends_with("stop the program that uses the port, or choose another port"), "{error}");
         assert_eq!(error.lines().count(), 1);
@@ -326,7 +334,7 @@ fn a_stopped_server_answers_what_is_under_way_and_frees_its_port() {
         world.stop.send(()).unwrap();
         call.await.unwrap().expect("a call under way is answered");
         world.served.await.unwrap().expect("a clean end");
-        assert!(matches!(connect(&world.address).await, Err(RpcError::Unreachable { .. })));
+        assert!(matches!(connect(&world.address, &clock()).await, Err(RpcError::Unreachable { .. })));
     });
 }
 
@@ -353,7 +361,6 @@ fn a_stopped_server_cuts_what_does_not_end_by_itself() {
     });
 }
 
-/// A real server's keepalive ends such a connection; here our own accept loop must.
 #[cfg(madsim)]
 #[test]
 fn a_silent_connection_is_dropped_in_the_end() {
@@ -361,7 +368,27 @@ fn a_silent_connection_is_dropped_in_the_end() {
         let (_tx, mut rx) = silent_connection(&world.address).await;
         let connected = Instant::now();
         rx.recv().await.expect_err("nothing was asked, so nothing is answered");
-        assert!(connected.elapsed() >= super::limits::FIRST_MESSAGE_TIMEOUT);
+        assert!(connected.elapsed() >= super::transport::HANDSHAKE_TIMEOUT);
+    });
+}
+
+#[cfg(not(madsim))]
+#[test]
+fn a_silent_connection_is_dropped_in_the_end() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    tell(|world| async move {
+        let mut connections = tokio::task::JoinSet::new();
+        for words in ["", "P", "GET / HTTP/1.1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"] {
+            let mut connection = silent_connection(&world.address).await;
+            connections.spawn(async move {
+                connection.write_all(words.as_bytes()).await.expect("it is connected");
+                let mut answer = Vec::new();
+                let end = connection.read_to_end(&mut answer);
+                let _ = timeout(2 * super::transport::HANDSHAKE_TIMEOUT, end).await.expect("it is closed");
+            });
+        }
+        connections.join_all().await;
     });
 }
 
@@ -374,7 +401,7 @@ fn an_unreachable_address_sometimes_hangs_and_sometimes_refuses() {
         let results = results.clone();
         async move {
             let called = Instant::now();
-            connect(&vacant_address().await).await.expect_err("nobody listens there");
+            connect(&vacant_address().await, &clock()).await.expect_err("nobody listens there");
             results.send(called.elapsed()).unwrap();
         }
     });

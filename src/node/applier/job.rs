@@ -1,0 +1,49 @@
+//! What there is to do for the state machine, in the order in which it is to be done.
+
+use tokio::sync::oneshot;
+
+use super::super::reply::ReplySender;
+use crate::{
+    raft::{Entry, Index, Position, Snapshot, Term},
+    storage::{Place, Record, StateView},
+    wire::pb::etcdserverpb,
+};
+
+pub(in crate::node) enum Job {
+    /// Those wait for entries that are not yet committed.
+    Await(Vec<Waiter>),
+    /// Committed entries, to be applied.
+    Apply(Vec<Entry>),
+    /// Reads to serve once the index is applied; the replies name the term.
+    Read { index: Index, term: Term, reads: Vec<Read> },
+    /// A piece of a snapshot that is being received.
+    Stage(Stage),
+    /// Puts the staged snapshot in the state's place. Until that is reported the core hands out no entries.
+    Install(Snapshot),
+    /// Makes the state durable and shows it as it stands, to be sent to another node.
+    Show(oneshot::Sender<StateView>),
+}
+
+/// A proxy waits for the outcome of the entry at `index`, if it bears `term`.
+pub(in crate::node) struct Waiter {
+    pub(in crate::node) index: Index,
+    pub(in crate::node) term: Term,
+    pub(in crate::node) request: u64,
+    pub(in crate::node) replies: ReplySender,
+}
+
+/// A read of a proxy.
+pub(in crate::node) struct Read {
+    pub(in crate::node) request: u64,
+    pub(in crate::node) range: etcdserverpb::RangeRequest,
+    pub(in crate::node) replies: ReplySender,
+}
+
+/// A piece of the snapshot that stands for the log up to `last`.
+pub(in crate::node) struct Stage {
+    pub(in crate::node) last: Position,
+    /// Records, and what they follow. `None`: the sender asks where to go on.
+    pub(in crate::node) records: Option<(Place, Vec<Record>)>,
+    /// Where to go on, or why the piece was not taken.
+    pub(in crate::node) answer: oneshot::Sender<Result<Place, String>>,
+}

@@ -1,0 +1,174 @@
+//! The state machine, and all who wait for it.
+
+use std::sync::Arc;
+
+use super::{
+    super::{config::Config, event::Applied},
+    job::{Job, Stage},
+    pending_reads::PendingReads,
+    sync_schedule::SyncSchedule,
+    waiters::Waiters,
+};
+use crate::{
+    env::Observer,
+    kv::{Applier as Transaction, Header},
+    raft::{Entry, NodeId, Payload, Snapshot, Term},
+    storage::{self, Place, StateStore, StateView, StorageError},
+    wire::{
+        kv as wire,
+        pb::{etcdserverpb, v1::refusal::Reason},
+    },
+};
+
+pub(super) struct Machine {
+    node: NodeId,
+    cluster: u64,
+    state: StateStore,
+    observer: Arc<dyn Observer>,
+    waiters: Waiters,
+    reads: PendingReads,
+    schedule: SyncSchedule,
+}
+
+impl Machine {
+    /// The state is durable up to `durable`.
+    pub(super) fn new(config: &Config, state: StateStore, durable: u64, observer: Arc<dyn Observer>) -> Self {
+        Self {
+            node: config.id,
+            cluster: config.cluster_number(),
+            state,
+            observer,
+            waiters: Waiters::default(),
+            reads: PendingReads::default(),
+            schedule: SyncSchedule::new(config, durable),
+        }
+    }
+
+    /// Carries jobs out in their order. Entries that follow each other are applied together: to note meanwhile who waits
+    /// for what changes nothing. Reads come last, and see at least what they asked for.
+    pub(super) fn carry_out(&mut self, jobs: Vec<Job>) -> Result<Applied, StorageError> {
+        let mut entries = Vec::new();
+        let mut installed = None;
+        for job in jobs {
+            match job {
+                Job::Await(waiters) => waiters.into_iter().for_each(|waiter| self.waiters.add(waiter)),
+                Job::Apply(more) => entries.extend(more),
+                Job::Read { index, term, reads } => self.reads.add(index, term, reads),
+                Job::Stage(piece) => self.stage(piece)?,
+                Job::Install(snapshot) => {
+                    self.apply(std::mem::take(&mut entries))?;
+                    installed = Some(self.install(&snapshot)?);
+                }
+                Job::Show(wanted) => {
+                    self.apply(std::mem::take(&mut entries))?;
+                    let _ = wanted.send(self.view()?);
+                }
+            }
+        }
+        self.apply(entries)?;
+        let header = Header::load(&self.state.tables()?)?;
+        self.serve_reads(&header)?;
+        Ok(Applied { header, durable: self.schedule.durable(), installed })
+    }
+
+    /// No more jobs come.
+    pub(super) fn close(&mut self) -> Result<(), StorageError> {
+        self.state.sync()
+    }
+
+    /// Applies entries in one transaction. Their answers need not wait for the state to be durable: the log is.
+    fn apply(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut answers = Vec::new();
+        let mut tables = self.state.tables()?;
+        let mut transaction = Transaction::begin(&mut tables)?;
+        for entry in &entries {
+            let position = (entry.term, entry.index);
+            match &entry.payload {
+                Payload::Command(bytes) => {
+                    let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
+                    answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
+                }
+                Payload::Configuration(configuration) => {
+                    transaction.set_members(position, &storage::encode_members(configuration))?;
+                }
+                Payload::Noop => transaction.skip(position),
+            }
+        }
+        let header = transaction.finish()?;
+        drop(tables);
+        self.observer.applied(self.node, &entries, header.state_hash());
+        for (index, term, reply) in answers {
+            let reply_header = self.reply_header(term);
+            self.waiters.answer(index, term, reply, reply_header);
+        }
+        let why = "another leader's entry took its place";
+        self.waiters.drop_up_to(header.applied_index, Reason::Dropped, why);
+        if self.schedule.is_due_after(&entries) {
+            self.state.sync()?;
+            self.schedule.synced(header.applied_index);
+        }
+        Ok(())
+    }
+
+    fn stage(&mut self, Stage { last, records, answer }: Stage) -> Result<(), StorageError> {
+        let place: Result<Place, String> = match records {
+            None => Ok(self.state.begin_stage(last)?),
+            Some((after, records)) => {
+                let staged = self.state.stage(last, &after, &records)?;
+                let end = records.into_iter().next_back().map(|record| (record.table, record.key));
+                match staged {
+                    true => Ok(end.or(after)),
+                    false => Err("another snapshot is being received, or a piece is missing".to_owned()),
+                }
+            }
+        };
+        let _ = answer.send(place);
+        Ok(())
+    }
+
+    /// False: it is not there any more.
+    fn install(&mut self, snapshot: &Snapshot) -> Result<bool, StorageError> {
+        let Some(header) = self.state.install(snapshot)? else { return Ok(false) };
+        self.schedule.synced(header.applied_index);
+        self.observer.installed(self.node, snapshot, header.state_hash());
+        let why = "a snapshot took the place of the log: what became of the entry is in its state";
+        self.waiters.drop_up_to(header.applied_index, Reason::Forgotten, why);
+        Ok(true)
+    }
+
+    fn view(&mut self) -> Result<StateView, StorageError> {
+        let view = self.state.view()?;
+        self.schedule.synced(view.snapshot.last.index);
+        Ok(view)
+    }
+
+    fn serve_reads(&mut self, header: &Header) -> Result<(), StorageError> {
+        let ready = self.reads.take_ready(header.applied_index);
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let view = self.state.tables()?;
+        for (term, read) in ready {
+            let outcome = wire::range(&view, &read.range, self.reply_header(term))?;
+            read.replies.send(read.request, outcome);
+        }
+        Ok(())
+    }
+
+    fn reply_header(&self, term: Term) -> etcdserverpb::ResponseHeader {
+        etcdserverpb::ResponseHeader {
+            cluster_id: self.cluster,
+            member_id: self.node,
+            raft_term: term,
+            ..Default::default()
+        }
+    }
+}
+
+/// What was committed is not what was proposed.
+fn corrupt(entry: &Entry, what: &'static str) -> StorageError {
+    StorageError::Corrupt { file: "the log", what: format!("entry {}: {what}", entry.index) }
+}

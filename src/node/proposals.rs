@@ -1,0 +1,90 @@
+//! Writes of proxies on their way into the log: gathered, proposed together, awaited.
+
+use std::sync::Arc;
+
+use prost::Message as _;
+
+use super::{applier::Waiter, backlog::Backlog, reply::ReplySender};
+use crate::{
+    raft::{Index, ProposeError, Raft},
+    wire::{
+        self,
+        pb::v1::{self, refusal::Reason},
+    },
+};
+
+#[derive(Default)]
+pub(super) struct Proposals {
+    gathered: Vec<Write>,
+    backlog: Backlog,
+}
+
+struct Write {
+    replies: ReplySender,
+    request: u64,
+    command: v1::Command,
+}
+
+impl Proposals {
+    /// Gathers a write, or refuses it at once.
+    pub(super) fn admit(&mut self, replies: ReplySender, request: u64, command: v1::Command) {
+        match wire::kv::validate(&command) {
+            Ok(()) => self.gathered.push(Write { replies, request, command }),
+            Err(message) => replies.refuse(request, Reason::Invalid, message),
+        }
+    }
+
+    /// Proposes all that was gathered, as far as there is room, stamped with a time. Returns who waits for it.
+    pub(super) fn propose(&mut self, core: &mut Raft, timestamp_ms: u64) -> Vec<Waiter> {
+        if self.gathered.is_empty() {
+            return Vec::new();
+        }
+        let mut writes = std::mem::take(&mut self.gathered);
+        let mut commands: Vec<_> = writes.iter().map(|write| stamped(&write.command, timestamp_ms)).collect();
+        let room = self.backlog.room_for(commands.iter().map(|command| command.len()));
+        for Write { replies, request, .. } in writes.drain(room..) {
+            replies.refuse(request, Reason::Overloaded, "too many proposals wait: try again later");
+        }
+        commands.truncate(room);
+        let bytes = commands.iter().map(|command| command.len()).sum();
+        match core.propose(commands) {
+            Ok(proposed) => {
+                self.backlog.proposed(core.last().index, writes.len(), bytes);
+                let term = proposed.term;
+                let waiter =
+                    |(Write { replies, request, .. }, index)| Waiter { index, term, request, replies };
+                writes.into_iter().zip(proposed.first..).map(waiter).collect()
+            }
+            Err(refusal) => {
+                for Write { replies, request, .. } in writes {
+                    replies.refuse(request, Reason::NotLeader, why(refusal));
+                }
+                Vec::new()
+            }
+        }
+    }
+
+    /// The state machine has applied everything up to an index.
+    pub(super) fn applied(&mut self, index: Index) {
+        self.backlog.applied(index);
+    }
+
+    /// Nothing that was proposed here waits for its answer.
+    pub(super) fn are_all_answered(&self) -> bool {
+        self.backlog.is_empty()
+    }
+}
+
+/// The entry's bytes: the command with the leader's time in it.
+fn stamped(command: &v1::Command, timestamp_ms: u64) -> Arc<[u8]> {
+    let command = v1::Command { timestamp_ms, ..command.clone() };
+    command.encode_to_vec().into()
+}
+
+fn why(refusal: ProposeError) -> String {
+    match refusal {
+        ProposeError::NotLeader { leader: Some(leader) } => format!("node {leader} leads"),
+        ProposeError::NotLeader { leader: None } => "no leader is known".to_owned(),
+        ProposeError::Transferring => "leadership is being handed over".to_owned(),
+    }
+}
