@@ -65,11 +65,12 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/rpc/real/server.rs", ".changed()", "the real server; not compiled in simulation"),
     ("src/rpc/sim/channel.rs", "thread_rng", "the simulator's own generator, which the seed drives"),
     ("src/env/clock.rs", "tokio::time", "the clock itself"),
-    ("sim/src/campaign.rs", "std::thread", "runs several simulations at a time, from the outside"),
-    ("sim/src/run.rs", "std::thread", "gives each simulation a thread of its own, from the outside"),
-    ("sim/src/cli.rs", "std::thread", "counts the cores, outside of any simulation"),
-    ("sim/src/cli.rs", "std::fs", "reads a stored scenario, outside of any simulation"),
-    ("sim/src/cli.rs", "rand::random", "draws the first seed of a campaign"),
+    ("sim/src/campaign/execution.rs", "std::thread", "runs several simulations at a time, from the outside"),
+    ("sim/src/campaign/run.rs", "std::thread", "gives each simulation a thread of its own, from the outside"),
+    ("sim/src/campaign/plan.rs", "std::thread", "counts the cores, outside of any simulation"),
+    ("sim/src/campaign/plan.rs", "rand::random", "draws the first seed of a campaign"),
+    ("sim/src/campaign/progress.rs", "std::time::Instant", "real time, as the user of a campaign has it"),
+    ("sim/src/campaign/cli.rs", "std::fs", "reads a stored scenario, outside of any simulation"),
 ];
 
 #[test]
