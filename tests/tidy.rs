@@ -24,6 +24,17 @@ const DOORS: &[(&str, &[&str])] = &[
     ("cli", &["node", "proxy", "client", "wire", "rpc", "storage", "env"]),
 ];
 
+/// The rooms of the simulated world, in order: a room may import those before it, and none behind it.
+const ROOMS_OF_SIM: &[&str] = &[
+    "trace", "workload", "world", "faults", "scenario", "judges", "verdict", "phases", "explain", "campaign",
+];
+
+/// Package of the testbed -> the rooms of `src` that it may import, and no others.
+const DOORS_OF_PACKAGES: &[(&str, &[&str])] = &[("sim/checks", &["raft"]), ("sim/linearizability", &[])];
+
+/// An object with more methods is several objects. The consensus core is one, split by topic.
+const METHODS_MAX: usize = 20;
+
 /// What would make a simulation differ from run to run, or from its replay.
 const FORBIDDEN_IN_SIMULATION: &[&str] = &[
     "std::time::Instant",
@@ -76,6 +87,70 @@ fn rooms_are_entered_through_their_doors() {
         }
     }
     assert!(broken.is_empty(), "walls between rooms are broken:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn rooms_of_the_testbed_are_entered_through_their_doors() {
+    let mut broken = Vec::new();
+    for (position, room) in ROOMS_OF_SIM.iter().enumerate() {
+        let file = PathBuf::from(format!("sim/src/{room}.rs"));
+        let files = sources(&format!("sim/src/{room}")).chain(file.exists().then_some(file));
+        for file in files.filter(|file| !is_test_file(file)) {
+            for (number, line) in code_lines(&file) {
+                let behind = &ROOMS_OF_SIM[position + 1..];
+                let entered = named_rooms(&line).into_iter().filter(|name| behind.contains(&name.as_str()));
+                broken
+                    .extend(entered.map(|name| format!("{}:{number}: {room} enters {name}", file.display())));
+            }
+        }
+    }
+    for (package, doors) in DOORS_OF_PACKAGES {
+        for file in sources(package) {
+            for (number, line) in
+                code_lines(&file).into_iter().filter(|(_, line)| line.contains("conclave::"))
+            {
+                let entered = named_rooms(&line).into_iter().filter(|name| is_room(name));
+                let through_walls = entered.filter(|name| !doors.contains(&name.as_str()));
+                broken.extend(
+                    through_walls.map(|name| format!("{}:{number}: {package} enters {name}", file.display())),
+                );
+            }
+        }
+    }
+    assert!(broken.is_empty(), "walls of the testbed are broken:\n{}", broken.join("\n"));
+}
+
+#[test]
+fn objects_are_small() {
+    let mut methods = std::collections::BTreeMap::<(String, String), usize>::new();
+    for file in ["src", "sim"].into_iter().flat_map(sources).filter(|file| !is_test_file(file)) {
+        if file.starts_with("src/raft") {
+            continue;
+        }
+        let folder = file.parent().expect("a file is in a folder").display().to_string();
+        let mut object = None;
+        for (_, line) in code_lines(&file) {
+            if line.starts_with("impl") && !line.contains(" for ") {
+                object = line
+                    .split([' ', '<', '{', '>'])
+                    .filter(|word| !word.is_empty())
+                    .nth(1)
+                    .map(str::to_owned);
+            } else if line.starts_with('}') {
+                object = None;
+            }
+            let is_method = line.starts_with("    ")
+                && !line.starts_with("     ")
+                && line.split(['(', '<']).next().is_some_and(|head| head.contains(" fn "));
+            if let (Some(object), true) = (&object, is_method) {
+                *methods.entry((folder.clone(), object.clone())).or_default() += 1;
+            }
+        }
+    }
+    let large = methods.iter().filter(|&(_, &count)| count > METHODS_MAX);
+    let large: Vec<String> =
+        large.map(|((folder, object), count)| format!("{folder}: {object} has {count} methods")).collect();
+    assert!(large.is_empty(), "{METHODS_MAX} methods are enough for an object:\n{}", large.join("\n"));
 }
 
 #[test]
@@ -190,9 +265,14 @@ fn documents_are_true_to_the_files() {
         _ => true,
     };
     let mut missing = Vec::new();
-    for document in
-        ["README.md", "docs/architecture.md", "docs/consensus.md", "docs/testing.md", "docs/performance.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/architecture.md",
+        "docs/consensus.md",
+        "docs/simulation.md",
+        "docs/testing.md",
+        "docs/performance.md",
+    ] {
         let text = fs::read_to_string(document).expect("a document");
         let named = text.lines().flat_map(|line| line.split('`').skip(1).step_by(2));
         missing.extend(named.filter(|name| !exists(name)).map(|name| format!("{document}: {name}")));

@@ -18,15 +18,18 @@ pub(super) struct Connection {
     )]
     pub(super) endpoints: Vec<Address>,
 
-    /// How long a request may take, like 500ms or 5s
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_span)]
-    pub(super) timeout: Duration,
+    /// How long a request may take, like 500ms or 5s [default: 5s]
+    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    pub(super) timeout: Option<Duration>,
 }
+
+/// How long a request may take when nobody says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Connection {
     /// A client that connects with its first request.
     pub(super) fn client(&self) -> Result<Client, ClientError> {
-        Client::new(&self.endpoint_texts(), Options { timeout: self.timeout }, clock())
+        Client::new(&self.endpoint_texts(), Options { timeout: self.timeout.unwrap_or(TIMEOUT) }, clock())
     }
 
     /// Where the proxies are, as the client library takes them.

@@ -93,11 +93,21 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct Patience {
-    /// How long to wait for the change to be done, like 30s or 5m
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_span)]
-    wait: Duration,
+    /// How long to wait for the change to be done, like 30s or 5m [default: --timeout if that is given, else 60s]
+    #[arg(long, value_name = "TIME", value_parser = parse_span)]
+    wait: Option<Duration>,
     #[command(flatten)]
     connection: Connection,
+}
+
+/// How long a change may take when nobody says otherwise: a new node learns a log of some hundred MiB.
+const WAIT: Duration = Duration::from_secs(60);
+
+impl Patience {
+    /// Whoever says how long a request may take does not want to wait longer for what an earlier change holds up.
+    fn wait(&self) -> Duration {
+        self.wait.or(self.connection.timeout).unwrap_or(WAIT)
+    }
 }
 
 impl Args {
@@ -144,10 +154,10 @@ async fn change(request: ChangeMembersRequest, patience: Patience) -> anyhow::Re
             Err(error) if error.code == Code::Unavailable => error.message,
             Err(error) => return Err(error.into()),
         };
-        if began.elapsed() > patience.wait {
+        if began.elapsed() > patience.wait() {
             bail!(
                 "not done after {:?}: {waits_for}; what has begun goes on: give the command again to see how it ends",
-                patience.wait
+                patience.wait()
             );
         }
         if waits_for != shown {
@@ -259,6 +269,7 @@ mod tests {
             matched_index,
             active,
             receives_snapshot,
+            ..PeerStatus::default()
         };
         let leader = NodeStatus {
             id: 1,

@@ -15,6 +15,9 @@ EXAMPLES
 
 A voter of a higher --priority takes the lead back, as soon as it is up to date.";
 
+/// What a request names when the leader is to choose.
+const MOST_UP_TO_DATE: u64 = 0;
+
 /// A handover takes a few milliseconds, or an election timeout when it fails and is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -24,20 +27,26 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The node that is to lead
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    to: u64,
+    /// The node that is to lead; without it, whoever is most up to date
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    to: Option<u64>,
 }
 
 impl Args {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<String> {
         let began = tokio::time::Instant::now();
-        let mut to = self.to;
+        let mut to = self.to.unwrap_or(MOST_UP_TO_DATE);
+        let mut note = String::new();
         while began.elapsed() < PATIENCE {
             match client.transfer(to).await {
-                Ok(answer) if answer.done => return Ok(format!("node {} leads\n", answer.to)),
+                Ok(answer) if answer.done => return Ok(format!("node {} leads{note}\n", answer.to)),
                 // Whoever was chosen stays chosen.
-                Ok(answer) => to = answer.to,
+                Ok(answer) => {
+                    to = answer.to;
+                    if !answer.note.is_empty() {
+                        note = format!("; {}", answer.note);
+                    }
+                }
                 Err(error) if error.code == Code::Unavailable => {}
                 Err(error) => return Err(error.into()),
             }
@@ -46,7 +55,7 @@ impl Args {
         let leader = status::leader(&client.status().await?);
         let leader = leader.map_or("nobody leads".to_owned(), |leader| format!("node {leader} leads"));
         bail!(
-            "node {to} did not take over within {PATIENCE:?}, {leader}: is node {to} up to date, and of a priority not below the others'?"
+            "node {to} did not take over within {PATIENCE:?}, {leader}{note}: is node {to} up to date, and of a priority not below the others'?"
         )
     }
 }

@@ -1,9 +1,13 @@
 //! Applying the log: a pure function of the state and the entry, so that every replica goes through the same states.
 
-use std::ops::ControlFlow::Continue;
+use std::ops::{
+    Bound::Excluded,
+    ControlFlow::{Break, Continue},
+};
 
 use super::{
-    Command, DeleteRange, Error, Header, Operation, Put, Read, Rejection, Reply, Stamp, Table, Write,
+    Command, DeleteRange, Error, Header, KeyRange, Operation, Put, Read, Rejection, Reply, Stamp, Table,
+    Write,
     error::{Direction, scan},
     ledger::Ledger,
     record::{Past, Version, history_key},
@@ -14,6 +18,13 @@ use super::{
 
 /// A key and its stored value.
 type Record = (Vec<u8>, Vec<u8>);
+
+/// Largest weight of the pairs that a deletion returns, in bytes of records. It bounds the answer, and so what a
+/// session keeps of it and what crosses the network. A deletion that would return more is rejected, whole.
+pub const PREV_KVS_BYTES_MAX: usize = 8 << 20;
+
+/// What a deletion holds in memory at a time, however much lies in its range.
+const STEP_BYTES_MAX: usize = 256 << 10;
 
 const MEMBERS_KEY: &[u8] = b"members";
 
@@ -144,30 +155,65 @@ impl<'a, W: Write> Applier<'a, W> {
 
     /// All that one request deletes shares one revision. If there is nothing to delete, the store stays as it is.
     fn delete_range(&mut self, delete: &DeleteRange) -> Result<Reply, Error<W::Error>> {
-        let doomed = self.records_in(Span::new(&delete.key, &delete.range_end))?;
-        let revision = self.header.revision + i64::from(!doomed.is_empty());
-        let mut prev_kvs = Vec::new();
-        for (key, record) in &doomed {
-            let version = Version::decode(record)?;
-            self.ledger.remove(Table::Current, key)?;
-            self.retire(key, version.mod_revision, record, revision)?;
-            self.bury(key, revision)?;
-            if delete.prev_kv {
-                prev_kvs.push(version.to_key_value(key));
-            }
+        let span = Span::new(&delete.key, &delete.range_end);
+        let unchanged = self.header.revision;
+        let nothing = Reply::DeleteRange { revision: unchanged, deleted: 0, prev_kvs: vec![] };
+        let Some((start, end)) = span.current() else { return Ok(nothing) };
+        if delete.prev_kv && self.weighs_more_than((start, end), PREV_KVS_BYTES_MAX)? {
+            return Ok(Reply::Rejected(Rejection::PrevKvsTooLarge));
         }
-        self.header.revision = revision;
-        Ok(Reply::DeleteRange { revision, deleted: doomed.len() as i64, prev_kvs })
+        let (mut deleted, mut prev_kvs) = (0, Vec::new());
+        let mut last: Option<Vec<u8>> = None;
+        loop {
+            let rest = (last.as_deref().map_or(start, Excluded), end);
+            let doomed = self.first_records(rest)?;
+            for (key, record) in &doomed {
+                let pair = self.delete(key, record, unchanged + 1)?;
+                prev_kvs
+                    .extend(Some(pair).filter(|_| delete.prev_kv).map(|version| version.to_key_value(key)));
+            }
+            deleted += doomed.len() as i64;
+            let Some((key, _)) = doomed.into_iter().next_back() else { break };
+            last = Some(key);
+        }
+        if deleted == 0 {
+            return Ok(nothing);
+        }
+        self.header.revision = unchanged + 1;
+        Ok(Reply::DeleteRange { revision: unchanged + 1, deleted, prev_kvs })
     }
 
-    fn records_in(&self, span: Span<'_>) -> Result<Vec<Record>, Error<W::Error>> {
-        let mut records = Vec::new();
-        let Some(range) = span.current() else { return Ok(records) };
+    fn delete<'r>(
+        &mut self,
+        key: &[u8],
+        record: &'r [u8],
+        revision: i64,
+    ) -> Result<Version<'r>, Error<W::Error>> {
+        let version = Version::decode(record)?;
+        self.ledger.remove(Table::Current, key)?;
+        self.retire(key, version.mod_revision, record, revision)?;
+        self.bury(key, revision)?;
+        Ok(version)
+    }
+
+    /// The first records of a range of live pairs: as many as one step may hold in memory, and at least one.
+    fn first_records(&self, range: KeyRange<'_>) -> Result<Vec<Record>, Error<W::Error>> {
+        let (mut records, mut bytes) = (Vec::new(), 0);
         scan(self.ledger.store, Table::Current, range, Direction::Ascending, |key, record| {
+            bytes += key.len() + record.len();
             records.push((key.to_vec(), record.to_vec()));
-            Ok(Continue(()))
+            Ok(if bytes < STEP_BYTES_MAX { Continue(()) } else { Break(()) })
         })?;
         Ok(records)
+    }
+
+    fn weighs_more_than(&self, range: KeyRange<'_>, bytes_max: usize) -> Result<bool, Error<W::Error>> {
+        let mut bytes = 0;
+        scan(self.ledger.store, Table::Current, range, Direction::Ascending, |key, record| {
+            bytes += key.len() + record.len();
+            Ok(if bytes <= bytes_max { Continue(()) } else { Break(()) })
+        })?;
+        Ok(bytes > bytes_max)
     }
 
     /// Moves a version that ends at a revision to the history.
@@ -180,14 +226,14 @@ impl<'a, W: Write> Applier<'a, W> {
     ) -> Result<(), Error<W::Error>> {
         self.scratch.clear();
         Past::encode_version(ended, version, &mut self.scratch);
-        self.ledger.insert(Table::History, &history_key(key, mod_revision), &self.scratch)
+        self.ledger.append(Table::History, &history_key(key, mod_revision), &self.scratch)
     }
 
     /// Notes in the history that a key was deleted.
     fn bury(&mut self, key: &[u8], revision: i64) -> Result<(), Error<W::Error>> {
         self.scratch.clear();
         Past::encode_tombstone(&mut self.scratch);
-        self.ledger.insert(Table::History, &history_key(key, revision), &self.scratch)
+        self.ledger.append(Table::History, &history_key(key, revision), &self.scratch)
     }
 
     fn open_session(&mut self) -> Result<Reply, Error<W::Error>> {

@@ -23,6 +23,12 @@ impl<W: Write> Ledger<'_, W> {
         Ok(())
     }
 
+    /// Stores a record under a key that is not there.
+    pub(crate) fn append(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error<W::Error>> {
+        self.content_hash = self.content_hash.wrapping_add(contribution(table, key, value));
+        self.store.append(table, key, value).map_err(Error::Store)
+    }
+
     pub(crate) fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Error<W::Error>> {
         debug_assert_ne!(table, Table::Header, "the header is not part of the contents");
         let removed = self.store.remove(table, key).map_err(Error::Store)?;

@@ -26,7 +26,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Applier, members};
+pub use apply::{Applier, PREV_KVS_BYTES_MAX, members};
 pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
 pub(crate) use command::{validate_delete, validate_put};
 pub use error::Error;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{
-    Table,
+    PREV_KVS_BYTES_MAX, Table,
     codec::{Decoder, Encode},
     error::Corrupt,
 };
@@ -58,6 +58,8 @@ pub struct KeyValue {
 pub enum Rejection {
     /// The put keeps the value or the lease of a key that does not exist.
     KeyNotFound,
+    /// The pairs to delete and to return weigh more than an answer may.
+    PrevKvsTooLarge,
     /// The session is unknown, or was idle for too long: this attempt did nothing, an earlier one may have.
     SessionExpired,
     /// The session has already acknowledged the answer to this write: it was applied at most once, and is not again.
@@ -70,6 +72,13 @@ impl fmt::Display for Rejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Rejection::KeyNotFound => "etcdserver: key not found",
+            Rejection::PrevKvsTooLarge => {
+                return write!(
+                    f,
+                    "etcdserver: request is too large: the pairs to delete weigh more than {PREV_KVS_BYTES_MAX} bytes, \
+                     which is the most that prev_kv returns; nothing was deleted"
+                );
+            }
             Rejection::SessionExpired => "the session has expired: an earlier attempt may have been applied",
             Rejection::Stale => "the session has already acknowledged the answer to this write",
             Rejection::Invalid(message) => message,
@@ -84,6 +93,7 @@ const KEY_NOT_FOUND: u8 = 4;
 const SESSION_EXPIRED: u8 = 5;
 const STALE: u8 = 6;
 const INVALID: u8 = 7;
+const PREV_KVS_TOO_LARGE: u8 = 8;
 
 impl Reply {
     /// Writes the reply as the sessions cache it.
@@ -105,6 +115,7 @@ impl Reply {
                 record.u64(*session);
             }
             Reply::Rejected(Rejection::KeyNotFound) => record.u8(KEY_NOT_FOUND),
+            Reply::Rejected(Rejection::PrevKvsTooLarge) => record.u8(PREV_KVS_TOO_LARGE),
             Reply::Rejected(Rejection::SessionExpired) => record.u8(SESSION_EXPIRED),
             Reply::Rejected(Rejection::Stale) => record.u8(STALE),
             Reply::Rejected(Rejection::Invalid(message)) => {
@@ -125,6 +136,7 @@ impl Reply {
             },
             SESSION_OPENED => Reply::SessionOpened { session: decoder.u64()? },
             KEY_NOT_FOUND => Reply::Rejected(Rejection::KeyNotFound),
+            PREV_KVS_TOO_LARGE => Reply::Rejected(Rejection::PrevKvsTooLarge),
             SESSION_EXPIRED => Reply::Rejected(Rejection::SessionExpired),
             STALE => Reply::Rejected(Rejection::Stale),
             INVALID => Reply::Rejected(Rejection::Invalid(decode_text(&mut decoder)?)),

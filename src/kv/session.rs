@@ -110,7 +110,7 @@ impl Sessions {
     ) -> Result<(), Error<W::Error>> {
         scratch.clear();
         reply.encode(scratch);
-        ledger.insert(Table::Replies, &reply_key(stamp.session, stamp.sequence), scratch)
+        ledger.append(Table::Replies, &reply_key(stamp.session, stamp.sequence), scratch)
     }
 
     /// Opens a session, and removes those that were idle for too long.

@@ -51,6 +51,13 @@ pub trait Write: Read {
     /// Stores a pair and returns the value it replaced.
     fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
 
+    /// Stores a pair under a key that is not there, which spares the search for it.
+    fn append(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Self::Error> {
+        let replaced = self.insert(table, key, value)?;
+        debug_assert!(replaced.is_none(), "the key is there already");
+        Ok(())
+    }
+
     /// Removes a pair and returns its value.
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Self::Error>;
 }

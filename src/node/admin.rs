@@ -48,18 +48,27 @@ pub(super) fn transfer(
         return Err(not_leader(core.leader()));
     }
     if request.to == core.id() {
-        return Ok(v1::TransferResponse { done: true, to: request.to });
+        return Ok(v1::TransferResponse { done: true, to: request.to, note: String::new() });
     }
     let to = match request.to {
         0 => core.successor().ok_or_else(|| Status::invalid_argument("there is no other voter"))?,
         to => to,
     };
     match core.transfer(to) {
-        Ok(()) => Ok(v1::TransferResponse { done: false, to }),
+        Ok(()) => Ok(v1::TransferResponse { done: false, to, note: hands_back(core, to) }),
         Err(ProposeError::NotLeader { .. } | ProposeError::Transferring) => Err(Status::invalid_argument(
             format!("node {to} is no voter: 'conclave member list' shows who is"),
         )),
     }
+}
+
+/// Whoever has a higher priority takes the lead back.
+fn hands_back(core: &Raft, to: NodeId) -> String {
+    core.preferred_to(to).map_or(String::new(), |preferred| {
+        format!(
+            "node {preferred} has a higher priority than node {to}, which hands leadership over to it as soon as it is up to date"
+        )
+    })
 }
 
 fn not_leader(leader: Option<NodeId>) -> Status {
@@ -110,7 +119,27 @@ fn target(current: &Configuration, request: &v1::ChangeMembersRequest) -> Result
             return Err(format!("node {id} is no member: 'conclave member list' shows who is"));
         }
     }
+    are_enough_left(&members, current, request)?;
     Ok(members)
+}
+
+/// A node that is still catching up counts for nothing yet: whoever removes the others overlooked that, unless it is named in
+/// the same breath.
+fn are_enough_left(
+    members: &Members,
+    current: &Configuration,
+    request: &v1::ChangeMembersRequest,
+) -> Result<(), String> {
+    let is_named = |id: &NodeId| request.add.iter().any(|new| new.id == *id) || request.promote.contains(id);
+    let is_left = members.voters.iter().any(|id| current.voters.contains(id) || is_named(id));
+    if is_left || request.remove.is_empty() || members.voters.is_empty() {
+        return Ok(());
+    }
+    let left: Vec<String> = members.voters.iter().map(NodeId::to_string).collect();
+    Err(format!(
+        "only what has not caught up yet would be left to vote (node {}): wait until it votes, or name another voter to stay",
+        left.join(", ")
+    ))
 }
 
 fn add(members: &mut Members, current: &Configuration, new: &v1::NewMember) -> Result<(), String> {
@@ -194,6 +223,27 @@ mod tests {
             ..Default::default()
         };
         assert_eq!(ask(request), Ok((vec![1, 2, 4, 5], vec![6])));
+    }
+
+    /// Node 5 was added a while ago and does not vote yet.
+    #[test]
+    fn a_node_that_has_not_caught_up_is_not_left_alone() {
+        let mut current = current();
+        current.learners.insert(5);
+        current.wanted = [1, 2, 3, 5].into();
+        let voters = |request| target(&current, &request).map(|members| members.voters);
+        let remove = |ids: &[NodeId]| v1::ChangeMembersRequest { remove: ids.to_vec(), ..Default::default() };
+        let error = voters(remove(&[1, 2, 3])).expect_err("it would be left alone");
+        assert!(error.contains("only what has not caught up yet would be left to vote (node 5)"), "{error}");
+        assert_eq!(voters(remove(&[1, 2])), Ok([3, 5].into()));
+        assert_eq!(voters(remove(&[5])), Ok([1, 2, 3].into()));
+        let add = vec![new(6, "host-6:1")];
+        let replace = v1::ChangeMembersRequest { add, ..remove(&[1, 2, 3]) };
+        assert_eq!(voters(replace), Ok([5, 6].into()), "whoever names it means it");
+        // When it votes it counts.
+        current.voters = std::mem::take(&mut current.wanted);
+        let voters = target(&current, &remove(&[1, 2, 3])).map(|members| members.voters);
+        assert_eq!(voters, Ok([5].into()));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub struct Config {
 pub struct Retention {
     /// After so many entries the state is made durable: a restart replays no more.
     pub sync_entries: usize,
-    /// Or after entries of this weight.
+    /// Or when its changes take so much in memory; twice as much at most, while the disk lags behind.
     pub sync_bytes: usize,
     /// A log of more entries is compacted. A node that lags further behind is sent the state instead.
     pub log_entries_max: usize,

@@ -3,10 +3,10 @@
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::{applier::Stage, error::NodeError, reply::ReplySender};
+use super::{applier::Stage, error::NodeError, reply::ReplySender, scrub::Scrubbed};
 use crate::{
     kv::Header,
-    raft::{Index, Message, NodeId, StreamId},
+    raft::{Index, InstallFailure, Message, NodeId, StreamId},
     wire::pb::v1,
 };
 
@@ -37,6 +37,10 @@ pub(super) enum Report {
     Persisted(u64),
     /// The state machine did what was asked.
     Applied(Applied),
+    /// The state is durable up to this index.
+    Durable(Index),
+    /// The whole state was read, and is sound.
+    Scrubbed(Scrubbed),
     /// A stream ended. The snapshot stands at the peer, up to this index; or (`None`) it could not be sent.
     SnapshotSent { to: NodeId, stream: StreamId, index: Option<Index> },
     /// The disk failed: the node must stop.
@@ -50,5 +54,5 @@ pub(super) struct Applied {
     /// It is durable up to here.
     pub(super) durable: Index,
     /// Whether the snapshot to install was installed, if there was one.
-    pub(super) installed: Option<bool>,
+    pub(super) installed: Option<Result<(), InstallFailure>>,
 }

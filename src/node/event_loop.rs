@@ -10,11 +10,14 @@ use super::{
     config::Config,
     error::NodeError,
     event::{Applied, Event, Report},
+    journal::Journal,
     links::Links,
     log_writer::Writer,
     proposals::Proposals,
     reads::Reads,
+    refusals::Refusals,
     reply::ReplySender,
+    scrub::Scrubbed,
     sessions::Sessions,
     snapshots::Streams,
     view::NodeView,
@@ -22,7 +25,7 @@ use super::{
 use crate::{
     env::{Alarm, Environment, Moment},
     kv::Header,
-    raft::{Configuration, Effects, NodeId, PieceRefusal, Raft, StreamId},
+    raft::{Configuration, Effects, NodeId, PieceRefusal, Raft, Refused, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
@@ -40,6 +43,7 @@ pub(super) struct Parts {
     pub(super) writer: Writer,
     pub(super) applier: Applier,
     pub(super) streams: Streams,
+    pub(super) refusals: Refusals,
     pub(super) view: watch::Sender<NodeView>,
 }
 
@@ -50,9 +54,11 @@ pub(super) struct EventLoop {
     parts: Parts,
     /// Where the state machine stands.
     header: Header,
+    scrubbed: Scrubbed,
     proposals: Proposals,
     reads: Reads,
     sessions: Sessions,
+    journal: Journal,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
     tick: Alarm,
@@ -73,12 +79,14 @@ impl EventLoop {
     ) -> Self {
         let tick = Alarm::after(&environment.clock, config.timing.tick());
         Self {
+            proposals: Proposals::new(header.timestamp_ms, &environment.clock),
+            journal: Journal::new(&core),
             core,
             config,
             environment,
             parts,
             header,
-            proposals: Proposals::default(),
+            scrubbed: Scrubbed::default(),
             reads: Reads::default(),
             sessions: Sessions::default(),
             followed: Arc::default(),
@@ -135,15 +143,19 @@ impl EventLoop {
         match report {
             Report::Persisted(ticket) => self.core.persisted(ticket),
             Report::Applied(Applied { header, durable, installed }) => {
-                match installed {
-                    Some(true) => self.core.installed(),
-                    Some(false) => self.core.install_failed(),
-                    None => {}
+                if let Some(outcome) = installed {
+                    self.journal.installed(header.applied_index, outcome);
+                    match outcome {
+                        Ok(()) => self.core.installed(),
+                        Err(why) => self.core.install_failed(why),
+                    }
                 }
                 self.core.state_durable(durable);
-                self.proposals.applied(header.applied_index);
+                self.proposals.applied(&header, &self.environment.clock);
                 self.header = header;
             }
+            Report::Durable(index) => self.core.state_durable(index),
+            Report::Scrubbed(scrubbed) => self.scrubbed = scrubbed,
             Report::SnapshotSent { to, stream, index } => self.core.snapshot_sent(to, stream, index),
             Report::Failed(error) => return Err(error),
         }
@@ -173,7 +185,10 @@ impl EventLoop {
 
     fn on_piece(&mut self, from: NodeId, stream: StreamId, piece: Stage) {
         match self.core.admit_piece(from, stream, piece.last) {
-            Ok(()) => drop(self.parts.applier.send(Job::Stage(piece))),
+            Ok(()) => {
+                self.journal.receives(from, stream, piece.last);
+                let _ = self.parts.applier.send(Job::Stage(piece));
+            }
             Err(refusal) => drop(piece.answer.send(Err(why(refusal)))),
         }
     }
@@ -192,13 +207,14 @@ impl EventLoop {
     /// it can hear of the entries.
     fn step(&mut self) -> Result<Effects, NodeError> {
         self.core.set_time(self.environment.clock.elapsed_us());
-        let waiters = self.proposals.propose(&mut self.core, self.environment.clock.unix_ms());
+        let waiters = self.proposals.propose(&mut self.core, &self.environment.clock);
         if !waiters.is_empty() {
             self.apply(Job::Await(waiters))?;
         }
         self.reads.ask(&mut self.core);
         let effects = self.core.effects();
         self.environment.observer.stepped(&self.core, &effects);
+        self.journal.stepped(&self.core);
         Ok(effects)
     }
 
@@ -221,6 +237,14 @@ impl EventLoop {
             }
         }
         effects.cancelled.into_iter().for_each(|stream| self.parts.streams.cancel(stream));
+        self.parts.streams.expire();
+        for (peer, why) in effects.rejected {
+            self.journal.rejected(peer, why);
+            self.parts.streams.forget_view();
+        }
+        for Refused { from, why, .. } in effects.refused {
+            self.parts.refusals.note(why.kind(), from, why);
+        }
         effects.reads_failed.into_iter().for_each(|name| self.reads.failed(name));
         for ready in effects.reads {
             if let Some(job) = self.reads.confirmed(ready, term) {
@@ -236,7 +260,7 @@ impl EventLoop {
 
     /// Tells the services where the node stands, the proxies who leads, and who wants to stop it that it may.
     fn publish(&mut self) {
-        self.parts.view.send_replace(NodeView::of(&self.core, &self.header, &self.followed));
+        self.parts.view.send_replace(NodeView::of(&self.core, &self.header, self.scrubbed, &self.followed));
         self.sessions.announce(&self.core, &self.followed);
         if self.core.may_stop()
             && (self.core.is_leader() || self.proposals.are_all_answered())

@@ -12,15 +12,17 @@
 //! | `config.rs`, `error.rs` | what a node is told, and why it stops |
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
-//! | `proposals.rs`, `backlog.rs` | writes on their way into the log, and how many may wait |
+//! | `proposals.rs`, `backlog.rs`, `stamps.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads.rs` | reads on their way to the state machine |
 //! | `sessions.rs`, `reply.rs` | the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
 //! | `applier/` | committed entries into the state machine, answers out |
+//! | `scrub.rs` | the whole state is read now and then: damage is found early |
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
+//! | `journal.rs`, `refusals.rs` | what the log is told of the core, and of what was refused |
 //!
 //! Imports run down this drawing: the parts know events and reports, the event loop knows the parts, this file starts all.
 //!
@@ -35,14 +37,18 @@ mod config;
 mod error;
 mod event;
 mod event_loop;
+mod journal;
 mod links;
 mod log_writer;
 mod proposals;
 mod reads;
+mod refusals;
 mod reply;
+mod scrub;
 mod services;
 mod sessions;
 mod snapshots;
+mod stamps;
 mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -56,6 +62,8 @@ use self::{
     event::Event,
     event_loop::{EventLoop, Parts},
     links::Links,
+    refusals::Refusals,
+    services::Services,
     snapshots::Streams,
     view::NodeView,
 };
@@ -63,7 +71,7 @@ use crate::{
     env::{Clock, Environment},
     kv::Header,
     raft::{Configuration, InitialState, Position, Raft, Snapshot},
-    storage::{Disk, Identity, LogStore, STATE_FILE, StateStore, StorageError},
+    storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
 
 /// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
@@ -86,20 +94,30 @@ pub async fn run(
     let (reports_tx, reports) = mpsc::unbounded_channel();
     let (view_tx, view_rx) = watch::channel(NodeView::default());
     let links = Links::new(&config, &environment);
-    let server = services::server(&config, &environment.clock, events_tx.clone(), links.clone(), view_rx);
-    let server = server.bind(config.listen).await?;
+    let refusals = Refusals::new(&environment.clock);
+    let services = Services {
+        config: config.clone(),
+        clock: environment.clock.clone(),
+        events: events_tx.clone(),
+        links: links.clone(),
+        view: view_rx,
+        refusals: refusals.clone(),
+    };
+    let server = services.server().bind(config.listen).await?;
     let address = server.local_addr();
-    let Stores { log, state, header, initial } = Stores::open(&config, &disk).await?;
+    let Stores { log, state, header, initial } = Stores::open(&config, environment.seed, &disk).await?;
 
     let core = Raft::new(config.raft_options(environment.seed), initial);
     environment.observer.started(&core);
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
+    let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());
     let (applier, applying) =
         applier::start(&config, state, header.applied_index, &environment, disk.clone(), reports_tx.clone());
     let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
-    let parts = Parts { events, reports, links: links.clone(), writer, applier, streams, view: view_tx };
+    let parts =
+        Parts { events, reports, links: links.clone(), writer, applier, streams, refusals, view: view_tx };
     let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
     let clock = environment.clock.clone();
     let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());
@@ -115,6 +133,7 @@ pub async fn run(
             Ok(())
         }
     };
+    scrubbing.abort();
     deciding.abort();
     drop(stop_tx);
     links.follow(&Configuration::default());
@@ -140,34 +159,32 @@ struct Stores {
 
 impl Stores {
     /// Opens both files, away from the tasks that must stay responsive: recovery may read a lot.
-    async fn open(config: &Config, disk: &Arc<dyn Disk>) -> Result<Self, NodeError> {
+    async fn open(config: &Config, seed: u64, disk: &Arc<dyn Disk>) -> Result<Self, NodeError> {
         let (done_tx, done_rx) = oneshot::channel();
-        let (config, handle) = (config.clone(), disk.clone());
+        let founding = Founding {
+            identity: Identity { cluster: config.cluster.clone(), node: config.id },
+            bootstrap: config.bootstrap(),
+            incarnation: seed,
+        };
+        let handle = disk.clone();
         let job = move || {
-            let _ = done_tx.send(Self::open_blocking(&config, &*handle));
+            let _ = done_tx.send(Self::open_blocking(&founding, &*handle));
         };
         disk.run(Box::new(job)).await;
         done_rx.await.map_err(|_| NodeError::Part("disk"))?
     }
 
-    fn open_blocking(config: &Config, disk: &dyn Disk) -> Result<Self, NodeError> {
-        let identity = Identity { cluster: config.cluster.clone(), node: config.id };
-        let (log, found) = LogStore::open(disk, &identity, &config.bootstrap())?;
-        let state = StateStore::open(disk)?;
-        let header = Header::load(&state.tables()?).map_err(StorageError::from)?;
-        let configuration = state.configuration()?.unwrap_or_else(|| found.configuration.clone());
+    fn open_blocking(founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {
+        let Opened { log, recovered, state, header, incarnation } = storage::open(disk, founding)?;
+        tracing::debug!(incarnation, "opened its data directory");
+        let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
         let last = Position { term: header.applied_term, index: header.applied_index };
-        let applied = Snapshot { last, configuration: configuration.into() };
-        if applied.last.index < found.compacted.index {
-            let what = format!("it ends at {}, the log begins after {}", applied.last, found.compacted);
-            return Err(StorageError::Corrupt { file: STATE_FILE, what }.into());
-        }
         let initial = InitialState {
-            vote: found.vote,
-            compacted: found.compacted,
-            configuration: found.configuration.into(),
-            entries: found.entries,
-            applied,
+            vote: recovered.vote,
+            compacted: recovered.compacted,
+            configuration: recovered.configuration.into(),
+            entries: recovered.entries,
+            applied: Snapshot { last, configuration: configuration.into() },
         };
         Ok(Self { log, state, header, initial })
     }

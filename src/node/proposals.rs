@@ -4,19 +4,21 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::{applier::Waiter, backlog::Backlog, reply::ReplySender};
+use super::{applier::Waiter, backlog::Backlog, reply::ReplySender, stamps::Stamps};
 use crate::{
-    raft::{Index, ProposeError, Raft},
+    env::Clock,
+    kv::Header,
+    raft::{ProposeError, Raft},
     wire::{
         self,
         pb::v1::{self, refusal::Reason},
     },
 };
 
-#[derive(Default)]
 pub(super) struct Proposals {
     gathered: Vec<Write>,
     backlog: Backlog,
+    stamps: Stamps,
 }
 
 struct Write {
@@ -26,6 +28,12 @@ struct Write {
 }
 
 impl Proposals {
+    /// For a state machine whose latest stamp is this.
+    pub(super) fn new(latest_stamp_ms: u64, clock: &Clock) -> Self {
+        let stamps = Stamps::new(latest_stamp_ms, clock.now());
+        Self { gathered: Vec::new(), backlog: Backlog::default(), stamps }
+    }
+
     /// Gathers a write, or refuses it at once.
     pub(super) fn admit(&mut self, replies: ReplySender, request: u64, command: v1::Command) {
         match wire::kv::validate(&command) {
@@ -34,11 +42,12 @@ impl Proposals {
         }
     }
 
-    /// Proposes all that was gathered, as far as there is room, stamped with a time. Returns who waits for it.
-    pub(super) fn propose(&mut self, core: &mut Raft, timestamp_ms: u64) -> Vec<Waiter> {
+    /// Proposes all that was gathered, as far as there is room, stamped with the time. Returns who waits for it.
+    pub(super) fn propose(&mut self, core: &mut Raft, clock: &Clock) -> Vec<Waiter> {
         if self.gathered.is_empty() {
             return Vec::new();
         }
+        let timestamp_ms = self.stamps.next(clock.unix_ms(), clock.now());
         let mut writes = std::mem::take(&mut self.gathered);
         let mut commands: Vec<_> = writes.iter().map(|write| stamped(&write.command, timestamp_ms)).collect();
         let room = self.backlog.room_for(commands.iter().map(|command| command.len()));
@@ -64,9 +73,10 @@ impl Proposals {
         }
     }
 
-    /// The state machine has applied everything up to an index.
-    pub(super) fn applied(&mut self, index: Index) {
-        self.backlog.applied(index);
+    /// The state machine stands here.
+    pub(super) fn applied(&mut self, header: &Header, clock: &Clock) {
+        self.backlog.applied(header.applied_index);
+        self.stamps.applied(header.timestamp_ms, clock.now());
     }
 
     /// Nothing that was proposed here waits for its answer.

@@ -11,6 +11,7 @@ use super::{
     config::Config,
     event::{Answer, Event},
     links::Links,
+    refusals::Refusals,
     reply::{self, ReplyReceiver},
     view::NodeView,
 };
@@ -26,40 +27,35 @@ use crate::{
 
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
 
-/// All services of a node, ready to be bound.
-pub(super) fn server(
-    config: &Config,
-    clock: &Clock,
-    events: mpsc::Sender<Event>,
-    links: Links,
-    view: watch::Receiver<NodeView>,
-) -> rpc::Server {
-    let services = Services { config: config.clone(), clock: clock.clone(), events, links, view };
-    rpc::Server::new(clock)
-        .add(v1::peer_server::PeerServer::new(services.clone()).with_limits())
-        .add(v1::node_server::NodeServer::new(services.clone()).with_limits())
-        .add(v1::admin_server::AdminServer::new(services.clone()).with_limits())
-        .add(v1::status_server::StatusServer::new(services))
-}
-
+/// All services of a node.
 #[derive(Clone)]
-struct Services {
-    config: Config,
-    clock: Clock,
-    events: mpsc::Sender<Event>,
-    links: Links,
-    view: watch::Receiver<NodeView>,
+pub(super) struct Services {
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) events: mpsc::Sender<Event>,
+    pub(super) links: Links,
+    pub(super) view: watch::Receiver<NodeView>,
+    pub(super) refusals: Refusals,
 }
 
 impl Services {
+    /// Ready to be bound.
+    pub(super) fn server(self) -> rpc::Server {
+        rpc::Server::new(&self.clock)
+            .add(v1::peer_server::PeerServer::new(self.clone()).with_limits())
+            .add(v1::node_server::NodeServer::new(self.clone()).with_limits())
+            .add(v1::admin_server::AdminServer::new(self.clone()).with_limits())
+            .add(v1::status_server::StatusServer::new(self))
+    }
+
+    /// Refuses what is meant for another cluster.
     fn check_cluster(&self, named: &str) -> Result<(), Status> {
         if named == self.config.cluster {
             return Ok(());
         }
-        let own = &self.config.cluster;
-        Err(Status::failed_precondition(format!(
-            "this is cluster {own:?}, not {named:?}: check the addresses"
-        )))
+        let why = format!("this is cluster {:?}, not {named:?}: check the addresses", self.config.cluster);
+        self.refusals.note("other_cluster", 0, &why);
+        Err(Status::failed_precondition(why))
     }
 
     /// Refuses what is meant for another node: addresses were mixed up, or reused.
@@ -68,9 +64,15 @@ impl Services {
         if to == own {
             return Ok(());
         }
-        Err(Status::failed_precondition(format!(
-            "this is node {own}, not node {to} as node {from} believes: check the addresses"
-        )))
+        let why = format!("this is node {own}, not node {to} as node {from} believes: check the addresses");
+        self.refusals.note("not_for_this_node", from, &why);
+        Err(Status::failed_precondition(why))
+    }
+
+    /// A message of the core's. What breaks its form never gets there.
+    fn decode(&self, message: v1::RaftMessage) -> Result<Message, Malformed> {
+        let from = message.from;
+        Message::try_from(message).inspect_err(|malformed| self.refusals.note("malformed", from, malformed))
     }
 
     async fn send(&self, event: Event) -> Result<(), Status> {
@@ -110,7 +112,7 @@ impl v1::peer_server::Peer for Services {
         let records = match piece {
             None => return Err(Status::invalid_argument("an empty piece of a snapshot")),
             Some(Piece::End(message)) => {
-                let message = Message::try_from(message)?;
+                let message = self.decode(message)?;
                 self.send(Event::Messages(vec![message])).await?;
                 return Ok(Response::new(v1::SnapshotStaged { place: None }));
             }
@@ -145,7 +147,7 @@ impl v1::peer_server::Peer for Services {
                     yield v1::Alive {};
                     continue;
                 }
-                let messages = envelope.messages.into_iter().map(Message::try_from);
+                let messages = envelope.messages.into_iter().map(|message| services.decode(message));
                 let messages: Result<Vec<Message>, Malformed> = messages.collect();
                 services.send(Event::Messages(messages?)).await?;
             }
@@ -231,7 +233,7 @@ impl v1::status_server::Status for Services {
     async fn status(&self, _: Request<v1::StatusRequest>) -> Result<Response<v1::StatusResponse>, Status> {
         let view = self.view.borrow().clone();
         let address = self.address(&view.configuration);
-        let node = view.into_status(self.config.id, self.config.priority, address);
+        let node = view.into_status(self.config.id, self.config.priority, address, self.refusals.counts());
         let response =
             v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
         Ok(Response::new(response))

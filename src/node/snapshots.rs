@@ -1,7 +1,11 @@
 //! The state on its way to peers whose log is too far behind: piece by piece, each answered before the next leaves, at
 //! a bounded pace; what breaks off goes on where it was.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -11,7 +15,7 @@ use tonic::{Code, Request, Status};
 
 use super::{config::Config, event::Report, links::Links};
 use crate::{
-    env::Environment,
+    env::{Environment, Moment},
     raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel},
     storage::{Disk, Place, StateView},
@@ -25,6 +29,9 @@ use crate::{
 const PIECE_PATIENCE: Duration = Duration::from_secs(5);
 /// Pause before a broken stream is taken up again.
 const RETRY_PAUSE: Duration = Duration::from_millis(200);
+/// What was shown of the state is kept so long after a stream of it ended: the next stream goes on where that one broke off,
+/// also when this node lost its leadership meanwhile. (A kept view holds the space of what was changed since.)
+const VIEW_KEPT: Duration = Duration::from_secs(30);
 /// Attempts in a row without progress, after which the core decides anew what the peer needs.
 const FRUITLESS_ATTEMPTS_MAX: u32 = 5;
 
@@ -36,7 +43,11 @@ pub(super) struct Streams {
     links: Links,
     reports: mpsc::UnboundedSender<Report>,
     under_way: BTreeMap<StreamId, JoinHandle<()>>,
+    kept: KeptView,
 }
+
+/// The latest view of the state, and when it was last needed.
+type KeptView = Arc<Mutex<Option<(Arc<StateView>, Moment)>>>;
 
 impl Streams {
     pub(super) fn new(
@@ -47,34 +58,75 @@ impl Streams {
         reports: mpsc::UnboundedSender<Report>,
     ) -> Self {
         let (config, environment) = (config.clone(), environment.clone());
-        Self { config, environment, disk, links, reports, under_way: BTreeMap::new() }
+        Self {
+            config,
+            environment,
+            disk,
+            links,
+            reports,
+            under_way: BTreeMap::new(),
+            kept: KeptView::default(),
+        }
     }
 
-    /// Begins a stream, as soon as whoever has the state shows it through the sender that this returns.
+    /// Begins a stream. If the view that is kept does not reach far enough, it begins as soon as whoever has the state shows
+    /// it through the sender that this returns.
     pub(super) fn begin(&mut self, wanted: SendSnapshot) -> Option<oneshot::Sender<StateView>> {
-        let SendSnapshot { to, stream: id } = wanted;
+        let SendSnapshot { to, stream: id, needed } = wanted;
         let ending = Ending { reports: self.reports.clone(), to, stream: id, index: None };
         let address = self.links.address_of(to)?;
         let (show, shown) = oneshot::channel::<StateView>();
         let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
+        let reaches = |(view, _): &&(Arc<StateView>, Moment)| view.snapshot.last.index >= needed;
+        let kept_view = locked(&self.kept).as_ref().filter(reaches).map(|(view, _)| view.clone());
+        let (is_kept, kept) = (kept_view.is_some(), self.kept.clone());
         let streaming = tokio::spawn(async move {
-            let Ok(view) = shown.await else { return };
+            let view = match kept_view {
+                Some(view) => view,
+                None => match shown.await {
+                    Ok(view) => Arc::new(view),
+                    Err(_) => return,
+                },
+            };
+            *locked(&kept) = Some((view.clone(), environment.clock.now()));
             let snapshot = view.snapshot.clone();
-            let view = Arc::new(view);
             let stream = Stream { config, environment, disk, view, snapshot, to, id, address };
             ending.well(stream.send().await);
         });
         self.under_way.retain(|_, streaming| !streaming.is_finished());
         self.under_way.insert(id, streaming);
-        Some(show)
+        (!is_kept).then_some(show)
     }
 
     /// The stream is not wanted any more.
     pub(super) fn cancel(&mut self, stream: StreamId) {
         if let Some(streaming) = self.under_way.remove(&stream) {
+            tracing::info!(%stream, "stops to send its state: it is not wanted any more");
             streaming.abort();
         }
     }
+
+    /// Forgets the view that is kept, when nothing has needed it for long.
+    pub(super) fn expire(&mut self) {
+        let mut kept = locked(&self.kept);
+        if let Some((_, needed_at)) = &mut *kept {
+            let now = self.environment.clock.now();
+            match self.under_way.values().all(JoinHandle::is_finished) {
+                true if now.since(*needed_at) >= VIEW_KEPT => *kept = None,
+                true => {}
+                false => *needed_at = now,
+            }
+        }
+    }
+
+    /// A peer found that what it was sent is not right: nothing goes on from there.
+    pub(super) fn forget_view(&mut self) {
+        *locked(&self.kept) = None;
+    }
+}
+
+fn locked(kept: &KeptView) -> MutexGuard<'_, Option<(Arc<StateView>, Moment)>> {
+    kept.lock().expect("nobody panics with it")
 }
 
 impl Drop for Streams {
@@ -120,24 +172,27 @@ struct Stream {
 impl Stream {
     /// Sends all of it. Returns the index that the peer then stands at, if it got there.
     async fn send(&self) -> Option<Index> {
-        tracing::info!(peer = self.to, last = %self.snapshot.last, "sends its state");
+        tracing::info!(peer = self.to, last = %self.snapshot.last, stream = %self.id, "sends its state");
+        let (peer, last) = (self.to, self.snapshot.last);
         let mut place = None;
         let mut fruitless = 0;
+        let mut reason = Status::ok("");
         while fruitless < FRUITLESS_ATTEMPTS_MAX {
             let before = place.clone();
             match self.stream(&mut place).await {
-                Ok(()) => return Some(self.snapshot.last.index),
-                Err(status) => {
-                    tracing::debug!(peer = self.to, %status, "a snapshot breaks off");
-                    if status.code() == Code::Aborted {
-                        return None;
-                    }
+                Ok(()) => {
+                    tracing::info!(peer, %last, stream = %self.id, "has sent its state");
+                    return Some(last.index);
                 }
+                Err(status) => reason = status,
+            }
+            if reason.code() == Code::Aborted {
+                break;
             }
             fruitless = if place == before { fruitless + 1 } else { 0 };
             self.environment.clock.sleep(RETRY_PAUSE).await;
         }
-        tracing::warn!(peer = self.to, "could not send its state");
+        tracing::warn!(peer, %last, stream = %self.id, reason = reason.message(), "could not send its state");
         None
     }
 

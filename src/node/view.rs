@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::scrub::Scrubbed;
 use crate::{
     kv::Header,
     raft::{Configuration, Index, NodeId, PeerView, Raft, RoleName, Term},
@@ -19,11 +20,17 @@ pub(super) struct NodeView {
     last: Index,
     commit: Index,
     header: Header,
+    scrubbed: Scrubbed,
     peers: Vec<PeerView>,
 }
 
 impl NodeView {
-    pub(super) fn of(core: &Raft, header: &Header, configuration: &Arc<Configuration>) -> Self {
+    pub(super) fn of(
+        core: &Raft,
+        header: &Header,
+        scrubbed: Scrubbed,
+        configuration: &Arc<Configuration>,
+    ) -> Self {
         Self {
             role: Some(core.role()),
             configuration: configuration.clone(),
@@ -33,12 +40,19 @@ impl NodeView {
             last: core.last().index,
             commit: core.commit(),
             header: header.clone(),
+            scrubbed,
             peers: core.peers(),
         }
     }
 
     /// The row of `conclave status` for this node, which is reached at `address`.
-    pub(super) fn into_status(self, id: NodeId, priority: u32, address: String) -> v1::NodeStatus {
+    pub(super) fn into_status(
+        self,
+        id: NodeId,
+        priority: u32,
+        address: String,
+        refused: Vec<v1::RefusalCount>,
+    ) -> v1::NodeStatus {
         v1::NodeStatus {
             id,
             address,
@@ -54,7 +68,10 @@ impl NodeView {
             priority,
             compacted_index: self.compacted,
             configuration: Some((&*self.configuration).into()),
+            scrubbed_at_ms: self.scrubbed.unix_ms,
+            scrubbed_records: self.scrubbed.records,
             peers: self.peers.into_iter().map(wire::peer_to_pb).collect(),
+            refused,
         }
     }
 }

@@ -43,6 +43,17 @@ impl Configuration {
         Self { voters: voters.into_iter().collect(), ..Self::default() }
     }
 
+    /// What makes it no configuration of any cluster, if something does.
+    pub fn flaw(&self) -> Option<&'static str> {
+        let mut named = self.members().chain(self.wanted.iter().copied());
+        match () {
+            () if self.voters.is_empty() => Some("a configuration without voters"),
+            () if self.is_joint() && !self.wanted.is_empty() => Some("a change both staged and joint"),
+            () if named.any(|id| id == 0) => Some("a configuration with nobody in it"),
+            () => None,
+        }
+    }
+
     /// Both halves of a joint change are in force.
     pub fn is_joint(&self) -> bool {
         !self.outgoing.is_empty()

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Configuration, Entry, Index, Message, NodeId, Position, Snapshot, StreamId, Vote};
+use super::{
+    Configuration, Entry, Index, InstallFailure, Message, NodeId, Position, Refused, Snapshot, StreamId, Vote,
+};
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
 /// persist -> send -> apply -> reply.
@@ -23,6 +25,10 @@ pub struct Effects {
     pub install: Option<Snapshot>,
     /// Reads that may be answered.
     pub reads: Vec<ReadReady>,
+    /// Peers that did not take the snapshot that they were sent.
+    pub rejected: Vec<(NodeId, InstallFailure)>,
+    /// Messages that cannot be true: they changed nothing.
+    pub refused: Vec<Refused>,
     /// Reads that could not be confirmed; the caller asks again.
     pub reads_failed: Vec<u64>,
 }
@@ -65,10 +71,10 @@ pub struct Compacted {
 /// [`super::Raft::snapshot_sent`] tells this core how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SendSnapshot {
-    /// The peer.
     pub to: NodeId,
-    /// The stream's name.
     pub stream: StreamId,
+    /// The state has to reach this entry at least: the log goes on from there.
+    pub needed: Index,
 }
 
 /// A read may be served from the state machine once `index` is applied.

@@ -23,10 +23,10 @@ impl Raft {
     }
 
     /// Only voters campaign. A voter that an uncommitted change removes still may: its log may be the only complete
-    /// one, and without it the change itself could never commit.
+    /// one, and without it the change itself could never commit. One whose log is on its way out lacks what is committed.
     fn may_campaign(&self) -> bool {
         let id = self.shared.options.id;
-        if self.removed_by().is_some() {
+        if self.removed_by().is_some() || self.shared.log_is_replaced() {
             return false;
         }
         let mut in_force = self.shared.configurations.iter().rev();

@@ -24,6 +24,14 @@ impl Entry {
         Position { term: self.term, index: self.index }
     }
 
+    /// The configuration that it brings, if it does.
+    pub(super) fn configuration(&self) -> Option<&Arc<Configuration>> {
+        match &self.payload {
+            Payload::Configuration(configuration) => Some(configuration),
+            Payload::Noop | Payload::Command(_) => None,
+        }
+    }
+
     /// Bytes that the entry weighs in a message, near enough for flow control.
     pub fn size_bytes(&self) -> usize {
         const OVERHEAD_BYTES: usize = 24;

@@ -40,6 +40,11 @@ impl Log {
         self.term_at(position.index) == Some(position.term)
     }
 
+    /// Whether the log is known to hold another entry there.
+    pub(super) fn contradicts(&self, position: Position) -> bool {
+        self.term_at(position.index).is_some_and(|term| term != position.term)
+    }
+
     pub(super) fn get(&self, index: Index) -> Option<&Entry> {
         let offset = index.checked_sub(self.compacted.index + 1)?;
         self.entries.get(usize::try_from(offset).ok()?)

@@ -112,8 +112,12 @@ impl Raft {
         self.shared.configuration_without(self.id())
     }
 
-    /// A node that was removed before it could hear of it asks for votes. Any member tells it.
+    /// A node that was removed before it could hear of it misses its leader and asks for votes. Any member tells it. One that
+    /// hears from a leader did not ask.
     pub(super) fn on_removed(&mut self, configuration: Arc<Configuration>) {
+        if self.leader().is_some() {
+            return;
+        }
         self.shared.removed_by = Some(configuration);
         if self.role() != RoleName::Follower {
             self.become_follower(self.term(), None);

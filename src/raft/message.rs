@@ -2,18 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Configuration, Entry, Index, NodeId, Position, Snapshot, Term};
+use super::{Configuration, Entry, Index, InstallFailure, NodeId, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
-    /// Who says it.
     pub from: NodeId,
-    /// To whom.
     pub to: NodeId,
-    /// In which term.
     pub term: Term,
-    /// What.
     pub body: Body,
 }
 
@@ -27,10 +23,7 @@ pub enum Body {
         last: Position,
     },
     /// The answer to a pre-vote. When granted it bears the term asked about, else the receiver's own.
-    PreVoteResponse {
-        /// Yes or no.
-        granted: bool,
-    },
+    PreVoteResponse { granted: bool },
     /// "Vote for me" (section 5.2).
     VoteRequest {
         /// End of the candidate's log.
@@ -39,10 +32,7 @@ pub enum Body {
         leadership_transfer: bool,
     },
     /// The answer to a vote request.
-    VoteResponse {
-        /// Yes or no.
-        granted: bool,
-    },
+    VoteResponse { granted: bool },
     /// Entries to append after `previous` (section 5.3).
     AppendRequest {
         /// The entry before the first of `entries`.
@@ -54,7 +44,6 @@ pub enum Body {
     },
     /// The answer to an append.
     AppendResponse {
-        /// What became of it.
         outcome: AppendOutcome,
         /// The sender's priority as a leader.
         priority: u32,
@@ -83,6 +72,12 @@ pub enum Body {
         snapshot: Snapshot,
         /// Number of the stream that brought it, among those of this leader.
         stream: u64,
+    },
+    /// The answer to a snapshot that was not taken. One that was is acknowledged as an append is.
+    SnapshotRejected {
+        /// Number of its stream.
+        stream: u64,
+        why: InstallFailure,
     },
     /// "You were removed." True in every term: who left never comes back.
     Removed {

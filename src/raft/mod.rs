@@ -59,8 +59,8 @@
 //!
 //! # What it does not do
 //!
-//! - It trusts its peers to follow the protocol: crashes, lost, doubled, late and reordered messages are survived, lies are
-//!   not (Byzantine faults).
+//! - It trusts its peers to follow the protocol: crashes, lost, doubled, late and reordered messages are survived. What no
+//!   peer could say is refused and changes nothing; a lie that could be true is believed (Byzantine faults).
 //! - It trusts the disk to keep what it said it holds. A node whose disk was emptied and that comes back under its old id
 //!   may vote twice.
 //! - Leases rest on clocks, and are off unless configured; nothing else does.
@@ -83,6 +83,7 @@
 //! | `transfer.rs` | handing leadership over: by hand, by priority, before a node stops |
 //! | `message.rs`, `effects.rs` | what nodes say to each other, and what the outside is asked to do |
 //! | `types.rs`, `entry.rs` | ids, terms, positions, entries |
+//! | `refusal.rs` | what a message must be, to be believed |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs`, `random.rs` | the arithmetic of peers, majorities and timeouts |
 //!
@@ -103,6 +104,7 @@ mod quorum;
 mod raft;
 mod random;
 mod read_index;
+mod refusal;
 mod replication;
 mod role;
 mod snapshot;
@@ -118,6 +120,7 @@ pub use membership::ChangeError;
 pub use message::{AppendOutcome, Body, Message};
 pub use progress::PeerView;
 pub use raft::{InitialState, Options, ProposeError, Proposed, Raft};
+pub use refusal::{Refusal, Refused};
 pub use role::RoleName;
-pub use snapshot::PieceRefusal;
+pub use snapshot::{InstallFailure, PieceRefusal};
 pub use types::{Index, NodeId, Position, StreamId, Term, Vote};

@@ -9,10 +9,12 @@ const INFLIGHT_MESSAGES_MAX: usize = 256;
 /// Bytes of entries that may be under way to one peer at once: more would only queue in front of heartbeats.
 const INFLIGHT_BYTES_MAX: usize = 16 << 20;
 
+/// The longest pause between two snapshots that fail: 64 election timeouts, some seconds.
+const PAUSE_DOUBLINGS_MAX: u32 = 6;
+
 /// What a leader knows of another node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerView {
-    /// Which.
     pub id: NodeId,
     /// It holds everything up to here durably.
     pub matched: Index,
@@ -20,6 +22,10 @@ pub struct PeerView {
     pub is_active: bool,
     /// The state is on its way there.
     pub receives_snapshot: bool,
+    /// Snapshots in a row that it did not take, or that did not get there.
+    pub snapshot_failures: u32,
+    /// Its priority as a leader, once it said so.
+    pub priority: Option<u32>,
 }
 
 /// Invariant: `matched < next`.
@@ -44,6 +50,7 @@ pub(super) struct Progress {
     /// Its priority as a leader, once it said so.
     pub(super) priority: Option<u32>,
     pub(super) state: ProgressState,
+    pub(super) attempts: SnapshotAttempts,
 }
 
 /// How a peer is being fed.
@@ -75,13 +82,21 @@ impl Progress {
             promised_round: 0,
             priority: None,
             state: ProgressState::Probe { waiting: false },
+            attempts: SnapshotAttempts::default(),
         }
     }
 
     /// For those who watch.
     pub(super) fn shown(&self, id: NodeId) -> PeerView {
         let receives_snapshot = matches!(self.state, ProgressState::Snapshot { .. });
-        PeerView { id, matched: self.matched, is_active: self.is_active(), receives_snapshot }
+        PeerView {
+            id,
+            matched: self.matched,
+            is_active: self.is_active(),
+            receives_snapshot,
+            snapshot_failures: self.attempts.failures,
+            priority: self.priority,
+        }
     }
 
     /// Begins to watch anew whether it answers.
@@ -139,7 +154,8 @@ impl Progress {
         match &mut self.state {
             ProgressState::Snapshot { needed, .. } if matched < *needed => {}
             ProgressState::Probe { .. } | ProgressState::Snapshot { .. } => {
-                self.state = ProgressState::Replicate { inflights: Inflights::default() }
+                self.state = ProgressState::Replicate { inflights: Inflights::default() };
+                self.attempts = SnapshotAttempts::default();
             }
             ProgressState::Replicate { inflights } => inflights.free_up_to(matched),
         }
@@ -149,7 +165,7 @@ impl Progress {
     /// an acceptance has overtaken, change nothing.
     pub(super) fn rejected(&mut self, previous_index: Index, agreement: Index) {
         let fresh = match self.state {
-            ProgressState::Probe { .. } => previous_index + 1 == self.next,
+            ProgressState::Probe { .. } => previous_index == self.next - 1,
             ProgressState::Replicate { .. } => previous_index > self.matched,
             ProgressState::Snapshot { .. } => false,
         };
@@ -159,11 +175,73 @@ impl Progress {
         }
     }
 
+    /// A stream ended. Its snapshot stands at the peer, up to an index; or (`None`) it did not get there. A later one, or
+    /// none, may be under way by now: then this changes nothing.
+    pub(super) fn snapshot_sent(&mut self, stream: StreamId, index: Option<Index>, election_ticks: u32) {
+        if self.stream() != Some(stream) {
+            return;
+        }
+        self.state = ProgressState::Probe { waiting: true };
+        match index {
+            Some(index) => {
+                self.next = self.next.max(index + 1);
+                self.attempts.arrived = Some(stream);
+            }
+            None => self.attempts.failed(election_ticks),
+        }
+    }
+
+    /// The peer did not take the snapshot of a stream. True: it is the last one that was sent there.
+    pub(super) fn snapshot_rejected(&mut self, stream: StreamId, election_ticks: u32) -> bool {
+        self.recently_active = true;
+        let is_last = self.stream() == Some(stream) || self.attempts.arrived == Some(stream);
+        if is_last {
+            self.state = ProgressState::Probe { waiting: true };
+            self.attempts.failed(election_ticks);
+        }
+        is_last
+    }
+
+    /// Whether a snapshot may be begun now. If the last one arrived and another is needed, it was not taken.
+    pub(super) fn may_begin_snapshot(&mut self, election_ticks: u32) -> bool {
+        if self.attempts.arrived.is_some() {
+            self.attempts.failed(election_ticks);
+        }
+        self.attempts.pause_ticks == 0
+    }
+
     /// A sign of life: a probe that may have been lost is worth another.
     pub(super) fn resume(&mut self) {
         if let ProgressState::Probe { waiting } = &mut self.state {
             *waiting = false;
         }
+    }
+}
+
+/// How the snapshots fared that were sent to a peer since it last took one.
+#[derive(Clone, Debug, Default, Hash)]
+pub(super) struct SnapshotAttempts {
+    /// The one that arrived, as long as the peer has not said what became of it.
+    arrived: Option<StreamId>,
+    /// Failures in a row.
+    failures: u32,
+    /// Until the next attempt.
+    pause_ticks: u32,
+}
+
+impl SnapshotAttempts {
+    /// The first failure may be bad luck. After more of them, each pause is twice as long as the one before: whatever is
+    /// wrong, to send the state again and again makes it no better.
+    fn failed(&mut self, election_ticks: u32) {
+        self.arrived = None;
+        self.failures = self.failures.saturating_add(1);
+        if let Some(doublings) = self.failures.checked_sub(2) {
+            self.pause_ticks = election_ticks.saturating_mul(1 << doublings.min(PAUSE_DOUBLINGS_MAX));
+        }
+    }
+
+    pub(super) fn tick(&mut self) {
+        self.pause_ticks = self.pause_ticks.saturating_sub(1);
     }
 }
 

@@ -4,11 +4,12 @@ use std::{cmp::Ordering, sync::Arc};
 
 use super::{
     AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
-    RoleName, Snapshot, StreamId, Term, Vote,
+    Refused, RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
     progress::PeerView,
     random::Random,
     role::{Follower, Role},
+    snapshot::Installing,
     writes::Writes,
 };
 
@@ -102,7 +103,7 @@ pub(super) struct Shared {
     /// The state machine holds everything up to here durably.
     pub(super) state_durable: Index,
     /// The snapshot that is being put in place; till then nothing is appended or applied.
-    pub(super) installing: Option<Snapshot>,
+    pub(super) installing: Option<Installing>,
     /// This node was told that it was removed: the configuration without it.
     pub(super) removed_by: Option<Arc<Configuration>>,
     /// What this node's clock shows.
@@ -182,9 +183,12 @@ impl Raft {
         }
     }
 
-    /// A message arrives.
+    /// A message arrives. One that cannot be true changes nothing ([`Effects::refused`]).
     pub fn step(&mut self, message: Message) {
-        if self.admits(&message) {
+        if let Err(why) = self.examine(&message) {
+            let Message { from, term, .. } = message;
+            self.shared.out.refused.push(Refused { from, term, why });
+        } else if self.admits(&message) {
             self.dispatch(message);
         }
     }
@@ -305,7 +309,8 @@ impl Raft {
                 self.on_heartbeat_response(from, round, priority, promise_us);
             }
             Body::TimeoutNow => self.on_timeout_now(),
-            Body::InstallSnapshot { snapshot, .. } => self.on_install_snapshot(from, snapshot),
+            Body::InstallSnapshot { snapshot, stream } => self.on_install_snapshot(from, snapshot, stream),
+            Body::SnapshotRejected { stream, why } => self.on_snapshot_rejected(from, stream, why),
             Body::Removed { configuration } => self.on_removed(configuration),
             Body::ReadIndexRequest { id } => self.on_read_index_request(from, id),
             Body::ReadIndexResponse { id, index } => self.on_read_index_response(id, index),
@@ -462,7 +467,7 @@ impl Shared {
     }
 
     pub(super) fn append(&mut self, entry: Entry) {
-        if let Payload::Configuration(configuration) = &entry.payload {
+        if let Some(configuration) = entry.configuration() {
             self.configurations.push((entry.index, configuration.clone()));
         }
         self.writes.append(entry.clone());
@@ -481,7 +486,7 @@ impl Shared {
     /// Puts the configurations that the log holds from an index on in force, as at a restart: committed or not.
     fn note_configurations(&mut self, from: Index) {
         for entry in self.log.range(from, self.log.last().index) {
-            if let Payload::Configuration(configuration) = &entry.payload {
+            if let Some(configuration) = entry.configuration() {
                 self.configurations.push((entry.index, configuration.clone()));
             }
         }

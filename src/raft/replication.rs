@@ -33,6 +33,9 @@ impl Raft {
             self.shared.elapsed_ticks = 0;
             self.broadcast_heartbeat();
         }
+        if let Role::Leader(leader) = &mut self.role {
+            leader.peers.values_mut().for_each(|progress| progress.attempts.tick());
+        }
         self.tick_transfer();
         self.check_quorum();
     }
@@ -155,7 +158,9 @@ impl Raft {
 
     pub(super) fn on_heartbeat_request(&mut self, from: NodeId, commit: Index, round: u64) {
         self.follow(from);
-        self.shared.commit_to(commit);
+        if !self.shared.log_is_replaced() {
+            self.shared.commit_to(commit);
+        }
         let priority = self.shared.options.priority;
         self.shared.give_lease_promise();
         let promise_us = self.shared.promise_us();
@@ -210,11 +215,16 @@ impl Shared {
     }
 
     fn send_snapshot(&mut self, to: NodeId, progress: &mut Progress) {
+        if !progress.may_begin_snapshot(self.options.election_ticks_min) {
+            progress.state = ProgressState::Probe { waiting: true };
+            return;
+        }
         self.last_stream += 1;
         let stream = StreamId { term: self.vote.term, number: self.last_stream };
-        progress.state = ProgressState::Snapshot { needed: self.log.compacted().index, stream };
+        let needed = self.log.compacted().index;
+        progress.state = ProgressState::Snapshot { needed, stream };
         progress.catches_up = true;
-        self.out.snapshots.push(SendSnapshot { to, stream });
+        self.out.snapshots.push(SendSnapshot { to, stream, needed });
     }
 
     fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {

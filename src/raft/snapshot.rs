@@ -7,7 +7,7 @@
 
 use super::{
     AppendOutcome, Body, Compacted, Index, NodeId, Options, Position, Snapshot, StreamId, Term,
-    progress::{Progress, ProgressState},
+    progress::Progress,
     raft::{Raft, Shared},
     role::{Follower, Role},
 };
@@ -34,6 +34,22 @@ pub enum PieceRefusal {
     Installing,
     /// A later stream is being received.
     Superseded,
+}
+
+/// Why a snapshot that arrived was not put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InstallFailure {
+    /// It is not there any more, or not all of it: another one took its place, or the receiver was started anew.
+    NotStaged,
+    /// What arrived is not what its checksum says: the sender's state is damaged.
+    Damaged,
+}
+
+/// A snapshot that is being put in place, and the stream that brought it.
+#[derive(Clone, Debug, Hash)]
+pub(super) struct Installing {
+    snapshot: Snapshot,
+    stream: StreamId,
 }
 
 impl Raft {
@@ -72,13 +88,21 @@ impl Raft {
 
     /// A stream that [`super::Effects::snapshots`] asked for reached `to`, and brought the state up to `index`; or
     /// (`None`) it failed, and another one is begun when the peer next answers. The end of one that is not wanted any
-    /// more changes nothing.
+    /// more changes nothing. Attempts that fail are made at growing intervals.
     pub fn snapshot_sent(&mut self, to: NodeId, stream: StreamId, index: Option<Index>) {
         let Role::Leader(leader) = &mut self.role else { return };
-        let Some(progress) = leader.peers.get_mut(&to) else { return };
-        if progress.stream() == Some(stream) {
-            progress.next = progress.next.max(index.unwrap_or(0) + 1);
-            progress.state = ProgressState::Probe { waiting: true };
+        if let Some(progress) = leader.peers.get_mut(&to) {
+            progress.snapshot_sent(stream, index, self.shared.options.election_ticks_min);
+        }
+    }
+
+    /// A peer did not take what it was sent. The next attempt waits, longer each time.
+    pub(super) fn on_snapshot_rejected(&mut self, from: NodeId, number: u64, why: InstallFailure) {
+        let stream = StreamId { term: self.term(), number };
+        let Role::Leader(leader) = &mut self.role else { return };
+        let Some(progress) = leader.peers.get_mut(&from) else { return };
+        if progress.snapshot_rejected(stream, self.shared.options.election_ticks_min) {
+            self.shared.out.rejected.push((from, why));
         }
     }
 
@@ -114,25 +138,32 @@ impl Raft {
     }
 
     /// Everything of a snapshot has arrived and is staged: take it, unless the log holds it all already.
-    pub(super) fn on_install_snapshot(&mut self, from: NodeId, snapshot: Snapshot) {
+    pub(super) fn on_install_snapshot(&mut self, from: NodeId, snapshot: Snapshot, number: u64) {
         self.follow(from);
         if snapshot.last.index <= self.shared.commit {
             self.shared.accept(from, self.shared.commit);
         } else if self.shared.installing.is_none() {
-            self.shared.installing = Some(snapshot.clone());
+            let stream = StreamId { term: self.term(), number };
+            self.shared.installing = Some(Installing { snapshot: snapshot.clone(), stream });
             self.shared.out.install = Some(snapshot);
         }
     }
 
-    /// The snapshot of [`super::Effects::install`] is not staged any more: another one took its place on the way here.
-    pub fn install_failed(&mut self) {
-        self.shared.installing = None;
+    /// The snapshot of [`super::Effects::install`] was not put in place. Its sender is told why, if it still leads.
+    pub fn install_failed(&mut self, why: InstallFailure) {
         self.shared.receiving = None;
+        let Some(Installing { stream, .. }) = self.shared.installing.take() else { return };
+        if let (Role::Follower(Follower { leader: Some(leader), .. }), true) =
+            (&self.role, stream.term == self.term())
+        {
+            self.shared.send(*leader, Body::SnapshotRejected { stream: stream.number, why });
+        }
     }
 
     /// The snapshot of [`super::Effects::install`] is in place, durably: the state machine stands at its end.
     pub fn installed(&mut self) {
-        let snapshot = self.shared.installing.take().expect("a snapshot was to be installed");
+        let Installing { snapshot, .. } =
+            self.shared.installing.take().expect("a snapshot was to be installed");
         self.shared.receiving = None;
         self.shared.restore(snapshot);
         if let Role::Follower(Follower { leader: Some(leader), .. }) = self.role {
@@ -142,6 +173,11 @@ impl Raft {
 }
 
 impl Shared {
+    /// A snapshot is being put in place that this log does not lead to: nothing of it stays.
+    pub(super) fn log_is_replaced(&self) -> bool {
+        self.installing.as_ref().is_some_and(|installing| !self.log.matches(installing.snapshot.last))
+    }
+
     /// A node that leads no more sends no snapshots.
     pub(super) fn cancel_streams_of(&mut self, left: &Role) {
         if let Role::Leader(leader) = left {

@@ -38,6 +38,18 @@ impl Raft {
         leader.transfer.map(|transfer| transfer.target)
     }
 
+    /// The voter to which another one would hand leadership back at once, for it has a higher priority, as far as this leader
+    /// knows.
+    pub fn preferred_to(&self, target: NodeId) -> Option<NodeId> {
+        let Role::Leader(leader) = &self.role else { return None };
+        let own = (self.id(), Some(self.shared.options.priority));
+        let known = leader.peers.iter().map(|(&id, progress)| (id, progress.priority)).chain([own]);
+        let voters: Vec<_> = known.filter(|(id, _)| self.configuration().voters.contains(id)).collect();
+        let (_, of_target) = voters.iter().find(|&&(id, _)| id == target)?;
+        let higher = voters.iter().filter(|(_, priority)| of_target.is_some() && priority > of_target);
+        higher.max_by_key(|&&(id, priority)| (priority, std::cmp::Reverse(id))).map(|&(id, _)| id)
+    }
+
     /// The node wants to stop. It is nobody's preferred leader any more, and if it leads it hands leadership over, again
     /// and again until somebody has taken it, so that nobody has to notice a silent leader: see [`Raft::may_stop`].
     pub fn leave(&mut self) {

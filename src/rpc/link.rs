@@ -190,7 +190,7 @@ impl<P: Protocol> Dialer<P> {
             let message = incoming.next().await?;
             let message = message.ok_or_else(|| Status::unavailable("the other side closed the stream"))?;
             if self.reported.take().is_some() || self.pause.next > PAUSE_MIN {
-                tracing::debug!(address = self.options.address, "link is up");
+                tracing::info!(address = self.options.address, "link is up");
             }
             self.pause.next = PAUSE_MIN;
             self.tell(LinkEvent::Received(message))?;

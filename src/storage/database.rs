@@ -1,30 +1,51 @@
-//! Opens a redb database on a [`Disk`], and turns its many errors into ours.
+//! Opens a redb database in a [`Volume`], and turns its many errors into ours.
 
 use std::{
-    ops::Bound,
+    io,
     panic::{self, AssertUnwindSafe},
+    sync::Arc,
 };
 
-use redb::{BackendError, Database, DatabaseError, StorageBackend};
+use redb::{Database, DatabaseError, StorageBackend};
 
-use super::{Disk, StorageError};
+use super::{
+    StorageError,
+    block_sums::{BlockSums, Keeping},
+    volume::Volume,
+};
 
-/// Opens (or creates) the database in a file of the disk.
+/// Opens (or creates) the engine's database in a file of the disk. With its checksums in memory, the engine reads and
+/// verifies all of it now; else what is read is verified then.
 pub(super) fn open(
-    disk: &dyn Disk,
-    file: &'static str,
+    volume: &Arc<Volume>,
+    keeping: Keeping,
     cache_bytes: usize,
 ) -> Result<Database, StorageError> {
-    let failed = |reason: String| StorageError::Open { file, reason };
-    let backend = disk.open(file).map_err(|error| failed(error.to_string()))?;
-    redb::Builder::new().set_cache_size(cache_bytes).create_with_backend(Backend(backend)).map_err(|error| {
-        match error {
-            DatabaseError::Storage(redb::StorageError::Corrupted(what)) => {
-                StorageError::Corrupt { file, what }
-            }
-            other => failed(other.to_string()),
+    let file = volume.file;
+    let blocks = BlockSums::open(volume.clone(), keeping).map_err(|error| failed(file, error))?;
+    let blocks = Arc::new(blocks);
+    let mut builder = redb::Builder::new();
+    builder.set_cache_size(cache_bytes);
+    match keeping {
+        Keeping::InMemory => {
+            builder.set_check_integrity_on_open(true);
         }
-    })
+        Keeping::InFile => {
+            builder.set_repair_callback(move |session| {
+                tracing::warn!(
+                    file,
+                    progress = session.progress(),
+                    "was not closed cleanly: rebuilds what is free"
+                );
+            });
+        }
+    }
+    let database = builder.create_with_backend(Backend(blocks.clone())).map_err(|error| match error {
+        DatabaseError::Storage(error) => failed(file, error),
+        other => StorageError::Open { file, reason: other.to_string() },
+    })?;
+    blocks.opened();
+    Ok(database)
 }
 
 /// Lets `work` open what is in a file. Where redb finds damage that it did not expect it panics; here that is an
@@ -40,45 +61,48 @@ pub(super) fn opening<T>(
     })
 }
 
-/// Any error of redb means that the disk failed under this file.
+/// An error of redb: the file is damaged, or the disk failed under it.
 pub(super) fn failed(file: &'static str, error: impl Into<redb::Error>) -> StorageError {
-    StorageError::Disk { file, reason: error.into().to_string() }
+    match error.into() {
+        redb::Error::Corrupted(what) => StorageError::Corrupt { file, what },
+        redb::Error::Io(error) if is_damage(&error) => {
+            StorageError::Corrupt { file, what: error.to_string() }
+        }
+        other => StorageError::Disk { file, reason: other.to_string() },
+    }
 }
 
-/// A boxed backend is a backend.
+/// A block is not what was written, or the file ends before it.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+}
+
+/// A shared backend is a backend.
 #[derive(Debug)]
-struct Backend(Box<dyn StorageBackend>);
+struct Backend(Arc<BlockSums>);
 
 impl StorageBackend for Backend {
-    fn len(&self) -> std::io::Result<u64> {
+    fn len(&self) -> io::Result<u64> {
         self.0.len()
     }
 
-    fn read(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         self.0.read(offset, out)
     }
 
-    fn set_len(&self, len: u64) -> std::io::Result<()> {
+    fn set_len(&self, len: u64) -> io::Result<()> {
         self.0.set_len(len)
     }
 
-    fn sync_data(&self) -> std::io::Result<()> {
+    fn sync_data(&self) -> io::Result<()> {
         self.0.sync_data()
     }
 
-    fn write(&self, offset: u64, data: &[u8]) -> std::io::Result<()> {
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
         self.0.write(offset, data)
     }
 
-    fn close(&self) -> std::io::Result<()> {
+    fn close(&self) -> io::Result<()> {
         self.0.close()
-    }
-
-    fn try_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_range(start, end)
-    }
-
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
-        self.0.try_lock_shared_range(start, end)
     }
 }

@@ -40,10 +40,7 @@ pub enum StorageError {
         reason: String,
     },
     /// A record is not what was written.
-    #[error(
-        "{file} is corrupt: {what}; leave this node down, the others hold the data (never start it with an empty \
-         --data-dir under its old --id: it would break promises that it made)"
-    )]
+    #[error("{file} is corrupt: {what}; {}", WAY_OUT)]
     Corrupt {
         /// Where.
         file: &'static str,
@@ -65,6 +62,20 @@ pub enum StorageError {
         /// The owner's cluster.
         found_cluster: String,
     },
+    /// What this node promised or stored is gone: it must not vote again.
+    #[error("{what}: this node has lost what it promised the others; {}", WAY_OUT)]
+    Lost {
+        /// What is not there, and how that is known.
+        what: String,
+    },
+    /// A file bears the name of the other one.
+    #[error("{file} holds what {found} should: put both files back under their own names")]
+    WrongFile {
+        /// The name.
+        file: &'static str,
+        /// Whose contents these are.
+        found: &'static str,
+    },
     /// The files were written by a program that this one does not know.
     #[error("{file} has format {found}, this program knows {known}: use the program that wrote it")]
     Format {
@@ -76,6 +87,11 @@ pub enum StorageError {
         known: u64,
     },
 }
+
+/// What to do about a node whose disk is damaged, old or gone.
+const WAY_OUT: &str = "leave it down, the others hold the data (never start it with an empty --data-dir under its old \
+                       --id), and put a new one in its place: conclave member replace OLD NEW=HOST:PORT, and there \
+                       conclave node --join --id NEW with an empty --data-dir";
 
 impl From<kv::Error<StorageError>> for StorageError {
     fn from(error: kv::Error<StorageError>) -> Self {

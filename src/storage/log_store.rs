@@ -1,30 +1,28 @@
 //! The log's file: vote, entries, and where the log begins. Everything that waits is one commit and one fsync.
 
-use redb::{Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, WriteTransaction};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
-use super::{Disk, LOG_FILE, StorageError, codec, database};
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, Table, TableDefinition, TableError,
+    WriteTransaction,
+};
+
+use super::{LOG_FILE, StorageError, block_sums::Keeping, codec, database, volume::Volume};
 use crate::raft::{Compacted, Configuration, Entry, Index, Persist, Position, Vote};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
 
-const FORMAT: u64 = 2;
-const FORMAT_KEY: &str = "format";
-const IDENTITY_KEY: &str = "identity";
 const VOTE_KEY: &str = "vote";
 const BASE_KEY: &str = "base";
+/// The number of the commit lies behind the entries: their last page is part of most commits anyway.
+const COMMIT_KEY: u64 = u64::MAX;
 
 /// Pages kept in memory: the log is written at its end and read once, at start.
 const CACHE_BYTES: usize = 16 << 20;
-
-/// Whose data this is. A node refuses the data of another: it would break promises that the other made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Name of the cluster.
-    pub cluster: String,
-    /// Id of the node.
-    pub node: u64,
-}
 
 /// What a log holds when it is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +41,10 @@ pub struct Recovered {
 #[derive(Debug)]
 pub struct LogStore {
     database: Database,
+    volume: Arc<Volume>,
     last: Index,
+    /// The number of the last commit, for the state to record.
+    commits: Arc<AtomicU64>,
 }
 
 type Meta<'txn> = Table<'txn, &'static str, &'static [u8]>;
@@ -52,30 +53,28 @@ type Entries<'txn> = Table<'txn, u64, &'static [u8]>;
 impl LogStore {
     /// Opens the log, or begins one with the bootstrap configuration. A bootstrap that differs from what is stored
     /// changes nothing: membership is in the data.
-    ///
-    /// # Errors
-    /// The log is another node's, of an unknown format, or corrupt; or the disk failed.
-    pub fn open(
-        disk: &dyn Disk,
-        identity: &Identity,
-        bootstrap: &Configuration,
-    ) -> Result<(Self, Recovered), StorageError> {
-        database::opening(LOG_FILE, || Self::open_file(disk, identity, bootstrap))
+    pub(super) fn open(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
+        database::opening(LOG_FILE, || Self::open_file(volume, bootstrap))
     }
 
-    fn open_file(
-        disk: &dyn Disk,
-        identity: &Identity,
-        bootstrap: &Configuration,
-    ) -> Result<(Self, Recovered), StorageError> {
-        let mut log = Self { database: database::open(disk, LOG_FILE, CACHE_BYTES)?, last: 0 };
-        log.transact(|meta, _| match get(meta, FORMAT_KEY)? {
-            Some(format) => check_owner(meta, &format, identity),
-            None => begin(meta, identity, bootstrap),
-        })?;
+    fn open_file(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
+        let volume = Arc::new(volume);
+        let database = database::open(&volume, Keeping::InMemory, CACHE_BYTES)?;
+        let mut log = Self { database, volume, last: 0, commits: Arc::default() };
+        let commits = log.last_commit()?;
+        log.volume.check_commits(commits)?;
+        log.commits.store(commits, Ordering::Relaxed);
+        if commits == 0 {
+            log.transact(|meta, _| begin(meta, bootstrap))?;
+        }
         let recovered = log.recover()?;
         log.last = recovered.entries.last().map_or(recovered.compacted.index, |entry| entry.index);
         Ok((log, recovered))
+    }
+
+    /// Counts the commits: what a state saw of its log tells whether it is given an older one.
+    pub(super) fn commits(&self) -> Arc<AtomicU64> {
+        self.commits.clone()
     }
 
     /// Makes a write durable. See [`LogStore::write_all`].
@@ -117,13 +116,34 @@ impl LogStore {
         &mut self,
         change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>) -> Result<(), StorageError>,
     ) -> Result<(), StorageError> {
+        let commit = self.commits.load(Ordering::Relaxed) + 1;
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
         {
             let (mut meta, mut entries) = open_tables(&transaction)?;
             change(&mut meta, &mut entries)?;
+            let record = codec::seal(&COMMIT_KEY.to_le_bytes(), &commit.to_le_bytes());
+            entries.insert(COMMIT_KEY, record.as_slice()).map_err(failed)?;
         }
-        transaction.commit().map_err(failed)
+        transaction.commit().map_err(failed)?;
+        self.volume.note_commit(commit)?;
+        self.commits.store(commit, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The number of the last commit; 0 for a file in which nothing was written yet.
+    fn last_commit(&self) -> Result<u64, StorageError> {
+        let transaction = self.database.begin_read().map_err(failed)?;
+        let entries = match transaction.open_table(ENTRIES) {
+            Ok(entries) => entries,
+            Err(TableError::TableDoesNotExist(_)) => return Ok(0),
+            Err(error) => return Err(failed(error)),
+        };
+        let record = entries.get(COMMIT_KEY).map_err(failed)?;
+        let record = record.ok_or_else(|| corrupt("the number of its last commit, which is missing"))?;
+        let body = codec::open(&COMMIT_KEY.to_le_bytes(), record.value());
+        let number = body.and_then(|body| body.try_into().ok()).map(u64::from_le_bytes);
+        number.ok_or_else(|| corrupt("the number of its last commit"))
     }
 
     fn recover(&self) -> Result<Recovered, StorageError> {
@@ -135,7 +155,7 @@ impl LogStore {
         let (compacted, configuration) =
             codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
         let mut entries = Vec::new();
-        for item in transaction.open_table(ENTRIES).map_err(failed)?.iter().map_err(failed)? {
+        for item in transaction.open_table(ENTRIES).map_err(failed)?.range(..COMMIT_KEY).map_err(failed)? {
             let (index, record) = item.map_err(failed)?;
             let index = index.value();
             let expected = compacted.index + 1 + entries.len() as Index;
@@ -152,29 +172,9 @@ fn open_tables(transaction: &WriteTransaction) -> Result<(Meta<'_>, Entries<'_>)
     Ok((transaction.open_table(META).map_err(failed)?, transaction.open_table(ENTRIES).map_err(failed)?))
 }
 
-fn begin(meta: &mut Meta<'_>, identity: &Identity, bootstrap: &Configuration) -> Result<(), StorageError> {
-    put(meta, FORMAT_KEY, &FORMAT.to_le_bytes())?;
-    put(meta, IDENTITY_KEY, &encode_identity(identity))?;
+fn begin(meta: &mut Meta<'_>, bootstrap: &Configuration) -> Result<(), StorageError> {
     put(meta, VOTE_KEY, &codec::encode_vote(Vote::default()))?;
     put(meta, BASE_KEY, &codec::encode_base(Position::default(), bootstrap))
-}
-
-fn check_owner(meta: &Meta<'_>, format: &[u8], identity: &Identity) -> Result<(), StorageError> {
-    let found = <[u8; 8]>::try_from(format).map(u64::from_le_bytes).map_err(|_| corrupt("the format"))?;
-    if found != FORMAT {
-        return Err(StorageError::Format { file: LOG_FILE, found, known: FORMAT });
-    }
-    let stored = get(meta, IDENTITY_KEY)?.and_then(|body| decode_identity(&body));
-    let owner = stored.ok_or_else(|| corrupt("the identity"))?;
-    if owner == *identity {
-        return Ok(());
-    }
-    Err(StorageError::WrongIdentity {
-        node: identity.node,
-        cluster: identity.cluster.clone(),
-        found_node: owner.node,
-        found_cluster: owner.cluster,
-    })
 }
 
 /// Appends entries, replacing what is there from the first one's index on. Returns the new end of the log.
@@ -202,6 +202,10 @@ fn rebase(
     let Compacted { position, configuration } = compacted;
     let found = table.get(position.index).map_err(failed)?;
     let found = found.map(|record| read_entry(position.index, record.value())).transpose()?;
+    let first = table.first().map_err(failed)?.map(|(index, _)| index.value());
+    if found.is_none() && (first.unwrap_or(COMMIT_KEY)..=last).contains(&position.index) {
+        return Err(corrupt(&format!("entry {}, which is missing", position.index)));
+    }
     let kept = found.is_some_and(|entry| entry.position() == *position);
     let end = if kept { last } else { position.index };
     let gone = if kept { ..position.index + 1 } else { ..Index::MAX };
@@ -227,18 +231,6 @@ fn get(
     let Some(record) = meta.get(key).map_err(failed)? else { return Ok(None) };
     let body = codec::open(key.as_bytes(), record.value()).ok_or_else(|| corrupt(&format!("the {key}")))?;
     Ok(Some(body.to_vec()))
-}
-
-fn encode_identity(identity: &Identity) -> Vec<u8> {
-    let mut body = identity.node.to_le_bytes().to_vec();
-    body.extend_from_slice(identity.cluster.as_bytes());
-    body
-}
-
-fn decode_identity(body: &[u8]) -> Option<Identity> {
-    let (node, cluster) = body.split_first_chunk()?;
-    let cluster = String::from_utf8(cluster.to_vec()).ok()?;
-    Some(Identity { cluster, node: u64::from_le_bytes(*node) })
 }
 
 fn failed(error: impl Into<redb::Error>) -> StorageError {

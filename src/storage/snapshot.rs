@@ -1,17 +1,22 @@
 //! The state on its way to another node: read from a view that stands still, record by record, and staged at the
 //! receiver in tables beside the state's own, whose place they take in one transaction.
 
-use std::ops::Bound;
+use std::{
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
 
-use redb::{ReadOnlyTable, ReadableDatabase};
+use redb::WriteTransaction;
 
 use super::{
-    StateStore, StorageError, Tables,
-    state_store::{Definition, definition, failed},
+    StateStore, StorageError,
+    layer::Layer,
+    state_store::{failed, members_of},
+    tables::{Durable, definition, get_frozen, staged_definition},
 };
 use crate::{
-    kv::{Header, Table, Write, contribution},
-    raft::{Position, Snapshot},
+    kv::{Header, KeyRange, Read, Table, Visit, contribution},
+    raft::{InstallFailure, Position, Snapshot},
 };
 
 /// One record of the state.
@@ -30,7 +35,9 @@ pub type Place = Option<(Table, Vec<u8>)>;
 
 /// The state as it stood at one moment. Writes go on meanwhile and leave no mark on it.
 pub struct StateView {
-    tables: [ReadOnlyTable<&'static [u8], &'static [u8]>; Table::ALL.len()],
+    /// The oldest first.
+    layers: Vec<Arc<Layer>>,
+    durable: Arc<Durable>,
     /// What it stands for.
     pub snapshot: Snapshot,
 }
@@ -43,23 +50,42 @@ impl StateView {
     pub fn records_after(&self, place: &Place, bytes_max: usize) -> Result<Vec<Record>, StorageError> {
         let mut records = Vec::new();
         let mut bytes = 0;
-        for (table, stored) in Table::ALL.into_iter().zip(&self.tables) {
+        for table in Table::ALL {
             let start = match place {
                 Some((reached, _)) if table < *reached => continue,
                 Some((reached, key)) if table == *reached => Bound::Excluded(key.as_slice()),
                 _ => Bound::Unbounded,
             };
-            for pair in stored.range::<&[u8]>((start, Bound::Unbounded)).map_err(failed)? {
+            self.scan(table, (start, Bound::Unbounded), &mut |key, value| {
                 if bytes >= bytes_max {
-                    return Ok(records);
+                    return ControlFlow::Break(());
                 }
-                let (key, value) = pair.map_err(failed)?;
-                let record = Record { table, key: key.value().to_vec(), value: value.value().to_vec() };
-                bytes += record.key.len() + record.value.len();
-                records.push(record);
-            }
+                bytes += key.len() + value.len();
+                records.push(Record { table, key: key.to_vec(), value: value.to_vec() });
+                ControlFlow::Continue(())
+            })?;
         }
         Ok(records)
+    }
+
+    fn newest_first(&self) -> Vec<&Layer> {
+        self.layers.iter().rev().map(|layer| &**layer).collect()
+    }
+}
+
+impl Read for StateView {
+    type Error = StorageError;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        get_frozen(&self.layers, &self.durable, table, key)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.durable.scan_under(&self.newest_first(), table, range, false, visit)
+    }
+
+    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.durable.scan_under(&self.newest_first(), table, range, true, visit)
     }
 }
 
@@ -72,20 +98,18 @@ pub(super) struct Staged {
 
 /// The snapshot's side of the state.
 impl StateStore {
-    /// Makes the state durable, and shows it as it stands.
+    /// Shows the state as it stands, whether it is durable or not.
     ///
     /// # Errors
     /// The disk failed, or the state is corrupt.
-    pub fn view(&mut self) -> Result<StateView, StorageError> {
-        let header = Header::load(&self.tables()?)?;
+    pub fn view(&self) -> Result<StateView, StorageError> {
+        let (layers, durable) = self.file.frozen();
+        let mut view = StateView { layers, durable, snapshot: Snapshot::default() };
+        let header = Header::load(&view)?;
         let last = Position { term: header.applied_term, index: header.applied_index };
-        let configuration = self.configuration()?.unwrap_or_default().into();
-        self.sync()?;
-        let transaction = self.database.begin_read().map_err(failed)?;
-        let [header, current, history, sessions, replies, members] =
-            Table::ALL.map(|table| transaction.open_table(definition(table)).map_err(failed));
-        let tables = [header?, current?, history?, sessions?, replies?, members?];
-        Ok(StateView { tables, snapshot: Snapshot { last, configuration } })
+        let configuration = members_of(&view)?.unwrap_or_default().into();
+        view.snapshot = Snapshot { last, configuration };
+        Ok(view)
     }
 
     /// Prepares to receive the snapshot that stands for the log up to `last`. Returns where it goes on: what has arrived
@@ -97,7 +121,9 @@ impl StateStore {
         if let Some(staged) = self.staged.as_ref().filter(|staged| staged.last == last) {
             return Ok(staged.place.clone());
         }
-        self.clear_stage()?;
+        let transaction = self.file.begin_volatile()?;
+        empty_stage(&transaction)?;
+        transaction.commit().map_err(failed)?;
         self.staged = Some(Staged { last, place: None, content_hash: 0 });
         Ok(None)
     }
@@ -110,13 +136,15 @@ impl StateStore {
         let Some(mut staged) = self.staged.take() else { return Ok(false) };
         let follows = staged.last == last && staged.place == *after;
         if follows {
-            let mut tables = Tables::open(self.transaction(), staged_definition)?;
+            let transaction = self.file.begin_volatile()?;
             for Record { table, key, value } in records {
-                tables.insert(*table, key, value)?;
+                let mut stored = transaction.open_table(staged_definition(*table)).map_err(failed)?;
+                stored.insert(key.as_slice(), value.as_slice()).map_err(failed)?;
                 if *table != Table::Header {
                     staged.content_hash = staged.content_hash.wrapping_add(contribution(*table, key, value));
                 }
             }
+            transaction.commit().map_err(failed)?;
             if let Some(Record { table, key, .. }) = records.last() {
                 staged.place = Some((*table, key.clone()));
             }
@@ -125,45 +153,36 @@ impl StateStore {
         Ok(follows)
     }
 
-    /// Puts the staged snapshot in the state's place, durably. `None`: another one is staged, or not all of it.
+    /// Puts the staged snapshot in the state's place, durably, unless another one is staged or what arrived is not what was
+    /// sent.
     ///
     /// # Errors
-    /// The disk failed, or what arrived is not what was sent.
-    pub fn install(&mut self, snapshot: &Snapshot) -> Result<Option<Header>, StorageError> {
+    /// The disk failed.
+    pub fn install(&mut self, snapshot: &Snapshot) -> Result<Result<Header, InstallFailure>, StorageError> {
         let Some(staged) = self.staged.take_if(|staged| staged.last == snapshot.last) else {
-            return Ok(None);
+            return Ok(Err(InstallFailure::NotStaged));
         };
-        let header = Header::load(&Tables::open(self.transaction(), staged_definition)?)?;
+        let header = Header::load(&self.file.staged()?)?;
         let last = Position { term: header.applied_term, index: header.applied_index };
         if last != snapshot.last || header.content_hash != staged.content_hash {
-            self.clear_stage()?;
-            return Ok(None);
+            return Ok(Err(InstallFailure::Damaged));
         }
+        let transaction = self.file.begin()?;
         for table in Table::ALL {
-            self.transaction().delete_table(definition(table)).map_err(failed)?;
-            self.transaction().rename_table(staged_definition(table), definition(table)).map_err(failed)?;
+            transaction.delete_table(definition(table)).map_err(failed)?;
+            transaction.rename_table(staged_definition(table), definition(table)).map_err(failed)?;
         }
-        self.sync()?;
-        Ok(Some(header))
-    }
-
-    pub(super) fn clear_stage(&self) -> Result<(), StorageError> {
-        for table in Table::ALL {
-            self.transaction().delete_table(staged_definition(table)).map_err(failed)?;
-        }
-        Ok(())
+        self.file.replace(transaction)?;
+        Ok(Ok(header))
     }
 }
 
-fn staged_definition(table: Table) -> Definition {
-    Definition::new(match table {
-        Table::Header => "staged.header",
-        Table::Current => "staged.current",
-        Table::History => "staged.history",
-        Table::Sessions => "staged.sessions",
-        Table::Replies => "staged.replies",
-        Table::Members => "staged.members",
-    })
+fn empty_stage(transaction: &WriteTransaction) -> Result<(), StorageError> {
+    for table in Table::ALL {
+        transaction.delete_table(staged_definition(table)).map_err(failed)?;
+        transaction.open_table(staged_definition(table)).map_err(failed)?;
+    }
+    Ok(())
 }
 
 #[cfg(all(test, not(madsim)))]

@@ -1,51 +1,89 @@
-//! The state machine's file: one redb table for each table of [`kv`](crate::kv).
+//! The state machine's file, and the changes in memory above it.
+//!
+//! ```text
+//!  apply ──▶ active layer ──freeze──▶ frozen layers ──flush──▶ state.redb (one redb table for each table of kv)
+//!  reads look through all three, the newest first
+//! ```
+//!
+//! What is applied goes into an ordered layer in memory. Now and then the layer is frozen and flushed: its changes, the
+//! superseded ones long forgotten, become durable in one transaction, and the header with the applied index is one of
+//! them. Applying goes on in the next layer meanwhile. A crash loses the layers; the log has it all.
+//!
+//! Who writes to the file holds the engine's one write transaction: a flush, a piece of a received snapshot, its
+//! installation, or a batch too large for memory. `generation` counts what makes a flush that has not begun obsolete.
 
-use std::ops::{Bound, ControlFlow};
-
-use redb::{Database, ReadableTable, Table as RedbTable, TableDefinition, WriteTransaction};
-
-use super::{Disk, STATE_FILE, StorageError, codec, database, snapshot::Staged};
-use crate::{
-    kv::{self, KeyRange, Read, Table, Visit, Write},
-    raft::Configuration,
+use std::sync::{
+    Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
+    atomic::{AtomicU64, Ordering},
 };
 
-/// Pages kept in memory: where the hot part of the key space should fit.
+use redb::{
+    Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, WriteTransaction,
+};
+
+use super::{
+    LOG_FILE, STATE_FILE, StorageError,
+    block_sums::Keeping,
+    codec, database,
+    layer::Layer,
+    snapshot::Staged,
+    tables::{Durable, Reader, STAGED, Tables, definition, staged_definition},
+    volume::Volume,
+};
+use crate::{
+    kv::{self, Header, Read, Table},
+    raft::{Configuration, Index},
+};
+
+/// Pages of the file kept in memory: where the hot part of the key space should fit.
 const CACHE_BYTES: usize = 64 << 20;
 
-pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+/// What the file says of itself: the number of its last commit, and of the log's last commit at that time.
+const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+const COMMITS_KEY: &str = "commits";
 
-/// The state of one node's state machine. One write transaction is always open: changes are made and read in it, and
-/// [`sync`](Self::sync) commits it. A crash loses what was changed since; the log has it all.
+/// The state of one node's state machine.
 pub struct StateStore {
-    /// None only while one is committed and the next begins.
-    pub(super) transaction: Option<WriteTransaction>,
-    pub(super) database: Database,
+    pub(super) file: Arc<StateFile>,
     /// The snapshot that is being received.
     pub(super) staged: Option<Staged>,
 }
 
+/// What the store and those who read and flush it beside share.
+pub(super) struct StateFile {
+    database: Database,
+    volume: Arc<Volume>,
+    layers: RwLock<Layers>,
+    /// Changed by who holds the write transaction.
+    commits: AtomicU64,
+    generation: AtomicU64,
+    log_commits: Arc<AtomicU64>,
+    /// The log's last commit, as the file tells it.
+    log_commits_recorded: AtomicU64,
+}
+
+pub(super) struct Layers {
+    pub(super) active: Layer,
+    /// The oldest first.
+    pub(super) frozen: Vec<Arc<Layer>>,
+    pub(super) durable: Arc<Durable>,
+}
+
 impl StateStore {
-    /// Opens the state, or begins an empty one.
-    ///
-    /// # Errors
-    /// The file cannot be opened, or is corrupt.
-    pub fn open(disk: &dyn Disk) -> Result<Self, StorageError> {
+    /// Opens the state, or begins an empty one. It must have seen no later commit of the log than the log has.
+    pub(super) fn open(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
         database::opening(STATE_FILE, || {
-            let database = database::open(disk, STATE_FILE, CACHE_BYTES)?;
-            let transaction = Some(database.begin_write().map_err(failed)?);
-            let state = Self { transaction, database, staged: None };
-            state.clear_stage()?;
-            Ok(state)
+            let file = Arc::new(StateFile::open(volume, log_commits)?);
+            Ok(Self { file, staged: None })
         })
     }
 
-    /// The tables, to read and to change. After an error the store is good for nothing: some of a change may be made.
+    /// The tables, to read and to change: see [`Tables`].
     ///
     /// # Errors
-    /// The disk failed.
+    /// None; reading and writing have some.
     pub fn tables(&self) -> Result<Tables<'_>, StorageError> {
-        Tables::open(self.transaction(), definition)
+        Ok(Tables::new(&self.file))
     }
 
     /// Who belongs to the cluster, by what was applied; `None` before the first change.
@@ -53,135 +91,236 @@ impl StateStore {
     /// # Errors
     /// The disk failed, or the record is corrupt.
     pub fn configuration(&self) -> Result<Option<Configuration>, StorageError> {
-        let Some(record) = kv::members(&self.tables()?)? else { return Ok(None) };
-        let corrupt =
-            || StorageError::Corrupt { file: STATE_FILE, what: "the record of the members".to_owned() };
-        codec::decode_members(&record).map(Some).ok_or_else(corrupt)
+        members_of(&self.reader().slice())
     }
 
-    pub(super) fn transaction(&self) -> &WriteTransaction {
-        self.transaction.as_ref().expect("a transaction is open between calls")
+    /// What reads the state beside whoever applies.
+    pub fn reader(&self) -> Reader {
+        Reader(self.file.clone())
     }
 
-    /// Makes every change so far durable. Memory and replay after a crash grow with what was changed since the last
-    /// time.
+    /// What makes the state durable beside whoever applies.
+    pub fn flusher(&self) -> Flusher {
+        Flusher(self.file.clone())
+    }
+
+    /// What the changes take in memory that are not being flushed yet.
+    pub fn unflushed_bytes(&self) -> usize {
+        self.file.read().active.bytes
+    }
+
+    /// Makes every change so far durable, now. Returns the applied index.
     ///
     /// # Errors
     /// The disk failed.
-    pub fn sync(&mut self) -> Result<(), StorageError> {
-        let transaction = self.transaction.take().expect("a transaction is open between calls");
+    pub fn sync(&mut self) -> Result<Index, StorageError> {
+        self.flusher().flush()
+    }
+}
+
+/// Makes changes durable.
+#[derive(Clone)]
+pub struct Flusher(Arc<StateFile>);
+
+impl Flusher {
+    /// Makes every change so far durable, while applying goes on. Returns the index that is durable then. One at a time.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn flush(&self) -> Result<Index, StorageError> {
+        let file = &*self.0;
+        let generation = file.generation.load(Ordering::Acquire);
+        let frozen = {
+            let mut layers = file.write();
+            layers.freeze();
+            layers.frozen.clone()
+        };
+        let recorded = file.log_commits_recorded.load(Ordering::Acquire);
+        if !frozen.is_empty() || recorded < file.log_commits.load(Ordering::Acquire) {
+            let transaction = file.begin()?;
+            if file.generation.load(Ordering::Acquire) == generation {
+                for layer in &frozen {
+                    write_layer(&transaction, layer)?;
+                }
+                let durable = file.commit(transaction)?;
+                let mut layers = file.write();
+                if file.generation.load(Ordering::Acquire) == generation {
+                    layers.frozen.drain(..frozen.len());
+                    layers.durable = durable;
+                }
+            }
+        }
+        let durable = file.read().durable.clone();
+        Ok(Header::load(&*durable)?.applied_index)
+    }
+}
+
+impl StateFile {
+    fn open(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
+        let volume = Arc::new(volume);
+        let database = database::open(&volume, Keeping::InFile, CACHE_BYTES)?;
+        let (commits, log_commits_seen) = read_commits(&database)?;
+        volume.check_commits(commits)?;
+        let log_has = log_commits.load(Ordering::Relaxed);
+        if log_commits_seen > log_has {
+            let what = format!(
+                "{LOG_FILE} ends with commit {log_has}, but {STATE_FILE} has seen its commit {log_commits_seen}: \
+                 an older log was put in its place"
+            );
+            return Err(StorageError::Lost { what });
+        }
+        prepare(&database)?;
+        let durable = Durable::open(&database, definition)?.into();
+        let layers = Layers { active: Layer::default(), frozen: Vec::new(), durable };
+        Ok(Self {
+            database,
+            volume,
+            layers: RwLock::new(layers),
+            commits: AtomicU64::new(commits),
+            generation: AtomicU64::new(0),
+            log_commits,
+            log_commits_recorded: AtomicU64::new(log_commits_seen),
+        })
+    }
+
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Layers> {
+        self.layers.read().expect("who changes the state does not panic")
+    }
+
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Layers> {
+        self.layers.write().expect("who changes the state does not panic")
+    }
+
+    /// The one write transaction: waits until nobody else has it.
+    pub(super) fn begin(&self) -> Result<WriteTransaction, StorageError> {
+        begin(&self.database)
+    }
+
+    /// Commits in two phases, so that what the file points at is whole, and records which pages are free: opening
+    /// after a crash is a matter of moments, however large the state.
+    fn commit(&self, transaction: WriteTransaction) -> Result<Arc<Durable>, StorageError> {
+        let commit = self.commits.load(Ordering::Acquire) + 1;
+        let log_commits = self.log_commits.load(Ordering::Acquire);
+        let numbers = [commit, log_commits].map(u64::to_le_bytes);
+        let record = codec::seal(COMMITS_KEY.as_bytes(), numbers.as_flattened());
+        let mut meta = transaction.open_table(META).map_err(failed)?;
+        meta.insert(COMMITS_KEY, record.as_slice()).map_err(failed)?;
+        drop(meta);
+        self.commits.store(commit, Ordering::Release);
+        self.log_commits_recorded.store(log_commits, Ordering::Release);
         transaction.commit().map_err(failed)?;
-        self.transaction = Some(self.database.begin_write().map_err(failed)?);
+        self.volume.note_commit(commit)?;
+        Ok(Durable::open(&self.database, definition)?.into())
+    }
+
+    /// Commits what takes the place of the file and of all layers.
+    pub(super) fn replace(&self, transaction: WriteTransaction) -> Result<(), StorageError> {
+        self.replace_under(&mut self.write(), transaction)
+    }
+
+    pub(super) fn replace_under(
+        &self,
+        layers: &mut Layers,
+        transaction: WriteTransaction,
+    ) -> Result<(), StorageError> {
+        self.generation.fetch_add(1, Ordering::AcqRel);
+        layers.durable = self.commit(transaction)?;
+        layers.active = Layer::default();
+        layers.frozen.clear();
         Ok(())
     }
-}
 
-/// The tables, within the open transaction.
-pub struct Tables<'txn>([RedbTable<'txn, &'static [u8], &'static [u8]>; Table::ALL.len()]);
+    /// A transaction whose changes a crash may lose: pieces of a snapshot are sent again.
+    pub(super) fn begin_volatile(&self) -> Result<WriteTransaction, StorageError> {
+        let mut transaction = self.database.begin_write().map_err(failed)?;
+        transaction.set_durability(Durability::None).map_err(failed)?;
+        Ok(transaction)
+    }
 
-impl<'txn> Tables<'txn> {
-    pub(super) fn open(
-        transaction: &'txn WriteTransaction,
-        definition: fn(Table) -> Definition,
-    ) -> Result<Self, StorageError> {
-        let [header, current, history, sessions, replies, members] =
-            Table::ALL.map(|table| transaction.open_table(definition(table)).map_err(failed));
-        Ok(Self([header?, current?, history?, sessions?, replies?, members?]))
+    /// The tables in which a received snapshot gathers.
+    pub(super) fn staged(&self) -> Result<Durable, StorageError> {
+        Durable::open(&self.database, staged_definition)
+    }
+
+    /// The state as it stands, for good.
+    pub(super) fn frozen(&self) -> (Vec<Arc<Layer>>, Arc<Durable>) {
+        let mut layers = self.write();
+        layers.freeze();
+        (layers.frozen.clone(), layers.durable.clone())
     }
 }
 
-impl Read for Tables<'_> {
-    type Error = StorageError;
-
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        get(&self.0[table as usize], key)
+impl Layers {
+    fn freeze(&mut self) {
+        if !self.active.is_empty() {
+            self.frozen.push(Arc::new(std::mem::take(&mut self.active)));
+        }
     }
 
-    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
-        scan(&self.0[table as usize], range, visit)
-    }
-
-    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
-        scan_back(&self.0[table as usize], range, visit)
+    /// The layers, the newest first.
+    pub(super) fn newest_first(&self) -> Vec<&Layer> {
+        std::iter::once(&self.active).chain(self.frozen.iter().rev().map(|layer| &**layer)).collect()
     }
 }
 
-impl Write for Tables<'_> {
-    fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        let replaced = self.0[table as usize].insert(key, value).map_err(failed)?;
-        Ok(replaced.map(|guard| guard.value().to_vec()))
-    }
-
-    fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        let removed = self.0[table as usize].remove(key).map_err(failed)?;
-        Ok(removed.map(|guard| guard.value().to_vec()))
-    }
+pub(super) fn members_of(
+    state: &impl Read<Error = StorageError>,
+) -> Result<Option<Configuration>, StorageError> {
+    let Some(record) = kv::members(state)? else { return Ok(None) };
+    let corrupt = || StorageError::Corrupt { file: STATE_FILE, what: "the record of the members".to_owned() };
+    codec::decode_members(&record).map(Some).ok_or_else(corrupt)
 }
 
-fn get(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    key: &[u8],
-) -> Result<Option<Vec<u8>>, StorageError> {
-    Ok(table.get(key).map_err(failed)?.map(|guard| guard.value().to_vec()))
-}
-
-fn scan(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    range: KeyRange<'_>,
-    visit: Visit<'_>,
-) -> Result<(), StorageError> {
-    if is_empty(range) {
-        return Ok(());
-    }
-    visit_all(table.range::<&[u8]>(range).map_err(failed)?, visit)
-}
-
-fn scan_back(
-    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
-    range: KeyRange<'_>,
-    visit: Visit<'_>,
-) -> Result<(), StorageError> {
-    if is_empty(range) {
-        return Ok(());
-    }
-    visit_all(table.range::<&[u8]>(range).map_err(failed)?.rev(), visit)
-}
-
-type Pair<'a> = (redb::AccessGuard<'a, &'static [u8]>, redb::AccessGuard<'a, &'static [u8]>);
-
-fn visit_all<'a>(
-    pairs: impl Iterator<Item = Result<Pair<'a>, redb::StorageError>>,
-    visit: Visit<'_>,
-) -> Result<(), StorageError> {
-    for pair in pairs {
-        let (key, value) = pair.map_err(failed)?;
-        if let ControlFlow::Break(()) = visit(key.value(), value.value()) {
-            break;
+pub(super) fn write_layer(transaction: &WriteTransaction, layer: &Layer) -> Result<(), StorageError> {
+    for table in Table::ALL {
+        let mut stored = transaction.open_table(definition(table)).map_err(failed)?;
+        for (key, value) in layer.changes(table) {
+            match value {
+                Some(value) => stored.insert(key, value).map_err(failed)?,
+                None => stored.remove(key).map_err(failed)?,
+            };
         }
     }
     Ok(())
 }
 
-/// A range whose end lies before its beginning holds nothing; redb would take it for a mistake.
-fn is_empty(range: KeyRange<'_>) -> bool {
-    use Bound::{Excluded, Included};
-    match range {
-        (Included(low), Included(high)) => low > high,
-        (Included(low), Excluded(high)) | (Excluded(low), Included(high)) => low >= high,
-        (Excluded(low), Excluded(high)) => low >= high,
-        _ => false,
+/// Makes sure that all tables exist, and forgets what was staged of a snapshot.
+fn prepare(database: &Database) -> Result<(), StorageError> {
+    let known = database.begin_read().map_err(failed)?;
+    let known: Vec<String> =
+        known.list_tables().map_err(failed)?.map(|table| table.name().to_owned()).collect();
+    let staged = known.iter().any(|name| name.starts_with(STAGED));
+    if !staged && Table::ALL.iter().all(|table| known.contains(&definition(*table).name().to_owned())) {
+        return Ok(());
     }
+    let transaction = begin(database)?;
+    for table in Table::ALL {
+        transaction.open_table(definition(table)).map_err(failed)?;
+        transaction.delete_table(staged_definition(table)).map_err(failed)?;
+    }
+    transaction.commit().map_err(failed)
 }
 
-pub(super) fn definition(table: Table) -> Definition {
-    TableDefinition::new(match table {
-        Table::Header => "header",
-        Table::Current => "current",
-        Table::History => "history",
-        Table::Sessions => "sessions",
-        Table::Replies => "replies",
-        Table::Members => "members",
-    })
+fn begin(database: &Database) -> Result<WriteTransaction, StorageError> {
+    let mut transaction = database.begin_write().map_err(failed)?;
+    transaction.set_durability(Durability::Immediate).map_err(failed)?;
+    transaction.set_quick_repair(true);
+    Ok(transaction)
+}
+
+/// The numbers of the state's last commit and of the log's at that time; 0 for none.
+fn read_commits(database: &Database) -> Result<(u64, u64), StorageError> {
+    let corrupt =
+        || StorageError::Corrupt { file: STATE_FILE, what: "the number of its last commit".to_owned() };
+    let meta = match database.begin_read().map_err(failed)?.open_table(META) {
+        Ok(meta) => meta,
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok((0, 0)),
+        Err(error) => return Err(failed(error)),
+    };
+    let Some(record) = ReadableTable::get(&meta, COMMITS_KEY).map_err(failed)? else { return Ok((0, 0)) };
+    let body = codec::open(COMMITS_KEY.as_bytes(), record.value()).ok_or_else(corrupt)?;
+    let [commits, log_commits] = *body.as_chunks::<8>().0 else { return Err(corrupt()) };
+    Ok((u64::from_le_bytes(commits), u64::from_le_bytes(log_commits)))
 }
 
 pub(super) fn failed(error: impl Into<redb::Error>) -> StorageError {

@@ -6,7 +6,9 @@ use super::{
     Malformed,
     pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
 };
-use crate::raft::{AppendOutcome, Body, Configuration, Entry, Message, NodeId, Payload, Position, Snapshot};
+use crate::raft::{
+    AppendOutcome, Body, Configuration, Entry, InstallFailure, Message, NodeId, Payload, Position, Snapshot,
+};
 
 impl From<Message> for v1::RaftMessage {
     fn from(message: Message) -> Self {
@@ -52,6 +54,10 @@ impl From<Body> for Wire {
             Body::Removed { configuration } => {
                 Self::Removed(v1::Removed { configuration: Some((&*configuration).into()) })
             }
+            Body::SnapshotRejected { stream, why } => {
+                let damaged = why == InstallFailure::Damaged;
+                Self::SnapshotRejected(v1::SnapshotRejected { stream, damaged })
+            }
             Body::ReadIndexRequest { id } => Self::ReadIndexRequest(v1::ReadIndexRequest { id }),
             Body::ReadIndexResponse { id, index } => {
                 Self::ReadIndexResponse(v1::ReadIndexResponse { id, index })
@@ -89,6 +95,10 @@ impl TryFrom<Wire> for Body {
             Wire::Removed(it) => {
                 let configuration = it.configuration.ok_or(Malformed("a removal without members"))?;
                 Self::Removed { configuration: configuration.try_into()? }
+            }
+            Wire::SnapshotRejected(it) => {
+                let why = if it.damaged { InstallFailure::Damaged } else { InstallFailure::NotStaged };
+                Self::SnapshotRejected { stream: it.stream, why }
             }
             Wire::ReadIndexRequest(it) => Self::ReadIndexRequest { id: it.id },
             Wire::ReadIndexResponse(it) => Self::ReadIndexResponse { id: it.id, index: it.index },
@@ -198,13 +208,10 @@ impl TryFrom<v1::Configuration> for Arc<Configuration> {
             addresses: wire.addresses.into_iter().map(|member| (member.id, member.address)).collect(),
             gone: ids(wire.gone)?,
         };
-        if configuration.voters.is_empty() {
-            return Err(Malformed("a configuration without voters"));
+        match configuration.flaw() {
+            Some(flaw) => Err(Malformed(flaw)),
+            None => Ok(configuration.into()),
         }
-        if configuration.is_joint() && !configuration.wanted.is_empty() {
-            return Err(Malformed("a change both staged and joint"));
-        }
-        Ok(configuration.into())
     }
 }
 
@@ -213,9 +220,6 @@ fn ids(list: Vec<NodeId>) -> Result<BTreeSet<NodeId>, Malformed> {
     let ids = BTreeSet::from_iter(list);
     if ids.len() != count {
         return Err(Malformed("a configuration that names a node twice"));
-    }
-    if ids.contains(&0) {
-        return Err(Malformed("a configuration with nobody in it"));
     }
     Ok(ids)
 }

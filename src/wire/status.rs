@@ -22,5 +22,6 @@ pub(crate) fn peer_to_pb(peer: PeerView) -> v1::PeerStatus {
         matched_index: peer.matched,
         active: peer.is_active,
         receives_snapshot: peer.receives_snapshot,
+        snapshot_failures: peer.snapshot_failures,
     }
 }

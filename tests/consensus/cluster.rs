@@ -7,8 +7,8 @@ use std::{
 };
 
 use conclave::raft::{
-    Body, ChangeError, Configuration, Entry, Index, Lease, Members, Message, NodeId, Options, Payload,
-    Position, ProposeError, Raft, RoleName, SendSnapshot, Snapshot, StreamId, Term, Vote,
+    Body, ChangeError, Configuration, Entry, Index, InstallFailure, Lease, Members, Message, NodeId, Options,
+    Payload, Position, ProposeError, Raft, Refused, RoleName, SendSnapshot, Snapshot, StreamId, Term, Vote,
 };
 
 use crate::{
@@ -47,6 +47,8 @@ pub(crate) struct Node {
     unsynced: bool,
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
+    /// What it receives is not what was sent.
+    pub(crate) receives_damaged: bool,
     seen: Option<Seen>,
     now_us: u64,
 }
@@ -332,6 +334,12 @@ impl Cluster {
         self.copies.extend(self.network.iter().filter(|message| chosen(message)).cloned());
     }
 
+    /// Something arrives that nobody of the cluster said.
+    pub(crate) fn forge(&mut self, at: NodeId, message: Message) {
+        self.tell(format!("n{} ⇢ n{at} {}", message.from, show::message(&message)));
+        self.with(at, |raft| raft.step(message));
+    }
+
     /// The copies arrive.
     pub(crate) fn replay(&mut self) {
         for message in mem::take(&mut self.copies) {
@@ -420,6 +428,12 @@ impl Cluster {
             }
             node.disk.enqueue(write);
         }
+        for Refused { from, why, .. } in effects.refused {
+            self.told.push(format!("n{id} refuses what n{from} says: {why}"));
+        }
+        for (peer, why) in effects.rejected {
+            self.told.push(format!("n{id} hears that n{peer} did not take its snapshot: {why:?}"));
+        }
         for entry in &effects.committed {
             node.state.apply(entry);
             self.told.push(format!("n{id} applies {}", show::entry(entry)));
@@ -444,8 +458,8 @@ impl Cluster {
         for message in effects.messages {
             self.send(message);
         }
-        for SendSnapshot { to, stream } in effects.snapshots {
-            self.tell(format!("n{id} streams its state to n{to}"));
+        for SendSnapshot { to, stream, .. } in effects.snapshots {
+            self.tell(format!("n{id} streams its state to n{to}, stream {stream}"));
             let snapshot = snapshot.clone();
             self.streams.push(Stream { from: id, to, id: stream, snapshot, arrived: false });
         }
@@ -472,6 +486,14 @@ impl Cluster {
     pub(crate) fn send_late_pieces(&mut self) {
         let streams: Vec<_> = self.ended_streams.iter().map(Stream::piece).collect();
         streams.into_iter().for_each(|piece| self.send_piece(piece));
+    }
+
+    /// The senders of streams that they do not want any more hear that these ended.
+    pub(crate) fn report_late(&mut self) {
+        for stream in mem::take(&mut self.ended_streams) {
+            let index = stream.snapshot.last.index;
+            self.with(stream.from, |raft| raft.snapshot_sent(stream.to, stream.id, Some(index)));
+        }
     }
 
     fn send_piece(&mut self, (from, to, id, last): (NodeId, NodeId, StreamId, Position)) {
@@ -512,6 +534,10 @@ impl Cluster {
     pub(crate) fn install(&mut self, id: NodeId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
         let Some(snapshot) = node.installing.take() else { return false };
+        if node.receives_damaged {
+            self.with(id, |raft| raft.install_failed(InstallFailure::Damaged));
+            return true;
+        }
         node.state.install(snapshot);
         self.tell(format!("n{id} stands at {}", self.nodes[&id].state.applied.last));
         self.with(id, Raft::installed);
@@ -521,7 +547,7 @@ impl Cluster {
     /// The snapshot that was to be put in place is not staged any more.
     pub(crate) fn unstage(&mut self, id: NodeId) {
         self.nodes.get_mut(&id).expect("a member").installing = None;
-        self.with(id, Raft::install_failed);
+        self.with(id, |raft| raft.install_failed(InstallFailure::NotStaged));
     }
 
     fn send(&mut self, message: Message) {
@@ -551,6 +577,7 @@ impl Node {
             state,
             unsynced: false,
             installing: None,
+            receives_damaged: false,
             seen: None,
             now_us: 0,
         }

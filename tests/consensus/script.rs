@@ -18,6 +18,8 @@
 //! deliver [LINK ...] [kind=K]   delivers what is under way on these links (all: any), and no answers yet
 //! drop [LINK ...] [kind=K]      loses it instead
 //! copy [LINK ...] [kind=K]      copies it; `replay` delivers the copies, as a late duplicate
+//! forge N FROM KIND [term=T] [index=I] [to=M]         n hears a heartbeat, append, vote (request), snapshot or accepted that
+//!                               n FROM never said, or said to another node
 //! cut LINK ...                  these links lose everything from now on
 //! hold LINK ...                 messages on these links wait for `deliver`
 //! partition GROUP ...           cuts between groups, such as "1 2" "3"
@@ -30,9 +32,11 @@
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold                   snapshots on their way wait from now on
 //! stream piece | late           each sends a piece, which its receiver takes or refuses; so does each that has ended
+//! stream report                 their senders hear once more that those ended
 //! stream arrive|end|break       they arrive in full; arrive, and the sender hears of it; or break off
 //! install N                     puts a snapshot that arrived in place (stabilize does, unless n is stalled)
 //! unstage N                     it is not there any more when it is to be put in place
+//! damage N | mend N             what arrives at n is not what was sent, from now on; or it is again
 //! status | log [N ...] | network | count    the last: how many messages of each kind are under way on each link
 //! ```
 //!
@@ -40,7 +44,9 @@
 
 use std::{error::Error, path::Path};
 
-use conclave::raft::{Configuration, Members, Message, NodeId, Term, Vote};
+use conclave::raft::{
+    AppendOutcome, Body, Configuration, Members, Message, NodeId, Position, Snapshot, Term, Vote,
+};
 use goldenscript::{ArgumentConsumer, Command};
 
 use crate::cluster::{Cluster, Limits, Link, links_between};
@@ -93,6 +99,11 @@ impl Stage {
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
             "leave" => cluster.leave(node(args)?),
+            "forge" => {
+                let at = node(args)?;
+                let message = forged(at, args)?;
+                cluster.forge(at, message);
+            }
             "change" => {
                 let at = node(args)?;
                 let voters = numbers(&args.next_pos().ok_or("which voters?")?.value)?;
@@ -106,6 +117,10 @@ impl Stage {
             }
             "install" => drop(cluster.install(node(args)?)),
             "unstage" => cluster.unstage(node(args)?),
+            "damage" | "mend" => {
+                let node = cluster.nodes.get_mut(&node(args)?).ok_or("no such node")?;
+                node.receives_damaged = command.name == "damage";
+            }
             "members" => {
                 for id in self.some_or_all(args)? {
                     self.cluster.tell_members(id);
@@ -207,6 +222,7 @@ impl Stage {
             "hold" => self.cluster.streams_held = true,
             "piece" => self.cluster.send_pieces(),
             "late" => self.cluster.send_late_pieces(),
+            "report" => self.cluster.report_late(),
             "arrive" => self.cluster.bring_streams_in(),
             "end" => drop(self.cluster.end_streams(true)),
             "break" => drop(self.cluster.end_streams(false)),
@@ -236,6 +252,30 @@ impl Stage {
         let some = nodes(args)?;
         Ok(if some.is_empty() { self.ends("all")? } else { some })
     }
+}
+
+fn forged(at: NodeId, args: &mut ArgumentConsumer<'_>) -> Outcome<Message> {
+    let from = node(args)?;
+    let kind = args.next_pos().ok_or("what is forged?")?.value.clone();
+    let term = args.lookup_parse("term")?.unwrap_or(1);
+    let index = args.lookup_parse("index")?.unwrap_or(0);
+    let to = args.lookup_parse("to")?.unwrap_or(at);
+    let position = Position { term, index };
+    let body = match kind.as_str() {
+        "heartbeat" => Body::HeartbeatRequest { commit: index, round: 1 },
+        "append" => Body::AppendRequest { previous: position, entries: Vec::new(), commit: 0 },
+        "vote" => Body::VoteRequest { last: position, leadership_transfer: false },
+        "accepted" => {
+            let outcome = AppendOutcome::Accepted { matched: index };
+            Body::AppendResponse { outcome, priority: 0 }
+        }
+        "snapshot" => {
+            let configuration = Configuration::of([1, 2, 3]).into();
+            Body::InstallSnapshot { snapshot: Snapshot { last: position, configuration }, stream: 1 }
+        }
+        kind => return Err(format!("forge a {kind}?").into()),
+    };
+    Ok(Message { from, to, term, body })
 }
 
 fn node(args: &mut ArgumentConsumer<'_>) -> Outcome<NodeId> {
@@ -374,6 +414,12 @@ stories! {
     replication_refusal_overtaken
     replication_slow_follower
     replication_window_full
+    refused_ack_beyond_log
+    refused_commit_beyond_log
+    refused_message_for_another
+    refused_second_leader
+    refused_snapshot_below_commit
+    refused_term_at_maximum
     snapshot_answer_first
     snapshot_cancelled
     snapshot_piece_installing
@@ -387,6 +433,8 @@ stories! {
     snapshot_behind_state
     snapshot_breaks_off
     snapshot_by_appends
+    snapshot_damaged
+    snapshot_end_of_earlier_term
     snapshot_crash_amid
     snapshot_crash_amid_longer
     snapshot_crash_before

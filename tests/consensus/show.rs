@@ -32,6 +32,7 @@ pub(crate) fn kind(body: &Body) -> &'static str {
         Body::ReadIndexRequest { .. } => "ReadIndexRequest",
         Body::ReadIndexResponse { .. } => "ReadIndexResponse",
         Body::InstallSnapshot { .. } => "InstallSnapshot",
+        Body::SnapshotRejected { .. } => "SnapshotRejected",
     }
 }
 
@@ -64,6 +65,7 @@ fn details(body: &Body) -> String {
         Body::Removed { configuration } => format!(" {configuration}"),
         Body::ReadIndexResponse { index: Some(index), .. } => format!(" index={index}"),
         Body::ReadIndexResponse { index: None, .. } => " unconfirmed".to_owned(),
+        Body::SnapshotRejected { stream, why } => format!(" stream={stream} {why:?}"),
         Body::InstallSnapshot { snapshot, .. } => {
             format!(" last={} {}", snapshot.last, snapshot.configuration)
         }

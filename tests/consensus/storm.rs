@@ -15,8 +15,8 @@ use conclave::{
     env::Observer,
     kv::Header,
     raft::{
-        Body, Configuration, Index, Lease, Members, Message, NodeId, Options, Payload, Position, Raft,
-        SendSnapshot, Snapshot, StreamId,
+        Body, Configuration, Index, InstallFailure, Lease, Members, Message, NodeId, Options, Payload,
+        Position, Raft, SendSnapshot, Snapshot, StreamId,
     },
 };
 use conclave_sim::{draw::Draw, oracle::Oracle, trace::Trace};
@@ -46,6 +46,8 @@ struct Node {
     state: State,
     /// The snapshot that waits to be put in place.
     installing: Option<Snapshot>,
+    /// The state as it was last sent.
+    view: Option<Snapshot>,
     /// The snapshot that has arrived.
     staged: Option<Position>,
     /// It was told to stop.
@@ -307,7 +309,7 @@ impl Storm {
             return;
         }
         self.with(id, |raft| {
-            let (term, from) = (raft.term(), raft.leader().unwrap_or(id));
+            let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
             raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
         });
     }
@@ -347,6 +349,7 @@ impl Storm {
         node.raft = None;
         node.leaving = false;
         node.staged = None;
+        node.view = None;
         node.reads.clear();
         if let Some(snapshot) = node.installing.take()
             && self.draw.chance(50)
@@ -416,17 +419,26 @@ impl Storm {
         for failed in effects.reads_failed {
             node.reads.remove(&failed).expect("a read that was asked for");
         }
+        if let Some(refused) = effects.refused.first() {
+            self.oracle.violate(format!("refused: node {id} refuses what may happen: {refused:?}"));
+        }
         self.under_way.extend(effects.messages);
         node.installing = effects.install.or(node.installing.take());
-        let snapshot = node.state.applied.clone();
-        self.streams.extend(effects.snapshots.into_iter().map(|SendSnapshot { to, stream }| Stream {
-            from: id,
-            to,
-            id: stream,
-            snapshot: snapshot.clone(),
-            arrived: false,
-            cancelled: false,
-        }));
+        for SendSnapshot { to, stream, needed } in effects.snapshots {
+            // An earlier view of the state goes on where it broke off.
+            let is_kept = |view: &Snapshot| view.last.index >= needed;
+            let kept = node.view.clone().filter(is_kept).filter(|_| self.draw.chance(50));
+            let snapshot = kept.unwrap_or_else(|| node.state.applied.clone());
+            node.view = Some(snapshot.clone());
+            self.streams.push(Stream {
+                from: id,
+                to,
+                id: stream,
+                snapshot,
+                arrived: false,
+                cancelled: false,
+            });
+        }
         for stream in self.streams.iter_mut().filter(|stream| stream.from == id) {
             stream.cancelled |= effects.cancelled.contains(&stream.id);
         }
@@ -512,7 +524,7 @@ impl Storm {
         let node = self.nodes.get_mut(&id).expect("a member");
         let snapshot = node.installing.take().expect("a snapshot to install");
         if fate == 1 || node.staged.take() != Some(snapshot.last) {
-            return self.with(id, Raft::install_failed);
+            return self.with(id, |raft| raft.install_failed(InstallFailure::NotStaged));
         }
         node.state.install(snapshot.clone());
         self.oracle.installed(id, &snapshot, &Header::default());
@@ -532,6 +544,7 @@ impl Node {
             disk,
             state,
             installing: None,
+            view: None,
             staged: None,
             leaving: false,
             reads,

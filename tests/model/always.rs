@@ -36,6 +36,9 @@ pub(crate) fn properties() -> Vec<Property<Consensus>> {
         always("what is applied is committed and durable, in order", |_, state| {
             state.broken != Some(Broken::AppliedWrongly)
         }),
+        always("nothing is refused that a node may say", |_, state| {
+            !matches!(state.broken, Some(Broken::Refused(_)))
+        }),
         always("the core's own assertions hold", |_, state| {
             !matches!(state.broken, Some(Broken::Assertion(_)))
         }),

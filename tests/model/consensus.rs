@@ -176,10 +176,12 @@ impl Consensus {
 fn campaign(core: &mut Raft) {
     let (id, term) = (core.id(), core.term());
     if core.role() == RoleName::Follower {
-        return core.step(Message { from: id, to: id, term, body: Body::TimeoutNow });
+        let from = core.leader().unwrap_or(id % 3 + 1);
+        return core.step(Message { from, to: id, term, body: Body::TimeoutNow });
     }
     (0..ELECTION_TICKS).for_each(|_| core.tick());
-    for peer in (1..=3).filter(|&peer| peer != id) {
+    let members: Vec<NodeId> = core.configuration().members().collect();
+    for peer in members.into_iter().filter(|&peer| peer != id) {
         let body = Body::PreVoteResponse { granted: true };
         core.step(Message { from: peer, to: id, term: term + 1, body });
     }

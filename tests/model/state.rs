@@ -72,7 +72,7 @@ impl State {
     pub(crate) fn step(&mut self, id: NodeId, input: impl FnOnce(&mut Raft)) {
         let before = self.node(id).clone();
         let (effects, counted_by) = self.node_mut(id).change(|node| node.step(input));
-        let Effects { messages, committed, .. } = effects;
+        let Effects { messages, committed, refused, .. } = effects;
         let begins_to_lead = self.remember(id, &counted_by);
         let after = self.node(id);
         let verdict = steps::judge_core(&before, after)
@@ -81,7 +81,8 @@ impl State {
                 false => Ok(()),
             })
             .and_then(|()| steps::judge_applied(&before, after, &committed, &self.history))
-            .and_then(|()| steps::judge_messages(after, &messages));
+            .and_then(|()| steps::judge_messages(after, &messages))
+            .and_then(|()| steps::judge_refused(&refused));
         self.broken = self.broken.take().or(verdict.err());
         self.network.extend(messages.into_iter().map(Hashed::new));
     }

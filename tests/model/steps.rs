@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use conclave::raft::{AppendOutcome, Body, Configuration, Entry, Index, Message, NodeId, Vote};
+use conclave::raft::{
+    AppendOutcome, Body, Configuration, Entry, Index, Message, NodeId, Refusal, Refused, Vote,
+};
 
 use crate::{always::is_quorum, hashed::Hashed, node::Node, state::History};
 
@@ -16,6 +18,8 @@ pub(crate) enum Broken {
     PromiseNotDurable,
     /// An entry was applied out of order, before it was durable there, or that was not committed.
     AppliedWrongly,
+    /// A message was refused as impossible that a node had said.
+    Refused(Refusal),
     /// An assertion of the core itself failed, and said this.
     Assertion(String),
 }
@@ -72,6 +76,10 @@ fn is_promise_kept(sender: &Node, message: &Message) -> bool {
         }
         _ => true,
     }
+}
+
+pub(crate) fn judge_refused(refused: &[Refused]) -> Verdict {
+    refused.first().map_or(Ok(()), |refused| Err(Broken::Refused(refused.why)))
 }
 
 pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], history: &History) -> Verdict {

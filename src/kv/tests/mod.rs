@@ -1,6 +1,7 @@
 //! Stories of what the state machine promises, and random commands against a model of it.
 
 mod corruption;
+mod large;
 mod model;
 mod sessions;
 mod stories;

@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::{
     super::{config::Config, event::Applied},
+    flush_schedule::FlushSchedule,
     job::{Job, Stage},
     pending_reads::PendingReads,
-    sync_schedule::SyncSchedule,
     waiters::Waiters,
 };
 use crate::{
     env::Observer,
     kv::{Applier as Transaction, Header},
-    raft::{Entry, NodeId, Payload, Snapshot, Term},
-    storage::{self, Place, StateStore, StateView, StorageError},
+    raft::{Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
+    storage::{self, Flusher, Place, StateStore, StorageError},
     wire::{
         kv as wire,
         pb::{etcdserverpb, v1::refusal::Reason},
@@ -27,7 +27,7 @@ pub(super) struct Machine {
     observer: Arc<dyn Observer>,
     waiters: Waiters,
     reads: PendingReads,
-    schedule: SyncSchedule,
+    schedule: FlushSchedule,
 }
 
 impl Machine {
@@ -40,7 +40,7 @@ impl Machine {
             observer,
             waiters: Waiters::default(),
             reads: PendingReads::default(),
-            schedule: SyncSchedule::new(config, durable),
+            schedule: FlushSchedule::new(config, durable),
         }
     }
 
@@ -61,19 +61,37 @@ impl Machine {
                 }
                 Job::Show(wanted) => {
                     self.apply(std::mem::take(&mut entries))?;
-                    let _ = wanted.send(self.view()?);
+                    let _ = wanted.send(self.state.view()?);
                 }
             }
         }
         self.apply(entries)?;
-        let header = Header::load(&self.state.tables()?)?;
+        let header = Header::load(&self.state.reader().slice())?;
         self.serve_reads(&header)?;
         Ok(Applied { header, durable: self.schedule.durable(), installed })
     }
 
+    /// What makes all that was applied durable, if it is time for that.
+    pub(super) fn flush_if_due(&mut self) -> Option<Flusher> {
+        self.schedule.is_due(self.state.unflushed_bytes()).then(|| {
+            self.schedule.flushing();
+            self.state.flusher()
+        })
+    }
+
+    /// Too much was applied that is not durable.
+    pub(super) fn is_full(&self) -> bool {
+        self.schedule.is_full(self.state.unflushed_bytes())
+    }
+
+    /// The state is durable up to an index.
+    pub(super) fn flushed(&mut self, durable: Index) {
+        self.schedule.flushed(durable);
+    }
+
     /// No more jobs come.
-    pub(super) fn close(&mut self) -> Result<(), StorageError> {
-        self.state.sync()
+    pub(super) fn close(&self) -> Flusher {
+        self.state.flusher()
     }
 
     /// Applies entries in one transaction. Their answers need not wait for the state to be durable: the log is.
@@ -98,7 +116,7 @@ impl Machine {
             }
         }
         let header = transaction.finish()?;
-        drop(tables);
+        tables.finish()?;
         self.observer.applied(self.node, &entries, &header);
         for (index, term, reply) in answers {
             let reply_header = self.reply_header(term);
@@ -106,10 +124,7 @@ impl Machine {
         }
         let why = "another leader's entry took its place";
         self.waiters.drop_up_to(header.applied_index, Reason::Dropped, why);
-        if self.schedule.is_due_after(&entries) {
-            self.state.sync()?;
-            self.schedule.synced(header.applied_index);
-        }
+        self.schedule.applied(&entries);
         Ok(())
     }
 
@@ -129,20 +144,17 @@ impl Machine {
         Ok(())
     }
 
-    /// False: it is not there any more.
-    fn install(&mut self, snapshot: &Snapshot) -> Result<bool, StorageError> {
-        let Some(header) = self.state.install(snapshot)? else { return Ok(false) };
-        self.schedule.synced(header.applied_index);
+    fn install(&mut self, snapshot: &Snapshot) -> Result<Result<(), InstallFailure>, StorageError> {
+        let header = match self.state.install(snapshot)? {
+            Ok(header) => header,
+            Err(why) => return Ok(Err(why)),
+        };
+        self.schedule.flushing();
+        self.schedule.flushed(header.applied_index);
         self.observer.installed(self.node, snapshot, &header);
         let why = "a snapshot took the place of the log: what became of the entry is in its state";
         self.waiters.drop_up_to(header.applied_index, Reason::Forgotten, why);
-        Ok(true)
-    }
-
-    fn view(&mut self) -> Result<StateView, StorageError> {
-        let view = self.state.view()?;
-        self.schedule.synced(view.snapshot.last.index);
-        Ok(view)
+        Ok(Ok(()))
     }
 
     fn serve_reads(&mut self, header: &Header) -> Result<(), StorageError> {
@@ -150,7 +162,8 @@ impl Machine {
         if ready.is_empty() {
             return Ok(());
         }
-        let view = self.state.tables()?;
+        let reader = self.state.reader();
+        let view = reader.slice();
         for (term, read) in ready {
             let outcome = wire::range(&view, &read.range, self.reply_header(term))?;
             read.replies.send(read.request, outcome);

@@ -6,12 +6,12 @@
 //! | `machine.rs` | the state machine, and how each job is done |
 //! | `waiters.rs` | who waits for entries to be applied |
 //! | `pending_reads.rs` | reads that wait for an index to be applied |
-//! | `sync_schedule.rs` | when the state is made durable |
+//! | `flush_schedule.rs` | when the state is made durable |
 
+mod flush_schedule;
 mod job;
 mod machine;
 mod pending_reads;
-mod sync_schedule;
 mod waiters;
 
 use std::sync::Arc;
@@ -24,11 +24,14 @@ use tokio::{
 pub(super) use job::{Job, Read, Stage, Waiter};
 use machine::Machine;
 
-use super::{config::Config, event::Report};
+use super::{
+    config::Config,
+    event::{Applied, Report},
+};
 use crate::{
     env::Environment,
     raft::Index,
-    storage::{Disk, StateStore},
+    storage::{Disk, Flusher, StateStore, StorageError},
 };
 
 /// Where the event loop leaves jobs. Unbounded because every job follows from an event that was admitted: the bounds are
@@ -50,8 +53,8 @@ pub(super) fn start(
     (sender, applying)
 }
 
-/// Carries out what comes until nobody is left to send, and leaves a durable state. The machine travels to the disk's
-/// thread and back.
+/// Carries out what comes until nobody is left to send, and leaves a durable state. Flushes run beside; while the disk
+/// lags too far behind, jobs wait.
 async fn apply(
     mut machine: Machine,
     mut queue: mpsc::UnboundedReceiver<Job>,
@@ -59,27 +62,76 @@ async fn apply(
     reports: mpsc::UnboundedSender<Report>,
 ) {
     let mut batch = Vec::new();
+    let mut flush: Option<Flush> = None;
     loop {
-        let is_last = queue.recv_many(&mut batch, usize::MAX).await == 0;
-        let (done_tx, done_rx) = oneshot::channel();
-        let jobs = std::mem::take(&mut batch);
-        let work = move || {
-            let result =
-                if is_last { machine.close().map(|()| None) } else { machine.carry_out(jobs).map(Some) };
-            let _ = done_tx.send((machine, result));
+        if flush.is_none() {
+            flush = machine.flush_if_due().map(|flusher| tokio::spawn(run(flusher, disk.clone())));
+        }
+        let may_apply = flush.is_none() || !machine.is_full();
+        let result = tokio::select! { biased;
+            flushed = ended(&mut flush) => {
+                flush = None;
+                flushed.map(|durable| {
+                    machine.flushed(durable);
+                    Report::Durable(durable)
+                })
+            }
+            count = queue.recv_many(&mut batch, usize::MAX), if may_apply => {
+                if count == 0 {
+                    break;
+                }
+                let jobs = std::mem::take(&mut batch);
+                let (returned, result) = carry_out(machine, jobs, &*disk).await;
+                machine = returned;
+                result.map(Report::Applied)
+            }
         };
-        disk.run(Box::new(work)).await;
-        let (returned, result) = done_rx.await.expect("the disk runs every job to its end");
-        machine = returned;
-        let report = match result {
-            Ok(None) => return,
-            Ok(Some(applied)) => Report::Applied(applied),
-            Err(error) => Report::Failed(error.into()),
-        };
+        let report = result.unwrap_or_else(|error| Report::Failed(error.into()));
         let failed = matches!(report, Report::Failed(_));
         let _ = reports.send(report);
         if failed {
             return;
         }
+    }
+    if flush.is_some() {
+        let _ = ended(&mut flush).await;
+    }
+    if let Err(error) = run(machine.close(), disk).await {
+        let _ = reports.send(Report::Failed(error.into()));
+    }
+}
+
+/// The machine travels to the disk's thread and back.
+async fn carry_out(
+    mut machine: Machine,
+    jobs: Vec<Job>,
+    disk: &dyn Disk,
+) -> (Machine, Result<Applied, StorageError>) {
+    let (done_tx, done_rx) = oneshot::channel();
+    let work = move || {
+        let result = machine.carry_out(jobs);
+        let _ = done_tx.send((machine, result));
+    };
+    disk.run(Box::new(work)).await;
+    done_rx.await.expect("the disk runs every job to its end")
+}
+
+/// A flush under way.
+type Flush = JoinHandle<Result<Index, StorageError>>;
+
+async fn run(flusher: Flusher, disk: Arc<dyn Disk>) -> Result<Index, StorageError> {
+    let (done_tx, done_rx) = oneshot::channel();
+    let work = move || {
+        let _ = done_tx.send(flusher.flush());
+    };
+    disk.run(Box::new(work)).await;
+    done_rx.await.expect("the disk runs every job to its end")
+}
+
+/// Completes when the flush under way has ended; never if none is.
+async fn ended(flush: &mut Option<Flush>) -> Result<Index, StorageError> {
+    match flush {
+        Some(flush) => flush.await.expect("a flush returns its errors and does not panic"),
+        None => std::future::pending().await,
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn did_nothing(reason: Reason) -> bool {
         | Reason::Dropped
         | Reason::SessionExpired
         | Reason::Invalid
+        | Reason::Limit
         | Reason::Compacted
         | Reason::FutureRevision => true,
         Reason::Forgotten | Reason::Stale | Reason::Unspecified => false,
@@ -71,6 +72,7 @@ pub(super) fn after_refusal(refusal: &v1::Refusal, work: &Work, attempts: &Attem
         Reason::Compacted => Next::Fail(CallError::refused(Code::OutOfRange, words)),
         Reason::FutureRevision => Next::Fail(CallError::refused(Code::OutOfRange, words)),
         Reason::Invalid => Next::Fail(CallError::refused(Code::InvalidArgument, words)),
+        Reason::Limit => Next::Fail(CallError::refused(Code::ResourceExhausted, words)),
         Reason::Stale | Reason::Unspecified if is_write => Next::Fail(unknown(words)),
         Reason::Stale | Reason::Unspecified => Next::Fail(CallError::other(Code::Unavailable, words)),
     }

@@ -2,9 +2,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    kv::{Applier, Command, Operation, Put, recompute_content_hash},
-    raft::Configuration,
-    storage::{FileDisk, encode_members},
+    kv::{Applier, Command, Operation, Put, Write, recompute_content_hash},
+    raft::{Configuration, InstallFailure},
+    storage::{encode_members, testing::opened},
 };
 
 struct Node {
@@ -62,8 +62,7 @@ impl Node {
 }
 
 fn open(scratch: &TempDir) -> StateStore {
-    let disk = FileDisk::open(scratch.path()).expect("nobody holds it");
-    StateStore::open(&disk).expect("the state is whole")
+    opened(scratch.path()).state
 }
 
 #[test]
@@ -76,7 +75,7 @@ fn a_snapshot_takes_the_place_of_the_state_and_lasts() {
     to.receive(&view, usize::MAX);
     assert_eq!(to.header().applied_index, 4, "what is staged is not in force");
     let header = to.state.install(&view.snapshot).expect("the disk works");
-    assert_eq!(header, Some(from.header()));
+    assert_eq!(header, Ok(from.header()));
     let to = to.restart();
     assert_eq!(to.header(), from.header());
     assert_eq!(to.state.configuration().expect("a record"), Some(Configuration::of([1, 2, 3])));
@@ -94,7 +93,7 @@ fn a_view_stands_still_while_writes_go_on() {
     from.state.sync().expect("the disk works");
     let mut to = Node::new();
     to.receive(&view, usize::MAX);
-    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Some(before));
+    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Ok(before));
 }
 
 #[test]
@@ -106,7 +105,7 @@ fn a_stream_that_broke_off_goes_on_where_it_was() {
     assert!(to.begin(&view).is_some());
     let rest = to.receive(&view, usize::MAX);
     assert!(rest < 8, "{rest} chunks of 100 kB in chunks of 10 kB, four of which had arrived");
-    assert!(to.state.install(&view.snapshot).expect("the disk works").is_some());
+    assert!(to.state.install(&view.snapshot).expect("the disk works").is_ok());
 }
 
 #[test]
@@ -115,13 +114,13 @@ fn what_is_incomplete_or_altered_is_never_installed() {
     from.fill(100);
     let view = from.state.view().expect("the disk works");
     to.receive(&view, 4);
-    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), None);
+    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Err(InstallFailure::Damaged));
 
     let place = to.begin(&view);
     let mut records = view.records_after(&place, usize::MAX).expect("the disk works");
     records.last_mut().expect("many records").value.push(1);
     assert!(to.state.stage(view.snapshot.last, &place, &records).expect("the disk works"));
-    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), None);
+    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Err(InstallFailure::Damaged));
     assert_eq!(to.header(), Header::default());
 }
 
@@ -148,5 +147,5 @@ fn a_restart_forgets_what_was_staged() {
     let mut to = to.restart();
     assert_eq!(to.begin(&view), None);
     to.receive(&view, usize::MAX);
-    assert!(to.state.install(&view.snapshot).expect("the disk works").is_some());
+    assert!(to.state.install(&view.snapshot).expect("the disk works").is_ok());
 }

@@ -1,15 +1,18 @@
+use std::{
+    ops::{Bound, ControlFlow},
+    thread,
+};
+
 use tempfile::TempDir;
 
 use super::*;
-use crate::storage::FileDisk;
-
-fn scratch() -> TempDir {
-    tempfile::tempdir().expect("a scratch directory")
-}
+use crate::{
+    kv::{KeyRange, Visit, Write},
+    storage::testing::{MemoryDisk, identity, open_on, opened, scratch},
+};
 
 fn open(scratch: &TempDir) -> StateStore {
-    let disk = FileDisk::open(scratch.path()).expect("nobody holds it");
-    StateStore::open(&disk).expect("the state is whole")
+    opened(scratch.path()).state
 }
 
 fn put(state: &StateStore, key: &[u8]) {
@@ -71,4 +74,79 @@ fn what_was_synced_survives_and_what_was_not_is_replayed_from_the_log() {
     assert_eq!(keys(&state, false, EVERYTHING, 9), [b"later".to_vec(), b"synced".to_vec()]);
     drop(state);
     assert_eq!(keys(&open(&scratch), false, EVERYTHING, 9), [b"synced"]);
+}
+
+/// Everything in a table, as a view of the state shows it.
+fn contents(state: &StateStore) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let mut seen = Vec::new();
+    let visit: Visit<'_> = &mut |key, value| {
+        seen.push((key.to_vec(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    state
+        .view()
+        .expect("the state is whole")
+        .scan(Table::Current, EVERYTHING, visit)
+        .expect("the disk works");
+    seen
+}
+
+#[test]
+fn changes_go_on_while_others_are_flushed() {
+    let disk = MemoryDisk::default();
+    let open =
+        || open_on(&disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state;
+    let state = open();
+    let mut model = std::collections::BTreeMap::new();
+    for round in 0..200u64 {
+        let flusher = state.flusher();
+        let flushing = thread::spawn(move || flusher.flush().map(drop));
+        for step in 0..50 {
+            let number = round * 50 + step;
+            let key = (number * 7919 % 300).to_be_bytes();
+            let mut tables = state.tables().expect("the disk works");
+            let (replaced, expected) = if number % 3 == 0 {
+                (tables.remove(Table::Current, &key), model.remove(key.as_slice()))
+            } else {
+                let value = number.to_be_bytes().to_vec();
+                (tables.insert(Table::Current, &key, &value), model.insert(key.to_vec(), value))
+            };
+            assert_eq!(replaced.expect("the disk works"), expected, "step {number}");
+        }
+        flushing.join().expect("it does not panic").expect("the disk works");
+        assert_eq!(contents(&state), model.clone().into_iter().collect::<Vec<_>>());
+    }
+    state.flusher().flush().expect("the disk works");
+    assert_eq!(state.unflushed_bytes(), 0);
+    drop(state);
+    assert_eq!(contents(&open()), model.into_iter().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
+    let disk = MemoryDisk::default();
+    let open =
+        || open_on(&disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state;
+    let state = open();
+    let mut tables = state.tables().expect("the disk works");
+    let value = vec![7; 1 << 20];
+    let keys: Vec<[u8; 1]> = (0..200).map(|key| [key]).collect();
+    for key in &keys {
+        assert_eq!(tables.insert(Table::Current, key, &value).expect("the disk works"), None);
+    }
+    assert_eq!(tables.get(Table::Current, &[3]).expect("the disk works"), Some(value.clone()));
+    assert_eq!(tables.remove(Table::Current, &[3]).expect("the disk works"), Some(value.clone()));
+    assert_eq!(tables.get(Table::Current, &[3]).expect("the disk works"), None);
+    let mut count = 0;
+    let visit: Visit<'_> = &mut |_, _| {
+        count += 1;
+        ControlFlow::Continue(())
+    };
+    tables.scan_back(Table::Current, EVERYTHING, visit).expect("the disk works");
+    assert_eq!(count, 199);
+    tables.finish().expect("the disk works");
+    assert_eq!(state.unflushed_bytes(), 0);
+    drop(state);
+    let state = open();
+    assert_eq!(contents(&state).len(), 199);
 }

@@ -168,6 +168,10 @@ fn bodies() -> impl Strategy<Value = Body> {
         configurations().prop_map(|configuration| Body::Removed { configuration }),
         any::<u64>().prop_map(|id| Body::ReadIndexRequest { id }),
         any::<(u64, Option<u64>)>().prop_map(|(id, index)| Body::ReadIndexResponse { id, index }),
+        (any::<u64>(), any::<bool>()).prop_map(|(stream, damaged)| {
+            let why = if damaged { InstallFailure::Damaged } else { InstallFailure::NotStaged };
+            Body::SnapshotRejected { stream, why }
+        }),
         (positions(), configurations(), any::<u64>()).prop_map(|(last, configuration, stream)| {
             Body::InstallSnapshot { snapshot: Snapshot { last, configuration }, stream }
         }),

@@ -5,7 +5,7 @@ use std::ops::{Bound, ControlFlow};
 use conclave::{
     kv::{Read, Table, Write},
     raft::{Configuration, Entry, Payload, Persist, Position, Vote},
-    storage::{Identity, LOG_FILE, LogStore, Recovered, StateStore, StorageError},
+    storage::{self, Founding, Identity, LOG_FILE, LogStore, Opened, Recovered, StateStore, StorageError},
 };
 
 use super::{disk, lose_power};
@@ -13,9 +13,17 @@ use crate::{disk::SimDisk, draw::Draw};
 
 const POWER_LOSSES: u64 = 300;
 
-fn open_log(disk: &SimDisk) -> Result<(LogStore, Recovered), StorageError> {
+fn open(disk: &SimDisk) -> Result<Opened, StorageError> {
     let identity = Identity { cluster: "c".into(), node: 1 };
-    LogStore::open(disk, &identity, &Configuration::of([1, 2, 3]))
+    storage::open(disk, &Founding { identity, bootstrap: Configuration::of([1, 2, 3]), incarnation: 1 })
+}
+
+fn open_log(disk: &SimDisk) -> Result<(LogStore, Recovered), StorageError> {
+    open(disk).map(|opened| (opened.log, opened.recovered))
+}
+
+fn open_state(disk: &SimDisk) -> Result<StateStore, StorageError> {
+    open(disk).map(|opened| opened.state)
 }
 
 fn empty_log() -> Recovered {
@@ -55,7 +63,7 @@ fn the_log_never_loses_what_it_acknowledged() {
     let (mut in_sync, mut survived_unacknowledged) = (0, 0);
     for round in 0..POWER_LOSSES {
         if draw.chance(70) {
-            disk.arm_power_loss_in_sync(draw.below(12), round);
+            disk.arm_power_loss_in_sync(draw.below(20), round);
         }
         match open_log(&disk) {
             Ok((mut log, recovered)) => {
@@ -111,9 +119,9 @@ fn the_state_falls_back_at_most_to_its_last_sync_and_always_whole() {
     let (mut synced, mut attempted, mut fell_back) = (0, 0, 0);
     for round in 0..POWER_LOSSES {
         if draw.chance(70) {
-            disk.arm_power_loss_in_sync(draw.below(8), round);
+            disk.arm_power_loss_in_sync(draw.below(30), round);
         }
-        match StateStore::open(&disk) {
+        match open_state(&disk) {
             Ok(mut state) => {
                 let applied = read_state(&state);
                 assert!((synced..=attempted).contains(&applied), "{synced} <= {applied} <= {attempted}");
@@ -127,7 +135,7 @@ fn the_state_falls_back_at_most_to_its_last_sync_and_always_whole() {
                     assert_eq!(read_state(&state), attempted, "changes are seen at once");
                     if draw.chance(20) {
                         match state.sync() {
-                            Ok(()) => synced = attempted,
+                            Ok(_) => synced = attempted,
                             Err(_) => break,
                         }
                     }
@@ -143,13 +151,13 @@ fn the_state_falls_back_at_most_to_its_last_sync_and_always_whole() {
 #[test]
 fn the_dead_do_not_write_when_they_are_dropped() {
     let disk = disk();
-    let mut state = StateStore::open(&disk).expect("a new disk");
+    let mut state = open_state(&disk).expect("a new disk");
     apply(&state, 1).expect("alive");
     state.sync().expect("alive");
     apply(&state, 2).expect("alive");
     lose_power(&disk, &mut Draw::new(1, "test", 0));
     drop(state);
-    let state = StateStore::open(&disk).expect("the disk is whole");
+    let state = open_state(&disk).expect("the disk is whole");
     assert_eq!(read_state(&state), 1, "nothing was flushed from the grave");
 }
 

@@ -1,0 +1,107 @@
+//! Ranges that do not fit in memory.
+
+use std::{cell::Cell, convert::Infallible};
+
+use super::*;
+
+/// A store that notes the most that one scan showed.
+#[derive(Default)]
+struct Watched {
+    store: MemoryStore,
+    scan_bytes_max: Cell<usize>,
+}
+
+impl Watched {
+    fn watch(&self, visit: Visit<'_>, scan: impl FnOnce(&MemoryStore, Visit<'_>)) {
+        let mut bytes = 0;
+        scan(&self.store, &mut |key, value| {
+            bytes += key.len() + value.len();
+            visit(key, value)
+        });
+        self.scan_bytes_max.set(self.scan_bytes_max.get().max(bytes));
+    }
+}
+
+impl Read for Watched {
+    type Error = Infallible;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Infallible> {
+        self.store.get(table, key)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), Infallible> {
+        self.watch(visit, |store, visit| {
+            let Ok(()) = store.scan(table, range, visit);
+        });
+        Ok(())
+    }
+
+    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), Infallible> {
+        self.watch(visit, |store, visit| {
+            let Ok(()) = store.scan_back(table, range, visit);
+        });
+        Ok(())
+    }
+}
+
+impl Write for Watched {
+    fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, Infallible> {
+        self.store.insert(table, key, value)
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Infallible> {
+        self.store.remove(table, key)
+    }
+}
+
+fn run(store: &mut Watched, index: u64, operation: Operation) -> (Reply, Header) {
+    let command = Command { timestamp_ms: 0, stamp: None, operation };
+    let mut applier = Applier::begin(store).expect("the store is sound");
+    let reply = applier.apply((1, index), &command).expect("the store is sound");
+    (reply, applier.finish().expect("the store is sound"))
+}
+
+/// A store of so many pairs of a kilobyte.
+fn filled(pairs: u64) -> Watched {
+    let mut store = Watched::default();
+    for index in 1..=pairs {
+        let put = Put { key: index.to_be_bytes().to_vec(), value: vec![7; 1000], ..Put::default() };
+        run(&mut store, index, Operation::Put(put));
+    }
+    store
+}
+
+fn delete_all(prev_kv: bool) -> Operation {
+    Operation::DeleteRange(DeleteRange { key: vec![0], range_end: vec![0], prev_kv })
+}
+
+#[test]
+fn a_large_range_is_deleted_in_steps_and_as_one() {
+    let mut store = filled(3000);
+    let (reply, header) = run(&mut store, 3001, delete_all(false));
+    assert_eq!(reply, Reply::DeleteRange { revision: 3002, deleted: 3000, prev_kvs: vec![] });
+    assert!(store.scan_bytes_max.get() < 300 << 10, "{} bytes at a time", store.scan_bytes_max.get());
+    assert_eq!(recompute_content_hash(&store), Ok(header.content_hash));
+    let now = range(&store, &everything()).expect("the store is sound").expect("it can be read");
+    assert_eq!((now.count, now.kvs.len()), (0, 0));
+    let before = RangeRequest { revision: 3001, count_only: true, ..everything() };
+    let before = range(&store, &before).expect("the store is sound").expect("it can be read");
+    assert_eq!(before.count, 3000);
+}
+
+#[test]
+fn previous_pairs_that_weigh_too_much_are_refused_and_nothing_is_deleted() {
+    let fitting = PREV_KVS_BYTES_MAX as u64 / 1100;
+    let mut store = filled(fitting);
+    let (reply, _) = run(&mut store, fitting + 1, delete_all(true));
+    assert!(matches!(reply, Reply::DeleteRange { prev_kvs, .. } if prev_kvs.len() as u64 == fitting));
+
+    let too_many = PREV_KVS_BYTES_MAX as u64 / 1000;
+    let mut store = filled(too_many);
+    let before = Header::load(&store).expect("the store is sound");
+    let (reply, header) = run(&mut store, too_many + 1, delete_all(true));
+    assert_eq!(reply, Reply::Rejected(Rejection::PrevKvsTooLarge));
+    assert_eq!((header.revision, header.content_hash), (before.revision, before.content_hash));
+    let (reply, _) = run(&mut store, too_many + 2, delete_all(false));
+    assert!(matches!(reply, Reply::DeleteRange { deleted, .. } if deleted as u64 == too_many));
+}

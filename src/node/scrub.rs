@@ -1,0 +1,74 @@
+//! Reads the whole state now and then, slowly, beside everything else: a node whose disk rots stops while the others
+//! are whole, not when the last of them has died.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::event::Report;
+use crate::{
+    env::{Clock, Environment},
+    storage::{Disk, Reader, Scrub, StorageError},
+};
+
+/// A node that starts is busy with other things.
+const FIRST_AFTER: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_secs(60 * 60);
+/// Read in one go, and then nothing for a moment: at most about 16 MiB a second.
+const STEP_BYTES: usize = 256 << 10;
+const STEP_PAUSE: Duration = Duration::from_millis(16);
+
+/// A scrub that found nothing wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scrubbed {
+    /// When it ended, by this node's clock.
+    pub(super) unix_ms: u64,
+    pub(super) records: u64,
+}
+
+pub(super) fn start(
+    reader: Reader,
+    environment: &Environment,
+    disk: Arc<dyn Disk>,
+    reports: mpsc::UnboundedSender<Report>,
+) -> JoinHandle<()> {
+    let clock = environment.clock.clone();
+    tokio::spawn(async move {
+        let mut pause = FIRST_AFTER;
+        loop {
+            clock.sleep(pause).await;
+            pause = PAUSE;
+            let report = match pass(Scrub::new(&reader), &clock, &*disk).await {
+                Ok(records) => {
+                    tracing::info!(records, "read the whole state: it is sound");
+                    Report::Scrubbed(Scrubbed { unix_ms: clock.unix_ms(), records })
+                }
+                Err(error) => Report::Failed(error.into()),
+            };
+            if reports.send(report).is_err() {
+                return;
+            }
+        }
+    })
+}
+
+/// Returns how many records there are.
+async fn pass(mut scrub: Scrub, clock: &Clock, disk: &dyn Disk) -> Result<u64, StorageError> {
+    loop {
+        let (done_tx, done_rx) = oneshot::channel();
+        let work = move || {
+            let result = scrub.step(STEP_BYTES);
+            let _ = done_tx.send((scrub, result));
+        };
+        disk.run(Box::new(work)).await;
+        let (returned, result) = done_rx.await.expect("the disk runs every job to its end");
+        scrub = returned;
+        if result? {
+            return Ok(scrub.records);
+        }
+        clock.sleep(STEP_PAUSE).await;
+    }
+}

@@ -1,0 +1,286 @@
+//! The state's tables, to read and to change: layers of changes in memory, and the file below them.
+
+use std::sync::{Arc, RwLockReadGuard, RwLockWriteGuard};
+
+use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+
+use super::{
+    StorageError,
+    layer::{self, Known, Layer, is_empty},
+    state_store::{Layers, StateFile, failed, write_layer},
+};
+use crate::kv::{KeyRange, Read, Table, Visit, Write};
+
+/// A batch whose changes take more goes to the file while it is applied: one command may delete more than fits.
+const BATCH_BYTES_MAX: usize = 128 << 20;
+
+pub(super) type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type FileTable = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
+/// The file's tables as one commit left them.
+pub(super) struct Durable([FileTable; Table::ALL.len()]);
+
+impl Durable {
+    pub(super) fn open(
+        database: &Database,
+        definition: fn(Table) -> Definition,
+    ) -> Result<Self, StorageError> {
+        let transaction = database.begin_read().map_err(failed)?;
+        let [header, current, history, sessions, replies, members] =
+            Table::ALL.map(|table| transaction.open_table(definition(table)).map_err(failed));
+        Ok(Self([header?, current?, history?, sessions?, replies?, members?]))
+    }
+
+    /// Visits a range of a table as it looks under layers, the newest of which is the first.
+    pub(super) fn scan_under(
+        &self,
+        layers: &[&Layer],
+        table: Table,
+        range: KeyRange<'_>,
+        back: bool,
+        visit: Visit<'_>,
+    ) -> Result<(), StorageError> {
+        scan_under(&self.0[table as usize], layers, table, range, back, visit)
+    }
+}
+
+/// Finds a record in frozen layers, or in the file below them.
+pub(super) fn get_frozen(
+    frozen: &[Arc<Layer>],
+    durable: &Durable,
+    table: Table,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StorageError> {
+    for layer in frozen.iter().rev() {
+        match layer.get(table, key) {
+            Known::Value(value) => return Ok(Some(value.to_vec())),
+            Known::Removed => return Ok(None),
+            Known::Nothing => {}
+        }
+    }
+    durable.get(table, key)
+}
+
+impl Read for Durable {
+    type Error = StorageError;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        get(&self.0[table as usize], key)
+    }
+
+    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.scan_under(&[], table, range, false, visit)
+    }
+
+    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.scan_under(&[], table, range, true, visit)
+    }
+}
+
+/// Reads the state as it stands.
+#[derive(Clone)]
+pub struct Reader(pub(super) Arc<StateFile>);
+
+impl Reader {
+    /// The tables at one moment. Applying waits until it is dropped: a long read takes many short ones.
+    pub fn slice(&self) -> Slice<'_> {
+        Slice(self.0.read())
+    }
+
+    /// What the file holds.
+    pub(super) fn durable(&self) -> Arc<Durable> {
+        self.0.read().durable.clone()
+    }
+}
+
+/// The state at one moment.
+pub struct Slice<'a>(RwLockReadGuard<'a, Layers>);
+
+impl Read for Slice<'_> {
+    type Error = StorageError;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        match self.0.active.get(table, key) {
+            Known::Value(value) => Ok(Some(value.to_vec())),
+            Known::Removed => Ok(None),
+            Known::Nothing => get_frozen(&self.0.frozen, &self.0.durable, table, key),
+        }
+    }
+
+    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.0.durable.scan_under(&self.0.newest_first(), table, range, false, visit)
+    }
+
+    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.0.durable.scan_under(&self.0.newest_first(), table, range, true, visit)
+    }
+}
+
+/// The state in the hands of who applies: nobody reads until it is given back. After an error the store is good for
+/// nothing: some of a change may be made.
+pub struct Tables<'a> {
+    file: &'a StateFile,
+    layers: RwLockWriteGuard<'a, Layers>,
+    /// Where the changes of a large batch go; the layers below it are part of it.
+    spilled: Option<WriteTransaction>,
+}
+
+impl<'a> Tables<'a> {
+    pub(super) fn new(file: &'a StateFile) -> Self {
+        Self { file, layers: file.write(), spilled: None }
+    }
+}
+
+impl Tables<'_> {
+    /// Ends a batch. A large one becomes durable now.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn finish(mut self) -> Result<(), StorageError> {
+        let Some(transaction) = self.spilled.take() else { return Ok(()) };
+        write_layer(&transaction, &self.layers.active)?;
+        self.file.replace_under(&mut self.layers, transaction)
+    }
+
+    /// Makes room in memory, if the batch has become large.
+    fn spill(&mut self) -> Result<(), StorageError> {
+        if self.layers.active.bytes < BATCH_BYTES_MAX {
+            return Ok(());
+        }
+        if self.spilled.is_none() {
+            let transaction = self.file.begin()?;
+            self.layers.frozen.iter().try_for_each(|layer| write_layer(&transaction, layer))?;
+            self.spilled = Some(transaction);
+        }
+        let transaction = self.spilled.as_ref().expect("it was just begun");
+        write_layer(transaction, &std::mem::take(&mut self.layers.active))
+    }
+
+    /// The active layer, and what finds the records below it.
+    fn split(
+        &mut self,
+        table: Table,
+        key: &[u8],
+    ) -> (&mut Layer, impl FnOnce() -> Result<Option<Vec<u8>>, StorageError>) {
+        let Layers { active, frozen, durable } = &mut *self.layers;
+        let spilled = self.spilled.as_ref();
+        (active, move || below_active(spilled, frozen, durable, table, key))
+    }
+
+    fn visit(
+        &self,
+        table: Table,
+        range: KeyRange<'_>,
+        back: bool,
+        visit: Visit<'_>,
+    ) -> Result<(), StorageError> {
+        match &self.spilled {
+            Some(transaction) => {
+                let stored = transaction.open_table(definition(table)).map_err(failed)?;
+                scan_under(&stored, &[&self.layers.active], table, range, back, visit)
+            }
+            None => self.layers.durable.scan_under(&self.layers.newest_first(), table, range, back, visit),
+        }
+    }
+}
+
+fn below_active(
+    spilled: Option<&WriteTransaction>,
+    frozen: &[Arc<Layer>],
+    durable: &Durable,
+    table: Table,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StorageError> {
+    match spilled {
+        Some(transaction) => get(&transaction.open_table(definition(table)).map_err(failed)?, key),
+        None => get_frozen(frozen, durable, table, key),
+    }
+}
+
+impl Read for Tables<'_> {
+    type Error = StorageError;
+
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        match self.layers.active.get(table, key) {
+            Known::Value(value) => Ok(Some(value.to_vec())),
+            Known::Removed => Ok(None),
+            Known::Nothing => {
+                below_active(self.spilled.as_ref(), &self.layers.frozen, &self.layers.durable, table, key)
+            }
+        }
+    }
+
+    fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.visit(table, range, false, visit)
+    }
+
+    fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
+        self.visit(table, range, true, visit)
+    }
+}
+
+impl Write for Tables<'_> {
+    fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        self.spill()?;
+        let (active, below) = self.split(table, key);
+        active.insert(table, key, value.to_vec(), below)
+    }
+
+    fn append(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
+        self.spill()?;
+        self.layers.active.insert(table, key, value.to_vec(), || Ok(None)).map(drop)
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
+        self.spill()?;
+        let (active, below) = self.split(table, key);
+        active.remove(table, key, below)
+    }
+}
+
+fn get(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    key: &[u8],
+) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(table.get(key).map_err(failed)?.map(|guard| guard.value().to_vec()))
+}
+
+fn scan_under(
+    stored: &impl ReadableTable<&'static [u8], &'static [u8]>,
+    layers: &[&Layer],
+    table: Table,
+    range: KeyRange<'_>,
+    back: bool,
+    visit: Visit<'_>,
+) -> Result<(), StorageError> {
+    if is_empty(range) {
+        return Ok(());
+    }
+    let below = stored.range::<&[u8]>(range).map_err(failed)?;
+    layer::scan(layers, below, table, range, back, visit).map_err(failed)
+}
+
+pub(super) fn definition(table: Table) -> Definition {
+    TableDefinition::new(match table {
+        Table::Header => "header",
+        Table::Current => "current",
+        Table::History => "history",
+        Table::Sessions => "sessions",
+        Table::Replies => "replies",
+        Table::Members => "members",
+    })
+}
+
+pub(super) const STAGED: &str = "staged.";
+
+/// Where a received snapshot gathers, beside the tables whose place it takes.
+pub(super) fn staged_definition(table: Table) -> Definition {
+    Definition::new(match table {
+        Table::Header => "staged.header",
+        Table::Current => "staged.current",
+        Table::History => "staged.history",
+        Table::Sessions => "staged.sessions",
+        Table::Replies => "staged.replies",
+        Table::Members => "staged.members",
+    })
+}

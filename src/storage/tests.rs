@@ -1,0 +1,298 @@
+//! Both files together: what is missing, another's, old or damaged is refused or heals, and nothing wrong is served.
+
+use std::{fs, path::Path};
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+use super::{
+    testing::{MemoryDisk, copy, identity, open_as, open_on, opened, scratch},
+    *,
+};
+use crate::{
+    kv::{Applier, Command, Header, Operation, Put, RangeRequest, range, recompute_content_hash},
+    raft::{Entry, Payload, Persist, Vote},
+};
+
+const FILES: [&str; 2] = [LOG_FILE, STATE_FILE];
+
+/// Writes some entries with a vote, and applies them.
+fn live(stores: &mut Opened, entries: u64) {
+    let first = stores.header.applied_index + 1;
+    let vote = Some(Vote { term: first, candidate: Some(2) });
+    let command = |index: u64| Payload::Command(vec![index as u8; 300].into());
+    for index in first..first + entries {
+        let entries = vec![Entry { term: 1, index, payload: command(index) }];
+        let write = Persist { ticket: 1, compacted: None, vote, entries, promises: Vec::new() };
+        stores.log.write(&write).expect("the disk works");
+    }
+    let mut tables = stores.state.tables().expect("the disk works");
+    let mut applier = Applier::begin(&mut tables).expect("the state is whole");
+    for index in first..first + entries {
+        let put = Put { key: key(index), value: vec![index as u8; 300], ..Put::default() };
+        let command = Command { timestamp_ms: 1, stamp: None, operation: Operation::Put(put) };
+        applier.apply((1, index), &command).expect("the disk works");
+    }
+    stores.header = applier.finish().expect("the disk works");
+}
+
+fn key(index: u64) -> Vec<u8> {
+    format!("key {:05}", index * 7919 % 100_000).into_bytes()
+}
+
+fn refusal(directory: &Path) -> StorageError {
+    open_as(directory, &identity("a", 1)).map(drop).expect_err("this cannot be opened")
+}
+
+fn assert_lost(directory: &Path, expected: &str) {
+    let refusal = refusal(directory);
+    assert!(matches!(&refusal, StorageError::Lost { what } if what.contains(expected)), "{refusal}");
+    assert!(refusal.to_string().contains("conclave member replace"), "{refusal}");
+}
+
+#[test]
+fn another_node_and_another_cluster_are_refused() {
+    let scratch = scratch();
+    open_as(scratch.path(), &identity("a", 2)).map(drop).expect("a new directory");
+    for stranger in [identity("b", 2), identity("a", 1), identity("b", 1)] {
+        let refusal = open_as(scratch.path(), &stranger).map(drop).expect_err("the data is another's");
+        assert!(
+            matches!(&refusal, StorageError::WrongIdentity { node, found_node: 2, .. } if *node == stranger.node),
+            "{refusal}"
+        );
+    }
+    open_as(scratch.path(), &identity("a", 2)).map(drop).expect("its own");
+}
+
+#[test]
+fn the_state_of_another_node_is_refused() {
+    let [own, other] = [scratch(), scratch()];
+    drop(open_as(own.path(), &identity("a", 1)));
+    drop(open_as(other.path(), &identity("a", 2)));
+    fs::copy(other.path().join(STATE_FILE), own.path().join(STATE_FILE)).expect("writable");
+    let refusal = refusal(own.path());
+    assert!(matches!(refusal, StorageError::WrongIdentity { found_node: 2, .. }), "{refusal}");
+}
+
+#[test]
+fn a_directory_has_one_holder() {
+    let scratch = scratch();
+    let _first = FileDisk::open(scratch.path()).expect("nobody holds it");
+    let refusal = FileDisk::open(scratch.path()).expect_err("the first holds it");
+    assert!(matches!(refusal, StorageError::Locked { .. }), "{refusal}");
+}
+
+#[test]
+fn another_format_and_what_is_no_file_of_ours_are_refused() {
+    for file in FILES {
+        for (first, known) in [(&b"redb\x1a\x0a\xa9\x0d\x0a"[..], true), (&b"nothing like it"[..], false)] {
+            let scratch = scratch();
+            fs::write(scratch.path().join(file), [first, &[0; 9000]].concat()).expect("writable");
+            match refusal(scratch.path()) {
+                StorageError::Format { found: 2, known: 3, .. } if known => {}
+                StorageError::Corrupt { .. } if !known => {}
+                other => panic!("{other}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn a_log_or_a_state_that_is_gone_is_refused() {
+    for file in FILES {
+        for pristine in [true, false] {
+            let scratch = scratch();
+            let mut stores = opened(scratch.path());
+            if !pristine {
+                live(&mut stores, 5);
+            }
+            drop(stores);
+            fs::remove_file(scratch.path().join(file)).expect("writable");
+            assert_lost(scratch.path(), &format!("{file} is missing"));
+            assert_lost(scratch.path(), &format!("{file} is missing"));
+        }
+    }
+}
+
+#[test]
+fn files_under_each_others_names_are_refused() {
+    let scratch = scratch();
+    drop(opened(scratch.path()));
+    let [log, state] = FILES.map(|file| scratch.path().join(file));
+    let aside = scratch.path().join("aside");
+    for (from, to) in [(&log, &aside), (&state, &log), (&aside, &state)] {
+        fs::rename(from, to).expect("writable");
+    }
+    let refusal = refusal(scratch.path());
+    assert!(matches!(refusal, StorageError::WrongFile { file: LOG_FILE, found: STATE_FILE }), "{refusal}");
+}
+
+#[test]
+fn a_file_of_another_life_of_the_same_node_is_refused() {
+    for file in FILES {
+        let [one, other] = [scratch(), scratch()];
+        drop((opened(one.path()), opened(other.path())));
+        fs::copy(other.path().join(file), one.path().join(file)).expect("writable");
+        assert_lost(one.path(), "not of one directory");
+    }
+}
+
+#[test]
+fn an_older_log_beside_the_state_is_refused() {
+    let [now, backup] = [scratch(), scratch()];
+    let mut stores = opened(now.path());
+    live(&mut stores, 5);
+    stores.state.sync().expect("the disk works");
+    drop(stores);
+    copy(now.path(), backup.path());
+    let mut stores = opened(now.path());
+    // One vote, and nothing else.
+    let vote = Some(Vote { term: 99, candidate: Some(3) });
+    let write = Persist { ticket: 1, compacted: None, vote, entries: Vec::new(), promises: Vec::new() };
+    stores.log.write(&write).expect("the disk works");
+    stores.state.sync().expect("the disk works");
+    drop(stores);
+    fs::copy(backup.path().join(LOG_FILE), now.path().join(LOG_FILE)).expect("writable");
+    assert_lost(now.path(), "an older log");
+}
+
+#[test]
+fn a_start_that_was_cut_off_goes_on() {
+    let scratch = scratch();
+    drop(opened(scratch.path()));
+    let [log, state] = FILES.map(|file| scratch.path().join(file));
+    let mut whole = fs::read(&log).expect("readable");
+    // No commit was noted yet.
+    whole[4096 - 1024..4096].fill(0);
+    for bytes in [0, 1000, 4096] {
+        fs::write(&log, &whole[..bytes]).expect("writable");
+        let _ = fs::remove_file(&state);
+        let mut stores = opened(scratch.path());
+        live(&mut stores, 3);
+        drop(stores);
+        opened(scratch.path());
+    }
+}
+
+/// The disk of a node that was stopped (or killed), and what it holds.
+struct Sound {
+    disk: MemoryDisk,
+    recovered: Recovered,
+    header: Header,
+}
+
+impl Sound {
+    fn new(killed: bool) -> Self {
+        let disk = MemoryDisk::default();
+        let open = |disk: &MemoryDisk| open_on(disk, &identity("a", 1)).map_err(|error| error.to_string());
+        let mut stores = open(&disk).expect("a new disk");
+        for _ in 0..8 {
+            live(&mut stores, 40);
+            stores.state.sync().expect("the disk works");
+        }
+        let as_killed = disk.clone();
+        drop(stores);
+        let disk = if killed { as_killed } else { disk };
+        let Opened { recovered, header, .. } = open(&disk.clone()).expect("it is sound");
+        Self { disk, recovered, header }
+    }
+
+    /// Whether damage done to a copy is noticed, before anything wrong is served. It may also do no harm.
+    fn notices(&self, file: &str, damage: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let damaged = self.disk.clone();
+        damaged.change(file, damage);
+        match open_on(&damaged, &identity("a", 1)) {
+            Ok(stores) => {
+                assert_eq!(stores.recovered, self.recovered, "another log was recovered");
+                self.serves(&stores).map_err(|error| assert_says_what(&error)).is_err()
+            }
+            Err(error) => {
+                assert_says_what(&error);
+                true
+            }
+        }
+    }
+
+    fn serves(&self, stores: &Opened) -> Result<(), StorageError> {
+        let tables = stores.state.tables()?;
+        assert_eq!(stores.header, self.header, "another state was opened");
+        for index in 1..=self.header.applied_index {
+            let request = RangeRequest { key: key(index), ..RangeRequest::default() };
+            let reply = range(&tables, &request)?.expect("it can be read");
+            assert_eq!(reply.kvs.len(), 1, "key {index} is not there");
+            assert_eq!(reply.kvs[0].value, [index as u8; 300], "key {index} has another value");
+        }
+        assert_eq!(recompute_content_hash(&tables)?, self.header.content_hash);
+        Ok(())
+    }
+}
+
+fn assert_says_what(error: &StorageError) {
+    let text = error.to_string();
+    assert!(FILES.iter().any(|file| text.contains(file)), "it does not say where: {text}");
+}
+
+/// What is damaged is never served: of each kind so many random places, in either file, closed or killed.
+#[test]
+fn damage_is_noticed_or_harmless_and_never_served() {
+    let mut random = StdRng::seed_from_u64(7);
+    for killed in [false, true] {
+        let sound = Sound::new(killed);
+        for file in FILES {
+            let bytes = sound.disk.file_bytes(file);
+            let mut noticed = [0; 3];
+            for _ in 0..125 {
+                let place = random.random_range(0..bytes);
+                let bit = 1 << random.random_range(0..8);
+                noticed[0] += usize::from(sound.notices(file, |bytes| bytes[place] ^= bit));
+            }
+            for _ in 0..25 {
+                let block = random.random_range(0..bytes / 4096) * 4096;
+                noticed[1] += usize::from(sound.notices(file, |bytes| bytes[block..block + 4096].fill(0)));
+                let length = random.random_range(0..bytes);
+                noticed[2] += usize::from(sound.notices(file, |bytes| bytes.truncate(length)));
+            }
+            println!("{file} of {bytes} bytes, killed: {killed}: noticed {noticed:?} of [125, 25, 25]");
+            assert!(noticed.iter().zip([20, 5, 25]).all(|(noticed, min)| *noticed >= min), "{noticed:?}");
+        }
+    }
+}
+
+/// The blocks that say where everything else is: every bit of them.
+#[test]
+fn damage_of_the_first_blocks_is_noticed_or_harmless() {
+    let used = (0..80).chain(4096 - 1028..4096 - 1000).chain(4096 - 512..4096 - 496);
+    for (file, engine_at) in [(LOG_FILE, 4096), (STATE_FILE, 8192)] {
+        let sound = Sound::new(true);
+        let places: Vec<usize> = used.clone().chain(engine_at..engine_at + 320).collect();
+        for (turn, place) in places.into_iter().enumerate() {
+            let bit = 1 << (turn % 8);
+            sound.notices(file, |bytes| bytes[place] ^= bit);
+        }
+        for bit in 0..8 {
+            sound.notices(file, |bytes| bytes[engine_at + 9] ^= 1 << bit);
+        }
+    }
+}
+
+fn scrub(stores: &Opened) -> Result<u64, StorageError> {
+    let mut scrub = Scrub::new(&stores.state.reader());
+    while !scrub.step(1000)? {}
+    Ok(scrub.records)
+}
+
+#[test]
+fn a_scrub_reads_all_and_finds_a_record_that_nobody_removed() {
+    let disk = MemoryDisk::default();
+    let mut stores = open_on(&disk, &identity("a", 1)).unwrap_or_else(|error| panic!("{error}"));
+    live(&mut stores, 40);
+    stores.state.sync().expect("the disk works");
+    // Each key once: no history; the header is not part of the contents.
+    assert_eq!(scrub(&stores).expect("it is sound"), 40);
+    let mut tables = stores.state.tables().expect("the disk works");
+    crate::kv::Write::remove(&mut tables, crate::kv::Table::Current, &key(7)).expect("the disk works");
+    drop(tables);
+    assert_eq!(scrub(&stores).expect("it is not in the file yet"), 40);
+    stores.state.sync().expect("the disk works");
+    let error = scrub(&stores).expect_err("a record is missing").to_string();
+    assert!(error.contains("state.redb") && error.contains("conclave member replace"), "{error}");
+}

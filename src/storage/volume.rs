@@ -1,0 +1,215 @@
+//! A file of a node. Its first block says whose it is, and how many commits are known to be durable; the engine's
+//! file follows.
+//!
+//! The number of commits is what makes a silent fall-back impossible. The engine commits with one fsync; if the last
+//! commit cannot be read after a crash it takes the one before, because the crash may have torn the last one. That is
+//! right only for a commit that nobody was told of. So each commit bears a number, and after its fsync the number is
+//! noted in the first block (without an fsync of its own: the page cache survives the process, and the next commit's
+//! fsync takes it to the disk). A file that opens with a lower number than was noted has lost a commit to damage.
+
+use std::{fmt, io};
+
+use redb::StorageBackend;
+
+use super::{Disk, LOG_FILE, STATE_FILE, StorageError};
+
+/// The unit of the file's layout, and of checksums. The engine's pages are multiples of it.
+pub(super) const BLOCK_BYTES: usize = 4096;
+
+/// Layout of both files and of everything in them. Another one is refused.
+const FORMAT: u64 = 3;
+const MAGIC: [u8; 8] = *b"conclave";
+/// What a file without a first block of ours begins with: format 2 and before.
+const ENGINE_MAGIC: [u8; 4] = *b"redb";
+
+/// Two places for the number of commits, in turns and in sectors of their own: a torn one leaves the other.
+const MARKS: [usize; 2] = [BLOCK_BYTES - 1024, BLOCK_BYTES - 512];
+const MARK_BYTES: usize = 12;
+/// Where the checksum of what goes before lies.
+const OWNER_SUM: usize = MARKS[0] - 4;
+/// Magic, format, file, incarnation, node, and the length of the cluster's name.
+const OWNER_FIXED_BYTES: usize = 48;
+
+/// Whose data this is. A node refuses the data of another: it would break promises that the other made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Id of the node.
+    pub node: u64,
+}
+
+/// What the first block says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Owner {
+    pub(super) identity: Identity,
+    /// Drawn when the directory was begun, and equal in both files: a file of another life of the same node differs.
+    pub(super) incarnation: u64,
+}
+
+/// An open file.
+pub(super) struct Volume {
+    pub(super) file: &'static str,
+    backend: Box<dyn StorageBackend>,
+    /// `None`: nobody's yet.
+    owner: Option<Owner>,
+    /// The highest number noted when the file was opened; 0 for none.
+    pub(super) commits: u64,
+}
+
+impl Volume {
+    /// Opens a file, and reads whose it is.
+    ///
+    /// # Errors
+    /// It is no file of this program, of another format, another file's, or damaged; or the disk failed.
+    pub(super) fn open(disk: &dyn Disk, file: &'static str) -> Result<Self, StorageError> {
+        let failed = |error: io::Error| StorageError::Open { file, reason: error.to_string() };
+        let backend = disk.open(file).map_err(failed)?;
+        let mut first = vec![0; BLOCK_BYTES];
+        let file_bytes = backend.len().map_err(failed)?;
+        let bytes = BLOCK_BYTES.min(file_bytes as usize);
+        backend.read(0, &mut first[..bytes]).map_err(failed)?;
+        let owner = match read_owner(file, &first) {
+            Ok(owner) => Some(owner),
+            // The process died while it began the file.
+            Err(StorageError::Corrupt { .. }) if file_bytes <= BLOCK_BYTES as u64 => None,
+            Err(error) => return Err(error),
+        };
+        let commits = MARKS.iter().filter_map(|&place| read_mark(&first[place..])).max().unwrap_or(0);
+        Ok(Self { file, backend, owner, commits })
+    }
+
+    /// Whose file this is; `None` for nobody's yet.
+    pub(super) fn owner(&self) -> Option<&Owner> {
+        self.owner.as_ref()
+    }
+
+    /// Begins the file, durably.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn begin(&mut self, owner: &Owner) -> Result<(), StorageError> {
+        let first = encode_owner(self.file, owner).ok_or_else(|| StorageError::Open {
+            file: self.file,
+            reason: format!("a cluster's name has at most {} bytes", OWNER_SUM - OWNER_FIXED_BYTES),
+        })?;
+        let written = self.backend.set_len(0).and_then(|()| self.backend.set_len(BLOCK_BYTES as u64));
+        let written = written.and_then(|()| self.backend.write(0, &first));
+        written.and_then(|()| self.backend.sync_data()).map_err(|error| self.failed(&error))?;
+        self.owner = Some(owner.clone());
+        self.commits = 0;
+        Ok(())
+    }
+
+    /// Notes that a commit is durable. To be called after its fsync, and before anybody is told of it.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn note_commit(&self, number: u64) -> Result<(), StorageError> {
+        let mut mark = number.to_le_bytes().to_vec();
+        mark.extend_from_slice(&crc32fast::hash(&mark).to_le_bytes());
+        let place = MARKS[(number % 2) as usize];
+        self.backend.write(place as u64, &mark).map_err(|error| self.failed(&error))
+    }
+
+    /// Refuses a file whose last commit is older than what was noted.
+    ///
+    /// # Errors
+    /// It is.
+    pub(super) fn check_commits(&self, found: u64) -> Result<(), StorageError> {
+        if found >= self.commits {
+            return Ok(());
+        }
+        let what = format!("commit {} is damaged: what can be read is commit {found}", self.commits);
+        Err(StorageError::Corrupt { file: self.file, what })
+    }
+
+    fn failed(&self, error: &io::Error) -> StorageError {
+        StorageError::Disk { file: self.file, reason: error.to_string() }
+    }
+}
+
+impl fmt::Debug for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Volume({})", self.file)
+    }
+}
+
+/// The engine's file, behind the first block. Locks are not passed on: the whole directory is this process's.
+impl StorageBackend for Volume {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.backend.len()?.saturating_sub(BLOCK_BYTES as u64))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.backend.read(offset + BLOCK_BYTES as u64, out)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.backend.set_len(len + BLOCK_BYTES as u64)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.backend.sync_data()
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+        self.backend.write(offset + BLOCK_BYTES as u64, data)
+    }
+
+    fn close(&self) -> io::Result<()> {
+        self.backend.close()
+    }
+}
+
+fn number_of(file: &str) -> u64 {
+    if file == LOG_FILE { 1 } else { 2 }
+}
+
+fn encode_owner(file: &str, Owner { identity, incarnation }: &Owner) -> Option<Vec<u8>> {
+    let mut first = MAGIC.to_vec();
+    for number in [FORMAT, number_of(file), *incarnation, identity.node, identity.cluster.len() as u64] {
+        first.extend_from_slice(&number.to_le_bytes());
+    }
+    first.extend_from_slice(identity.cluster.as_bytes());
+    if first.len() > OWNER_SUM {
+        return None;
+    }
+    first.resize(OWNER_SUM, 0);
+    first.extend_from_slice(&crc32fast::hash(&first).to_le_bytes());
+    first.resize(BLOCK_BYTES, 0);
+    Some(first)
+}
+
+fn read_owner(file: &'static str, first: &[u8]) -> Result<Owner, StorageError> {
+    let corrupt = |what: &str| StorageError::Corrupt { file, what: what.to_owned() };
+    if first.starts_with(&ENGINE_MAGIC) {
+        return Err(StorageError::Format { file, found: FORMAT - 1, known: FORMAT });
+    }
+    let sum = u32::from_le_bytes(first[OWNER_SUM..MARKS[0]].try_into().expect("four bytes"));
+    if !first.starts_with(&MAGIC) || crc32fast::hash(&first[..OWNER_SUM]) != sum {
+        return Err(corrupt("its first block, which says whose it is"));
+    }
+    let numbers: Vec<u64> = (first[MAGIC.len()..OWNER_FIXED_BYTES].as_chunks::<8>().0.iter())
+        .map(|bytes| u64::from_le_bytes(*bytes))
+        .collect();
+    let [format, number, incarnation, node, length] = numbers[..] else {
+        return Err(corrupt("its first block"));
+    };
+    if format != FORMAT {
+        return Err(StorageError::Format { file, found: format, known: FORMAT });
+    }
+    if number != number_of(file) {
+        let found = if number == number_of(LOG_FILE) { LOG_FILE } else { STATE_FILE };
+        return Err(StorageError::WrongFile { file, found });
+    }
+    let cluster = first.get(OWNER_FIXED_BYTES..OWNER_FIXED_BYTES + length as usize);
+    let cluster = cluster.and_then(|name| String::from_utf8(name.to_vec()).ok());
+    let cluster = cluster.ok_or_else(|| corrupt("its first block: the cluster's name"))?;
+    Ok(Owner { identity: Identity { cluster, node }, incarnation })
+}
+
+fn read_mark(bytes: &[u8]) -> Option<u64> {
+    let (number, sum) = bytes[..MARK_BYTES].split_first_chunk::<8>()?;
+    (sum == crc32fast::hash(number).to_le_bytes()).then(|| u64::from_le_bytes(*number))
+}
