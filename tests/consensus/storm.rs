@@ -107,7 +107,9 @@ impl Storm {
             Step::Heal => self.network.isolated.clear(),
             step => {
                 let id = self.node_for(step);
-                id.map(|id| self.step_at(id, step));
+                if let Some(id) = id {
+                    self.step_at(id, step);
+                }
             }
         }
         self.network.lose_excess(&self.profile);

@@ -37,7 +37,6 @@ pub(super) fn stored_vote(facts: &Facts, node: &Node, observed: &Write<'_>) -> C
 
 /// Of the writes that reached the disk before the crash, and of which nobody had heard.
 pub(super) fn stored_votes(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
-    let node = node;
     let mut writes = node.under_way.iter().take(start.writes.unwrap_or(0));
     writes.try_fold(node.disk.vote(), |before, write| check_vote(facts, start.core.id(), before, write))?;
     Ok(())
