@@ -2,7 +2,17 @@
 //!
 //! The simulated world is another build of the same code, so these tests run `cargo sim`, as a person would.
 
-use std::process::{Command, Output};
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, ChildStdout, Command, Output, Stdio},
+    thread::sleep,
+    time::Duration,
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
 
 /// Seeds whose runs are the same on every machine and every day.
 const KNOWN_SEEDS: [&str; 4] = ["--seed", "1", "--seeds", "60"];
@@ -52,6 +62,61 @@ fn a_seed_has_one_trace_alone_in_a_batch_and_in_another_process() {
 fn the_testbed_and_the_simulated_transport_keep_their_own_promises() {
     let output = cargo("sim-test", &["--quiet"]);
     assert!(output.status.success(), "{}", told(&output));
+}
+
+#[test]
+fn what_would_run_nothing_is_refused_in_one_line() {
+    for (arguments, told) in [
+        (&["--seeds", "0"][..], "error: --seeds 0 runs nothing: give at least 1"),
+        (&["--time", "0s"], "error: --time 0 runs nothing: give at least 1s"),
+        (&["run", "--jobs", "0"], "error: --jobs 0 runs nothing: give at least 1"),
+        (&["replay", "Cargo.toml"], "error: Cargo.toml holds no scenario: expected value at line 1 column 2"),
+    ] {
+        let output = program(arguments).wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), told);
+    }
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let mut replay = program(&["replay", "1"]);
+    let mut first = String::new();
+    let read = BufReader::new(stdout(&mut replay)).read_line(&mut first);
+    assert!(read.is_ok_and(|length| length > 0), "the first line is the scenario");
+    let output = replay.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{}", told(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}
+
+#[test]
+fn an_interrupted_campaign_tells_what_it_had() {
+    let mut campaign = program(&["--time", "1h", "--seed", "1", "--jobs", "1"]);
+    let mut out = stdout(&mut campaign);
+    // Time for some runs, not that it would matter.
+    sleep(Duration::from_secs(5));
+    kill(Pid::from_raw(campaign.id() as i32), Signal::SIGINT).expect("it still runs");
+    let mut summary = String::new();
+    out.read_to_string(&mut summary).expect("text");
+    assert!(summary.ends_with("verdict      green (interrupted)\n"), "{summary}");
+    assert_eq!(campaign.wait().expect("it ends").code(), Some(130));
+}
+
+/// The program that `cargo sim` builds and runs, without cargo.
+fn program(arguments: &[&str]) -> Child {
+    let built = cargo("sim", &["--help"]);
+    assert!(built.status.success(), "{}", told(&built));
+    let child = Command::new("target/sim/sim/conclave-sim")
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn();
+    child.expect("it was built")
+}
+
+fn stdout(child: &mut Child) -> ChildStdout {
+    child.stdout.take().expect("it is a pipe")
 }
 
 fn expect_green(command: &str, arguments: &[&str]) {

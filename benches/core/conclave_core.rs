@@ -2,7 +2,8 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use conclave::raft::{Configuration, Entry, InitialState, Message, Options, Payload, Raft};
+use conclave::raft::{Configuration, Entry, Message, Options, Payload, Raft};
+use conclave_checks::host::{Host, LogDisk};
 
 use crate::{Cluster, NODES};
 
@@ -12,8 +13,8 @@ pub(crate) struct Conclave {
 }
 
 struct Node {
-    raft: Raft,
-    disk: Vec<Entry>,
+    host: Host,
+    /// Commands among the entries applied.
     applied: usize,
 }
 
@@ -21,7 +22,7 @@ impl Cluster for Conclave {
     type Batch = Vec<Arc<[u8]>>;
 
     fn elected() -> Self {
-        let configuration = Configuration::of(1..=NODES);
+        let founders = Arc::new(Configuration::of(1..=NODES));
         let start = |id| {
             let options = Options {
                 id,
@@ -36,13 +37,13 @@ impl Cluster for Conclave {
                 lease: None,
                 seed: id,
             };
-            let recovered =
-                InitialState { configuration: configuration.clone().into(), ..InitialState::default() };
-            Node { raft: Raft::new(options, recovered), disk: Vec::new(), applied: 0 }
+            let mut host = Host::new(founders.clone(), LogDisk::default());
+            host.start(options);
+            Node { host, applied: 0 }
         };
         let mut cluster = Self { nodes: (1..=NODES).map(start).collect(), network: VecDeque::new() };
-        while !cluster.nodes[0].raft.is_leader() {
-            cluster.nodes[0].raft.tick();
+        while !cluster.nodes[0].host.core().is_some_and(Raft::is_leader) {
+            cluster.nodes[0].host.input(Raft::tick);
             cluster.settle();
         }
         cluster
@@ -53,7 +54,7 @@ impl Cluster for Conclave {
     }
 
     fn replicate(&mut self, batch: Self::Batch) {
-        self.nodes[0].raft.propose(batch).expect("node 1 leads");
+        self.nodes[0].host.input(|core| core.propose(batch).expect("node 1 leads"));
         self.settle();
     }
 
@@ -67,26 +68,22 @@ impl Conclave {
         self.carry_out(0);
         while let Some(message) = self.network.pop_front() {
             let to = message.to as usize - 1;
-            self.nodes[to].raft.step(message);
+            self.nodes[to].host.input(|core| core.step(message));
             self.carry_out(to);
         }
     }
 
     fn carry_out(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        loop {
-            let effects = node.raft.effects();
-            if effects.is_empty() {
-                return;
-            }
-            self.network.extend(effects.messages);
-            if let Some(write) = effects.persist {
-                node.disk.extend(write.entries);
-                self.network.extend(write.promises);
-                node.raft.persisted(write.ticket);
+        while let Some(effects) = node.host.effects().filter(|effects| !effects.is_empty()) {
+            let output = node.host.carry_out(effects);
+            self.network.extend(output.messages);
+            while let Some(written) = node.host.finish_write() {
+                self.network.extend(written.promises);
+                node.host.input(|core| core.persisted(written.ticket));
             }
             let is_command = |entry: &&Entry| matches!(entry.payload, Payload::Command(_));
-            node.applied += effects.committed.iter().filter(is_command).count();
+            node.applied += output.applied.iter().filter(is_command).count();
         }
     }
 }

@@ -1,48 +1,35 @@
 //! The deterministic simulation testbed of Conclave.
 //!
 //! ```text
-//!   seed ─▶ generator ─▶ scenario ─▶ run ( world + chaos + clients, watched by the oracle ) ─▶ verdict ─▶ report
+//!   seed ─▶ scenario ─▶ phases ( world, faults, workload; watched by the oracle ) ─▶ trace ─▶ judges ─▶ verdict
 //! ```
 //!
-//! | file | idea |
+//! | room | idea |
 //! | --- | --- |
-//! | `draw.rs` | keyed randomness: removing one thing leaves every other draw in place |
-//! | `scenario.rs`, `generator.rs` | everything a run will do, as data, from a seed |
-//! | `world.rs` | the machines, and the powers over them |
-//! | `chaos.rs` | faults strike and heal |
-//! | `operator.rs` | operators change members and leaders meanwhile |
-//! | `client.rs`, `history.rs` | clients at work, and what they were told |
-//! | `disk.rs` | a disk that loses what was not synced |
-//! | `oracle.rs` | the invariants, checked at every step |
-//! | `judge.rs`, `linearizability/` | the clients' history, judged |
-//! | `trace.rs` | the one stream of events; its hash proves that two runs were the same |
-//! | `run.rs`, `verdict.rs` | a scenario in, a verdict out |
-//! | `campaign.rs`, `report.rs`, `cli.rs` | many seeds, and what a person reads |
+//! | `trace/` | what happened, as data: the one stream of events of a run |
+//! | `workload/` | clients and operators at work |
+//! | `world/` | machines, network, disks, clocks |
+//! | `faults/` | what can go wrong: a file a family |
+//! | `scenario/` | everything a run will do, as data, from a seed or a file |
+//! | `judges/` | the clients' history, judged |
+//! | `verdict.rs` | what a run came to: which rule broke, and where |
+//! | `phases/` | chaos, recovery, judgement |
+//! | `explain/` | what a person reads |
+//! | `campaign/` | one run, many runs, the command line |
+//!
+//! A room knows those above it in this list, and none below. The checks of the consensus itself are a package of their own
+//! (`sim/checks`), and so is the search for a linear order (`sim/linearizability`). Outside of the simulated world this
+//! package is empty.
+#![cfg(madsim)]
+#![allow(missing_docs, reason = "the fields of events, scenarios and faults are named for what they are")]
 
-pub mod disk;
-pub mod draw;
-pub mod generator;
-pub mod history;
-pub mod judge;
-pub mod linearizability;
-pub mod oracle;
+pub mod campaign;
+mod explain;
+pub mod faults;
+mod judges;
+mod phases;
 pub mod scenario;
 pub mod trace;
 pub mod verdict;
-
-#[cfg(madsim)]
-pub mod campaign;
-#[cfg(madsim)]
-mod chaos;
-#[cfg(madsim)]
-pub mod cli;
-#[cfg(madsim)]
-mod client;
-#[cfg(madsim)]
-mod operator;
-#[cfg(madsim)]
-pub mod report;
-#[cfg(madsim)]
-pub mod run;
-#[cfg(madsim)]
-mod world;
+pub mod workload;
+pub mod world;

@@ -12,5 +12,5 @@ fn main() {
 
 #[cfg(madsim)]
 fn main() -> std::process::ExitCode {
-    conclave_sim::cli::main()
+    conclave_sim::campaign::main()
 }

@@ -1,8 +1,11 @@
-//! What a run came to.
+//! What a run came to, and what many came to.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
+use conclave_checks::Timed;
 use serde::{Deserialize, Serialize};
+
+use crate::trace::{Event, MachineId};
 
 /// The outcome of one run, and its figures.
 #[derive(Clone, Debug)]
@@ -13,43 +16,90 @@ pub struct Verdict {
     pub trace_hash: u64,
     /// What went wrong, if anything did.
     pub failure: Option<Failure>,
-    /// Its figures.
     pub figures: Figures,
-    /// The latest events of the trace (all of them in a replay), for a report.
-    pub story: Vec<String>,
+    /// The latest events of the trace (all of them in a replay).
+    pub story: Vec<Timed<Event>>,
 }
 
-/// What went wrong.
+/// What went wrong: which rule broke, and where. The rule is the identity of a failure; the rest is its circumstances.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
-    /// Which promise broke: the same promise means the same kind of failure.
-    pub class: Class,
-    /// In words.
-    pub what: String,
+    pub rule: Rule,
+    /// The machines that it concerns: first the one that showed it.
+    pub machines: Vec<MachineId>,
+    /// The term in which it broke, if it is about one.
+    pub term: Option<u64>,
+    /// What was seen, for a reader.
+    pub detail: String,
+}
+
+/// What must hold of a run. Each rule is one way to be wrong: two failures are the same when their rules are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// The history of each key has a linear order.
+    Linearizable,
+    /// The judge came to a verdict within its bound of steps.
+    Judged,
+    /// Each write has a revision of its own.
+    RevisionsAreUnique,
+    /// A write that was answered has a lower revision than one asked for later.
+    RevisionsFollowTime,
+    /// Nodes and proxies run until they are told to stop, or have left.
+    ProcessesRunOn,
+    /// A healed cluster accepts writes through every proxy.
+    WritesSucceed,
+    /// What operators ask for comes to be.
+    ChangesEnd,
+    /// Clients are answered within their patience.
+    ClientsAreAnswered,
+    /// A healed cluster can be read.
+    ReadsSucceed,
+    /// All members apply what is committed.
+    MembersConverge,
+    /// Nodes that were removed hear of it and stop.
+    RemovedNodesStop,
+    /// Code does not panic.
+    NoPanic,
+    /// What must always hold of the consensus, of durability and of the state machine.
+    #[serde(untagged)]
+    Invariant(conclave_checks::Rule),
+}
+
+impl Failure {
+    /// A failure that is about no term.
+    pub fn new(rule: Rule, machines: impl IntoIterator<Item = MachineId>, detail: String) -> Self {
+        Self { rule, machines: machines.into_iter().collect(), term: None, detail }
+    }
+}
+
+impl From<conclave_checks::Failure> for Failure {
+    fn from(failure: conclave_checks::Failure) -> Self {
+        let detail =
+            format!("{}; but {} ({})", failure.detail, failure.rule.statement(), failure.rule.source());
+        Self {
+            rule: Rule::Invariant(failure.rule),
+            machines: failure.nodes.into_iter().map(MachineId::Node).collect(),
+            term: Some(failure.term),
+            detail,
+        }
+    }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "({:?}) {}", self.class, self.what)
+        write!(f, "{}: {}", self.rule, self.detail)
     }
 }
 
-/// The promises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Class {
-    /// An invariant of the consensus, of durability or of the state machine.
-    Invariant,
-    /// The clients' history has no linear order.
-    Linearizability,
-    /// No progress after everything was healed.
-    Progress,
-    /// The nodes' states differ in the end.
-    Convergence,
-    /// Code panicked.
-    Panic,
-    /// A node stopped by itself although its disk was well.
-    Stopped,
+/// The rule's name, as in a stored failure.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invariant(rule) => rule.fmt(f),
+            other => other.serialize(f),
+        }
+    }
 }
 
 /// The figures of a run; those of many add up.
@@ -65,7 +115,7 @@ pub struct Figures {
     pub committed: u64,
     /// Events in the trace.
     pub events: u64,
-    /// Faults that struck, by kind.
+    /// Faults of the scenario, by name.
     pub faults: BTreeMap<&'static str, u64>,
     /// Operations of clients, by what they were told.
     pub operations: BTreeMap<&'static str, u64>,
@@ -86,4 +136,19 @@ impl Figures {
             *self.operations.entry(outcome).or_default() += count;
         }
     }
+}
+
+/// What a campaign came to.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// Runs that ended.
+    pub runs: u64,
+    /// Their figures together.
+    pub figures: Figures,
+    /// Real time.
+    pub took: Duration,
+    /// The runs that failed.
+    pub failures: Vec<Verdict>,
+    /// It was ended from outside.
+    pub interrupted: bool,
 }

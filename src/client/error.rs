@@ -43,6 +43,7 @@ impl ClientError {
             _ if access == Access::Read => Happened::No,
             Some("no") => Happened::No,
             _ if matches!(status.code(), Code::Unimplemented | Code::InvalidArgument) => Happened::No,
+            _ if is_too_large(status) => Happened::No,
             _ => Happened::Unknown,
         };
         let message = match status.code() {
@@ -83,6 +84,11 @@ pub(super) fn came_from_proxy(status: &Status) -> bool {
             | Code::Internal
     );
     from_proxy || header(status, HAPPENED_HEADER).is_some()
+}
+
+/// The request was not even read: it is over the limit of a message.
+fn is_too_large(status: &Status) -> bool {
+    status.code() == Code::ResourceExhausted && status.message().contains("received message larger than max")
 }
 
 fn header<'a>(status: &'a Status, name: &str) -> Option<&'a str> {

@@ -1,9 +1,6 @@
 //! What the testbed sees of a node: every step of the core and every applied entry, as it happens.
 
-use crate::{
-    kv::Header,
-    raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
-};
+use crate::raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot};
 
 /// Watches a node. Production has nobody watching; the simulation's oracles live here.
 pub trait Observer: Send + Sync + 'static {
@@ -16,11 +13,11 @@ pub trait Observer: Send + Sync + 'static {
     /// The log's disk holds this write from now on; its promises leave next.
     fn persisted(&self, _node: NodeId, _write: &Persist) {}
 
-    /// The state machine applied these entries, in one transaction, and stands at this header.
-    fn applied(&self, _node: NodeId, _entries: &[Entry], _header: &Header) {}
+    /// The state machine applied these entries, in one transaction, and its state has this hash.
+    fn applied(&self, _node: NodeId, _entries: &[Entry], _state_hash: u64) {}
 
-    /// A snapshot took the state machine's place, durably; it stands at this header.
-    fn installed(&self, _node: NodeId, _snapshot: &Snapshot, _header: &Header) {}
+    /// A snapshot took the state machine's place, durably, and its state has this hash.
+    fn installed(&self, _node: NodeId, _snapshot: &Snapshot, _state_hash: u64) {}
 }
 
 /// Nobody watches.

@@ -227,8 +227,8 @@ mod tests {
 
     #[test]
     fn a_write_is_as_large_as_its_encoding() {
-        // Tag and length of the key (1 byte) and of the value (3 bytes) take eight bytes.
-        let rest = WRITE_BYTES_MAX - 8;
+        // The key takes three bytes (tag, length, itself), tag and length of the value four.
+        let rest = WRITE_BYTES_MAX - 7;
         assert_eq!(check_write(&put(b"k", rest)), Ok(()));
         assert_eq!(refused(check_write(&put(b"k", rest + 1))), known(etcd::REQUEST_TOO_LARGE));
         let error = check_write(&put(b"k", WRITE_BYTES_MAX + 1)).expect_err("it is refused");

@@ -7,14 +7,12 @@ use std::{
 };
 
 use conclave::raft::{
-    Body, ChangeError, Configuration, Entry, Index, InstallFailure, Lease, Members, Message, NodeId, Options,
-    Payload, Position, ProposeError, Raft, Refused, RoleName, SendSnapshot, Snapshot, StreamId, Term, Vote,
+    ChangeError, Configuration, Effects, Entry, Index, InstallFailure, Lease, Members, Message, NodeId,
+    Options, Payload, Position, ProposeError, Raft, Refused, RoleName, StreamId, Term, Vote,
 };
+use conclave_checks::host::{Host, LogDisk, Stream};
 
-use crate::{
-    disk::{Disk, State},
-    show,
-};
+use crate::show;
 
 /// A direction between two nodes.
 pub(crate) type Link = (NodeId, NodeId);
@@ -37,29 +35,16 @@ pub(crate) struct Limits {
 
 pub(crate) struct Node {
     options: Options,
-    /// `None` while it is down.
-    pub(crate) raft: Option<Raft>,
-    pub(crate) disk: Disk,
+    host: Host,
     /// The disk stands still: writes queue up.
     pub(crate) stalled: bool,
-    pub(crate) state: State,
     /// What is applied is not durable until it is said to be.
     unsynced: bool,
-    /// The snapshot that waits to be put in place.
-    installing: Option<Snapshot>,
     /// What it receives is not what was sent.
     pub(crate) receives_damaged: bool,
+    /// `None` while it is down.
     seen: Option<Seen>,
     now_us: u64,
-}
-
-/// A snapshot on its way, or arrived without its sender knowing.
-struct Stream {
-    from: NodeId,
-    to: NodeId,
-    id: StreamId,
-    snapshot: Snapshot,
-    arrived: bool,
 }
 
 /// What was last told of a node.
@@ -89,6 +74,8 @@ pub(crate) struct Cluster {
     told: Vec<String>,
     /// Snapshots being streamed, oldest first.
     streams: Vec<Stream>,
+    /// Those that arrived, which their senders do not know yet.
+    arrived: Vec<Stream>,
     /// Those that ended.
     ended_streams: Vec<Stream>,
     /// Streams wait until they are ended by hand.
@@ -115,8 +102,8 @@ impl Cluster {
                 lease: limits.leases.contains(&id).then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
                 seed: id,
             };
-            let node = Node::new(options, State::new(cluster.founders(id)));
-            cluster.nodes.insert(id, node);
+            let host = Host::new(cluster.founders(id), LogDisk::default());
+            cluster.nodes.insert(id, Node::new(options, host));
             cluster.restart(id);
         }
         cluster
@@ -133,13 +120,15 @@ impl Cluster {
 
     /// Starts a node anew from a disk with this term and entries of these terms.
     pub(crate) fn prepare(&mut self, id: NodeId, vote: Vote, terms: &[Term], priority: u32) {
+        let founders = self.founders(id);
         let node = self.nodes.get_mut(&id).expect("a member");
         let entry = |(offset, &term): (usize, &Term)| Entry {
             term,
             index: offset as Index + 1,
             payload: Payload::Noop,
         };
-        node.disk = Disk::new(vote, terms.iter().enumerate().map(entry).collect());
+        let disk = LogDisk::new(vote, terms.iter().enumerate().map(entry).collect());
+        node.host = Host::new(founders, disk);
         node.options.priority = priority;
         self.restart(id);
     }
@@ -153,28 +142,16 @@ impl Cluster {
     }
 
     pub(crate) fn restart(&mut self, id: NodeId) {
-        let founders = self.founders(id);
         let node = self.nodes.get_mut(&id).expect("a member");
         node.options.seed += 100;
-        let raft = Raft::new(node.options.clone(), node.disk.recover(founders, &node.state));
-        node.seen = Some(Seen::of(&raft));
-        node.raft = Some(raft);
+        node.seen = Some(Seen::of(node.host.start(node.options.clone())));
     }
 
     /// The node dies after its oldest `durable` writes reached the disk, perhaps also after a snapshot was put in
     /// place, and before it did anything more.
     pub(crate) fn crash(&mut self, id: NodeId, durable: usize, installed: bool) {
         let node = self.nodes.get_mut(&id).expect("a member");
-        for _ in 0..durable {
-            node.disk.finish_oldest();
-        }
-        node.disk.lose_pending();
-        if let (true, Some(snapshot)) = (installed, node.installing.take()) {
-            node.state.install(snapshot);
-        }
-        node.state.lose_unsynced();
-        node.raft = None;
-        node.installing = None;
+        node.host.crash(durable, installed);
         node.seen = None;
     }
 
@@ -245,16 +222,14 @@ impl Cluster {
     }
 
     pub(crate) fn read(&mut self, id: NodeId) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let Some(raft) = &mut node.raft else { return };
-        raft.set_time(node.now_us);
-        match raft.read() {
-            Some(read) => {
+        match self.input(id, Raft::read) {
+            Some(Some(read)) => {
                 let number = self.reads.len() + 1;
                 self.reads.insert((id, read), number);
                 self.tell(format!("n{id} read {number} asked"));
             }
-            None => self.tell(format!("n{id} refuses: no leader known")),
+            Some(None) => self.tell(format!("n{id} refuses: no leader known")),
+            None => {}
         }
         self.carry_out(id);
     }
@@ -262,14 +237,15 @@ impl Cluster {
     /// Makes a node's oldest write durable. False: there is none.
     pub(crate) fn persist(&mut self, id: NodeId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
-        let Some(write) = node.disk.finish_oldest() else { return false };
-        if let Some(stored) = show::write(&write) {
+        let stored = node.host.disk().oldest_write().and_then(show::write);
+        let Some(written) = node.host.finish_write() else { return false };
+        if let Some(stored) = stored {
             self.tell(format!("n{id} stored {stored}"));
         }
-        for promise in write.promises {
+        for promise in written.promises {
             self.send(promise);
         }
-        self.with(id, |raft| raft.persisted(write.ticket));
+        self.with(id, |raft| raft.persisted(written.ticket));
         true
     }
 
@@ -385,12 +361,12 @@ impl Cluster {
 
     pub(crate) fn tell_log(&mut self, id: NodeId) {
         let node = &self.nodes[&id];
-        let (base, log) = match &node.raft {
+        let (base, log) = match node.host.core() {
             Some(raft) => {
                 let indexes = raft.compacted().index + 1..=raft.last().index;
                 (raft.compacted(), indexes.filter_map(|index| raft.entry(index).cloned()).collect())
             }
-            None => (node.disk.base(), node.disk.log.clone()),
+            None => (node.host.disk().compacted(), node.host.disk().log().to_vec()),
         };
         let after = if base.index > 0 { format!(" after {base}") } else { String::new() };
         self.tell(format!("n{id} log{after} {}", show::entries(&log)));
@@ -402,75 +378,50 @@ impl Cluster {
     }
 
     pub(crate) fn raft(&self, id: NodeId) -> Option<&Raft> {
-        self.nodes.get(&id)?.raft.as_ref()
+        self.nodes.get(&id)?.host.core()
     }
 
-    /// Gives a node an input, unless it is down, and carries out what follows.
-    fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
+    /// Gives a node an input, unless it is down.
+    fn input<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
         let node = self.nodes.get_mut(&id)?;
-        let raft = node.raft.as_mut()?;
-        raft.set_time(node.now_us);
-        let output = input(raft);
+        let now_us = node.now_us;
+        node.host.input(|raft| {
+            raft.set_time(now_us);
+            input(raft)
+        })
+    }
+
+    /// And carries out what follows.
+    fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
+        let output = self.input(id, input)?;
         self.carry_out(id);
         Some(output)
     }
 
     fn carry_out(&mut self, id: NodeId) {
+        let Some(effects) = self.nodes.get_mut(&id).and_then(|node| node.host.effects()) else { return };
+        self.tell_effects(id, &effects);
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        let Some(raft) = &mut node.raft else { return };
-        let effects = raft.effects();
-        let now = Seen::of(raft);
-        let before = node.seen.replace(now.clone()).expect("seen since it started");
-        now.tell_changes(id, &before, &mut self.told);
-        if let Some(write) = effects.persist {
-            if let Some(stored) = show::write(&write) {
-                self.told.push(format!("n{id} writes {stored}"));
-            }
-            node.disk.enqueue(write);
-        }
-        for Refused { from, why, .. } in effects.refused {
-            self.told.push(format!("n{id} refuses what n{from} says: {why}"));
-        }
-        for (peer, why) in effects.rejected {
-            self.told.push(format!("n{id} hears that n{peer} did not take its snapshot: {why:?}"));
-        }
-        for entry in &effects.committed {
-            node.state.apply(entry);
-            self.told.push(format!("n{id} applies {}", show::entry(entry)));
-        }
-        for read in effects.reads {
-            let number = self.reads[&(id, read.id)];
-            self.told.push(format!("n{id} read {number} allowed at {}", read.index));
-        }
-        for read in effects.reads_failed {
-            let number = self.reads[&(id, read)];
-            self.told.push(format!("n{id} read {number} failed"));
-        }
+        let output = node.host.carry_out(effects);
         if !node.unsynced {
-            node.state.sync();
-            raft.state_durable(node.state.durable.last.index);
+            node.host.sync();
         }
-        if let Some(snapshot) = effects.install {
-            self.told.push(format!("n{id} has all of snapshot {}", snapshot.last));
-            node.installing = Some(snapshot);
-        }
-        let snapshot = node.state.applied.clone();
-        for message in effects.messages {
+        for message in output.messages {
             self.send(message);
         }
-        for SendSnapshot { to, stream, .. } in effects.snapshots {
-            self.tell(format!("n{id} streams its state to n{to}, stream {stream}"));
-            let snapshot = snapshot.clone();
-            self.streams.push(Stream { from: id, to, id: stream, snapshot, arrived: false });
+        for stream in output.streams {
+            self.tell(format!("n{id} streams its state to n{}, stream {}", stream.to, stream.id));
+            self.streams.push(stream);
         }
-        for cancelled in effects.cancelled {
-            let to = |stream: &Stream| stream.from == id && stream.id == cancelled;
-            let wanted = mem::take(&mut self.streams).into_iter();
-            let (gone, wanted) = wanted.partition(to);
-            self.streams = wanted;
-            let gone: Vec<Stream> = gone;
-            for stream in gone {
-                self.tell(format!("n{id} cancels its stream to n{}", stream.to));
+        for cancelled in output.cancelled {
+            self.cancel_stream(id, cancelled);
+        }
+    }
+
+    fn cancel_stream(&mut self, id: NodeId, cancelled: StreamId) {
+        for streams in [&mut self.streams, &mut self.arrived] {
+            for stream in streams.extract_if(.., |stream| stream.from == id && stream.id == cancelled) {
+                self.told.push(format!("n{id} cancels its stream to n{}", stream.to));
                 self.ended_streams.push(stream);
             }
         }
@@ -478,13 +429,13 @@ impl Cluster {
 
     /// The snapshots being streamed send a piece each, which their receivers take or refuse.
     pub(crate) fn send_pieces(&mut self) {
-        let streams: Vec<_> = self.streams.iter().map(Stream::piece).collect();
+        let streams: Vec<_> = self.streams.iter().chain(&self.arrived).map(piece).collect();
         streams.into_iter().for_each(|piece| self.send_piece(piece));
     }
 
     /// A piece of each stream that ended arrives late.
     pub(crate) fn send_late_pieces(&mut self) {
-        let streams: Vec<_> = self.ended_streams.iter().map(Stream::piece).collect();
+        let streams: Vec<_> = self.ended_streams.iter().map(piece).collect();
         streams.into_iter().for_each(|piece| self.send_piece(piece));
     }
 
@@ -505,14 +456,42 @@ impl Cluster {
         self.tell(format!("n{to} {fate} a piece of {last}, stream {id} of n{from}"));
     }
 
+    fn tell_effects(&mut self, id: NodeId, effects: &Effects) {
+        let Some(node) = self.nodes.get_mut(&id) else { return };
+        let Some(raft) = node.host.core() else { return };
+        let now = Seen::of(raft);
+        let before = node.seen.replace(now.clone()).expect("seen since it started");
+        now.tell_changes(id, &before, &mut self.told);
+        if let Some(stored) = effects.persist.as_ref().and_then(show::write) {
+            self.told.push(format!("n{id} writes {stored}"));
+        }
+        for Refused { from, why, .. } in &effects.refused {
+            self.told.push(format!("n{id} refuses what n{from} says: {why}"));
+        }
+        for (peer, why) in &effects.rejected {
+            self.told.push(format!("n{id} hears that n{peer} did not take its snapshot: {why:?}"));
+        }
+        for entry in &effects.committed {
+            self.told.push(format!("n{id} applies {}", show::entry(entry)));
+        }
+        for read in &effects.reads {
+            let number = self.reads[&(id, read.id)];
+            self.told.push(format!("n{id} read {number} allowed at {}", read.index));
+        }
+        for &read in &effects.reads_failed {
+            let number = self.reads[&(id, read)];
+            self.told.push(format!("n{id} read {number} failed"));
+        }
+        if let Some(snapshot) = &effects.install {
+            self.told.push(format!("n{id} has all of snapshot {}", snapshot.last));
+        }
+    }
+
     /// The snapshots being streamed arrive in full.
     pub(crate) fn bring_streams_in(&mut self) {
-        for place in 0..self.streams.len() {
-            if !mem::replace(&mut self.streams[place].arrived, true) {
-                let Stream { from, to, id, ref snapshot, .. } = self.streams[place];
-                let body = Body::InstallSnapshot { snapshot: snapshot.clone(), stream: id.number };
-                self.send(Message { from, to, term: id.term, body });
-            }
+        for stream in mem::take(&mut self.streams) {
+            self.send(stream.end());
+            self.arrived.push(stream);
         }
     }
 
@@ -521,7 +500,8 @@ impl Cluster {
         if well {
             self.bring_streams_in();
         }
-        let ended = mem::take(&mut self.streams);
+        let mut ended = mem::take(&mut self.arrived);
+        ended.append(&mut self.streams);
         for Stream { from, to, id, snapshot, .. } in &ended {
             self.with(*from, |raft| raft.snapshot_sent(*to, *id, well.then_some(snapshot.last.index)));
         }
@@ -533,21 +513,21 @@ impl Cluster {
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
     pub(crate) fn install(&mut self, id: NodeId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
-        let Some(snapshot) = node.installing.take() else { return false };
-        if node.receives_damaged {
-            self.with(id, |raft| raft.install_failed(InstallFailure::Damaged));
+        if node.receives_damaged && node.host.installing().is_some() {
+            node.host.fail_install(InstallFailure::Damaged);
+            self.carry_out(id);
             return true;
         }
-        node.state.install(snapshot);
-        self.tell(format!("n{id} stands at {}", self.nodes[&id].state.applied.last));
-        self.with(id, Raft::installed);
+        let Some(snapshot) = node.host.install() else { return false };
+        self.tell(format!("n{id} stands at {}", snapshot.last));
+        self.carry_out(id);
         true
     }
 
     /// The snapshot that was to be put in place is not staged any more.
     pub(crate) fn unstage(&mut self, id: NodeId) {
-        self.nodes.get_mut(&id).expect("a member").installing = None;
-        self.with(id, |raft| raft.install_failed(InstallFailure::NotStaged));
+        self.nodes.get_mut(&id).expect("a member").host.fail_install(InstallFailure::NotStaged);
+        self.carry_out(id);
     }
 
     fn send(&mut self, message: Message) {
@@ -560,23 +540,17 @@ impl Cluster {
     }
 }
 
-impl Stream {
-    fn piece(&self) -> (NodeId, NodeId, StreamId, Position) {
-        (self.from, self.to, self.id, self.snapshot.last)
-    }
+fn piece(stream: &Stream) -> (NodeId, NodeId, StreamId, Position) {
+    (stream.from, stream.to, stream.id, stream.snapshot.last)
 }
 
 impl Node {
-    fn new(options: Options, state: State) -> Self {
-        let disk = Disk::default();
+    fn new(options: Options, host: Host) -> Self {
         Self {
             options,
-            raft: None,
-            disk,
+            host,
             stalled: false,
-            state,
             unsynced: false,
-            installing: None,
             receives_damaged: false,
             seen: None,
             now_us: 0,
@@ -584,7 +558,7 @@ impl Node {
     }
 
     fn status(&self) -> String {
-        let Some(raft) = &self.raft else { return "down".to_owned() };
+        let Some(raft) = self.host.core() else { return "down".to_owned() };
         let durable = match raft.durable() == raft.last().index {
             true => String::new(),
             false => format!(" durable={}", raft.durable()),
@@ -595,7 +569,7 @@ impl Node {
             raft.term(),
             raft.last(),
             raft.commit(),
-            self.state.applied.last.index
+            self.host.state().applied().last.index
         )
     }
 }

@@ -6,17 +6,15 @@
 //! | `script.rs` | the language of the stories |
 //! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
 //! | `show.rs` | how events are written |
-//! | `disk.rs` | a disk that tells written from durable |
-//! | `storm.rs` | a few cores in a random storm, watched by the oracle of the simulation |
-//! | `storm/weather.rs` | what a storm is made of, each of something else |
-//! | `storm/checks.rs` | what the oracle cannot see |
-//! | `storm/calm.rs` | the calm after it, in which everything must come right |
+//! | `storm.rs` | a few cores in a random storm, with every rule of `conclave-checks` checked at every step |
+//! | `storm/profile.rs` | how likely each step of a storm is, in each another |
+//! | `storm/network.rs` | what is under way between the nodes |
+//! | `storm/recovery.rs` | the end of a storm, after which everything must come right |
 //!
 //! After a change that is meant, `UPDATE_GOLDENFILES=1 cargo test --test consensus` writes the stories anew: read
 //! the difference.
 
 mod cluster;
-mod disk;
 mod script;
 mod show;
 mod storm;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use conclave::raft::{Configuration, Entry, NodeId, Payload, Position};
+use conclave_checks::without_quorum;
 use stateright::Property;
 
 use crate::{consensus::Consensus, node::Node, state::State, steps::Broken};
@@ -57,7 +58,7 @@ fn in_memory(node: &Node) -> Log<'_> {
 }
 
 fn on_disk(node: &Node) -> Log<'_> {
-    node.disk.log.iter().collect()
+    node.disk().log().iter().collect()
 }
 
 fn has_one_leader_a_term(state: &State) -> bool {
@@ -66,8 +67,8 @@ fn has_one_leader_a_term(state: &State) -> bool {
 }
 
 fn are_leaders_elected_durably(state: &State) -> bool {
-    let mut leaders = state.nodes.iter().filter(|node| node.core.is_leader());
-    leaders.all(|leader| leader.disk.vote == leader.core.vote())
+    let mut leaders = state.nodes.iter().filter(|node| node.core().is_leader());
+    leaders.all(|leader| leader.disk().vote() == leader.core().vote())
 }
 
 fn do_logs_match(state: &State) -> bool {
@@ -81,9 +82,9 @@ fn do_logs_match(state: &State) -> bool {
 }
 
 fn are_leaders_complete(state: &State) -> bool {
-    let mut leaders = state.nodes.iter().filter(|node| node.core.is_leader());
+    let mut leaders = state.nodes.iter().filter(|node| node.core().is_leader());
     leaders.all(|leader| {
-        let before = |term| term < leader.core.term();
+        let before = |term| term < leader.core().term();
         let mut committed = state.history.committed.iter().filter(|committed| before(committed.term));
         committed.all(|committed| leader.holds(&committed.entry))
     })
@@ -94,20 +95,20 @@ fn are_configurations_in_force(model: &Consensus, state: &State) -> bool {
     state.nodes.iter().zip(&model.founders).all(|(node, founders)| {
         let log = in_memory(node);
         let latest = configurations(&log).next();
-        latest.unwrap_or(founders) == node.core.configuration()
+        latest.unwrap_or(founders) == node.core().configuration()
     })
 }
 
 fn is_committed_kept(state: &State) -> bool {
     state.nodes.iter().all(|node| {
-        let mut known = state.history.committed.iter().take(node.core.commit() as usize);
+        let mut known = state.history.committed.iter().take(node.core().commit() as usize);
         known.all(|committed| node.holds(&committed.entry))
     })
 }
 
 fn is_committed_durable(state: &State) -> bool {
     state.history.committed.iter().all(|committed| {
-        is_quorum(&committed.configuration, |id| state.node(id).disk.holds(&committed.entry))
+        is_quorum(&committed.configuration, |id| state.node(id).disk().holds(&committed.entry))
     })
 }
 
@@ -144,10 +145,6 @@ fn end(log: &Log) -> Position {
     log.last().map_or(Position::default(), |entry| entry.position())
 }
 
-/// A majority of each half. Not the core's own arithmetic, which is on trial.
 pub(crate) fn is_quorum(configuration: &Configuration, agrees: impl Fn(NodeId) -> bool) -> bool {
-    [&configuration.voters, &configuration.outgoing].iter().all(|half| {
-        let agreeing = half.iter().filter(|&&id| agrees(id)).count();
-        half.is_empty() || 2 * agreeing > half.len()
-    })
+    without_quorum(configuration, agrees).is_none()
 }

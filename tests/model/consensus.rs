@@ -78,7 +78,7 @@ impl Model for Consensus {
         if state.left.duplicates > 0 {
             actions.extend(messages().map(Action::DeliverCopy));
         }
-        for node in state.nodes.iter().filter(|node| may_act(node.core.id())) {
+        for node in state.nodes.iter().filter(|node| may_act(node.core().id())) {
             self.node_actions(node, state.left, actions);
         }
     }
@@ -99,7 +99,7 @@ impl Model for Consensus {
     }
 
     fn within_boundary(&self, state: &State) -> bool {
-        state.nodes.iter().all(|node| node.core.term() <= self.terms)
+        state.nodes.iter().all(|node| node.core().term() <= self.terms)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
@@ -109,10 +109,10 @@ impl Model for Consensus {
 
 impl Consensus {
     fn node_actions(&self, node: &Node, left: Budget, actions: &mut Vec<Action>) {
-        let id = node.core.id();
-        let writes = node.disk.writes_under_way();
-        let leads = node.core.is_leader();
-        let may_campaign = !leads && node.core.term() < self.terms;
+        let id = node.core().id();
+        let writes = node.disk().writes_under_way();
+        let leads = node.core().is_leader();
+        let may_campaign = !leads && node.core().term() < self.terms;
         let may = |action, is_possible: bool| is_possible.then_some(action);
         actions.extend(may(Action::Write(id), writes > 0));
         actions.extend(may(Action::Timeout(id), (leads || may_campaign) && left.timeouts > 0));
@@ -146,8 +146,7 @@ impl Consensus {
             Action::Write(id) => state.write(id),
             Action::Crash(id, done) => {
                 state.left.crashes -= 1;
-                let founders = self.founders[id as usize - 1].clone();
-                state.node_mut(id).change(|node| node.crash(done, founders));
+                state.node_mut(id).change(|node| node.crash(done));
             }
             Action::Propose(id) => {
                 let command = [state.left.proposals];

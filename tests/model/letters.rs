@@ -10,8 +10,8 @@ use crate::node::Node;
 /// A node never comes back to a term below the one on its disk, not even by a crash. Nor does it ever become candidate
 /// or leader of that very term anew: a campaign begins with the next.
 pub(crate) fn is_dead(message: &Message, from: &Node, to: &Node, terms: Term) -> bool {
-    let durable = to.disk.vote.term;
-    let is_awaited_by = |role| to.core.term() == message.term && to.core.role() == role;
+    let durable = to.disk().vote().term;
+    let is_awaited_by = |role| to.core().term() == message.term && to.core().role() == role;
     match message.body {
         // It bears the term that would be entered.
         Body::PreVoteResponse { granted: true } => message.term <= durable,
@@ -21,6 +21,10 @@ pub(crate) fn is_dead(message: &Message, from: &Node, to: &Node, terms: Term) ->
             message.term <= durable && !is_awaited_by(RoleName::Leader)
         }
         // A late request is answered with the present term. That is no news to a follower in the last term of all.
-        _ => message.term < durable && from.disk.vote.term == terms && from.core.role() == RoleName::Follower,
+        _ => {
+            message.term < durable
+                && from.disk().vote().term == terms
+                && from.core().role() == RoleName::Follower
+        }
     }
 }

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `runs.rs` | what is checked: within which bounds |
 //! | `consensus.rs` | what may happen in a state, and what comes of it |
-//! | `state.rs`, `node.rs`, `disk.rs` | a state of the cluster, of a node, of its disk |
+//! | `state.rs`, `node.rs` | a state of the cluster, of a node |
 //! | `always.rs`, `steps.rs` | the invariants, of states and of steps |
 //! | `sometimes.rs` | what must happen somewhere, or the bounds are too tight |
 //! | `letters.rs`, `twins.rs`, `hashed.rs` | fewer states, and cheaper ones |
@@ -19,7 +19,6 @@ mod bounds;
 mod caught;
 mod check;
 mod consensus;
-mod disk;
 mod hashed;
 mod letters;
 mod node;

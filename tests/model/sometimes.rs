@@ -29,7 +29,7 @@ fn of_any_cluster() -> Vec<Property<Consensus>> {
     vec![
         sometimes("a leader is elected", |_, state| !state.history.leaders.is_empty()),
         sometimes("an entry is committed", |_, state| !state.history.committed.is_empty()),
-        sometimes("all have applied an entry", |_, state| state.nodes.iter().all(|node| node.applied > 0)),
+        sometimes("all have applied an entry", |_, state| state.nodes.iter().all(|node| node.applied() > 0)),
     ]
 }
 
@@ -40,7 +40,7 @@ fn of_several_terms() -> Vec<Property<Consensus>> {
             leaders.len() > 1
         }),
         sometimes("two nodes lead at the same time", |_, state| {
-            state.nodes.iter().filter(|node| node.core.is_leader()).count() > 1
+            state.nodes.iter().filter(|node| node.core().is_leader()).count() > 1
         }),
         sometimes("all that a leader did comes to nothing", |_, state| {
             let is_gone =
@@ -59,7 +59,10 @@ fn of_slow_disks() -> Vec<Property<Consensus>> {
             state.nodes.iter().any(|node| node.replaces_durable_entry())
         }),
         sometimes("a leader commits what its own disk does not hold yet", |_, state| {
-            state.nodes.iter().any(|node| node.core.is_leader() && node.core.commit() > node.core.durable())
+            state
+                .nodes
+                .iter()
+                .any(|node| node.core().is_leader() && node.core().commit() > node.core().durable())
         }),
     ]
 }
@@ -76,7 +79,7 @@ fn of_changes() -> Vec<Property<Consensus>> {
             committed_configurations(state).any(is_wanted)
         }),
         sometimes("a change is undone", |model, state| {
-            let mut logs = state.nodes.iter().flat_map(|node| node.log().chain(&node.disk.log));
+            let mut logs = state.nodes.iter().flat_map(|node| node.log().chain(node.disk().log()));
             state.left.changes == 0 && !logs.any(|entry| is_change(model, entry))
         }),
         sometimes("another leader goes on with a change", |model, state| {

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use conclave::raft::{Configuration, Effects, Entry, Members, Message, NodeId, Raft, Term};
+use conclave::raft::{Configuration, Entry, Members, Message, NodeId, Raft, Term};
 
 use crate::{
     hashed::Hashed,
@@ -71,8 +71,7 @@ impl State {
     /// A node's core takes an input, and what follows from it is carried out.
     pub(crate) fn step(&mut self, id: NodeId, input: impl FnOnce(&mut Raft)) {
         let before = self.node(id).clone();
-        let (effects, counted_by) = self.node_mut(id).change(|node| node.step(input));
-        let Effects { messages, committed, refused, .. } = effects;
+        let (output, counted_by) = self.node_mut(id).change(|node| node.step(input));
         let begins_to_lead = self.remember(id, &counted_by);
         let after = self.node(id);
         let verdict = steps::judge_core(&before, after)
@@ -80,17 +79,17 @@ impl State {
                 true => steps::judge_election(after, &self.nodes, &counted_by),
                 false => Ok(()),
             })
-            .and_then(|()| steps::judge_applied(&before, after, &committed, &self.history))
-            .and_then(|()| steps::judge_messages(after, &messages))
-            .and_then(|()| steps::judge_refused(&refused));
+            .and_then(|()| steps::judge_applied(&before, after, &output.applied, &self.history))
+            .and_then(|()| steps::judge_messages(after, &output.messages))
+            .and_then(|()| steps::judge_refused(&output.refused));
         self.broken = self.broken.take().or(verdict.err());
-        self.network.extend(messages.into_iter().map(Hashed::new));
+        self.network.extend(output.messages.into_iter().map(Hashed::new));
     }
 
     /// The oldest write of a node becomes durable, and what it promises leaves.
     pub(crate) fn write(&mut self, id: NodeId) {
         let before = self.node(id).clone();
-        let Some(write) = self.node_mut(id).change(|node| node.disk.finish_oldest()) else { return };
+        let Some(write) = self.node_mut(id).change(Node::write) else { return };
         let after = self.node(id);
         let verdict =
             steps::judge_disk(&before, after).and_then(|()| steps::judge_messages(after, &write.promises));
@@ -102,7 +101,7 @@ impl State {
     /// All writes become durable. When nobody crashes any more, a slow disk shows no more than a slow network does.
     pub(crate) fn write_all(&mut self) {
         for id in 1..=3 {
-            while self.broken.is_none() && self.node(id).disk.writes_under_way() > 0 {
+            while self.broken.is_none() && self.node(id).disk().writes_under_way() > 0 {
                 self.write(id);
             }
         }
@@ -118,7 +117,7 @@ impl State {
 
     /// True: the node leads a term that it did not lead before.
     fn remember(&mut self, id: NodeId, counted_by: &Arc<Configuration>) -> bool {
-        let core = &self.node(id).core;
+        let core = self.node(id).core();
         let reign = (core.term(), id);
         let begins = core.is_leader() && !self.history.leaders.contains(&reign);
         let known = self.history.committed.len() as u64;

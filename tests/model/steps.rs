@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use conclave::raft::{
-    AppendOutcome, Body, Configuration, Entry, Index, Message, NodeId, Refusal, Refused, Vote,
-};
+use conclave::raft::{Configuration, Entry, Message, NodeId, Refusal, Refused};
+use conclave_checks::{is_promise_kept, may_follow};
 
 use crate::{always::is_quorum, hashed::Hashed, node::Node, state::History};
 
@@ -24,9 +23,9 @@ pub(crate) enum Broken {
     Assertion(String),
 }
 
-type Verdict = Result<(), Broken>;
+type Judged = Result<(), Broken>;
 
-fn check(holds: bool, broken: Broken) -> Verdict {
+fn check(holds: bool, broken: Broken) -> Judged {
     if holds { Ok(()) } else { Err(broken) }
 }
 
@@ -35,59 +34,42 @@ pub(crate) fn judge_election(
     leader: &Node,
     nodes: &[Hashed<Node>; 3],
     counted_by: &Arc<Configuration>,
-) -> Verdict {
-    let vote = leader.core.vote();
+) -> Judged {
+    let vote = leader.core().vote();
     let votes = |id: NodeId| {
-        let durable = nodes[id as usize - 1].disk.vote;
+        let durable = nodes[id as usize - 1].disk().vote();
         durable == vote || durable.term > vote.term
     };
     check(is_quorum(counted_by, votes), Broken::NotElected)
 }
 
 /// A step is never a crash: so what the core knows only grows.
-pub(crate) fn judge_core(before: &Node, after: &Node) -> Verdict {
-    let commit_grows = before.core.commit() <= after.core.commit();
-    check(commit_grows && may_follow(before.core.vote(), after.core.vote()), Broken::TakenBack)
+pub(crate) fn judge_core(before: &Node, after: &Node) -> Judged {
+    let commit_grows = before.core().commit() <= after.core().commit();
+    check(commit_grows && may_follow(before.core().vote(), after.core().vote()), Broken::TakenBack)
 }
 
 /// One vote a node and term, across crashes: for what is on the disk survives them, and nothing else is promised.
-pub(crate) fn judge_disk(before: &Node, after: &Node) -> Verdict {
-    check(may_follow(before.disk.vote, after.disk.vote), Broken::TakenBack)
+pub(crate) fn judge_disk(before: &Node, after: &Node) -> Judged {
+    check(may_follow(before.disk().vote(), after.disk().vote()), Broken::TakenBack)
 }
 
-fn may_follow(before: Vote, after: Vote) -> bool {
-    let is_kept = before.candidate.is_none() || before.candidate == after.candidate;
-    before.term < after.term || before.term == after.term && is_kept
-}
-
-pub(crate) fn judge_messages(sender: &Node, messages: &[Message]) -> Verdict {
-    let all_kept = messages.iter().all(|message| is_promise_kept(sender, message));
+pub(crate) fn judge_messages(sender: &Node, messages: &[Message]) -> Judged {
+    let disk = sender.disk();
+    let all_kept = messages.iter().all(|message| is_promise_kept(disk.vote(), disk.last(), message));
     check(all_kept, Broken::PromiseNotDurable)
 }
 
-fn is_promise_kept(sender: &Node, message: &Message) -> bool {
-    let has_voted_for =
-        |candidate: NodeId| sender.disk.vote == Vote { term: message.term, candidate: Some(candidate) };
-    match &message.body {
-        Body::VoteRequest { .. } => has_voted_for(message.from),
-        Body::VoteResponse { granted: true } => has_voted_for(message.to),
-        Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, .. } => {
-            sender.disk.last().index >= *matched
-        }
-        _ => true,
-    }
-}
-
-pub(crate) fn judge_refused(refused: &[Refused]) -> Verdict {
+pub(crate) fn judge_refused(refused: &[Refused]) -> Judged {
     refused.first().map_or(Ok(()), |refused| Err(Broken::Refused(refused.why)))
 }
 
-pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], history: &History) -> Verdict {
-    let expected = (before.applied..).map_while(|index| history.committed.get(index as usize));
+pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], history: &History) -> Judged {
+    let expected = (before.applied()..).map_while(|index| history.committed.get(index as usize));
     let is_next = applied.iter().zip(expected).filter(|(entry, next)| **entry == next.entry).count();
-    let are_durable = applied.iter().all(|entry| after.disk.holds(entry));
+    let are_durable = applied.iter().all(|entry| after.disk().holds(entry));
     check(
-        is_next == applied.len() && are_durable && after.applied <= after.core.commit() as Index,
+        is_next == applied.len() && are_durable && after.applied() <= after.core().commit(),
         Broken::AppliedWrongly,
     )
 }

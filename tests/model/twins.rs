@@ -28,7 +28,7 @@ fn are_twins(model: &Consensus, state: &State, one: NodeId, other: NodeId) -> bo
 }
 
 fn is_untouched(node: &Node) -> bool {
-    node.core.term() == 0 && node.core.last().index == 0
+    node.core().term() == 0 && node.core().last().index == 0
 }
 
 /// The messages to a node, as if they went to nobody in particular.

@@ -117,7 +117,7 @@ impl Machine {
         }
         let header = transaction.finish()?;
         tables.finish()?;
-        self.observer.applied(self.node, &entries, &header);
+        self.observer.applied(self.node, &entries, header.state_hash());
         for (index, term, reply) in answers {
             let reply_header = self.reply_header(term);
             self.waiters.answer(index, term, reply, reply_header);
@@ -151,7 +151,7 @@ impl Machine {
         };
         self.schedule.flushing();
         self.schedule.flushed(header.applied_index);
-        self.observer.installed(self.node, snapshot, &header);
+        self.observer.installed(self.node, snapshot, header.state_hash());
         let why = "a snapshot took the place of the log: what became of the entry is in its state";
         self.waiters.drop_up_to(header.applied_index, Reason::Forgotten, why);
         Ok(Ok(()))

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use crate::{
     proxy::core::{
         Call, CallId, DownReason, Effects, LinkId, Operation, Router, call::from_wire_id,
-        exactly_once::Number, outcome,
+        exactly_once::Number,
     },
     wire::{
         Leadership,
@@ -19,6 +19,17 @@ use crate::{
         },
     },
 };
+
+/// What a node says only of a request that changed nothing and never will.
+const DID_NOTHING: [Reason; 7] = [
+    Reason::NotLeader,
+    Reason::Overloaded,
+    Reason::Dropped,
+    Reason::SessionExpired,
+    Reason::Invalid,
+    Reason::Compacted,
+    Reason::FutureRevision,
+];
 
 /// One input, as numbers that are read as one: so any list of them is a story, and any part of it.
 type Input = (u8, u16, u16);
@@ -123,7 +134,7 @@ impl Trial {
 
     fn reply(&mut self, link: LinkId, id: u64, outcome: reply::Outcome) {
         if let reply::Outcome::Refusal(refusal) = &outcome
-            && outcome::did_nothing(refusal.reason())
+            && DID_NOTHING.contains(&refusal.reason())
             && self.sent.iter().any(|(sent, through, _)| (*sent, *through) == (id, link))
         {
             self.did_nothing.insert(id);

@@ -1,0 +1,242 @@
+//! The mirror of facts: what is true of all nodes together, which none of them knows. It notes and never judges; the rules
+//! (`invariants/`) look at it, and at what happened, before it takes note of that.
+
+mod disk;
+mod node;
+
+use std::{
+    collections::{BTreeMap, btree_map::Range},
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
+
+use conclave::raft::{
+    Body, Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term, Vote,
+};
+
+pub(crate) use self::{
+    disk::Disk,
+    node::{Node, View, configuration},
+};
+use crate::{
+    hash::StableHash,
+    observation::{Apply, Install, Start, Step, Write},
+};
+
+#[derive(Default)]
+pub(crate) struct Facts {
+    nodes: BTreeMap<NodeId, Node>,
+    /// Who leads or led each term.
+    pub(crate) leaders: BTreeMap<Term, NodeId>,
+    /// The votes that disks hold or held: who voted in a term, and for whom.
+    ballots: BTreeMap<Term, BTreeMap<NodeId, NodeId>>,
+    /// Every entry that any log ever held: what it carries and the term before it.
+    entries: BTreeMap<(Index, Term), Content>,
+    /// Every committed entry, once and for ever.
+    committed: BTreeMap<Index, Committed>,
+    /// The committed configurations.
+    configurations: BTreeMap<Index, Arc<Configuration>>,
+    /// The hash of the state after each applied entry.
+    states: BTreeMap<Index, u64>,
+    pub(crate) elections: u64,
+    pub(crate) snapshots: u64,
+}
+
+/// What log matching says of an entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Content {
+    pub(crate) payload_hash: u64,
+    pub(crate) previous_term: Term,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Committed {
+    pub(crate) term: Term,
+    pub(crate) payload_hash: u64,
+    /// The term of the node that was the first to know.
+    pub(crate) known_in: Term,
+}
+
+impl Committed {
+    pub(crate) fn is(&self, entry: &Entry) -> bool {
+        self.term == entry.term && self.payload_hash == payload_hash(&entry.payload)
+    }
+}
+
+/// What may be asked.
+impl Facts {
+    pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
+        self.nodes.get(&id)
+    }
+
+    pub(crate) fn vote_of(&self, voter: NodeId, term: Term) -> Option<NodeId> {
+        self.ballots.get(&term)?.get(&voter).copied()
+    }
+
+    pub(crate) fn content_at(&self, position: Position) -> Option<Content> {
+        self.entries.get(&(position.index, position.term)).copied()
+    }
+
+    pub(crate) fn committed_at(&self, index: Index) -> Option<&Committed> {
+        self.committed.get(&index)
+    }
+
+    pub(crate) fn is_committed(&self, position: Position) -> bool {
+        position.index == 0 || self.committed_at(position.index).is_some_and(|it| it.term == position.term)
+    }
+
+    /// The last entry known to be committed before a term.
+    pub(crate) fn last_committed_before(&self, term: Term) -> Option<Position> {
+        let mut latest_first = self.committed.iter().rev();
+        let (&index, committed) = latest_first.find(|(_, committed)| committed.known_in < term)?;
+        Some(Position { term: committed.term, index })
+    }
+
+    pub(crate) fn last_committed(&self) -> Index {
+        self.committed.last_key_value().map_or(0, |(&index, _)| index)
+    }
+
+    /// The committed configurations up to an index, oldest first.
+    pub(crate) fn configurations_until(&self, index: Index) -> Range<'_, Index, Arc<Configuration>> {
+        self.configurations.range(..=index)
+    }
+
+    /// The latest committed configuration, if there is one.
+    pub(crate) fn latest_configuration(&self) -> Option<&Arc<Configuration>> {
+        self.configurations.values().next_back()
+    }
+
+    pub(crate) fn state_at(&self, index: Index) -> Option<u64> {
+        self.states.get(&index).copied()
+    }
+}
+
+/// What is noted.
+impl Facts {
+    /// A node is one of those met from now on.
+    pub(crate) fn meet(&mut self, id: NodeId) -> &mut Node {
+        self.nodes.entry(id).or_insert_with(|| Node { id, ..Node::default() })
+    }
+
+    pub(crate) fn note_start(&mut self, start: &Start<'_>) {
+        let core = start.core;
+        let indexes = start.found.compacted().index + 1..=start.found.last().index;
+        let entries = || indexes.clone().filter_map(|index| core.entry(index));
+        entries().for_each(|entry| self.note_entry(entry, previous_term(core, entry)));
+        let node = self.meet(core.id());
+        let writes = std::mem::take(&mut node.under_way);
+        node.view = None;
+        node.disk = start.found.clone();
+        node.written = start.found.clone();
+        node.installing.clear();
+        node.applied = core.commit();
+        node.configuration = core.configuration().clone();
+        let logged =
+            entries().filter_map(|entry| Some((entry.index, configuration(&entry.payload)?.clone())));
+        node.logged = logged.collect();
+        if node.founders.is_none() && node.logged.is_empty() && start.found.compacted().index == 0 {
+            node.founders = Some(core.configuration().clone());
+        }
+        node.reads.clear();
+        for write in writes.iter().take(start.writes.unwrap_or(0)) {
+            self.note_votes(core.id(), write);
+        }
+    }
+
+    pub(crate) fn note_step(&mut self, step: &Step<'_>) {
+        let (id, core, effects) = (step.id(), step.core, step.effects);
+        if let Some(write) = &effects.persist {
+            for entry in &write.entries {
+                self.note_entry(entry, previous_term(core, entry));
+            }
+            self.meet(id).begin_write(write);
+        }
+        if step.is_visible() {
+            if step.after.begins_to_lead(step.before) {
+                self.elections += 1;
+                self.leaders.entry(core.term()).or_insert(id);
+            }
+            step.committed().for_each(|entry| self.note_committed(entry, core.term()));
+        }
+        let node = self.meet(id);
+        node.view = Some(step.after);
+        if !Arc::ptr_eq(&node.configuration, core.configuration()) {
+            node.configuration = core.configuration().clone();
+        }
+        node.installing.extend(effects.install.iter().map(|snapshot| snapshot.last));
+        node.cancelled.extend(&effects.cancelled);
+        for read in effects.reads.iter().map(|ready| ready.id).chain(effects.reads_failed.iter().copied()) {
+            node.reads.remove(&read);
+        }
+    }
+
+    pub(crate) fn note_write(&mut self, &Write { node, write }: &Write<'_>) {
+        let mirrored = self.meet(node);
+        mirrored.under_way.pop_front();
+        mirrored.disk.write(write);
+        self.note_votes(node, write);
+    }
+
+    pub(crate) fn note_apply(&mut self, apply: &Apply<'_>) {
+        let Some(last) = apply.entries.last() else { return };
+        self.meet(apply.node).applied = last.index;
+        self.states.entry(last.index).or_insert(apply.state_hash);
+    }
+
+    pub(crate) fn note_install(&mut self, install: &Install<'_>) {
+        let index = install.snapshot.last.index;
+        self.snapshots += 1;
+        self.meet(install.node).applied = index;
+        self.states.entry(index).or_insert(install.state_hash);
+    }
+
+    pub(crate) fn note_read(&mut self, node: NodeId, read: u64) {
+        let committed = self.last_committed();
+        self.meet(node).reads.insert(read, committed);
+    }
+
+    fn note_entry(&mut self, entry: &Entry, previous_term: Term) {
+        let content = || Content { payload_hash: payload_hash(&entry.payload), previous_term };
+        self.entries.entry((entry.index, entry.term)).or_insert_with(content);
+    }
+
+    fn note_committed(&mut self, entry: &Entry, known_in: Term) {
+        if self.committed.contains_key(&entry.index) {
+            return;
+        }
+        let payload_hash = payload_hash(&entry.payload);
+        self.committed.insert(entry.index, Committed { term: entry.term, payload_hash, known_in });
+        let configuration = configuration(&entry.payload).cloned();
+        self.configurations.extend(configuration.map(|configuration| (entry.index, configuration)));
+    }
+
+    fn note_votes(&mut self, node: NodeId, write: &Persist) {
+        for Vote { term, candidate } in votes(write) {
+            let ballot = self.ballots.entry(term).or_default();
+            candidate.map(|candidate| *ballot.entry(node).or_insert(candidate));
+        }
+    }
+}
+
+/// The votes that a write makes durable. One that a later term overtook in the same write is known by what it promises.
+pub(crate) fn votes(write: &Persist) -> impl Iterator<Item = Vote> {
+    let promised = write.promises.iter().filter_map(|message| match message.body {
+        Body::VoteRequest { .. } => Some(Vote { term: message.term, candidate: Some(message.from) }),
+        Body::VoteResponse { granted: true } => {
+            Some(Vote { term: message.term, candidate: Some(message.to) })
+        }
+        _ => None,
+    });
+    promised.chain(write.vote)
+}
+
+/// The term of the entry before another one in a core's log.
+pub(crate) fn previous_term(core: &Raft, entry: &Entry) -> Term {
+    core.entry(entry.index - 1).map_or(core.compacted().term, |previous| previous.term)
+}
+
+pub(crate) fn payload_hash(payload: &Payload) -> u64 {
+    let mut hash = StableHash::default();
+    payload.hash(&mut hash);
+    hash.finish()
+}

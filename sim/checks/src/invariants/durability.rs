@@ -1,0 +1,61 @@
+//! What a disk keeps across crashes, and what a node promises of it (figure 2: stable storage is updated before a message is
+//! answered).
+
+use conclave::raft::{AppendOutcome, Body, Message, NodeId, Position, Vote};
+
+use super::{Checked, ensure};
+use crate::{
+    Failure, Rule,
+    facts::{Facts, Node},
+    observation::{Start, Step, Write},
+};
+
+/// After a crash a disk holds what it promised to keep, and perhaps the oldest of the writes that were under way.
+pub(super) fn recovered_as_promised(_: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    let (id, term, found) = (start.core.id(), start.core.term(), &start.found);
+    if start.writes.is_some() {
+        return Ok(());
+    }
+    let promised = &node.disk;
+    let lost_entry = promised.first_missing_in(found);
+    let (rule, what) = match lost_entry {
+        Some(entry) => (Rule::PromisedEntriesAreKept, format!("stored {entry} and lost it")),
+        None if found.vote() == promised.vote() => {
+            (Rule::NothingIsInvented, format!("comes up with {found}, never written so"))
+        }
+        None => (Rule::PromisedVoteIsKept, format!("stored {promised} and comes up with {found}")),
+    };
+    Err(Failure::new(rule, id, term, format!("node {id} {what}")))
+}
+
+pub(super) fn messages_keep_promises(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {
+    let disk = &node.disk;
+    let end = (disk.vote(), disk.last());
+    step.effects.messages.iter().try_for_each(|message| keeps_promise(step.id(), end, message))
+}
+
+pub(super) fn promises_are_kept(_: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    let end = node.disk.after(observed.write);
+    observed.write.promises.iter().try_for_each(|message| keeps_promise(node.id, end, message))
+}
+
+/// A promise of a term that the sender has left durably counts for nothing any more: what it said is implied by that.
+fn keeps_promise(id: NodeId, (vote, last): (Vote, Position), message: &Message) -> Checked {
+    ensure(vote.term > message.term || is_promise_kept(vote, last, message), || {
+        let (to, term) = (message.to, message.term);
+        let detail =
+            format!("node {id} sends {:?} to {to}, its disk holds {vote:?} and {last}", message.body);
+        Failure::new(Rule::PromiseAfterWrite, id, term, detail).with(to)
+    })
+}
+
+/// Whether a disk with this vote, whose log ends here, holds what a message promises.
+pub fn is_promise_kept(vote: Vote, last: Position, message: &Message) -> bool {
+    let has_voted_for = |candidate| vote == Vote { term: message.term, candidate: Some(candidate) };
+    match &message.body {
+        Body::VoteRequest { .. } => has_voted_for(message.from),
+        Body::VoteResponse { granted: true } => has_voted_for(message.to),
+        Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, .. } => last.index >= *matched,
+        _ => true,
+    }
+}

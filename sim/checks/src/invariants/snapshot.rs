@@ -1,0 +1,51 @@
+//! Compaction and snapshots (section 7).
+
+use conclave::raft::{NodeId, Position, Term};
+
+use super::{Checked, ensure};
+use crate::{
+    Failure, Rule,
+    facts::{Facts, Node},
+    observation::{Install, Start, Step, StreamEnd},
+};
+
+pub(super) fn recovered_log_begins_with_committed(facts: &Facts, _: &Node, start: &Start<'_>) -> Checked {
+    compacted_is_committed(facts, start.core.id(), start.core.term(), start.core.compacted())
+}
+
+pub(super) fn compacted_is_committed_and_applied(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
+    let (id, term, compacted) = (step.id(), step.after.term(), step.after.compacted);
+    if step.before.is_some_and(|before| before.compacted == compacted) {
+        return Ok(());
+    }
+    compacted_is_committed(facts, id, term, compacted)?;
+    let applied = node.applied;
+    ensure(compacted.index <= applied, || {
+        let detail = format!("node {id} compacts its log up to {compacted}, and has applied {applied}");
+        Failure::new(Rule::CompactedIsApplied, id, term, detail)
+    })
+}
+
+fn compacted_is_committed(facts: &Facts, id: NodeId, term: Term, compacted: Position) -> Checked {
+    ensure(facts.is_committed(compacted), || {
+        let detail = format!("the log of node {id} begins after {compacted}, which is not committed");
+        Failure::new(Rule::CompactedIsCommitted, id, term, detail)
+    })
+}
+
+pub(super) fn installed_is_committed(facts: &Facts, node: &Node, install: &Install<'_>) -> Checked {
+    let (id, last) = (node.id, install.snapshot.last);
+    ensure(facts.is_committed(last), || {
+        let term = node.view.map_or(0, |view| view.term());
+        let detail = format!("node {id} goes on from a snapshot at {last}, which is not committed");
+        Failure::new(Rule::SnapshotIsCommitted, id, term, detail)
+    })
+}
+
+pub(super) fn cancelled_streams_are_over(_: &Facts, node: &Node, end: &StreamEnd) -> Checked {
+    let (id, stream) = (node.id, end.stream);
+    ensure(!end.is_believed || !node.cancelled.contains(&stream), || {
+        let detail = format!("node {id} believes the end of stream {stream}, which it cancelled");
+        Failure::new(Rule::CancelledStreamIsOver, id, stream.term, detail)
+    })
+}

@@ -1,0 +1,143 @@
+//! The command line of the simulation. Exit codes: 0 green, 1 red, 2 not run for a mistake of the caller.
+#![allow(clippy::print_stderr)]
+
+use std::{path::Path, process::ExitCode};
+
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, Parser, Subcommand};
+
+use super::{execution::carry_out, output::say, plan::Plan, run::run};
+use crate::{
+    explain,
+    scenario::{Scenario, generate},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo sim                          100 fresh seeds
+  cargo sim --seeds 200 --seed 1     the seeds 1 to 200
+  cargo sim --time 60s --jobs 2      as many seeds as begin within a minute
+  cargo sim replay 42                seed 42 again, with every event
+  cargo sim show 42 > s.json         the scenario of seed 42, to edit
+  cargo sim replay s.json            an edited or stored scenario
+Exit codes: 0 green, 1 red, 2 a mistake of the caller, 130 interrupted before anything was red";
+
+/// Runs the cluster in a simulated world that crashes, partitions, delays and corrupts from a seed, and checks every
+/// step. A failing seed prints the line that replays it.
+#[derive(Parser)]
+#[command(name = "cargo sim", after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// A campaign of many seeds (the default).
+    Run(RunArgs),
+    /// One run again, explained: a seed, or a file with a scenario.
+    Replay {
+        /// A seed or a file.
+        what: String,
+        /// Print only the verdict and the trace hash.
+        #[arg(long)]
+        quiet: bool,
+    },
+    /// The scenario of a seed, as JSON.
+    Show {
+        /// The seed.
+        seed: u64,
+    },
+    /// The trace hashes of some seeds, one a line.
+    Hashes {
+        /// The seeds, in the order in which they are run.
+        seeds: Vec<u64>,
+    },
+}
+
+#[derive(Args)]
+struct RunArgs {
+    /// How many seeds [default: 100].
+    #[arg(long, conflicts_with = "time")]
+    seeds: Option<u64>,
+    /// For how long, for example 90s, 10m or 1h.
+    #[arg(long)]
+    time: Option<String>,
+    /// The first seed [default: a fresh one].
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Runs at a time [default: one for each core].
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+/// Parses the arguments and carries them out.
+pub fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_env("CONCLAVE_LOG").unwrap_or_else(|_| "off".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    silence_panics();
+    let cli = Cli::parse();
+    let ended = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => campaign(&args),
+        Command::Replay { what, quiet } => replay(&what, quiet),
+        Command::Show { seed } => show(seed),
+        Command::Hashes { seeds } => hashes(&seeds),
+    };
+    ended.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(2)
+    })
+}
+
+/// A panic in a simulated node is a finding, reported with its seed; its words on the terminal would bury that.
+fn silence_panics() {
+    if std::env::var_os("RUST_BACKTRACE_SIM").is_none() {
+        std::panic::set_hook(Box::new(|_| {}));
+    }
+}
+
+fn campaign(RunArgs { seeds, time, seed, jobs }: &RunArgs) -> Result<ExitCode> {
+    carry_out(Plan::new(*seeds, time.as_deref(), *seed, *jobs)?)
+}
+
+fn replay(what: &str, quiet: bool) -> Result<ExitCode> {
+    let scenario = match what.parse() {
+        Ok(seed) => generate(seed),
+        Err(_) => load(Path::new(what))?,
+    };
+    let verdict = run(&scenario, !quiet);
+    if !quiet {
+        say(&explain::describe(&scenario))?;
+        verdict.story.iter().try_for_each(|event| say(&explain::line(&scenario, event)))?;
+    }
+    say(&format!("trace hash {:016x} over {} events", verdict.trace_hash, verdict.figures.events))?;
+    match verdict.failure {
+        None => say("green").map(|()| ExitCode::SUCCESS),
+        Some(failure) => say(&format!("failed: {failure}")).map(|()| ExitCode::FAILURE),
+    }
+}
+
+fn load(path: &Path) -> Result<Scenario> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("{name} is neither a seed nor a file that can be read"))?;
+    serde_json::from_str(&text).map_err(|error| anyhow!("{name} holds no scenario: {error}"))
+}
+
+fn show(seed: u64) -> Result<ExitCode> {
+    say(&serde_json::to_string_pretty(&generate(seed))?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn hashes(seeds: &[u64]) -> Result<ExitCode> {
+    for &seed in seeds {
+        say(&format!("{seed} {:016x}", run(&generate(seed), false).trace_hash))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,113 @@
+//! Carries a plan out: several runs at a time, each on a thread of its own. Ctrl+C (or SIGTERM) ends it with a summary of
+//! what it had.
+
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use anyhow::{Context, Result};
+
+use super::{output::say, plan::Plan, progress::Progress, run::run};
+use crate::{
+    explain,
+    scenario::generate,
+    verdict::{Outcome, Verdict},
+};
+
+/// Failures after which a campaign ends: more of them tell nothing new.
+const FAILURES_MAX: usize = 5;
+/// The exit code of a campaign that was interrupted and had no failures yet, as of any interrupted program.
+const INTERRUPTED: u8 = 130;
+
+/// Runs a campaign, tells what it came to, and returns the exit code that says so.
+pub(super) fn carry_out(plan: Plan) -> Result<ExitCode> {
+    let campaign = Arc::new(Campaign::new(plan));
+    let at_interrupt = campaign.clone();
+    ctrlc::set_handler(move || at_interrupt.interrupt()).context("Ctrl+C cannot be heeded")?;
+    std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..plan.jobs).map(|_| scope.spawn(|| campaign.work())).collect();
+        workers.into_iter().try_for_each(|worker| worker.join().expect("a campaign does not panic"))
+    })?;
+    let code = campaign.state().end(&plan)?;
+    Ok(ExitCode::from(code))
+}
+
+struct Campaign {
+    plan: Plan,
+    /// The number of the run that begins next.
+    next: AtomicU64,
+    enough: AtomicBool,
+    state: Mutex<State>,
+}
+
+/// What has happened so far, and how it is shown.
+struct State {
+    outcome: Outcome,
+    progress: Progress,
+}
+
+impl Campaign {
+    fn new(plan: Plan) -> Self {
+        let state = State { outcome: Outcome::default(), progress: Progress::new(plan.limit) };
+        Self { plan, next: AtomicU64::new(0), enough: AtomicBool::new(false), state: Mutex::new(state) }
+    }
+
+    /// Runs one seed after another, until it is enough.
+    fn work(&self) -> Result<()> {
+        while !self.enough.load(Ordering::Relaxed) {
+            let number = self.next.fetch_add(1, Ordering::Relaxed);
+            if self.plan.limit.is_reached(number, self.state().progress.elapsed()) {
+                return Ok(());
+            }
+            let verdict = run(&generate(self.plan.seed(number)), false);
+            let failures = self.state().add(verdict)?;
+            if failures >= FAILURES_MAX {
+                self.enough.store(true, Ordering::Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the process, and leaves the runs that are under way.
+    fn interrupt(&self) {
+        let mut state = self.state();
+        state.outcome.interrupted = true;
+        // What cannot be told any more must not keep it from ending.
+        let code = state.end(&self.plan).unwrap_or(INTERRUPTED);
+        std::process::exit(code.into());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("a campaign does not panic")
+    }
+}
+
+impl State {
+    /// Adds a run. Returns how many have failed so far.
+    fn add(&mut self, verdict: Verdict) -> Result<usize> {
+        self.outcome.runs += 1;
+        self.outcome.figures.add(&verdict.figures);
+        if verdict.failure.is_some() {
+            self.progress.tell_failure(&verdict)?;
+            self.outcome.failures.push(verdict);
+        }
+        self.progress.show(&self.outcome);
+        Ok(self.outcome.failures.len())
+    }
+
+    /// Tells what it came to, and returns the exit code.
+    fn end(&mut self, plan: &Plan) -> Result<u8> {
+        self.progress.end();
+        self.outcome.took = self.progress.elapsed();
+        say(explain::summary(&self.outcome, plan.first_seed).trim_end())?;
+        Ok(match &self.outcome {
+            Outcome { failures, .. } if !failures.is_empty() => 1,
+            Outcome { interrupted: true, .. } => INTERRUPTED,
+            _ => 0,
+        })
+    }
+}

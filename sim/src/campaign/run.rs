@@ -1,0 +1,85 @@
+//! One run: a scenario in, a verdict out, and nothing else.
+
+use std::{
+    any::Any,
+    collections::BTreeMap,
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+};
+
+use conclave_checks::{Oracle, Trace};
+use madsim::{Config, runtime::Runtime};
+
+use crate::{
+    judges, phases,
+    scenario::Scenario,
+    trace::{Event, Recorder},
+    verdict::{Failure, Figures, Rule, Verdict},
+    world::{World, latency, now_ns},
+};
+
+/// Carries a scenario out. `keep_story`: every event, not only the last ones.
+///
+/// Runs on a thread of its own: what the standard library keeps per thread (the keys of hash maps) is then new, and
+/// the same, in every run.
+pub fn run(scenario: &Scenario, keep_story: bool) -> Verdict {
+    let scenario = scenario.clone();
+    std::thread::Builder::new()
+        .name(format!("seed-{}", scenario.shape.seed))
+        .spawn(move || run_here(&scenario, keep_story))
+        .expect("a thread can be started")
+        .join()
+        .expect("a run catches its own panics")
+}
+
+fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
+    let seed = scenario.shape.seed;
+    let mut config = Config::default();
+    config.net.send_latency = latency(scenario.shape.latency_us);
+    let runtime = Runtime::with_seed_and_config(seed, config);
+    let trace = if keep_story { Trace::keeping_all() } else { Trace::default() };
+    let recorder = Recorder::new(now_ns, trace);
+    let of_cores = recorder.clone();
+    let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
+    let living = live(scenario, &recorder, &oracle);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(living)));
+    // A panic unwinds while locks are held; the runtime's own destructors must not turn it into an abort.
+    let (failure, simulated_ns) = outcome.unwrap_or_else(|panicked| {
+        std::mem::forget(runtime);
+        (Some(Failure::new(Rule::NoPanic, [], panic_message(&*panicked))), 0)
+    });
+    let trace = recorder.take_trace();
+    let figures = Figures {
+        simulated_ns,
+        elections: oracle.elections(),
+        snapshots: oracle.snapshots(),
+        committed: oracle.committed(),
+        events: trace.length(),
+        faults: count_faults(scenario),
+        operations: judges::count(&recorder.operations()),
+    };
+    Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().cloned().collect() }
+}
+
+/// The whole life of a world. Returns what went wrong, and how long it lasted.
+async fn live(scenario: &Scenario, recorder: &Recorder, oracle: &Oracle) -> (Option<Failure>, u64) {
+    let shape = Arc::new(scenario.shape.clone());
+    let mut world = World::new(shape, &scenario.workload, &scenario.newcomers(), recorder, oracle);
+    let failure = phases::live(&mut world, scenario).await.err();
+    let simulated_ns = now_ns();
+    world.shut_down().await;
+    (failure, simulated_ns)
+}
+
+fn count_faults(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for timed in &scenario.faults {
+        *counts.entry(timed.fault.name()).or_default() += 1;
+    }
+    counts
+}
+
+fn panic_message(panicked: &(dyn Any + Send)) -> String {
+    let text = panicked.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panicked.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
+}

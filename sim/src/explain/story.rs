@@ -1,0 +1,78 @@
+//! An event in words.
+
+use std::fmt;
+
+use conclave_checks::Timed;
+
+use crate::{
+    scenario::Scenario,
+    trace::{ClientEvent, Condition, Event, FaultEvent, MachineEvent, OperatorEvent, Phase},
+};
+
+/// More conditions than this are counted, not listed.
+const CONDITIONS_LISTED_MAX: usize = 4;
+
+/// An event of a run of this scenario, in a line.
+pub(crate) fn line(scenario: &Scenario, Timed { at_ns, event }: &Timed<Event>) -> String {
+    format!("{:>10.3} ms  {}", *at_ns as f64 / 1e6, Told { scenario, event })
+}
+
+struct Told<'a> {
+    scenario: &'a Scenario,
+    event: &'a Event,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.event {
+            Event::Phase(phase) => write!(f, "── {} ──", phase_in_words(*phase)),
+            Event::Fault { fault, event } => {
+                let fault = &self.scenario.faults[*fault].fault;
+                match event {
+                    FaultEvent::Struck => write!(f, "✗ {fault}"),
+                    FaultEvent::Holds(conditions) => write!(f, "  {}", listed(conditions)),
+                    FaultEvent::Healed => write!(f, "✓ healed: {fault}"),
+                }
+            }
+            Event::Aimed { node: Some(node) } => write!(f, "  it aims at node {node}"),
+            Event::Aimed { node: None } => f.write_str("  it aims at nobody"),
+            Event::Machine { machine, event } => match event {
+                MachineEvent::Started => write!(f, "{machine}   is started"),
+                MachineEvent::Killed => write!(f, "{machine}   is killed"),
+                MachineEvent::LostPower => write!(f, "{machine}   loses power"),
+                MachineEvent::ToldToStop => write!(f, "{machine}   is told to stop"),
+                MachineEvent::Ended => write!(f, "{machine}   ended"),
+                MachineEvent::Failed { error } => write!(f, "{machine}   failed: {error}"),
+            },
+            Event::Core(event) => event.fmt(f),
+            Event::Client { client, event: ClientEvent::Called(call), .. } => {
+                write!(f, "client {client} ▶ {call:?}")
+            }
+            Event::Client { client, event: ClientEvent::Answered(answer), .. } => {
+                write!(f, "client {client} ◀ {answer:?}")
+            }
+            Event::Operator { change, event } => match event {
+                OperatorEvent::Asked => write!(f, "operator ▶ {change}"),
+                OperatorEvent::Done => write!(f, "operator ◀ done: {change}"),
+                OperatorEvent::Refused { error } => write!(f, "operator ◀ refused: {change}: {error}"),
+                OperatorEvent::GivenUp => write!(f, "operator ◀ given up: {change}"),
+            },
+        }
+    }
+}
+
+fn phase_in_words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Chaos => "chaos",
+        Phase::Recovery => "everything is healed",
+        Phase::Judgement => "the history is judged",
+    }
+}
+
+fn listed(conditions: &[Condition]) -> String {
+    if conditions.len() > CONDITIONS_LISTED_MAX {
+        return format!("{} conditions hold, such as: {}", conditions.len(), conditions[0]);
+    }
+    let each: Vec<String> = conditions.iter().map(Condition::to_string).collect();
+    each.join(", ")
+}

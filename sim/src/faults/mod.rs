@@ -1,0 +1,178 @@
+//! What can go wrong: one file a family of faults.
+//!
+//! A family is a type that implements [`Inject`]: its fields are what a scenario stores, and its file says everything else
+//! about it: its name and its description, how it is drawn, what a scenario file may get wrong, and how it strikes. What
+//! it holds until it heals it returns as conditions (`World::hold`): these are counted, so that faults that overlap do
+//! not end each other.
+//!
+//! A new family is a file here, declared below, and a line in the list at the end of this page; nothing else names it.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `roster.rs` | whom faults may strike: what they draw from, and are checked against |
+//! | `target.rs` | a node, by its id or by what it is when the fault strikes |
+//! | `stored.rs` | how a fault is stored: `{"crash": {"node": 1}}` |
+//! | all others | a family each |
+
+mod blackout;
+mod bridge;
+mod client_crash;
+mod crash;
+mod cut_one_way;
+mod isolated_leader;
+mod join;
+mod leave;
+mod one_way_isolation;
+mod partition;
+mod pause;
+mod power_loss;
+mod power_loss_in_sync;
+mod proxy_crash;
+mod replace;
+mod roster;
+mod slow_disk;
+mod slow_network;
+mod stop;
+mod stored;
+mod target;
+mod transfer;
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Serialize, de::DeserializeOwned};
+
+pub(crate) use self::roster::{DISK_US_MAX, LATENCY_US_MAX, check_range};
+pub use self::{roster::Roster, target::Target};
+use crate::world::{Healing, World};
+
+/// A family of faults. `Display` describes a fault in a few words.
+pub(crate) trait Inject:
+    Clone + Eq + fmt::Debug + fmt::Display + Serialize + DeserializeOwned
+{
+    /// Its name in scenarios and reports.
+    const NAME: &'static str;
+    /// Names that stored scenarios may still call it by.
+    const FORMER_NAMES: &'static [&'static str] = &[];
+
+    /// One of this family, for those whom the roster lists.
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self;
+
+    /// Refuses what a scenario cannot mean.
+    ///
+    /// # Errors
+    /// The field, and what is allowed there.
+    fn check(&self, _roster: &Roster) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// The node that it brings, which is no founder.
+    fn newcomer(&self) -> Option<u64> {
+        None
+    }
+
+    /// Strikes. What is returned holds until the fault heals.
+    fn strike(&self, world: &mut World) -> Healing;
+}
+
+/// Makes [`Fault`] out of the families.
+macro_rules! families {
+    ($($module:ident :: $family:ident,)*) => {
+        /// A fault of any family.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub enum Fault {
+            $($family($module::$family),)*
+        }
+
+        /// Draws a fault of one family.
+        pub(crate) type Recipe = fn(&mut Draw, &Roster) -> Fault;
+
+        impl Fault {
+            /// The names of all families.
+            pub const NAMES: &'static [&'static str] = &[$($module::$family::NAME,)*];
+
+            /// The families by name, each with how one of it is drawn.
+            pub(crate) const FAMILIES: &'static [(&'static str, Recipe)] = &[$((
+                $module::$family::NAME,
+                |draw, roster| Fault::$family(Inject::draw(draw, roster)),
+            ),)*];
+
+            /// The name of its family.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Fault::$family(_) => $module::$family::NAME,)*
+                }
+            }
+
+            pub(crate) fn check(&self, roster: &Roster) -> Result<(), String> {
+                match self {
+                    $(Fault::$family(fault) => fault.check(roster),)*
+                }
+            }
+
+            pub(crate) fn newcomer(&self) -> Option<u64> {
+                match self {
+                    $(Fault::$family(fault) => fault.newcomer(),)*
+                }
+            }
+
+            pub(crate) fn strike(&self, world: &mut World) -> Healing {
+                match self {
+                    $(Fault::$family(fault) => fault.strike(world),)*
+                }
+            }
+
+            /// Reads a fault of the family that has this name; none has: `None`.
+            fn deserialize_named<'de, D: serde::Deserializer<'de>>(
+                name: &str,
+                data: D,
+            ) -> Option<Result<Self, D::Error>> {
+                $(if stored::is_named::<$module::$family>(name) {
+                    return Some(serde::Deserialize::deserialize(data).map(Fault::$family));
+                })*
+                None
+            }
+        }
+
+        impl fmt::Display for Fault {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                match self {
+                    $(Fault::$family(fault) => fault.fmt(f),)*
+                }
+            }
+        }
+
+        impl Serialize for Fault {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Fault::$family(fault) => stored::serialize(self.name(), fault, serializer),)*
+                }
+            }
+        }
+    };
+}
+
+families! {
+    crash::Crash,
+    power_loss::PowerLoss,
+    power_loss_in_sync::PowerLossInSync,
+    blackout::Blackout,
+    pause::Pause,
+    partition::Partition,
+    isolated_leader::IsolatedLeader,
+    bridge::Bridge,
+    cut_one_way::CutOneWay,
+    one_way_isolation::OneWayIsolation,
+    slow_network::SlowNetwork,
+    slow_disk::SlowDisk,
+    stop::Stop,
+    transfer::Transfer,
+    replace::Replace,
+    join::Join,
+    leave::Leave,
+    proxy_crash::ProxyCrash,
+    client_crash::ClientCrash,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! A node stands still, and goes on later as if nothing had been.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{Inject, Roster, Target};
+use crate::{
+    trace::{Condition, MachineId},
+    world::{Healing, World},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    pub node: Target,
+}
+
+impl Inject for Pause {
+    const NAME: &'static str = "pause";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        Self { node: roster.any_target(draw) }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_target("node", self.node)
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        world.hold([Condition::Paused(node)])
+    }
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "pause of {}", self.node)
+    }
+}

@@ -1,0 +1,45 @@
+//! An operator puts a new node in the place of another.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{Inject, Roster};
+use crate::world::{Healing, World};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Replace {
+    /// Who goes for ever.
+    pub node: u64,
+    /// Who comes: an id that no other fault brings.
+    pub new: u64,
+}
+
+impl Inject for Replace {
+    const NAME: &'static str = "replace";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        Self { node: roster.any_node(draw), new: roster.next_newcomer }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_node("node", self.node)
+    }
+
+    fn newcomer(&self) -> Option<u64> {
+        Some(self.new)
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        world.change_members(Some((self.new, false)), vec![self.node]);
+        Healing::nothing()
+    }
+}
+
+impl fmt::Display for Replace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} replaces node {}", self.new, self.node)
+    }
+}

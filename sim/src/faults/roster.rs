@@ -1,0 +1,111 @@
+//! Whom faults may strike: what they draw from, and are checked against.
+
+use std::collections::BTreeSet;
+
+use conclave_checks::draw::Draw;
+
+use super::Target;
+use crate::trace::{MachineId, Range};
+
+/// Longer than this takes no message: links would be found dead first.
+pub(crate) const LATENCY_US_MAX: u64 = 10_000_000;
+/// Longer than this takes no disk for a job: recovery would not end in time.
+pub(crate) const DISK_US_MAX: u64 = 10_000_000;
+
+/// The machines that a scenario may name.
+#[derive(Clone, Debug)]
+pub struct Roster {
+    /// Nodes that found the cluster have the ids from 1 to this.
+    pub founders: u64,
+    /// Nodes that come later.
+    pub newcomers: BTreeSet<u64>,
+    pub proxies: u64,
+    pub clients: u64,
+    /// The id of the node that a fault brings that is drawn next.
+    pub next_newcomer: u64,
+}
+
+/// Draws.
+impl Roster {
+    /// The ids of the founders.
+    pub(crate) fn founders(&self) -> Vec<u64> {
+        (1..=self.founders).collect()
+    }
+
+    /// A founder.
+    pub(crate) fn any_node(&self, draw: &mut Draw) -> u64 {
+        draw.between(1, self.founders)
+    }
+
+    /// A founder, or whoever leads when the fault strikes.
+    pub(crate) fn any_target(&self, draw: &mut Draw) -> Target {
+        let node = self.any_node(draw);
+        if draw.chance(25) { Target::Leader } else { Target::Node(node) }
+    }
+
+    /// Each proxy is among them or not.
+    pub(crate) fn some_proxies(&self, draw: &mut Draw) -> Vec<u64> {
+        (0..self.proxies).filter(|_| draw.chance(50)).collect()
+    }
+}
+
+/// Checks of what a scenario file says, each with the name of the field.
+impl Roster {
+    pub(crate) fn check_node(&self, field: &str, id: u64) -> Result<(), String> {
+        if (1..=self.founders).contains(&id) || self.newcomers.contains(&id) {
+            return Ok(());
+        }
+        let newcomers: Vec<String> = self.newcomers.iter().map(u64::to_string).collect();
+        match newcomers.is_empty() {
+            true => Err(format!("{field}: there is no node {id}, only 1 to {}", self.founders)),
+            false => Err(format!(
+                "{field}: there is no node {id}, only 1 to {} and the newcomers {}",
+                self.founders,
+                newcomers.join(", ")
+            )),
+        }
+    }
+
+    pub(crate) fn check_target(&self, field: &str, target: Target) -> Result<(), String> {
+        match target {
+            Target::Node(id) => self.check_node(field, id),
+            Target::Leader => Ok(()),
+        }
+    }
+
+    pub(crate) fn check_nodes(&self, field: &str, ids: &[u64]) -> Result<(), String> {
+        ids.iter().try_for_each(|&id| self.check_node(field, id))
+    }
+
+    pub(crate) fn check_proxies(&self, field: &str, numbers: &[u64]) -> Result<(), String> {
+        numbers.iter().try_for_each(|&number| check_number(field, "proxy", number, self.proxies))
+    }
+
+    pub(crate) fn check_client(&self, field: &str, number: u64) -> Result<(), String> {
+        check_number(field, "client", number, self.clients)
+    }
+}
+
+fn check_number(field: &str, what: &str, number: u64, count: u64) -> Result<(), String> {
+    match number < count {
+        true => Ok(()),
+        false => Err(format!("{field}: there is no {what} {number}, only 0 to {}", count.saturating_sub(1))),
+    }
+}
+
+/// A range of delays has a lower end and an upper end, and is not without end.
+pub(crate) fn check_range(field: &str, Range { low, high }: Range, high_max: u64) -> Result<(), String> {
+    if low > high {
+        return Err(format!("{field}: low is {low} and high is {high}: low is at most high"));
+    }
+    match high <= high_max {
+        true => Ok(()),
+        false => Err(format!("{field}: high is {high}: at most {high_max} is allowed")),
+    }
+}
+
+/// The machines of these nodes and proxies.
+pub(crate) fn machines(nodes: &[u64], proxies: &[u64]) -> Vec<MachineId> {
+    let nodes = nodes.iter().copied().map(MachineId::Node);
+    nodes.chain(proxies.iter().copied().map(MachineId::Proxy)).collect()
+}

@@ -1,0 +1,146 @@
+//! Faults that overlap do not end each other.
+
+use std::{sync::Arc, time::Duration};
+
+use conclave_checks::{Oracle, Trace};
+use madsim::{Config, runtime::Runtime, time::sleep};
+
+use super::*;
+use crate::{
+    scenario::generate,
+    trace::{Condition, MachineId, Recorder},
+    world::now_ns,
+};
+
+const NODE: MachineId = MachineId::Node(1);
+
+fn fault(stored: &str) -> Fault {
+    serde_json::from_str(stored).expect("a fault")
+}
+
+/// Runs a test in a world of three nodes that are up, without proxies and clients.
+fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    let mut scenario = generate(1);
+    scenario.shape.priorities = vec![0; 3];
+    (scenario.shape.proxies, scenario.shape.clients) = (1, 0);
+    let recorder = Recorder::new(now_ns, Trace::default());
+    let runtime = Runtime::with_seed_and_config(1, Config::default());
+    runtime.block_on(async {
+        let oracle = Oracle::default();
+        let mut world = World::new(Arc::new(scenario.shape), &scenario.workload, &[4], &recorder, &oracle);
+        for id in 1..=3 {
+            world.machines.introduce(MachineId::Node(id));
+        }
+        sleep(Duration::from_secs(2)).await;
+        test(world).await;
+    });
+}
+
+#[test]
+fn a_node_that_two_faults_keep_down_comes_up_when_both_have_healed() {
+    in_world(async |mut world| {
+        let crash = fault(r#"{"crash":{"node":1}}"#).strike(&mut world);
+        let blackout = fault(r#""blackout""#).strike(&mut world);
+        assert!(!world.machines.is_running(NODE));
+        world.heal(crash);
+        assert!(!world.machines.is_running(NODE), "the blackout lasts");
+        world.heal(blackout);
+        assert!(world.machines.is_running(NODE));
+    });
+}
+
+#[test]
+fn a_node_that_stopped_or_does_not_stop_is_started_when_the_fault_heals() {
+    in_world(async |mut world| {
+        let stop = fault(r#"{"stop":{"node":1}}"#).strike(&mut world);
+        world.heal(stop);
+        assert!(world.machines.is_running(NODE), "killed, and started again");
+        sleep(Duration::from_secs(2)).await;
+        let stop = fault(r#"{"stop":{"node":1}}"#).strike(&mut world);
+        sleep(Duration::from_secs(20)).await;
+        assert_eq!(world.machines.reap(), None, "it was asked");
+        assert!(!world.machines.is_running(NODE));
+        world.heal(stop);
+        assert!(world.machines.is_running(NODE));
+    });
+}
+
+#[test]
+fn a_node_whose_power_fails_in_a_sync_is_down_until_the_fault_heals() {
+    in_world(async |mut world| {
+        let healing = fault(r#"{"power-loss-in-sync":{"node":1,"nth":0}}"#).strike(&mut world);
+        assert!(world.machines.is_running(NODE), "there was no sync yet");
+        sync_somehow(&mut world).await;
+        assert!(!world.machines.is_running(NODE));
+        world.heal(healing);
+        assert!(world.machines.is_running(NODE));
+    });
+}
+
+#[test]
+fn a_node_whose_power_fails_in_a_sync_after_the_fault_has_healed_comes_up_at_once() {
+    in_world(async |mut world| {
+        let healing = fault(r#"{"power-loss-in-sync":{"node":1,"nth":0}}"#).strike(&mut world);
+        world.heal(healing);
+        let starts = world.machines.machine(NODE).starts();
+        sync_somehow(&mut world).await;
+        assert!(world.machines.is_running(NODE));
+        assert_eq!(world.machines.machine(NODE).starts(), starts + 1);
+    });
+}
+
+/// An election makes every disk sync: each node stores the term, or its vote.
+async fn sync_somehow(world: &mut World) {
+    let leader = world.oracle.leader().expect("two seconds are enough");
+    world.machines.crash(MachineId::Node(if leader == 1 { 2 } else { leader }));
+    let isolation = fault(r#"{"partition":{"side":[1]}}"#).strike(world);
+    sleep(Duration::from_secs(2)).await;
+    world.heal(isolation);
+    for id in 2..=3 {
+        world.machines.bring_up(MachineId::Node(id));
+    }
+    for _ in 0..400 {
+        sleep(Duration::from_millis(5)).await;
+        world.machines.carry_out_power_losses();
+    }
+}
+
+#[test]
+fn a_target_is_resolved_when_the_fault_strikes() {
+    in_world(async |mut world| {
+        let leader = MachineId::Node(world.oracle.leader().expect("two seconds are enough"));
+        let healing = fault(r#"{"crash":{"node":"leader"}}"#).strike(&mut world);
+        assert_eq!(healing.conditions(), [Condition::Down(leader)]);
+        assert!(!world.machines.is_running(leader));
+        world.heal(healing);
+    });
+}
+
+#[test]
+fn a_newcomer_that_was_never_started_is_not_started_by_healing() {
+    in_world(async |mut world| {
+        let healing = fault(r#"{"power-loss":{"node":4}}"#).strike(&mut world);
+        world.heal(healing);
+        assert!(!world.machines.is_running(MachineId::Node(4)));
+    });
+}
+
+#[test]
+fn one_way_isolation_cuts_one_direction_of_every_link() {
+    in_world(async |mut world| {
+        let healing = fault(r#"{"one-way-isolation":{"node":1,"inbound":true}}"#).strike(&mut world);
+        let others = [MachineId::Node(2), MachineId::Node(3), MachineId::Node(4), MachineId::Proxy(0)];
+        let expected = others.map(|from| Condition::Cut { from, to: NODE });
+        assert_eq!(healing.conditions(), expected);
+        world.heal(healing);
+    });
+}
+
+#[test]
+fn a_world_that_is_shut_down_holds_no_disk() {
+    in_world(async |mut world| {
+        let disk = world.machines.machine(NODE).disk().clone();
+        world.shut_down().await;
+        assert_eq!(disk.holders(), 1, "the test's own");
+    });
+}

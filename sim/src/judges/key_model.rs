@@ -1,0 +1,133 @@
+//! What one key of the store answers, revisions included.
+
+use linearizability::{Model, Operation, partition_by_key};
+
+/// One key of Conclave, revisions included.
+pub(super) struct KeyModel;
+
+/// What a key holds. The revision of a write whose outcome is unknown is not known until it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct KeyState {
+    value: Option<String>,
+    mod_revision: Option<i64>,
+    version: i64,
+    /// The store's revision when it was last told.
+    store_revision: i64,
+}
+
+/// What is asked of the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyCall {
+    pub(super) key: String,
+    pub(super) change: KeyChange,
+}
+
+/// What is asked of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum KeyChange {
+    /// Writes a value, which no other put writes.
+    Put {
+        value: String,
+        /// What reads of the value told of the write: its revision and version.
+        learned: Option<(i64, i64)>,
+    },
+    Get,
+    Delete,
+}
+
+/// What a key answers, with the revision of the store at that moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyReturn {
+    /// The store's revision: it never falls, and each write that changes something raises it.
+    pub(super) revision: i64,
+    pub(super) answer: KeyAnswer,
+}
+
+/// What a key answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum KeyAnswer {
+    Put,
+    /// Read: value, mod revision and version; or absent.
+    Got(Option<(String, i64, i64)>),
+    /// Deleted: whether it was there.
+    Deleted(bool),
+}
+
+impl Model for KeyModel {
+    type State = KeyState;
+    type Call = KeyCall;
+    type Return = KeyReturn;
+
+    fn initial() -> KeyState {
+        KeyState::default()
+    }
+
+    fn step(state: &KeyState, call: &KeyCall, returned: Option<&KeyReturn>) -> Option<KeyState> {
+        let Some(KeyReturn { revision, answer }) = returned else { return state.after_unknown(&call.change) };
+        if state.store_revision > returned.map_or(i64::MAX, Self::latest_revision) {
+            return None;
+        }
+        let after = match (&call.change, answer) {
+            (KeyChange::Put { value, learned }, KeyAnswer::Put) => {
+                let fits = learned.is_none_or(|learned| learned == (*revision, state.version + 1));
+                fits.then(|| state.written(value, *revision, true))
+            }
+            (KeyChange::Get, KeyAnswer::Got(found)) => state.read_as(found.as_ref()),
+            (KeyChange::Delete, KeyAnswer::Deleted(was_there)) => {
+                (state.value.is_some() == *was_there).then(KeyState::default)
+            }
+            _ => None,
+        };
+        after.map(|after| KeyState { store_revision: *revision, ..after })
+    }
+
+    fn partition(operations: &[Operation<KeyCall, KeyReturn>]) -> Vec<Vec<usize>> {
+        partition_by_key(operations, |call| call.key.clone())
+    }
+
+    fn revision(state: &KeyState) -> i64 {
+        state.store_revision
+    }
+
+    fn latest_revision(returned: &KeyReturn) -> i64 {
+        let changes = matches!(returned.answer, KeyAnswer::Put | KeyAnswer::Deleted(true));
+        returned.revision - i64::from(changes)
+    }
+}
+
+impl KeyState {
+    /// The state after a write of unknown outcome, if it took place now.
+    fn after_unknown(&self, change: &KeyChange) -> Option<Self> {
+        let revision_min = self.store_revision + 1;
+        match change {
+            KeyChange::Put { value, .. } => Some(self.written(value, revision_min, false)),
+            KeyChange::Delete if self.value.is_some() => {
+                Some(Self { store_revision: revision_min, ..Self::default() })
+            }
+            KeyChange::Get | KeyChange::Delete => Some(self.clone()),
+        }
+    }
+
+    fn written(&self, value: &str, revision: i64, is_known: bool) -> Self {
+        Self {
+            value: Some(value.to_owned()),
+            mod_revision: is_known.then_some(revision),
+            version: self.version + 1,
+            store_revision: revision,
+        }
+    }
+
+    /// The state, if a read could have seen this; a revision that was unknown is known from then on.
+    fn read_as(&self, found: Option<&(String, i64, i64)>) -> Option<Self> {
+        let Some((value, mod_revision, version)) = found else {
+            return self.value.is_none().then(|| self.clone());
+        };
+        let fits = self.value.as_ref() == Some(value)
+            && self.version == *version
+            && self.mod_revision.map_or(self.store_revision <= *mod_revision, |known| known == *mod_revision);
+        fits.then(|| Self { mod_revision: Some(*mod_revision), ..self.clone() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! The model of a key against histories whose verdict is plain, and against the definition.
+
+use linearizability::{Evidence, Verdict, check, exhaustive};
+use proptest::prelude::*;
+
+use super::*;
+
+const STEPS_MAX: usize = 1_000_000;
+
+type KeyOperation = Operation<KeyCall, KeyReturn>;
+
+fn key(change: KeyChange) -> KeyCall {
+    KeyCall { key: "k".to_owned(), change }
+}
+
+fn put(value: &str, called: u64, returned: Option<(u64, i64)>) -> KeyOperation {
+    let returned = returned.map(|(at, revision)| (at, KeyReturn { revision, answer: KeyAnswer::Put }));
+    Operation { called, returned, call: key(KeyChange::Put { value: value.to_owned(), learned: None }) }
+}
+
+/// The store's revision is that of the pair, or (for an absent one) that of an empty store.
+fn got(found: Option<(&str, i64, i64)>, called: u64, returned: u64) -> KeyOperation {
+    let revision = found.map_or(1, |(_, revision, _)| revision);
+    let found = found.map(|(value, revision, version)| (value.to_owned(), revision, version));
+    let returned = Some((returned, KeyReturn { revision, answer: KeyAnswer::Got(found) }));
+    Operation { called, returned, call: key(KeyChange::Get) }
+}
+
+fn is_linearizable(operations: &[KeyOperation]) -> bool {
+    check::<KeyModel>(operations, STEPS_MAX) == Verdict::Linearizable
+}
+
+#[test]
+fn a_stale_read_is_caught_and_the_longest_order_explained() {
+    let history = [put("a", 0, Some((1, 2))), put("b", 2, Some((3, 3))), got(Some(("a", 2, 1)), 4, 5)];
+    let verdict = check::<KeyModel>(&history, STEPS_MAX);
+    let evidence = Evidence { part: vec![0, 1, 2], explained: vec![0], stuck: vec![1, 2] };
+    assert_eq!(verdict, Verdict::NotLinearizable(evidence));
+}
+
+#[test]
+fn overlapping_operations_may_be_ordered_either_way() {
+    assert!(is_linearizable(&[put("a", 0, Some((9, 2))), got(None, 1, 2), got(Some(("a", 2, 1)), 3, 4)]));
+    assert!(!is_linearizable(&[put("a", 0, Some((9, 2))), got(Some(("a", 2, 1)), 1, 2), got(None, 3, 4)]));
+}
+
+#[test]
+fn a_write_of_unknown_outcome_may_happen_late_or_never_but_not_twice() {
+    let unknown = put("a", 0, None);
+    assert!(is_linearizable(&[unknown.clone(), got(None, 5, 6)]));
+    assert!(is_linearizable(&[unknown.clone(), got(None, 5, 6), got(Some(("a", 2, 1)), 7, 8)]));
+    let seen_twice =
+        [unknown, got(Some(("a", 2, 1)), 1, 2), put("b", 3, Some((4, 3))), got(Some(("a", 4, 3)), 5, 6)];
+    assert!(!is_linearizable(&seen_twice));
+}
+
+#[test]
+fn a_value_that_nobody_wrote_is_caught() {
+    assert!(!is_linearizable(&[got(Some(("x", 2, 1)), 0, 1)]));
+}
+
+#[test]
+fn a_write_applied_twice_shows_in_the_version() {
+    assert!(!is_linearizable(&[put("a", 0, Some((1, 2))), got(Some(("a", 2, 2)), 2, 3)]));
+}
+
+fn any_operation() -> impl Strategy<Value = KeyOperation> {
+    let value = prop_oneof![Just("a"), Just("b")];
+    let found = prop::option::of((value.clone(), 2..5_i64, 1..3_i64));
+    (0..12_u64, 1..8_u64, 0..8, value, 2..5_i64, found).prop_map(
+        |(called, span, kind, value, revision, found)| {
+            let returned = called + span;
+            match kind {
+                0..=1 => put(value, called, Some((returned, revision))),
+                2 => put(value, called, None),
+                4 => Operation { called, returned: None, call: key(KeyChange::Delete) },
+                3 => Operation {
+                    called,
+                    returned: Some((
+                        returned,
+                        KeyReturn { revision, answer: KeyAnswer::Deleted(revision % 2 == 0) },
+                    )),
+                    call: key(KeyChange::Delete),
+                },
+                _ => got(found, called, returned),
+            }
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 3_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_search_agrees_with_the_definition(operations in prop::collection::vec(any_operation(), 0..7)) {
+        prop_assert_eq!(is_linearizable(&operations), exhaustive::is_linearizable::<KeyModel>(&operations));
+    }
+}

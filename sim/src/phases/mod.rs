@@ -1,0 +1,37 @@
+//! A run in its phases: faults strike and heal while clients work; then everything is healed, and the cluster must come
+//! right; then the history is judged.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `chaos.rs` | faults strike and heal, by the scenario |
+//! | `recovery/` | what a healed cluster must come to, one file a requirement |
+//! | `watch.rs` | meanwhile: broken rules, processes that ended, power losses that are due |
+
+mod chaos;
+mod recovery;
+mod watch;
+
+use crate::{
+    judges,
+    scenario::Scenario,
+    trace::{Event, Phase},
+    verdict::Failure,
+    world::World,
+};
+
+/// Lives through all phases of a scenario.
+///
+/// # Errors
+/// The first thing that went wrong.
+pub(crate) async fn live(world: &mut World, scenario: &Scenario) -> Result<(), Failure> {
+    enter(world, Phase::Chaos);
+    chaos::chaos(world, scenario).await?;
+    enter(world, Phase::Recovery);
+    recovery::recovery(world, &scenario.workload).await?;
+    enter(world, Phase::Judgement);
+    judges::judge(&world.recorder.operations())
+}
+
+fn enter(world: &World, phase: Phase) {
+    world.recorder.record(Event::Phase(phase));
+}

@@ -1,0 +1,46 @@
+//! What is looked after in every phase.
+
+use std::time::Duration;
+
+use madsim::time::sleep;
+
+use crate::{
+    trace::MachineId,
+    verdict::{Failure, Rule},
+    world::{World, now_ns},
+};
+
+/// How often the run looks at its world: fine enough for faults, coarse enough to cost nothing.
+const LOOK_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Carries out power losses that are due, and looks for broken rules.
+pub(super) fn look(world: &mut World) -> Result<(), Failure> {
+    world.machines.carry_out_power_losses();
+    if let Some(failure) = world.oracle.failure() {
+        return Err(failure.into());
+    }
+    match world.machines.reap() {
+        None => Ok(()),
+        Some(machine) => {
+            let what = if matches!(machine, MachineId::Node(_)) { " although it is a member" } else { "" };
+            let detail = format!("{machine} ended by itself{what}");
+            Err(Failure::new(Rule::ProcessesRunOn, [machine], detail))
+        }
+    }
+}
+
+/// Lets a little time pass, and looks.
+pub(super) async fn pass(world: &mut World) -> Result<(), Failure> {
+    sleep(LOOK_INTERVAL).await;
+    look(world)
+}
+
+/// Lets time pass until this moment of the run.
+pub(super) async fn pass_until(world: &mut World, at_ms: u64) -> Result<(), Failure> {
+    let at_ns = at_ms * 1_000_000;
+    while now_ns() < at_ns {
+        sleep(LOOK_INTERVAL.min(Duration::from_nanos(at_ns - now_ns()))).await;
+        look(world)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! From a seed to a scenario. Swarm testing: each seed switches some kinds of faults on and the others off, for a
+//! fault that is always there hides what happens without it.
+
+use std::collections::BTreeSet;
+
+use conclave_checks::draw::Draw;
+
+use super::{Scenario, Timed};
+use crate::{
+    faults::{Fault, Recipe, Roster},
+    trace::Range,
+    workload::Workload,
+    world::{Retention, Shape},
+};
+
+/// The scenario of a seed.
+pub fn generate(seed: u64) -> Scenario {
+    let mut draw = Draw::new(seed, "shape", 0);
+    let nodes = *draw.pick(&[3, 3, 5]);
+    let prefers_a_leader = draw.chance(40);
+    let priorities = (0..nodes).map(|_| if prefers_a_leader { draw.below(3) as u32 } else { 0 }).collect();
+    let latency_high = *draw.pick(&[800, 2_000, 8_000, 20_000]);
+    let heartbeat_ms = *draw.pick(&[30, 50]);
+    let (proxies, clients) = (draw.between(1, 2), draw.between(3, 6));
+    let chaos_ms = draw.between(5_000, 15_000);
+    let shape = Shape {
+        seed,
+        priorities,
+        proxies,
+        clients,
+        latency_us: Range { low: 200, high: latency_high },
+        disk_us: *draw.pick(&[
+            Range { low: 20, high: 200 },
+            Range { low: 200, high: 2_000 },
+            Range { low: 1_000, high: 15_000 },
+        ]),
+        heartbeat_ms,
+        election_timeout_ms: heartbeat_ms * draw.between(4, 8),
+        retention: retention(seed),
+        lease_reads: Draw::new(seed, "leases", 0).chance(30),
+    };
+    Scenario { faults: faults(&shape, chaos_ms), shape, workload: workload(seed), chaos_ms }
+}
+
+/// Often so little that whoever was away needs a snapshot.
+fn retention(seed: u64) -> Retention {
+    let mut draw = Draw::new(seed, "retention", 0);
+    let log_entries = *draw.pick(&[10, 100, 1_000, 200_000]);
+    Retention {
+        sync_entries: log_entries / 4,
+        log_entries,
+        piece_bytes: *draw.pick(&[1_000, 16_000, 512 << 10]),
+    }
+}
+
+fn workload(seed: u64) -> Workload {
+    let mut draw = Draw::new(seed, "workload", 0);
+    Workload {
+        keys: *draw.pick(&[1, 3, 8, 20]),
+        reads_percent: *draw.pick(&[20, 50, 80]),
+        deletes_percent: *draw.pick(&[0, 5, 20]),
+        pause_ms: *draw.pick(&[
+            Range { low: 0, high: 5 },
+            Range { low: 5, high: 60 },
+            Range { low: 50, high: 200 },
+        ]),
+        patience_ms: *draw.pick(&[500, 2_000, 5_000]),
+    }
+}
+
+/// The families that a seed switches on. Each draws from a stream of its own: a family more leaves the others as they were.
+fn some_families(seed: u64) -> Vec<Recipe> {
+    let is_on = |(name, _): &&(&str, Recipe)| Draw::new(seed, name, 0).chance(45);
+    let chosen: Vec<Recipe> = Fault::FAMILIES.iter().filter(is_on).map(|(_, recipe)| *recipe).collect();
+    match chosen.is_empty() {
+        true => vec![Draw::new(seed, "families", 0).pick(Fault::FAMILIES).1],
+        false => chosen,
+    }
+}
+
+fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
+    let founders = shape.priorities.len() as u64;
+    let (newcomers, next_newcomer) = (BTreeSet::new(), founders + 1);
+    let mut roster =
+        Roster { founders, newcomers, proxies: shape.proxies, clients: shape.clients, next_newcomer };
+    let mut draw = Draw::new(shape.seed, "faults", 0);
+    let recipes = some_families(shape.seed);
+    let interval_ms = *draw.pick(&[300, 800, 2_000]);
+    let mut faults = Vec::new();
+    let mut at_ms = draw.between(200, 1_500);
+    // Each fault draws from a stream of its own: one less leaves the others as they were.
+    for number in 0.. {
+        let mut own = Draw::new(shape.seed, "fault", number);
+        if at_ms >= chaos_ms {
+            break;
+        }
+        let fault = own.pick(&recipes)(&mut own, &roster);
+        faults.push(Timed { at_ms, for_ms: own.between(50, 3_000), fault });
+        at_ms += own.between(1, 2 * interval_ms);
+        roster.next_newcomer += 1;
+    }
+    faults
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scenario_is_a_function_of_its_seed_and_survives_storage() {
+        for seed in 0..50 {
+            let scenario = generate(seed);
+            assert_eq!(scenario, generate(seed));
+            let stored = serde_json::to_string(&scenario).expect("a scenario is plain data");
+            assert_eq!(serde_json::from_str::<Scenario>(&stored).expect("what was stored"), scenario);
+        }
+    }
+
+    #[test]
+    fn a_hundred_seeds_draw_every_kind_of_fault() {
+        let drawn: BTreeSet<&str> =
+            (0..100).flat_map(|seed| generate(seed).faults).map(|timed| timed.fault.name()).collect();
+        assert_eq!(drawn, Fault::NAMES.iter().copied().collect());
+    }
+}

@@ -1,0 +1,233 @@
+//! The stored form of a scenario, and the refusal of what it cannot mean. A mistake is told in one line: the field, and
+//! what is allowed there.
+
+use std::{collections::BTreeSet, ops::RangeInclusive};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Scenario, Timed};
+use crate::{
+    faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
+    trace::Range,
+    workload::Workload,
+    world::{NUMBER_MAX, Retention, Shape},
+};
+
+/// A pause between two operations, and the patience of a client, are not longer than this.
+const WAIT_MS_MAX: u64 = 60_000;
+
+/// A scenario as it is stored: the shape's fields beside the others.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Stored {
+    seed: u64,
+    priorities: Vec<u32>,
+    proxies: u64,
+    clients: u64,
+    chaos_ms: u64,
+    latency_us: Range,
+    disk_us: Range,
+    heartbeat_ms: u64,
+    election_timeout_ms: u64,
+    #[serde(default)]
+    retention: Retention,
+    #[serde(default)]
+    lease_reads: bool,
+    workload: Workload,
+    faults: Vec<Timed>,
+}
+
+impl From<Scenario> for Stored {
+    fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
+        let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
+        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = shape;
+        Self {
+            seed,
+            priorities,
+            proxies,
+            clients,
+            chaos_ms,
+            latency_us,
+            disk_us,
+            heartbeat_ms,
+            election_timeout_ms,
+            retention,
+            lease_reads,
+            workload,
+            faults,
+        }
+    }
+}
+
+impl TryFrom<Stored> for Scenario {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        stored.check_shape()?;
+        stored.check_workload()?;
+        stored.check_faults()?;
+        let Stored { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = stored;
+        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, .. } =
+            stored;
+        let shape = Shape {
+            seed,
+            priorities,
+            proxies,
+            clients,
+            latency_us,
+            disk_us,
+            heartbeat_ms,
+            election_timeout_ms,
+            retention,
+            lease_reads,
+        };
+        Ok(Self { shape, workload, chaos_ms, faults })
+    }
+}
+
+impl Stored {
+    fn check_shape(&self) -> Result<(), String> {
+        check("the number of priorities (one for each node)", self.priorities.len() as u64, 1..=NUMBER_MAX)?;
+        check("proxies", self.proxies, 1..=NUMBER_MAX)?;
+        check("clients", self.clients, 0..=NUMBER_MAX)?;
+        check("chaos_ms", self.chaos_ms, 1..=3_600_000)?;
+        check_range("latency_us", self.latency_us, LATENCY_US_MAX)?;
+        check_range("disk_us", self.disk_us, DISK_US_MAX)?;
+        check("heartbeat_ms", self.heartbeat_ms, 1..=10_000)?;
+        check("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;
+        check("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
+        check("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
+        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)
+    }
+
+    fn check_workload(&self) -> Result<(), String> {
+        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms } = &self.workload;
+        check("workload.keys", *keys, 1..=1_000_000)?;
+        check("workload.reads_percent", *reads_percent, 0..=100)?;
+        check("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
+        check_range("workload.pause_ms", *pause_ms, WAIT_MS_MAX)?;
+        check("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)
+    }
+
+    fn check_faults(&self) -> Result<(), String> {
+        let roster = self.roster()?;
+        let mut before_ms = 0;
+        for (place, Timed { at_ms, for_ms: _, fault }) in self.faults.iter().enumerate() {
+            let field = |name: &str| format!("faults[{place}].{name}");
+            check(&field("at_ms"), *at_ms, 0..=self.chaos_ms)?;
+            if *at_ms < before_ms {
+                return Err(format!(
+                    "{}: {at_ms} comes after {before_ms}: faults are in order of time",
+                    field("at_ms")
+                ));
+            }
+            before_ms = *at_ms;
+            fault.check(&roster).map_err(|mistake| format!("{}.{mistake}", field(fault.name())))?;
+        }
+        Ok(())
+    }
+
+    /// Whom the faults may name; the newcomers are all new, and each comes once.
+    fn roster(&self) -> Result<Roster, String> {
+        let founders = self.priorities.len() as u64;
+        let mut newcomers = BTreeSet::new();
+        for (place, Timed { fault, .. }) in self.faults.iter().enumerate() {
+            let Some(new) = fault.newcomer() else { continue };
+            let field = format!("faults[{place}].{}.new", fault.name());
+            check(&field, new, founders + 1..=NUMBER_MAX)?;
+            if !newcomers.insert(new) {
+                return Err(format!("{field}: node {new} comes twice: another fault brings it too"));
+            }
+        }
+        Ok(Roster {
+            founders,
+            newcomers,
+            proxies: self.proxies,
+            clients: self.clients,
+            next_newcomer: founders + 1,
+        })
+    }
+}
+
+fn check(field: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
+    match allowed.contains(&value) {
+        true => Ok(()),
+        false => Err(format!("{field}: {value} is not allowed: {} to {} is", allowed.start(), allowed.end())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::scenario::generate;
+
+    fn stored() -> Value {
+        let mut scenario = serde_json::to_value(generate(1)).expect("plain data");
+        scenario["priorities"] = json!([0, 0, 0]);
+        scenario["chaos_ms"] = json!(5_000);
+        scenario["faults"] =
+            json!([{"at_ms": 100, "for_ms": 10, "kind": {"join": {"new": 9, "learner": false}}}]);
+        scenario
+    }
+
+    /// What a reader is told of a scenario with this change.
+    fn mistake(change: impl FnOnce(&mut Value)) -> String {
+        let mut scenario = stored();
+        change(&mut scenario);
+        let error = serde_json::from_value::<Scenario>(scenario).expect_err("a mistake");
+        assert_eq!(error.to_string().lines().count(), 1);
+        error.to_string()
+    }
+
+    fn fault(at_ms: u64, kind: Value) -> Value {
+        json!({"at_ms": at_ms, "for_ms": 10, "kind": kind})
+    }
+
+    #[test]
+    fn what_is_not_mistaken_is_read() {
+        let read: Scenario = serde_json::from_value(stored()).expect("no mistake");
+        assert_eq!(read.newcomers(), [9]);
+    }
+
+    #[test]
+    fn mistakes_in_the_shape_and_the_workload_are_named() {
+        let told = mistake(|scenario| scenario["workload"]["keys"] = json!(0));
+        assert_eq!(told, "workload.keys: 0 is not allowed: 1 to 1000000 is");
+        let told = mistake(|scenario| scenario["workload"]["deletes_percent"] = json!(200));
+        assert!(told.starts_with("workload.deletes_percent: 200 is not allowed"), "{told}");
+        let told = mistake(|scenario| scenario["priorities"] = json!([]));
+        assert!(told.contains("one for each node): 0 is not allowed"), "{told}");
+        let told = mistake(|scenario| scenario["disk_us"] = json!({"low": 9, "high": 3}));
+        assert_eq!(told, "disk_us: low is 9 and high is 3: low is at most high");
+        let told = mistake(|scenario| scenario["latency_us"] = json!({}));
+        assert!(told.contains("missing field `low`"), "{told}");
+        let told = mistake(|scenario| scenario["proxies"] = json!(0));
+        assert_eq!(told, "proxies: 0 is not allowed: 1 to 250 is");
+        let told = mistake(|scenario| scenario["nodes"] = json!(3));
+        assert!(told.contains("unknown field `nodes`"), "{told}");
+    }
+
+    #[test]
+    fn mistakes_in_faults_are_named() {
+        let with = |faults: Value| mistake(|scenario| scenario["faults"] = faults);
+        let told = with(json!([fault(1, json!({"crash": {"node": 9}}))]));
+        assert_eq!(told, "faults[0].crash.node: there is no node 9, only 1 to 3");
+        let told = with(json!([fault(1, json!({"partition": {"side": [1, 4]}}))]));
+        assert_eq!(told, "faults[0].partition.side: there is no node 4, only 1 to 3");
+        let told = with(json!([fault(9_000, json!("blackout"))]));
+        assert_eq!(told, "faults[0].at_ms: 9000 is not allowed: 0 to 5000 is");
+        let told = with(json!([fault(9, json!("blackout")), fault(8, json!("blackout"))]));
+        assert_eq!(told, "faults[1].at_ms: 8 comes after 9: faults are in order of time");
+        let join = || fault(1, json!({"join": {"new": 9, "learner": false}}));
+        let told = with(json!([join(), join()]));
+        assert_eq!(told, "faults[1].join.new: node 9 comes twice: another fault brings it too");
+        let told = with(json!([join(), fault(1, json!({"leave": {"node": 8}}))]));
+        assert_eq!(told, "faults[1].leave.node: there is no node 8, only 1 to 3 and the newcomers 9");
+        let told = with(json!([fault(1, json!({"slow-network": {"latency_us": {"low": 2, "high": 1}}}))]));
+        assert_eq!(told, "faults[0].slow-network.latency_us: low is 2 and high is 1: low is at most high");
+        let told = with(json!([fault(1, json!({"proxy-crash": {"proxy": 7}}))]));
+        assert!(told.starts_with("faults[0].proxy-crash.proxy: there is no proxy 7"), "{told}");
+    }
+}

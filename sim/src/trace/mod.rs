@@ -1,0 +1,22 @@
+//! What happened in a run, as data. There is one stream of events: the story, the hash, the judges and the checks of
+//! the recovery all read it.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `event.rs` | what can happen |
+//! | `names.rs` | who it happens to: nodes, proxies, clients |
+//! | `condition.rs` | what a fault makes true until it heals |
+//! | `operation.rs` | what clients ask, and what they are told |
+//! | `recorder.rs` | takes every event, with its time |
+
+mod condition;
+mod event;
+mod names;
+mod operation;
+mod recorder;
+
+pub use condition::{Condition, Range};
+pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
+pub use names::MachineId;
+pub use operation::{Answer, Call, Found, Operation};
+pub use recorder::Recorder;

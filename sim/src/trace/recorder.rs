@@ -1,0 +1,75 @@
+//! The one recorder of a run: every event passes here, with its time.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use conclave_checks::Trace;
+
+use super::{Answer, Call, ClientEvent, Event, Operation};
+
+/// Records the events of a run. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub struct Recorder(Arc<Mutex<Records>>);
+
+struct Records {
+    now_ns: fn() -> u64,
+    trace: Trace<Event>,
+    /// The clients' operations, gathered from the events.
+    operations: Vec<Operation>,
+}
+
+impl Recorder {
+    /// A recorder of a run whose time is `now_ns`.
+    pub fn new(now_ns: fn() -> u64, trace: Trace<Event>) -> Self {
+        Self(Arc::new(Mutex::new(Records { now_ns, trace, operations: Vec::new() })))
+    }
+
+    /// Records an event of the present moment.
+    pub fn record(&self, event: Event) {
+        self.records().record(event);
+    }
+
+    /// A client asks. Returns the operation's number.
+    pub fn called(&self, client: u64, call: Call) -> usize {
+        let mut records = self.records();
+        let operation = records.operations.len();
+        records.record(Event::Client { client, operation, event: ClientEvent::Called(call) });
+        operation
+    }
+
+    /// A client is told.
+    pub fn answered(&self, client: u64, operation: usize, answer: Answer) {
+        self.record(Event::Client { client, operation, event: ClientEvent::Answered(answer) });
+    }
+
+    /// The operations of all clients so far.
+    pub fn operations(&self) -> Vec<Operation> {
+        self.records().operations.clone()
+    }
+
+    /// The trace so far. The recorder begins another one.
+    pub fn take_trace(&self) -> Trace<Event> {
+        std::mem::take(&mut self.records().trace)
+    }
+
+    fn records(&self) -> MutexGuard<'_, Records> {
+        self.0.lock().expect("a recorder does not panic")
+    }
+}
+
+impl Records {
+    fn record(&mut self, event: Event) {
+        let at_ns = (self.now_ns)();
+        if let Event::Client { client, operation, event } = &event {
+            match event {
+                ClientEvent::Called(call) => {
+                    let call = call.clone();
+                    self.operations.push(Operation { client: *client, called_ns: at_ns, call, answer: None });
+                }
+                ClientEvent::Answered(answer) => {
+                    self.operations[*operation].answer = Some((at_ns, answer.clone()));
+                }
+            }
+        }
+        self.trace.push(at_ns, event);
+    }
+}

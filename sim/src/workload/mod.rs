@@ -1,0 +1,46 @@
+//! What is asked of the cluster while faults strike, through the production client library.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `client.rs` | clients: one operation after another on a few keys |
+//! | `operator.rs` | operators: other members, another leader |
+//! | `console.rs` | where operators sit |
+//!
+//! Both record what they ask and what they are told as events; the judges read it there.
+
+mod client;
+mod console;
+mod operator;
+
+use serde::{Deserialize, Serialize};
+
+pub(crate) use self::{
+    client::{Client, ask},
+    console::Console,
+    operator::{NewNode, Operators},
+};
+
+use crate::trace::Range;
+
+/// What clients do: each one operation after another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Workload {
+    /// Keys that they share.
+    pub keys: u64,
+    /// Percentage of reads.
+    pub reads_percent: u64,
+    /// Percentage of deletes; the rest are puts.
+    pub deletes_percent: u64,
+    /// Pause between two operations of a client.
+    pub pause_ms: Range,
+    /// How long a client waits for an answer.
+    pub patience_ms: u64,
+}
+
+impl Workload {
+    /// The name of a key, from 0.
+    pub fn key(number: u64) -> String {
+        format!("key-{number}")
+    }
+}

@@ -1,0 +1,91 @@
+//! What faults hold at present, counted.
+
+use std::collections::BTreeMap;
+
+use crate::trace::{Condition, MachineId, Range};
+
+/// The conditions that hold, each with the number of faults that hold it.
+#[derive(Debug, Default)]
+pub(super) struct Conditions(BTreeMap<Condition, usize>);
+
+impl Conditions {
+    pub(super) fn hold(&mut self, condition: Condition) {
+        *self.0.entry(condition).or_default() += 1;
+    }
+
+    pub(super) fn release(&mut self, condition: Condition) {
+        let count = self.0.get_mut(&condition).expect("what is released is held");
+        *count -= 1;
+        if *count == 0 {
+            self.0.remove(&condition);
+        }
+    }
+
+    pub(super) fn is_held(&self, condition: Condition) -> bool {
+        self.0.contains_key(&condition)
+    }
+
+    /// The time that a machine's disk takes for a job: the slowest of what holds, or `healthy`.
+    pub(super) fn disk_us(&self, of: MachineId, healthy: Range) -> Range {
+        let held = self.0.keys().filter_map(|condition| match condition {
+            Condition::SlowDisk { machine, disk_us } if *machine == of => Some(*disk_us),
+            _ => None,
+        });
+        held.fold(healthy, Range::slower)
+    }
+
+    /// The latency of a message: the slowest of what holds, or `healthy`.
+    pub(super) fn latency_us(&self, healthy: Range) -> Range {
+        let held = self.0.keys().filter_map(|condition| match condition {
+            Condition::SlowNetwork { latency_us } => Some(*latency_us),
+            _ => None,
+        });
+        held.fold(healthy, Range::slower)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEALTHY: Range = Range { low: 1, high: 2 };
+
+    #[test]
+    fn a_condition_ends_when_the_last_fault_that_holds_it_heals() {
+        let mut conditions = Conditions::default();
+        let down = Condition::Down(MachineId::Node(1));
+        conditions.hold(down);
+        conditions.hold(down);
+        conditions.release(down);
+        assert!(conditions.is_held(down));
+        conditions.release(down);
+        assert!(!conditions.is_held(down));
+    }
+
+    #[test]
+    fn of_two_slow_disks_the_slower_counts_and_the_other_is_not_forgotten() {
+        let mut conditions = Conditions::default();
+        let machine = MachineId::Node(1);
+        let slow = Condition::SlowDisk { machine, disk_us: Range { low: 10, high: 50 } };
+        let slower = Condition::SlowDisk { machine, disk_us: Range { low: 5, high: 100 } };
+        conditions.hold(slow);
+        conditions.hold(slower);
+        assert_eq!(conditions.disk_us(machine, HEALTHY), Range { low: 10, high: 100 });
+        assert_eq!(conditions.disk_us(MachineId::Node(2), HEALTHY), HEALTHY);
+        conditions.release(slower);
+        assert_eq!(conditions.disk_us(machine, HEALTHY), Range { low: 10, high: 50 });
+        conditions.release(slow);
+        assert_eq!(conditions.disk_us(machine, HEALTHY), HEALTHY);
+    }
+
+    #[test]
+    fn of_two_slow_networks_the_slower_counts() {
+        let mut conditions = Conditions::default();
+        let slow = Condition::SlowNetwork { latency_us: Range { low: 10, high: 50 } };
+        conditions.hold(slow);
+        conditions.hold(Condition::SlowNetwork { latency_us: Range { low: 0, high: 70 } });
+        assert_eq!(conditions.latency_us(HEALTHY), Range { low: 10, high: 70 });
+        conditions.release(slow);
+        assert_eq!(conditions.latency_us(HEALTHY), Range { low: 1, high: 70 });
+    }
+}

@@ -1,0 +1,191 @@
+//! One machine: what it is for life, and the process that runs on it now.
+
+use std::time::Duration;
+
+use conclave::env::Clock;
+use conclave_checks::draw::Draw;
+use madsim::{
+    runtime::{Handle, NodeHandle},
+    task::{JoinHandle, NodeId},
+};
+use tokio::sync::oneshot;
+
+use super::{
+    addresses, clock,
+    disk::{DiskTiming, SimDisk},
+};
+use crate::trace::{MachineId, Range};
+
+/// A machine. Its disk and its clock outlive its processes.
+pub(crate) struct Machine {
+    pub(super) id: MachineId,
+    seed: u64,
+    pub(super) disk: SimDisk,
+    pub(super) clock: Clock,
+    /// Counts the starts of its process: each has randomness of its own.
+    pub(super) starts: u64,
+    /// Something is meant to run here.
+    pub(super) is_introduced: bool,
+    /// What keeps it from being started.
+    pub(super) is_kept_down: bool,
+    pub(super) is_kept_down_after_power_loss: bool,
+    pub(super) lost_power_in_sync: bool,
+    is_paused: bool,
+    handle: NodeHandle,
+    process: Option<JoinHandle<()>>,
+    /// Tells the process to stop; none: it was told.
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Asked,
+    Unasked,
+}
+
+impl Machine {
+    pub(super) fn new(id: MachineId, seed: u64, disk_us: Range) -> Self {
+        let name = match id {
+            MachineId::Node(number) => format!("node-{number}"),
+            MachineId::Proxy(number) => format!("proxy-{number}"),
+            MachineId::Client(number) => format!("client-{number}"),
+            MachineId::Console => "console".to_owned(),
+        };
+        let disk_number = match id {
+            MachineId::Node(number) => number,
+            _ => 0,
+        };
+        Self {
+            id,
+            seed,
+            disk: SimDisk::new(seed, disk_number, disk_timing(disk_us)),
+            clock: clock::machine_clock(),
+            starts: 0,
+            is_introduced: false,
+            is_kept_down: false,
+            is_kept_down_after_power_loss: false,
+            lost_power_in_sync: false,
+            is_paused: false,
+            handle: Handle::current().create_node().name(name).ip(addresses::ip(id)).build(),
+            process: None,
+            stop: None,
+        }
+    }
+
+    /// The simulator's name of the machine.
+    pub(super) fn network_id(&self) -> NodeId {
+        self.handle.id()
+    }
+
+    /// A draw for the present start of the process. `domain` says what for.
+    pub(super) fn draw(&self, domain: &str) -> Draw {
+        let number = match self.id {
+            MachineId::Node(number) | MachineId::Proxy(number) | MachineId::Client(number) => number,
+            MachineId::Console => 0,
+        };
+        Draw::new(self.seed, domain, number * 1000 + self.starts)
+    }
+
+    /// Starts a process, which is told to stop by the channel that `program` is given.
+    pub(super) fn run<P>(&mut self, program: impl FnOnce(oneshot::Receiver<()>) -> P)
+    where
+        P: Future<Output = ()> + Send + 'static,
+    {
+        let (stop, stopped) = oneshot::channel();
+        self.stop = Some(stop);
+        self.process = Some(self.handle.spawn(program(stopped)));
+    }
+
+    #[cfg(test)]
+    pub(crate) fn starts(&self) -> u64 {
+        self.starts
+    }
+
+    #[cfg(test)]
+    pub(crate) fn disk(&self) -> &SimDisk {
+        &self.disk
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.process.is_some()
+    }
+
+    pub(super) fn may_start(&self) -> bool {
+        let power_is_off = self.lost_power_in_sync && self.is_kept_down_after_power_loss;
+        self.is_introduced && !self.is_running() && !self.is_kept_down && !power_is_off
+    }
+
+    /// Tells the process to stop. False: it is not there, or was told before.
+    pub(super) fn tell_to_stop(&mut self) -> bool {
+        self.stop.take().is_some_and(|stop| stop.send(()).is_ok())
+    }
+
+    /// Whether the process was told to stop and still runs.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_running() && self.stop.is_none()
+    }
+
+    /// How the process ended, if it did; it is cleared away.
+    pub(super) fn reap(&mut self) -> Option<Ending> {
+        if !self.process.as_ref()?.is_finished() {
+            return None;
+        }
+        let ending = if self.stop.is_some() { Ending::Unasked } else { Ending::Asked };
+        self.kill();
+        Some(ending)
+    }
+
+    /// The process, to be waited for.
+    pub(super) fn take_process(&mut self) -> Option<JoinHandle<()>> {
+        self.process.take()
+    }
+
+    pub(super) fn handle(&self) -> NodeHandle {
+        Handle::current().get_node(self.network_id()).expect("a machine is never removed")
+    }
+
+    /// Kills the process and frees its sockets; the machine can be started again.
+    pub(super) fn kill(&mut self) {
+        (self.process, self.stop) = (None, None);
+        let (runtime, id) = (Handle::current(), self.network_id());
+        runtime.kill(id);
+        runtime.restart(id);
+        // A handle belongs to one life of its machine.
+        self.handle = self.handle();
+        self.set_paused(self.is_paused);
+    }
+
+    /// Unsynced writes are lost, kept or torn, and the process dies.
+    pub(super) fn lose_power(&mut self) {
+        let mut draw = self.draw("power-loss");
+        self.disk.power_loss(|| draw.number());
+        self.kill();
+    }
+
+    /// The n-th next sync of its disk will be cut short by a power loss.
+    pub(crate) fn arm_power_loss(&self, nth: u64) {
+        self.disk.arm_power_loss_in_sync(nth, self.draw("power-loss-in-sync").number());
+    }
+
+    /// A paused machine stands still, whatever is started on it.
+    pub(super) fn set_paused(&mut self, is_paused: bool) {
+        let was_paused = std::mem::replace(&mut self.is_paused, is_paused);
+        let (runtime, id) = (Handle::current(), self.network_id());
+        match is_paused {
+            true => runtime.pause(id),
+            false if was_paused => runtime.resume(id),
+            false => {}
+        }
+    }
+
+    /// Every job of its disk takes this long from now on.
+    pub(super) fn set_disk_time(&self, disk_us: Range) {
+        self.disk.set_timing(disk_timing(disk_us));
+    }
+}
+
+fn disk_timing(disk_us: Range) -> DiskTiming {
+    let span = Duration::from_micros(disk_us.low)..Duration::from_micros(disk_us.high + 1);
+    DiskTiming { before: span.clone(), after: span }
+}

@@ -1,0 +1,187 @@
+//! The machines of a run, and the powers over them.
+
+use std::collections::BTreeMap;
+
+use madsim::task::NodeId;
+
+use super::{
+    machine::{Ending, Machine},
+    programs::Programs,
+    shape::Shape,
+};
+use crate::{
+    trace::{MachineEvent, MachineId},
+    workload::Console,
+};
+
+/// All machines, by name.
+pub(crate) struct Machines {
+    machines: BTreeMap<MachineId, Machine>,
+    programs: Programs,
+}
+
+impl Machines {
+    /// Machines for the shape's nodes, proxies and clients, for newcomers, and the console. Nothing runs yet.
+    pub(super) fn new(shape: &Shape, newcomers: &[u64], programs: Programs) -> Self {
+        let nodes = shape.founders().chain(newcomers.iter().copied()).map(MachineId::Node);
+        let proxies = (0..shape.proxies).map(MachineId::Proxy);
+        let clients = (0..shape.clients).map(MachineId::Client);
+        let ids = nodes.chain(proxies).chain(clients).chain([MachineId::Console]);
+        let machines = ids.map(|id| (id, Machine::new(id, shape.seed, shape.disk_us))).collect();
+        Self { machines, programs }
+    }
+
+    /// The machine where operators sit, who reach proxies at these endpoints.
+    pub(super) fn console(&self, proxies: Vec<String>) -> Console {
+        let machine = &self.machines[&MachineId::Console];
+        Console { handle: machine.handle(), clock: machine.clock.clone(), proxies }
+    }
+
+    /// The simulator's names of all machines.
+    pub(super) fn network_ids(&self) -> BTreeMap<MachineId, NodeId> {
+        self.machines.iter().map(|(&id, machine)| (id, machine.network_id())).collect()
+    }
+
+    /// From now on something is meant to run on a machine: it is started, and again whenever it is down and nothing
+    /// keeps it down.
+    pub(crate) fn introduce(&mut self, id: MachineId) {
+        self.machine(id).is_introduced = true;
+        self.bring_up(id);
+    }
+
+    /// Starts a machine that is down, as after a crash: with what its disk holds, and nothing else. One that nothing is
+    /// meant to run on stays down, and one that is kept down, and a node that left the cluster for good.
+    pub(crate) fn bring_up(&mut self, id: MachineId) {
+        let programs = &mut self.programs;
+        let machine = self.machines.get_mut(&id).expect("a scenario names existing machines");
+        if machine.may_start() && !programs.has_left(id) {
+            machine.starts += 1;
+            machine.lost_power_in_sync = false;
+            programs.tell(id, MachineEvent::Started);
+            programs.start(machine);
+        }
+    }
+
+    /// A process dies. What it wrote and did not sync survives: the operating system has it.
+    pub(crate) fn crash(&mut self, id: MachineId) {
+        let machine = self.machine(id);
+        machine.disk.crash();
+        let was_running = machine.is_running();
+        machine.kill();
+        if was_running {
+            self.programs.tell(id, MachineEvent::Killed);
+        }
+    }
+
+    /// A machine loses power: unsynced writes are lost, kept or torn.
+    pub(crate) fn lose_power(&mut self, id: MachineId) {
+        let machine = self.machine(id);
+        if machine.is_introduced {
+            machine.lose_power();
+            self.programs.tell(id, MachineEvent::LostPower);
+        }
+    }
+
+    /// No power loss is due any more, anywhere.
+    pub(crate) fn disarm_power_losses(&self) {
+        self.machines.values().for_each(|machine| machine.disk.disarm());
+    }
+
+    /// Machines whose power failed in the middle of a sync lose it now, their processes included.
+    pub(crate) fn carry_out_power_losses(&mut self) {
+        let tripped =
+            self.machines.values().filter(|machine| machine.disk.tripped()).map(|machine| machine.id);
+        for id in tripped.collect::<Vec<_>>() {
+            self.lose_power(id);
+            self.machine(id).lost_power_in_sync = true;
+            self.bring_up(id);
+        }
+    }
+
+    /// A process is told to stop.
+    pub(crate) fn tell_to_stop(&mut self, id: MachineId) {
+        if self.machine(id).tell_to_stop() {
+            self.programs.tell(id, MachineEvent::ToldToStop);
+        }
+    }
+
+    /// Keeps a machine that is down from being started, or does so no longer: then it is started. A process that was told
+    /// to stop and still has not is killed before, as an operating system does in the end.
+    pub(super) fn keep_down(&mut self, id: MachineId, is_kept_down: bool) {
+        self.machine(id).is_kept_down = is_kept_down;
+        if !is_kept_down {
+            if self.machine(id).is_stopping() {
+                self.crash(id);
+            }
+            self.bring_up(id);
+        }
+    }
+
+    /// The same, for a machine whose power fails in a sync.
+    pub(super) fn keep_down_after_power_loss(&mut self, id: MachineId, is_kept_down: bool) {
+        self.machine(id).is_kept_down_after_power_loss = is_kept_down;
+        if !is_kept_down {
+            self.bring_up(id);
+        }
+    }
+
+    /// The nodes that were started, ever.
+    pub(crate) fn introduced_nodes(&self) -> impl Iterator<Item = u64> {
+        self.machines.values().filter(|machine| machine.is_introduced).filter_map(|machine| {
+            match machine.id {
+                MachineId::Node(id) => Some(id),
+                _ => None,
+            }
+        })
+    }
+
+    pub(crate) fn is_running(&self, id: MachineId) -> bool {
+        self.machines.get(&id).is_some_and(Machine::is_running)
+    }
+
+    /// Clears away the processes of nodes and proxies that ended. Returns one that ended although nobody told it to stop,
+    /// and it has not left the cluster.
+    pub(crate) fn reap(&mut self) -> Option<MachineId> {
+        let mut unasked = None;
+        for machine in
+            self.machines.values_mut().filter(|machine| !matches!(machine.id, MachineId::Client(_)))
+        {
+            if machine.reap() == Some(Ending::Unasked) && !self.programs.has_left(machine.id) {
+                unasked = unasked.or(Some(machine.id));
+            }
+        }
+        unasked
+    }
+
+    /// A proxy that knows none of the members of today any more, for it was cut off while all of them were replaced, is
+    /// started again by an operator, who tells it of them.
+    pub(crate) fn redirect_proxy(&mut self, number: u64) {
+        if !self.programs.proxy_knows_a_member(number) {
+            self.crash(MachineId::Proxy(number));
+            self.bring_up(MachineId::Proxy(number));
+        }
+    }
+
+    /// Clients finish what they are at.
+    pub(crate) async fn finish_clients(&mut self) {
+        self.programs.finish_clients();
+        for machine in self.machines.values_mut().filter(|machine| matches!(machine.id, MachineId::Client(_)))
+        {
+            if let Some(process) = machine.take_process() {
+                let _ = process.await;
+            }
+        }
+    }
+
+    /// Kills every process. What they held is freed when the simulator comes by next.
+    pub(crate) fn shut_down(&mut self) {
+        for machine in self.machines.values_mut() {
+            machine.disk.crash();
+            machine.kill();
+        }
+    }
+
+    pub(crate) fn machine(&mut self, id: MachineId) -> &mut Machine {
+        self.machines.get_mut(&id).expect("a scenario names existing machines")
+    }
+}

@@ -1,0 +1,160 @@
+//! The simulated world: every node, proxy and client is a machine with an address, a disk and a clock of its own, for
+//! life, and its processes run the very code that production runs.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `shape.rs` | what a world is built of |
+//! | `machines.rs`, `machine.rs` | the machines: power, processes, pauses |
+//! | `programs.rs` | what runs on a machine, and what it is told |
+//! | `network.rs` | links and delays |
+//! | `disk.rs` | a disk that loses what was not synced |
+//! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
+//! | `addresses.rs`, `clock.rs` | where, and when |
+//! | `observer.rs` | every step of every node, shown to the oracle |
+
+mod addresses;
+mod clock;
+mod conditions;
+mod disk;
+mod machine;
+mod machines;
+mod network;
+mod observer;
+mod programs;
+mod shape;
+
+use std::{sync::Arc, time::Duration};
+
+use conclave_checks::Oracle;
+
+pub(crate) use self::{addresses::NUMBER_MAX, clock::now_ns, machines::Machines, network::latency};
+use self::{conditions::Conditions, network::Network, programs::Programs};
+pub use self::{
+    disk::{DiskTiming, SimDisk},
+    shape::{Retention, Shape},
+};
+use crate::{
+    trace::{Condition, Event, MachineId, Recorder},
+    workload::{Console, NewNode, Operators, Workload},
+};
+
+/// Everything that a run has, and that faults act upon.
+pub(crate) struct World {
+    pub(crate) shape: Arc<Shape>,
+    pub(crate) recorder: Recorder,
+    pub(crate) oracle: Oracle,
+    pub(crate) machines: Machines,
+    pub(crate) network: Network,
+    pub(crate) operators: Operators,
+    pub(crate) console: Console,
+    conditions: Conditions,
+}
+
+/// What a fault holds until it heals.
+#[must_use = "the conditions last until they are handed to World::heal"]
+#[derive(Debug, Default)]
+pub(crate) struct Healing(Vec<Condition>);
+
+impl Healing {
+    /// A fault that holds nothing: it is over as soon as it has struck.
+    pub(crate) fn nothing() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn conditions(&self) -> &[Condition] {
+        &self.0
+    }
+}
+
+impl World {
+    /// Builds the machines; nothing runs yet. `newcomers` are nodes that may be started later.
+    pub(crate) fn new(
+        shape: Arc<Shape>,
+        workload: &Workload,
+        newcomers: &[u64],
+        recorder: &Recorder,
+        oracle: &Oracle,
+    ) -> Self {
+        let programs = Programs::new(shape.clone(), workload.clone(), recorder.clone(), oracle.clone());
+        let machines = Machines::new(&shape, newcomers, programs);
+        let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
+        let console = machines.console(proxies);
+        Self {
+            network: Network::new(machines.network_ids()),
+            machines,
+            operators: Operators::new(console.clone(), recorder.clone()),
+            console,
+            conditions: Conditions::default(),
+            recorder: recorder.clone(),
+            oracle: oracle.clone(),
+            shape,
+        }
+    }
+
+    /// The node that leads now: that of the latest term that has one. Recorded, for a fault aims at it.
+    pub(crate) fn aim_at_leader(&self) -> Option<u64> {
+        let node = self.oracle.leader();
+        self.recorder.record(Event::Aimed { node });
+        node
+    }
+
+    /// Makes these conditions true until the healing is handed back.
+    pub(crate) fn hold(&mut self, conditions: impl IntoIterator<Item = Condition>) -> Healing {
+        let conditions: Vec<Condition> = conditions.into_iter().collect();
+        for condition in &conditions {
+            self.conditions.hold(*condition);
+            self.carry_out(*condition);
+        }
+        Healing(conditions)
+    }
+
+    /// Ends the conditions of a fault, but for those that another fault holds too.
+    pub(crate) fn heal(&mut self, Healing(conditions): Healing) {
+        for condition in conditions {
+            self.conditions.release(condition);
+            self.carry_out(condition);
+        }
+    }
+
+    /// Brings the world in line with a condition that was held or released.
+    fn carry_out(&mut self, condition: Condition) {
+        let is_held = self.conditions.is_held(condition);
+        match condition {
+            Condition::Cut { from, to } => self.network.set_cut(from, to, is_held),
+            Condition::Down(machine) => self.machines.keep_down(machine, is_held),
+            Condition::DownAfterPowerLoss(machine) => {
+                self.machines.keep_down_after_power_loss(machine, is_held);
+            }
+            Condition::Paused(machine) => self.machines.machine(machine).set_paused(is_held),
+            Condition::SlowDisk { machine, .. } => {
+                let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
+                self.machines.machine(machine).set_disk_time(disk_us);
+            }
+            Condition::SlowNetwork { .. } => {
+                self.network.set_latency(self.conditions.latency_us(self.shape.latency_us));
+            }
+        }
+    }
+
+    /// An operator adds a node, which is started now, and removes others.
+    pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>) {
+        let add = add.map(|(id, learner)| {
+            self.machines.introduce(MachineId::Node(id));
+            NewNode { id, address: addresses::node_endpoint(id), learner }
+        });
+        self.operators.change_members(add.into_iter().collect(), remove);
+    }
+
+    /// Ends every process, and lets the simulator free what they held.
+    pub(crate) async fn shut_down(mut self) {
+        self.machines.shut_down();
+        drop(self);
+        madsim::time::sleep(Duration::from_millis(1)).await;
+    }
+
+    /// The nodes that were started, and did not leave the cluster for good.
+    pub(crate) fn known_nodes(&self) -> Vec<u64> {
+        let configuration = self.oracle.configuration();
+        self.machines.introduced_nodes().filter(|id| !configuration.gone.contains(id)).collect()
+    }
+}

@@ -1,0 +1,179 @@
+//! What runs on machines: the production entry points of nodes, proxies and clients, and what they are told.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use conclave::{
+    env::{Environment, Nobody, Observer},
+    node::{self, Timing},
+    proxy,
+};
+use conclave_checks::Oracle;
+use tokio::sync::oneshot;
+
+use super::{
+    addresses,
+    machine::Machine,
+    observer::Watch,
+    shape::{Retention, Shape},
+};
+use crate::{
+    trace::{Event, MachineEvent, MachineId, Recorder},
+    workload::{Client, Workload},
+};
+
+const CLUSTER: &str = "sim";
+/// How long a proxy tries for a client that sets no deadline of its own.
+const PROXY_PATIENCE: Duration = Duration::from_secs(5);
+/// What nodes that read by lease believe of their clocks.
+const CLOCK_DRIFT_PERCENT: u32 = 10;
+/// Numbers of clients that take a dead one's place are so far apart.
+const CLIENT_LIVES: u64 = 1000;
+
+/// Starts processes.
+pub(super) struct Programs {
+    shape: Arc<Shape>,
+    workload: Workload,
+    recorder: Recorder,
+    oracle: Oracle,
+    /// The nodes that each proxy was told of when it was last started.
+    proxies_told: BTreeMap<u64, Vec<u64>>,
+    clients_finish: Arc<AtomicBool>,
+}
+
+impl Programs {
+    pub(super) fn new(shape: Arc<Shape>, workload: Workload, recorder: Recorder, oracle: Oracle) -> Self {
+        let (proxies_told, clients_finish) = (BTreeMap::new(), Arc::default());
+        Self { shape, workload, recorder, oracle, proxies_told, clients_finish }
+    }
+
+    pub(super) fn tell(&self, machine: MachineId, event: MachineEvent) {
+        self.recorder.record(Event::Machine { machine, event });
+    }
+
+    /// Starts what runs on this machine.
+    pub(super) fn start(&mut self, machine: &mut Machine) {
+        match machine.id {
+            MachineId::Node(id) => self.start_node(machine, id),
+            MachineId::Proxy(number) => self.start_proxy(machine, number),
+            MachineId::Client(number) => self.start_client(machine, number),
+            MachineId::Console => {}
+        }
+    }
+
+    fn start_node(&self, machine: &mut Machine, id: u64) {
+        let config = self.node_config(id);
+        let environment = self.environment(machine, "node", Arc::new(Watch(self.oracle.clone())));
+        let disk = Arc::new(machine.disk.clone());
+        let ended = self.on_end(machine.id);
+        machine.run(|stop| async move { ended(node::run(config, environment, disk, told(stop)).await) });
+    }
+
+    fn start_proxy(&mut self, machine: &mut Machine, number: u64) {
+        let members = self.members_of_today();
+        let config = proxy::Config {
+            cluster: CLUSTER.to_owned(),
+            listen: addresses::proxy(number),
+            nodes: members.iter().map(|&id| addresses::node_endpoint(id)).collect(),
+            patience: PROXY_PATIENCE,
+        };
+        self.proxies_told.insert(number, members);
+        let environment = self.environment(machine, "proxy", Arc::new(Nobody));
+        let ended = self.on_end(machine.id);
+        machine.run(|stop| async move { ended(proxy::run(config, environment, told(stop)).await) });
+    }
+
+    fn start_client(&self, machine: &mut Machine, number: u64) {
+        let proxies = self.shape.proxies;
+        let client = Client {
+            number: number + CLIENT_LIVES * (machine.starts - 1),
+            endpoints: (0..proxies)
+                .map(|offset| addresses::proxy_endpoint((number + offset) % proxies))
+                .collect(),
+            workload: self.workload.clone(),
+            seed: self.shape.seed,
+            clock: machine.clock.clone(),
+            recorder: self.recorder.clone(),
+            finish: self.clients_finish.clone(),
+        };
+        machine.run(|_| client.run());
+    }
+
+    fn environment(&self, machine: &Machine, domain: &str, observer: Arc<dyn Observer>) -> Environment {
+        let seed = machine.draw(domain).number();
+        Environment { clock: machine.clock.clone(), seed, observer }
+    }
+
+    /// Records how a process ended.
+    fn on_end<E: std::fmt::Display>(&self, machine: MachineId) -> impl FnOnce(Result<(), E>) + use<E> {
+        let recorder = self.recorder.clone();
+        move |result| {
+            let event = match result {
+                Ok(()) => MachineEvent::Ended,
+                Err(error) => MachineEvent::Failed { error: error.to_string() },
+            };
+            recorder.record(Event::Machine { machine, event });
+        }
+    }
+
+    fn node_config(&self, id: u64) -> node::Config {
+        let shape = &self.shape;
+        let founders: BTreeMap<u64, String> =
+            shape.founders().map(|id| (id, addresses::node_endpoint(id))).collect();
+        let Retention { sync_entries, log_entries, piece_bytes } = shape.retention;
+        node::Config {
+            cluster: CLUSTER.to_owned(),
+            id,
+            listen: addresses::node(id),
+            peers: if founders.contains_key(&id) { founders } else { BTreeMap::new() },
+            priority: shape.priorities.get(id as usize - 1).copied().unwrap_or(0),
+            timing: Timing {
+                heartbeat: Duration::from_millis(shape.heartbeat_ms),
+                election_timeout: Duration::from_millis(shape.election_timeout_ms),
+            },
+            lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
+            retention: node::Retention {
+                sync_entries: sync_entries as usize,
+                log_entries_max: log_entries as usize,
+                snapshot_piece_bytes: piece_bytes as usize,
+                ..node::Retention::default()
+            },
+        }
+    }
+
+    /// What an operator tells a proxy that starts.
+    fn members_of_today(&self) -> Vec<u64> {
+        let members: Vec<u64> = self.oracle.configuration().members().collect();
+        if members.is_empty() { self.shape.founders().collect() } else { members }
+    }
+
+    /// Whether a proxy was told of a node that is a member today.
+    pub(super) fn proxy_knows_a_member(&self, number: u64) -> bool {
+        let members = self.members_of_today();
+        self.proxies_told.get(&number).is_some_and(|told| told.iter().any(|id| members.contains(id)))
+    }
+
+    /// Whether this is a node that left the cluster for good.
+    pub(super) fn has_left(&self, machine: MachineId) -> bool {
+        matches!(machine, MachineId::Node(id) if self.oracle.configuration().gone.contains(&id))
+    }
+
+    /// Clients do no more than finish what they are at, from now on.
+    pub(super) fn finish_clients(&self) {
+        self.clients_finish.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Completes when a process is told to stop; never when nobody is left to tell it.
+async fn told(stop: oneshot::Receiver<()>) {
+    if stop.await.is_err() {
+        pending().await
+    }
+}
