@@ -131,8 +131,12 @@ impl Raft {
         }
     }
 
-    /// Counts a vote in the present ballot, and acts when it is decided.
+    /// Counts a vote in the present ballot, and acts when it is decided. The vote of a node that is no member counts for
+    /// nothing: it was one when it was asked, or is a stranger.
     fn count(&mut self, from: NodeId, granted: bool) {
+        if !self.configuration().contains(from) {
+            return;
+        }
         let (Role::PreCandidate(candidacy) | Role::Candidate(candidacy)) = &mut self.role else { return };
         candidacy.votes.entry(from).or_insert(granted);
         let outcome = tally(self.shared.configuration(), |id| candidacy.votes.get(&id).copied());

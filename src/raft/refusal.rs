@@ -51,8 +51,6 @@ pub enum Refusal {
     AckBeyondLog { matched: Index },
     /// It answers a heartbeat that was never sent.
     UnknownRound { round: u64 },
-    /// A vote of a node that is no member.
-    Stranger,
     /// It says that this node was removed, by a configuration that does not say so.
     NotRemoved,
 }
@@ -71,7 +69,6 @@ impl Refusal {
             Self::BrokenSnapshot => "broken_snapshot",
             Self::AckBeyondLog { .. } => "ack_beyond_log",
             Self::UnknownRound { .. } => "unknown_round",
-            Self::Stranger => "stranger",
             Self::NotRemoved => "not_removed",
         }
     }
@@ -94,7 +91,6 @@ impl fmt::Display for Refusal {
                 write!(f, "it acknowledges entry {matched}, which does not exist")
             }
             Self::UnknownRound { round } => write!(f, "it answers heartbeat {round}, which was never sent"),
-            Self::Stranger => f.write_str("it is a vote of a node that is no member"),
             Self::NotRemoved => f.write_str("it says that this node was removed, which is not so"),
         }
     }
@@ -169,12 +165,7 @@ impl Raft {
     /// Answers to what this node asked in its present role and term; others are late, and not listened to.
     fn examine_answer(&self, from: NodeId, term: Term, body: &Body) -> Result<(), Refusal> {
         match (&self.role, body) {
-            (Role::PreCandidate(_), Body::PreVoteResponse { granted: true }) if term == self.term() + 1 => {
-                self.examine_voter(from)
-            }
             _ if term > self.term() => Ok(()),
-            (Role::PreCandidate(_), Body::PreVoteResponse { .. })
-            | (Role::Candidate(_), Body::VoteResponse { .. }) => self.examine_voter(from),
             (Role::Leader(_), Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, .. })
                 if *matched > self.last().index =>
             {
@@ -185,13 +176,10 @@ impl Raft {
             {
                 Err(Refusal::UnknownRound { round: *round })
             }
-            (Role::Follower(_), Body::ReadIndexResponse { .. }) => self.examine_leader(from),
+            // Whoever does not lead any more says so, but only the leader allows a read.
+            (Role::Follower(_), Body::ReadIndexResponse { index: Some(_), .. }) => self.examine_leader(from),
             _ => Ok(()),
         }
-    }
-
-    fn examine_voter(&self, from: NodeId) -> Result<(), Refusal> {
-        if self.configuration().contains(from) { Ok(()) } else { Err(Refusal::Stranger) }
     }
 }
 

@@ -323,7 +323,8 @@ impl Storm {
     /// A snapshot on its way arrives in part or in full, or breaks off; the sender hears of its end then or later.
     fn end_stream(&mut self) {
         let Some(mut sent) = self.network.next_stream(&mut self.draw) else { return };
-        let (well, is_heard) = (self.draw.chance(70), self.draw.chance(70));
+        let well = !self.draw.chance(self.profile.stream_failures_percent);
+        let is_heard = self.draw.chance(70);
         if well && !sent.has_arrived {
             let is_admitted = self.send_piece(&sent.stream);
             if self.draw.chance(20) {
@@ -375,7 +376,8 @@ impl Storm {
         if self.node(id).host.installing().is_none() {
             return;
         }
-        let fate = self.draw.below(10);
+        let goes_wrong = self.draw.chance(self.profile.install_failures_percent);
+        let fate = if goes_wrong { self.draw.below(2) } else { 2 };
         let node = self.node(id);
         let is_staged = node.staged.take() == node.host.installing().map(|snapshot| snapshot.last);
         match fate {

@@ -437,9 +437,9 @@ fn each_kind_of_message_that_cannot_be_true_is_refused() {
         (Leader, 1, 3, accepted(6), None),
         (Leader, 1, 3, answer(u64::MAX), Some(Refusal::UnknownRound { round: u64::MAX })),
         (Leader, 1, 3, answer(1), None),
-        (PreCandidate, 9, 3, Body::PreVoteResponse { granted: true }, Some(Refusal::Stranger)),
+        (PreCandidate, 9, 3, Body::PreVoteResponse { granted: true }, None),
         (PreCandidate, 4, 3, Body::PreVoteResponse { granted: true }, None),
-        (Candidate, 9, 3, Body::VoteResponse { granted: true }, Some(Refusal::Stranger)),
+        (Candidate, 9, 3, Body::VoteResponse { granted: true }, None),
         (Follower, 9, 2, removed(&[]), Some(Refusal::NotRemoved)),
         (Follower, 9, 0, removed(&[NODE]), None),
         (Follower, 9, 1, heartbeat(u64::MAX), None),
@@ -448,6 +448,18 @@ fn each_kind_of_message_that_cannot_be_true_is_refused() {
         let case = format!("{role} hears {body:?} of node {from} in term {term}");
         assert_eq!(refusal(role, from, term, body), expected, "{case}");
     }
+}
+
+/// It may have been a member when it was asked; so it is no lie, but counts for nothing.
+#[test]
+fn the_vote_of_a_stranger_elects_nobody() {
+    let mut trial = Trial::in_role(RoleName::PreCandidate);
+    (5..9).for_each(|from| trial.hear(from, 3, Body::PreVoteResponse { granted: true }));
+    assert_eq!(trial.core.role(), RoleName::PreCandidate);
+    trial.hear(1, 3, Body::PreVoteResponse { granted: true });
+    trial.write();
+    (5..9).for_each(|from| trial.hear(from, 3, Body::VoteResponse { granted: true }));
+    assert_eq!(trial.core.role(), RoleName::Candidate);
 }
 
 #[test]

@@ -63,6 +63,9 @@ pub(super) struct Profile {
     pub(super) lost_percent: u64,
     /// Inputs, in percent, that a core is given together with the next one.
     pub(super) batched_percent: u64,
+    /// Snapshots that break off on their way, and that are not put in place, in percent.
+    pub(super) stream_failures_percent: u64,
+    pub(super) install_failures_percent: u64,
     /// Beyond so many under way the oldest are lost: a network that holds everything would only deliver what is old.
     pub(super) under_way_max: usize,
     /// Many nodes are isolated at once, and still reach each other.
@@ -82,6 +85,8 @@ impl Profile {
             reordered_percent: *draw.pick(&[0, 10, 30, 60]),
             lost_percent: *draw.pick(&[0, 5, 5, 15]),
             batched_percent: *draw.pick(&[0, 0, 30]),
+            stream_failures_percent: 30,
+            install_failures_percent: 20,
             under_way_max: *draw.pick(&[30, 60, 200]),
             partitions: draw.chance(50),
         }

@@ -21,6 +21,7 @@ impl Storm {
             self.crash(id);
         }
         self.profile.batched_percent = 0;
+        (self.profile.stream_failures_percent, self.profile.install_failures_percent) = (0, 0);
         if !(0..RECOVERY_ROUNDS_MAX).any(|_| {
             self.healed_round();
             self.agrees()
