@@ -185,7 +185,8 @@ impl Raft {
             {
                 Err(Refusal::UnknownRound { round: *round })
             }
-            (Role::Follower(_), Body::ReadIndexResponse { .. }) => self.examine_leader(from),
+            // Who led an earlier term says that it can confirm nothing, in the term of another leader.
+            (Role::Follower(_), Body::ReadIndexResponse { index: Some(_), .. }) => self.examine_leader(from),
             _ => Ok(()),
         }
     }
