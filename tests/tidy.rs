@@ -26,7 +26,7 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// The rooms of the simulated world, in order: a room may import those before it, and none behind it.
 const ROOMS_OF_SIM: &[&str] = &[
-    "trace", "workload", "world", "faults", "scenario", "judges", "verdict", "phases", "explain", "campaign",
+    "trace", "workload", "world", "faults", "scenario", "verdict", "judges", "phases", "explain", "campaign",
 ];
 
 /// Package of the testbed -> the rooms of `src` that it may import, and no others.

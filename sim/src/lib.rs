@@ -11,8 +11,8 @@
 //! | `world/` | machines, network, disks, clocks |
 //! | `faults/` | what can go wrong: a file a family |
 //! | `scenario/` | everything a run will do, as data, from a seed or a file |
-//! | `judges/` | the clients' history, judged |
 //! | `verdict.rs` | what a run came to: which rule broke, and where |
+//! | `judges/` | the clients' history, judged |
 //! | `phases/` | chaos, recovery, judgement |
 //! | `explain/` | what a person reads |
 //! | `campaign/` | one run, many runs, the command line |

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{UsageError, logging, stop};
+use super::{logging, stop, usage::UsageError};
 use crate::env::{Clock, Environment, Nobody};
 
 /// Name of a cluster that was given none.

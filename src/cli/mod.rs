@@ -95,11 +95,6 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Arguments that are well-formed one by one and wrong together.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct UsageError(String);
-
 /// Exit code when the command was understood and failed.
 const FAILED: u8 = 1;
 /// Exit code when the command line is wrong.
@@ -122,7 +117,7 @@ pub fn main() -> ExitCode {
     };
     match run(cli.command) {
         Ok(code) => code,
-        Err(error) if error.is::<UsageError>() => fail(MISUSED, &describe(&error)),
+        Err(error) if error.is::<usage::UsageError>() => fail(MISUSED, &describe(&error)),
         Err(error) => fail(FAILED, &describe(&error)),
     }
 }

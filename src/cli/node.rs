@@ -9,9 +9,9 @@ use std::{
 };
 
 use super::{
-    UsageError,
     address::{Address, InvalidAddress},
     daemon::{CLUSTER, Daemon, check_cluster_name, environment},
+    usage::UsageError,
 };
 use crate::{
     node::{self, Config, Retention, Timing},

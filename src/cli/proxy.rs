@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::{
-    UsageError,
     address::Address,
     connection::parse_span,
     daemon::{CLUSTER, Daemon, check_cluster_name, environment},
+    usage::UsageError,
 };
 use crate::proxy::{self, Config};
 

@@ -1,5 +1,10 @@
 //! What is wrong with a command line, in one line.
 
+/// Arguments that are well-formed one by one and wrong together.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UsageError(pub(super) String);
+
 /// clap's explanation of a wrong command line, without its line breaks: what is wrong, tips, usage.
 pub(super) fn one_line(error: &clap::Error) -> String {
     if error.kind() == clap::error::ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {

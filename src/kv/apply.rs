@@ -6,8 +6,8 @@ use std::ops::{
 };
 
 use super::{
-    Command, DeleteRange, Error, Header, KeyRange, Operation, Put, Read, Rejection, Reply, Stamp, Table,
-    Write,
+    Command, DeleteRange, Error, Header, KeyRange, Operation, PREV_KVS_BYTES_MAX, Put, Read, Rejection,
+    Reply, Stamp, Table, Write,
     error::{Direction, scan},
     ledger::Ledger,
     record::{Past, Version, history_key},
@@ -18,10 +18,6 @@ use super::{
 
 /// A key and its stored value.
 type Record = (Vec<u8>, Vec<u8>);
-
-/// Largest weight of the pairs that a deletion returns, in bytes of records. It bounds the answer, and so what a
-/// session keeps of it and what crosses the network. A deletion that would return more is rejected, whole.
-pub const PREV_KVS_BYTES_MAX: usize = 8 << 20;
 
 /// What a deletion holds in memory at a time, however much lies in its range.
 const STEP_BYTES_MAX: usize = 256 << 10;

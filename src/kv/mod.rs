@@ -26,7 +26,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use apply::{Applier, PREV_KVS_BYTES_MAX, members};
+pub use apply::{Applier, members};
 pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
 pub(crate) use command::{validate_delete, validate_put};
 pub use error::Error;
@@ -35,6 +35,6 @@ pub use header::Header;
 pub use ledger::recompute_content_hash;
 pub use memory::MemoryStore;
 pub use range::{RangeRejection, RangeReply, RangeRequest, SortOrder, SortTarget, range};
-pub use reply::{KeyValue, Rejection, Reply};
+pub use reply::{KeyValue, PREV_KVS_BYTES_MAX, Rejection, Reply};
 pub use session::SESSION_IDLE_MS_MAX;
 pub use store::{KeyRange, Read, Table, Visit, Write};

@@ -3,10 +3,14 @@
 use std::fmt;
 
 use super::{
-    PREV_KVS_BYTES_MAX, Table,
+    Table,
     codec::{Decoder, Encode},
     error::Corrupt,
 };
+
+/// Largest weight of the pairs that a deletion returns, in bytes of records. It bounds the answer, and so what a
+/// session keeps of it and what crosses the network. A deletion that would return more is rejected, whole.
+pub const PREV_KVS_BYTES_MAX: usize = 8 << 20;
 
 /// The answer to one command.
 #[derive(Clone, Debug, PartialEq, Eq)]

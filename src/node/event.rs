@@ -3,10 +3,11 @@
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::{applier::Stage, error::NodeError, reply::ReplySender, scrub::Scrubbed};
+use super::{error::NodeError, reply::ReplySender};
 use crate::{
     kv::Header,
-    raft::{Index, InstallFailure, Message, NodeId, StreamId},
+    raft::{Index, InstallFailure, Message, NodeId, Position, StreamId},
+    storage::{Place, Record},
     wire::pb::v1,
 };
 
@@ -55,4 +56,21 @@ pub(super) struct Applied {
     pub(super) durable: Index,
     /// Whether the snapshot to install was installed, if there was one.
     pub(super) installed: Option<Result<(), InstallFailure>>,
+}
+
+/// A piece of the snapshot that stands for the log up to `last`.
+pub(super) struct Stage {
+    pub(super) last: Position,
+    /// Records, and what they follow. `None`: the sender asks where to go on.
+    pub(super) records: Option<(Place, Vec<Record>)>,
+    /// Where to go on, or why the piece was not taken.
+    pub(super) answer: oneshot::Sender<Result<Place, String>>,
+}
+
+/// A scrub that found nothing wrong.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Scrubbed {
+    /// When it ended, by this node's clock.
+    pub(super) unix_ms: u64,
+    pub(super) records: u64,
 }

@@ -6,10 +6,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     admin,
-    applier::{Applier, Job, Stage},
+    applier::{Applier, Job},
     config::Config,
     error::NodeError,
-    event::{Applied, Event, Report},
+    event::{Applied, Event, Report, Scrubbed, Stage},
     journal::Journal,
     links::Links,
     log_writer::Writer,
@@ -17,7 +17,6 @@ use super::{
     reads::Reads,
     refusals::Refusals,
     reply::ReplySender,
-    scrub::Scrubbed,
     sessions::Sessions,
     snapshots::Streams,
     view::NodeView,

@@ -8,7 +8,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::event::Report;
+use super::event::{Report, Scrubbed};
 use crate::{
     env::{Clock, Environment},
     storage::{Disk, Reader, Scrub, StorageError},
@@ -20,14 +20,6 @@ const PAUSE: Duration = Duration::from_secs(60 * 60);
 /// Read in one go, and then nothing for a moment: at most about 16 MiB a second.
 const STEP_BYTES: usize = 256 << 10;
 const STEP_PAUSE: Duration = Duration::from_millis(16);
-
-/// A scrub that found nothing wrong.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Scrubbed {
-    /// When it ended, by this node's clock.
-    pub(super) unix_ms: u64,
-    pub(super) records: u64,
-}
 
 pub(super) fn start(
     reader: Reader,

@@ -7,9 +7,8 @@ use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    applier::Stage,
     config::Config,
-    event::{Answer, Event},
+    event::{Answer, Event, Stage},
     links::Links,
     refusals::Refusals,
     reply::{self, ReplyReceiver},

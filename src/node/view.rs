@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::scrub::Scrubbed;
+use super::event::Scrubbed;
 use crate::{
     kv::Header,
     raft::{Configuration, Index, NodeId, PeerView, Raft, RoleName, Term},

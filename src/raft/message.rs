@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Configuration, Entry, Index, InstallFailure, NodeId, Position, Snapshot, Term};
+use super::{Configuration, Entry, Index, NodeId, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +96,15 @@ pub enum Body {
         /// Read when this index is applied. `None`: could not be confirmed, ask again.
         index: Option<Index>,
     },
+}
+
+/// Why a snapshot that arrived was not put in place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InstallFailure {
+    /// It is not there any more, or not all of it: another one took its place, or the receiver was started anew.
+    NotStaged,
+    /// What arrived is not what its checksum says: the sender's state is damaged.
+    Damaged,
 }
 
 /// What became of an append.

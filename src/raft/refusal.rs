@@ -176,7 +176,7 @@ impl Raft {
             {
                 Err(Refusal::UnknownRound { round: *round })
             }
-            // Whoever does not lead any more says so, but only the leader allows a read.
+            // Who led an earlier term says that it can confirm nothing, in the term of another leader.
             (Role::Follower(_), Body::ReadIndexResponse { index: Some(_), .. }) => self.examine_leader(from),
             _ => Ok(()),
         }

@@ -6,7 +6,8 @@
 //! ([`super::Effects::install`]), and goes on from there once the state is in place ([`Raft::installed`]).
 
 use super::{
-    AppendOutcome, Body, Compacted, Index, NodeId, Options, Position, Snapshot, StreamId, Term,
+    AppendOutcome, Body, Compacted, Index, InstallFailure, NodeId, Options, Position, Snapshot, StreamId,
+    Term,
     progress::Progress,
     raft::{Raft, Shared},
     role::{Follower, Role},
@@ -34,15 +35,6 @@ pub enum PieceRefusal {
     Installing,
     /// A later stream is being received.
     Superseded,
-}
-
-/// Why a snapshot that arrived was not put in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum InstallFailure {
-    /// It is not there any more, or not all of it: another one took its place, or the receiver was started anew.
-    NotStaged,
-    /// What arrived is not what its checksum says: the sender's state is damaged.
-    Damaged,
 }
 
 /// A snapshot that is being put in place, and the stream that brought it.

@@ -1,5 +1,7 @@
 //! A few nodes, their disks and the network between them, moved by hand. Everything that happens is told.
 
+mod streams;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     mem,
@@ -8,7 +10,7 @@ use std::{
 
 use conclave::raft::{
     ChangeError, Configuration, Effects, Entry, Index, InstallFailure, Lease, Members, Message, NodeId,
-    Options, Payload, Position, ProposeError, Raft, Refused, RoleName, StreamId, Term, Vote,
+    Options, Payload, ProposeError, Raft, Refused, RoleName, Term, Vote,
 };
 use conclave_checks::host::{Host, LogDisk, Stream};
 
@@ -120,15 +122,13 @@ impl Cluster {
 
     /// Starts a node anew from a disk with this term and entries of these terms.
     pub(crate) fn prepare(&mut self, id: NodeId, vote: Vote, terms: &[Term], priority: u32) {
-        let founders = self.founders(id);
         let node = self.nodes.get_mut(&id).expect("a member");
         let entry = |(offset, &term): (usize, &Term)| Entry {
             term,
             index: offset as Index + 1,
             payload: Payload::Noop,
         };
-        let disk = LogDisk::new(vote, terms.iter().enumerate().map(entry).collect());
-        node.host = Host::new(founders, disk);
+        node.host.replace_disk(LogDisk::new(vote, terms.iter().enumerate().map(entry).collect()));
         node.options.priority = priority;
         self.restart(id);
     }
@@ -418,44 +418,6 @@ impl Cluster {
         }
     }
 
-    fn cancel_stream(&mut self, id: NodeId, cancelled: StreamId) {
-        for streams in [&mut self.streams, &mut self.arrived] {
-            for stream in streams.extract_if(.., |stream| stream.from == id && stream.id == cancelled) {
-                self.told.push(format!("n{id} cancels its stream to n{}", stream.to));
-                self.ended_streams.push(stream);
-            }
-        }
-    }
-
-    /// The snapshots being streamed send a piece each, which their receivers take or refuse.
-    pub(crate) fn send_pieces(&mut self) {
-        let streams: Vec<_> = self.streams.iter().chain(&self.arrived).map(piece).collect();
-        streams.into_iter().for_each(|piece| self.send_piece(piece));
-    }
-
-    /// A piece of each stream that ended arrives late.
-    pub(crate) fn send_late_pieces(&mut self) {
-        let streams: Vec<_> = self.ended_streams.iter().map(piece).collect();
-        streams.into_iter().for_each(|piece| self.send_piece(piece));
-    }
-
-    /// The senders of streams that they do not want any more hear that these ended.
-    pub(crate) fn report_late(&mut self) {
-        for stream in mem::take(&mut self.ended_streams) {
-            let index = stream.snapshot.last.index;
-            self.with(stream.from, |raft| raft.snapshot_sent(stream.to, stream.id, Some(index)));
-        }
-    }
-
-    fn send_piece(&mut self, (from, to, id, last): (NodeId, NodeId, StreamId, Position)) {
-        let fate = match self.with(to, |raft| raft.admit_piece(from, id, last)) {
-            None => return,
-            Some(Ok(())) => "takes".to_owned(),
-            Some(Err(refusal)) => format!("refuses ({refusal:?})"),
-        };
-        self.tell(format!("n{to} {fate} a piece of {last}, stream {id} of n{from}"));
-    }
-
     fn tell_effects(&mut self, id: NodeId, effects: &Effects) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(raft) = node.host.core() else { return };
@@ -487,29 +449,6 @@ impl Cluster {
         }
     }
 
-    /// The snapshots being streamed arrive in full.
-    pub(crate) fn bring_streams_in(&mut self) {
-        for stream in mem::take(&mut self.streams) {
-            self.send(stream.end());
-            self.arrived.push(stream);
-        }
-    }
-
-    /// They arrive or break off, and their senders hear of it.
-    pub(crate) fn end_streams(&mut self, well: bool) -> bool {
-        if well {
-            self.bring_streams_in();
-        }
-        let mut ended = mem::take(&mut self.arrived);
-        ended.append(&mut self.streams);
-        for Stream { from, to, id, snapshot, .. } in &ended {
-            self.with(*from, |raft| raft.snapshot_sent(*to, *id, well.then_some(snapshot.last.index)));
-        }
-        let any = !ended.is_empty();
-        self.ended_streams.extend(ended);
-        any
-    }
-
     /// Puts a snapshot that has arrived in the state machine's place. False: there is none.
     pub(crate) fn install(&mut self, id: NodeId) -> bool {
         let Some(node) = self.nodes.get_mut(&id) else { return false };
@@ -538,10 +477,6 @@ impl Cluster {
             self.network.push(message);
         }
     }
-}
-
-fn piece(stream: &Stream) -> (NodeId, NodeId, StreamId, Position) {
-    (stream.from, stream.to, stream.id, stream.snapshot.last)
 }
 
 impl Node {

@@ -5,6 +5,7 @@
 //! | `scripts/` | one story a file: the commands, and what the core did |
 //! | `script.rs` | the language of the stories |
 //! | `cluster.rs` | a few nodes, their disks and the network between them, moved by hand |
+//! | `cluster/streams.rs` | the snapshots on their way between them |
 //! | `show.rs` | how events are written |
 //! | `storm.rs` | a few cores in a random storm, with every rule of `conclave-checks` checked at every step |
 //! | `storm/profile.rs` | how likely each step of a storm is, in each another |

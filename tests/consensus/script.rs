@@ -393,6 +393,7 @@ stories! {
     read_before_own_commit
     read_deposed_leader
     read_joint
+    read_failed_twice
     read_late_confirmation
     read_lost_answer_expires
     read_lost_round

@@ -227,7 +227,9 @@ impl Storm {
                 return;
             }
             let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
-            raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
+            if from != id {
+                raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
+            }
         });
     }
 

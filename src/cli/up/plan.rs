@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{super::UsageError, Args};
+use super::{super::usage::UsageError, Args};
 use crate::storage::FileDisk;
 
 /// A cluster to be started.

@@ -2,10 +2,10 @@
 
 use tokio::sync::oneshot;
 
-use super::super::reply::ReplySender;
+use super::super::{event::Stage, reply::ReplySender};
 use crate::{
-    raft::{Entry, Index, Position, Snapshot, Term},
-    storage::{Place, Record, StateView},
+    raft::{Entry, Index, Snapshot, Term},
+    storage::StateView,
     wire::pb::etcdserverpb,
 };
 
@@ -37,13 +37,4 @@ pub(in crate::node) struct Read {
     pub(in crate::node) request: u64,
     pub(in crate::node) range: etcdserverpb::RangeRequest,
     pub(in crate::node) replies: ReplySender,
-}
-
-/// A piece of the snapshot that stands for the log up to `last`.
-pub(in crate::node) struct Stage {
-    pub(in crate::node) last: Position,
-    /// Records, and what they follow. `None`: the sender asks where to go on.
-    pub(in crate::node) records: Option<(Place, Vec<Record>)>,
-    /// Where to go on, or why the piece was not taken.
-    pub(in crate::node) answer: oneshot::Sender<Result<Place, String>>,
 }

@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    super::{config::Config, event::Applied},
+    super::{
+        config::Config,
+        event::{Applied, Stage},
+    },
     flush_schedule::FlushSchedule,
-    job::{Job, Stage},
+    job::Job,
     pending_reads::PendingReads,
     waiters::Waiters,
 };

@@ -21,7 +21,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(super) use job::{Job, Read, Stage, Waiter};
+pub(super) use job::{Job, Read, Waiter};
 use machine::Machine;
 
 use super::{

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{exactly_once::Number, limits::SMALL_CALL_BYTES_MAX, links::LinkId};
+use super::{limits::SMALL_CALL_BYTES_MAX, links::LinkId};
 use crate::wire::pb::{etcdserverpb::RangeRequest, v1::command};
 
 /// Names a call of a client; never used again.
@@ -60,6 +60,13 @@ pub(in crate::proxy) enum Operation {
     /// A read, linearizable unless it says serializable.
     Read(RangeRequest),
     Write(command::Operation),
+}
+
+/// Names one write to the cluster, for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Number {
+    pub(super) session: u64,
+    pub(super) sequence: u64,
 }
 
 /// What is to be done for an outstanding call.

@@ -14,18 +14,11 @@
 use std::collections::BTreeSet;
 
 use super::{
-    call::{CallId, Work},
+    call::{CallId, Number, Work},
     limits::OPEN_ATTEMPTS_MAX,
     links::LinkId,
 };
 use crate::wire::pb::v1::{self, command, request};
-
-/// Names one write to the cluster, for ever.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Number {
-    pub(super) session: u64,
-    pub(super) sequence: u64,
-}
 
 /// The attempts to carry out one call.
 #[derive(Clone, Debug, Default)]

@@ -363,30 +363,39 @@ fn refusal(role: RoleName, from: NodeId, term: Term, body: Body) -> Option<Refus
     trial.core.examine(&Message { from, to: NODE, term, body }).err()
 }
 
+type Case = (RoleName, NodeId, Term, Body, Option<Refusal>);
+
+fn check(cases: impl IntoIterator<Item = Case>) {
+    for (role, from, term, body, expected) in cases {
+        let case = format!("{role} hears {body:?} of node {from} in term {term}");
+        assert_eq!(refusal(role, from, term, body), expected, "{case}");
+    }
+}
+
+fn noop(term: Term, index: Index) -> Entry {
+    Entry { term, index, payload: Payload::Noop }
+}
+
+fn append(previous: Position, entries: &[Entry]) -> Body {
+    Body::AppendRequest { previous, entries: entries.to_vec(), commit: 0 }
+}
+
+fn heartbeat(commit: Index) -> Body {
+    Body::HeartbeatRequest { commit, round: 1 }
+}
+
+fn install(last: Position, configuration: &Arc<Configuration>) -> Body {
+    let snapshot = Snapshot { last, configuration: configuration.clone() };
+    Body::InstallSnapshot { snapshot, stream: 1 }
+}
+
 #[test]
-fn each_kind_of_message_that_cannot_be_true_is_refused() {
-    use RoleName::{Candidate, Follower, Leader, PreCandidate};
+fn what_no_leader_sends_is_refused() {
+    use RoleName::{Follower, Leader};
     let sound = Arc::new(Configuration::of([1]));
-    let noop = |term, index| Entry { term, index, payload: Payload::Noop };
     let end = Position { term: 1, index: 5 };
-    let append =
-        |previous, entries: &[Entry]| Body::AppendRequest { previous, entries: entries.to_vec(), commit: 0 };
-    let heartbeat = |commit| Body::HeartbeatRequest { commit, round: 1 };
-    let install = |last, configuration: &Arc<Configuration>| Body::InstallSnapshot {
-        snapshot: Snapshot { last, configuration: configuration.clone() },
-        stream: 1,
-    };
     let empty = || Payload::Configuration(Arc::default());
-    let accepted =
-        |matched| Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, priority: 0 };
-    let answer = |round| Body::HeartbeatResponse { round, priority: 0, promise_us: 0 };
-    let removed = |gone: &[NodeId]| Body::Removed {
-        configuration: Arc::new(Configuration {
-            gone: gone.iter().copied().collect(),
-            ..Configuration::of([1])
-        }),
-    };
-    let cases = [
+    check([
         (Follower, NODE, 2, heartbeat(0), Some(Refusal::ImpossibleSender)),
         (Follower, 1, u64::MAX, heartbeat(0), Some(Refusal::TermTooFar)),
         (Follower, 1, 3 + TERM_JUMP_MAX, Body::TimeoutNow, Some(Refusal::TermTooFar)),
@@ -433,6 +442,22 @@ fn each_kind_of_message_that_cannot_be_true_is_refused() {
             Some(Refusal::BrokenSnapshot),
         ),
         (Follower, 1, 2, install(Position { term: 2, index: 9 }, &sound), None),
+    ]);
+}
+
+#[test]
+fn answers_to_what_was_never_asked_are_refused() {
+    use RoleName::{Candidate, Follower, Leader, PreCandidate};
+    let accepted =
+        |matched| Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, priority: 0 };
+    let answer = |round| Body::HeartbeatResponse { round, priority: 0, promise_us: 0 };
+    let removed = |gone: &[NodeId]| Body::Removed {
+        configuration: Arc::new(Configuration {
+            gone: gone.iter().copied().collect(),
+            ..Configuration::of([1])
+        }),
+    };
+    check([
         (Leader, 1, 3, accepted(7), Some(Refusal::AckBeyondLog { matched: 7 })),
         (Leader, 1, 3, accepted(6), None),
         (Leader, 1, 3, answer(u64::MAX), Some(Refusal::UnknownRound { round: u64::MAX })),
@@ -443,11 +468,7 @@ fn each_kind_of_message_that_cannot_be_true_is_refused() {
         (Follower, 9, 2, removed(&[]), Some(Refusal::NotRemoved)),
         (Follower, 9, 0, removed(&[NODE]), None),
         (Follower, 9, 1, heartbeat(u64::MAX), None),
-    ];
-    for (role, from, term, body, expected) in cases {
-        let case = format!("{role} hears {body:?} of node {from} in term {term}");
-        assert_eq!(refusal(role, from, term, body), expected, "{case}");
-    }
+    ]);
 }
 
 /// It may have been a member when it was asked; so it is no lie, but counts for nothing.

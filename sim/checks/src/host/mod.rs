@@ -85,6 +85,11 @@ impl Host {
         Self { founders, core: None, disk, state, installing: None }
     }
 
+    /// Another log is found on its disk when it next comes up; the state stays.
+    pub fn replace_disk(&mut self, disk: LogDisk) {
+        self.disk = disk;
+    }
+
     /// It comes up with what is durable.
     pub fn start(&mut self, options: Options) -> &Raft {
         let (compacted, configuration) = self.disk.beginning(&self.founders);

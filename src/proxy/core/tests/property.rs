@@ -8,8 +8,8 @@ use proptest::prelude::*;
 
 use crate::{
     proxy::core::{
-        Call, CallId, DownReason, Effects, LinkId, Operation, Router, call::from_wire_id,
-        exactly_once::Number,
+        Call, CallId, DownReason, Effects, LinkId, Operation, Router,
+        call::{Number, from_wire_id},
     },
     wire::{
         Leadership,
