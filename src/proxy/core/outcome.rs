@@ -7,7 +7,7 @@
 //! | refused: OVERLOADED | too many requests | too many requests | again |
 //! | refused: SESSION_EXPIRED | | again, in another session | unknown |
 //! | refused: STALE, or without a reason | unavailable | unknown | unknown |
-//! | refused: INVALID, COMPACTED, ... | refused | refused | refused: so was, or will be, every attempt |
+//! | refused: INVALID, LIMIT, COMPACTED, ... | refused | refused | refused: so was, or will be, every attempt |
 //! | the deadline came | timed out | timed out, nothing happened | timed out, unknown |
 //!
 //! A read that fails did not happen, whatever was sent: it changes nothing.

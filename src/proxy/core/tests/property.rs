@@ -21,12 +21,13 @@ use crate::{
 };
 
 /// What a node says only of a request that changed nothing and never will.
-const DID_NOTHING: [Reason; 7] = [
+const DID_NOTHING: [Reason; 8] = [
     Reason::NotLeader,
     Reason::Overloaded,
     Reason::Dropped,
     Reason::SessionExpired,
     Reason::Invalid,
+    Reason::Limit,
     Reason::Compacted,
     Reason::FutureRevision,
 ];
@@ -165,7 +166,7 @@ impl Trial {
 
     fn refuse_sent(&mut self, a: u16, b: u16) {
         let Some((id, link)) = self.any_sent(a) else { return };
-        let refusal = v1::Refusal { reason: i32::from(b % 10), message: String::new() };
+        let refusal = v1::Refusal { reason: i32::from(b % 11), message: String::new() };
         self.reply(link, id, reply::Outcome::Refusal(refusal));
     }
 
