@@ -22,7 +22,7 @@ Examples:
   cargo sim replay s.json            an edited or stored scenario
 Exit codes: 0 green, 1 red, 2 a mistake of the caller, 130 interrupted before anything was red";
 
-/// Runs the cluster in a simulated world that crashes, partitions, delays and corrupts from a seed, and checks every
+/// Runs the cluster in a simulated world that crashes, partitions and delays from a seed, and checks every
 /// step. A failing seed prints the line that replays it.
 #[derive(Parser)]
 #[command(name = "cargo sim", after_help = EXAMPLES)]
