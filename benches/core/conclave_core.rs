@@ -35,6 +35,7 @@ impl Cluster for Conclave {
                 log_bytes_max: usize::MAX,
                 catching_up_entries: 0,
                 lease: None,
+                founding_id: 0,
                 seed: id,
             };
             let mut host = Host::new(founders.clone(), LogDisk::default());

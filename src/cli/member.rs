@@ -12,7 +12,9 @@ use super::{
     node::Peer,
     status,
 };
-use crate::wire::pb::v1::{ChangeMembersRequest, Configuration, NewMember, NodeStatus, StatusResponse};
+use crate::wire::pb::v1::{
+    ChangeMembersRequest, Configuration, MemberAddress, NewMember, NodeStatus, StatusResponse,
+};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -23,6 +25,7 @@ EXAMPLES
   conclave member add --learner 6=10.0.0.6:23801             it never votes, until it is promoted
   conclave member promote 6
   conclave member remove 4 5
+  conclave member move 3=10.0.1.3:23801                      it is reached elsewhere from now on
   conclave member replace 3 7=10.0.0.7:23801                 a dead node by a new one, in one step
 
 A number is never used again: a node that was removed comes back under a new one, with an empty --data-dir.";
@@ -50,8 +53,8 @@ enum Action {
     },
     /// Add nodes; they vote as soon as they have caught up
     ///
-    /// A member that has moved is added again, with its new address. A node that turns out not to be there is taken back
-    /// by 'conclave member remove'.
+    /// A node that turns out not to be there is taken back by 'conclave member remove'. A member that has moved is not
+    /// added again: see 'conclave member move'.
     Add {
         /// The new nodes, as the others reach them
         #[arg(value_name = "N=HOST:PORT", required = true)]
@@ -75,6 +78,20 @@ enum Action {
         /// Which
         #[arg(value_name = "N", required = true)]
         nodes: Vec<u64>,
+        #[command(flatten)]
+        patience: Patience,
+    },
+    /// Say where members are reached from now on
+    ///
+    /// For a node that comes up with its data at another address, before or after it does: the other nodes dial it
+    /// there as soon as the leader has stored the change, and so do the proxies. Move one node at a time, and start it at
+    /// its new address before the next one moves: a node that nobody reaches counts as a failed one. When all addresses
+    /// have changed at once nobody finds a leader to tell: start every node with --peers (all new addresses) and
+    /// --peers-override, then give this command for all of them, and start them without it next time.
+    Move {
+        /// The members, as the others reach them
+        #[arg(value_name = "N=HOST:PORT", required = true)]
+        nodes: Vec<Peer>,
         #[command(flatten)]
         patience: Patience,
     },
@@ -126,6 +143,12 @@ impl Args {
             }
             Action::Promote { nodes, patience } => {
                 change(ChangeMembersRequest { promote: nodes, ..Default::default() }, patience).await
+            }
+            Action::Move { nodes, patience } => {
+                let address =
+                    |Peer { id, address }: &Peer| MemberAddress { id: *id, address: address.to_string() };
+                let move_to = nodes.iter().map(address).collect();
+                change(ChangeMembersRequest { move_to, ..Default::default() }, patience).await
             }
             Action::Replace { old, new, patience } => {
                 let add = vec![new_member(&new, false)];
@@ -246,7 +269,7 @@ fn as_table(status: &StatusResponse) -> String {
     for Row { id, address, membership, state } in rows(status) {
         table.add_row([id.to_string(), address, membership.to_owned(), state]);
     }
-    format!("cluster {}\n{table}\n", status.cluster)
+    format!("cluster {}\n{table}\n", status::cluster(status))
 }
 
 fn as_json(status: &StatusResponse) -> serde_json::Value {
@@ -255,13 +278,19 @@ fn as_json(status: &StatusResponse) -> serde_json::Value {
         .map(|row| json!({ "node": row.id, "address": row.address, "member": row.membership, "state": row.state }))
         .collect();
     let gone = witness(status).and_then(|witness| witness.configuration.clone()).unwrap_or_default().gone;
-    json!({ "cluster": status.cluster, "leader": status::leader(status), "members": members, "gone": gone })
+    json!({
+        "cluster": status.cluster,
+        "cluster_id": status::cluster_id(status),
+        "leader": status::leader(status),
+        "members": members,
+        "gone": gone,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::pb::v1::{MemberAddress, PeerStatus, node_status::Role};
+    use crate::wire::pb::v1::{PeerStatus, node_status::Role};
 
     fn example() -> StatusResponse {
         let peer = |id, matched_index, active, receives_snapshot| PeerStatus {
@@ -292,7 +321,7 @@ mod tests {
             ],
             ..NodeStatus::default()
         };
-        StatusResponse { cluster: "test".into(), nodes: vec![leader], proxy: None }
+        StatusResponse { cluster: "test".into(), nodes: vec![leader], ..StatusResponse::default() }
     }
 
     #[test]

@@ -47,10 +47,13 @@ pub(super) struct Args {
     /// Address to listen on
     #[arg(long, value_name = "HOST:PORT")]
     listen: Address,
-    /// The nodes that found the cluster, this one included, as the others reach them. Later the cluster itself knows
-    /// its members; what is said here of where they are goes before that
+    /// The nodes that found the cluster, this one included, as the others reach them. Once it is founded the cluster itself
+    /// knows its members and where they are: 'conclave member move' changes that
     #[arg(long, value_name = "N=HOST:PORT,...", value_delimiter = ',', required_unless_present = "join")]
     peers: Vec<Peer>,
+    /// Dial members where --peers says, whatever the cluster knows: for a cluster whose addresses have all changed at once
+    #[arg(long, requires = "peers")]
+    peers_override: bool,
     /// Join a cluster that exists, once 'conclave member add' has added this node there
     #[arg(long, conflicts_with = "peers")]
     join: bool,
@@ -117,6 +120,7 @@ impl Args {
             id: self.id,
             listen: self.listen.resolve()?,
             peers: peers.into_iter().map(|(id, address)| (id, address.to_string())).collect(),
+            peers_override: self.peers_override,
             priority: self.priority,
             timing: self.timing()?,
             retention: self.retention(),

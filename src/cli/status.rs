@@ -37,6 +37,19 @@ pub(super) fn leader(status: &StatusResponse) -> Option<u64> {
     status.nodes.iter().filter(leads).max_by_key(|node| node.term).map(|node| node.id)
 }
 
+/// The cluster's name and, once it is known, its id.
+pub(super) fn cluster(status: &StatusResponse) -> String {
+    match cluster_id(status) {
+        Some(id) => format!("{} (id {id})", status.cluster),
+        None => status.cluster.clone(),
+    }
+}
+
+/// Written as error messages write it.
+pub(super) fn cluster_id(status: &StatusResponse) -> Option<String> {
+    (status.cluster_id != 0).then(|| format!("{:016x}", status.cluster_id))
+}
+
 const COLUMNS: [&str; 10] =
     ["node", "address", "role", "term", "commit", "applied", "leader", "revision", "priority", "reachable"];
 
@@ -57,9 +70,11 @@ fn headline(status: &StatusResponse) -> String {
     match &status.proxy {
         Some(proxy) => format!(
             "cluster {}, through the proxy at {} ({} requests waiting)\n",
-            status.cluster, proxy.address, proxy.outstanding
+            cluster(status),
+            proxy.address,
+            proxy.outstanding
         ),
-        None => format!("cluster {}\n", status.cluster),
+        None => format!("cluster {}\n", cluster(status)),
     }
 }
 
@@ -97,7 +112,13 @@ fn as_json(status: &StatusResponse) -> serde_json::Value {
     let proxy = status.proxy.as_ref().map(|proxy| {
         json!({ "address": proxy.address, "session": proxy.session, "outstanding": proxy.outstanding })
     });
-    json!({ "cluster": status.cluster, "leader": leader(status), "nodes": nodes, "proxy": proxy })
+    json!({
+        "cluster": status.cluster,
+        "cluster_id": cluster_id(status),
+        "leader": leader(status),
+        "nodes": nodes,
+        "proxy": proxy,
+    })
 }
 
 fn node_as_json(node: &NodeStatus) -> serde_json::Value {
@@ -143,7 +164,7 @@ mod tests {
             term: 9,
             ..NodeStatus::default()
         };
-        StatusResponse { cluster: "test".into(), nodes: vec![leader, lost], proxy: None }
+        StatusResponse { cluster: "test".into(), nodes: vec![leader, lost], ..StatusResponse::default() }
     }
 
     fn words(line: &str) -> Vec<&str> {

@@ -107,6 +107,9 @@ fn target(current: &Configuration, request: &v1::ChangeMembersRequest) -> Result
     for new in &request.add {
         add(&mut members, current, new)?;
     }
+    for moved in &request.move_to {
+        move_member(&mut members, current, moved)?;
+    }
     for &id in &request.promote {
         match members.learners.remove(&id) || members.voters.contains(&id) {
             true => members.voters.insert(id),
@@ -150,10 +153,12 @@ fn add(members: &mut Members, current: &Configuration, new: &v1::NewMember) -> R
     if current.gone.contains(id) {
         return Err(came_back(*id));
     }
-    if let Some((other, _)) =
-        current.addresses.iter().find(|(other, taken)| *taken == address && *other != id)
+    check_address_is_free(current, *id, address)?;
+    if let Some(known) = current.addresses.get(id).filter(|known| *known != address && current.contains(*id))
     {
-        return Err(format!("the address {address} is node {other}'s: every node needs its own"));
+        return Err(format!(
+            "node {id} is a member already, reached at {known}: 'conclave member move {id}={address}' moves it"
+        ));
     }
     if members.addresses.contains_key(id) {
         return Err(format!("node {id} is named twice"));
@@ -170,6 +175,30 @@ fn add(members: &mut Members, current: &Configuration, new: &v1::NewMember) -> R
     };
     members.addresses.insert(*id, address.clone());
     Ok(())
+}
+
+/// A member is reached elsewhere from now on.
+fn move_member(
+    members: &mut Members,
+    current: &Configuration,
+    moved: &v1::MemberAddress,
+) -> Result<(), String> {
+    let v1::MemberAddress { id, address } = moved;
+    if !current.contains(*id) {
+        return Err(format!("node {id} is no member: 'conclave member list' shows who is"));
+    }
+    check_address_is_free(current, *id, address)?;
+    match members.addresses.insert(*id, address.clone()) {
+        Some(_) => Err(format!("node {id} is named twice")),
+        None => Ok(()),
+    }
+}
+
+fn check_address_is_free(current: &Configuration, id: NodeId, address: &str) -> Result<(), String> {
+    match current.addresses.iter().find(|(other, taken)| *taken == address && **other != id) {
+        Some((other, _)) => Err(format!("the address {address} is node {other}'s: every node needs its own")),
+        None => Ok(()),
+    }
 }
 
 /// What keeps a change from its next step.
@@ -199,7 +228,7 @@ fn what_is_waited_for(core: &Raft) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Body, InitialState, Message, Options, RoleName, Snapshot};
+    use crate::raft::{Body, InitialState, Message, Options, Origin, RoleName, Snapshot};
 
     fn current() -> Configuration {
         let addresses = [1, 2, 3, 4].map(|id| (id, format!("host-{id}:1"))).into();
@@ -248,6 +277,28 @@ mod tests {
     }
 
     #[test]
+    fn a_member_moves_only_when_that_is_asked_for() {
+        let moved = |id, address: &str| v1::ChangeMembersRequest {
+            move_to: vec![v1::MemberAddress { id, address: address.into() }],
+            ..Default::default()
+        };
+        let members = target(&current(), &moved(2, "elsewhere:1")).expect("a member");
+        assert_eq!(members.addresses, [(2, "elsewhere:1".to_owned())].into());
+        assert_eq!(members.voters, [1, 2, 3].into());
+        for (request, expected) in [
+            (moved(7, "elsewhere:1"), "node 7 is no member"),
+            (moved(9, "elsewhere:1"), "node 9 is no member"),
+            (moved(2, "host-3:1"), "the address host-3:1 is node 3's"),
+        ] {
+            let error = ask(request).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        }
+        let add = v1::ChangeMembersRequest { add: vec![new(2, "elsewhere:1")], ..Default::default() };
+        let error = ask(add).expect_err("it votes at another address");
+        assert!(error.contains("'conclave member move 2=elsewhere:1' moves it"), "{error}");
+    }
+
+    #[test]
     fn what_is_so_already_may_be_asked_for_again() {
         let request = v1::ChangeMembersRequest {
             add: vec![new(1, "host-1:1")],
@@ -289,6 +340,7 @@ mod tests {
             log_bytes_max: usize::MAX,
             catching_up_entries: 0,
             lease: None,
+            founding_id: 0,
             seed: 1,
         };
         let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
@@ -296,14 +348,15 @@ mod tests {
         while core.role() == RoleName::Follower {
             core.tick();
         }
-        let mut hear = |from, body| core.step(Message { from, to: 1, term: 1, body });
+        let message = |from, body| Message { from, to: 1, origin: Origin::default(), term: 1, body };
+        let mut hear = |from, body| core.step(message(from, body));
         hear(2, Body::PreVoteResponse { granted: true });
         hear(2, Body::VoteResponse { granted: true });
         let persist = core.effects().persist.expect("its vote");
         core.persisted(persist.ticket);
         for (from, priority) in [(2, priorities[1]), (3, priorities[2])] {
             let body = Body::HeartbeatResponse { round: 0, priority, promise_us: 0 };
-            core.step(Message { from, to: 1, term: 1, body });
+            core.step(message(from, body));
         }
         core
     }

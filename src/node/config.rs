@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use crate::raft::{Configuration, Lease, NodeId, Options};
+use crate::raft::{ClusterId, Configuration, Lease, NodeId, Options};
 
 /// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
 const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -23,6 +23,9 @@ pub struct Config {
     /// The nodes that found the cluster, this one included, as `host:port`. Empty: this one joins a cluster that
     /// others founded, once it is added there.
     pub peers: BTreeMap<NodeId, String>,
+    /// `peers` says where members are reached even if the cluster's configuration says otherwise: all addresses have
+    /// changed at once, so that nobody is found where the configuration says.
+    pub peers_override: bool,
     /// A node of higher priority is preferred as leader, and handed the lead when it is up to date.
     pub priority: u32,
     /// How fast failures are noticed.
@@ -92,7 +95,18 @@ impl Config {
         Configuration { addresses: self.peers.clone(), ..Configuration::of(self.peers.keys().copied()) }
     }
 
-    pub(super) fn raft_options(&self, seed: u64) -> Options {
+    /// Where a member is reached: as the cluster's configuration says. What this node was told at its start holds for whom
+    /// that does not name.
+    pub(super) fn address_of<'a>(
+        &'a self,
+        id: NodeId,
+        configuration: &'a Configuration,
+    ) -> Option<&'a String> {
+        let (told, known) = (self.peers.get(&id), configuration.addresses.get(&id));
+        if self.peers_override { told.or(known) } else { known.or(told) }
+    }
+
+    pub(super) fn raft_options(&self, seed: u64, founding_id: ClusterId) -> Options {
         let tick = self.timing.tick();
         let ticks = |span: Duration| (span.as_nanos().div_ceil(tick.as_nanos().max(1))) as u32;
         Options {
@@ -108,14 +122,8 @@ impl Config {
             lease: self
                 .lease_drift_percent
                 .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),
+            founding_id,
             seed,
         }
-    }
-
-    /// The number under which clients of the etcd API see the cluster: a hash (FNV-1a) of its name.
-    pub(super) fn cluster_number(&self) -> u64 {
-        self.cluster
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }

@@ -12,7 +12,7 @@ use super::{
     event::{Applied, Event, Report, Scrubbed, Stage},
     journal::Journal,
     links::Links,
-    log_writer::Writer,
+    log_writer::{Write, Writer},
     proposals::Proposals,
     reads::Reads,
     refusals::Refusals,
@@ -226,7 +226,7 @@ impl EventLoop {
     fn carry_out(&mut self, effects: Effects) -> Result<(), NodeError> {
         let term = self.core.term();
         if let Some(persist) = effects.persist {
-            self.parts.writer.send(persist).map_err(|_| NodeError::Part("log writer"))?;
+            self.parts.writer.send(Write::Core(persist)).map_err(|_| NodeError::Part("log writer"))?;
         }
         self.parts.links.send(effects.messages);
         if !effects.committed.is_empty() {
@@ -264,6 +264,7 @@ impl EventLoop {
 
     /// Tells the services where the node stands, the proxies who leads, and who wants to stop it that it may.
     fn publish(&mut self) {
+        self.parts.links.belong_to(self.core.origin());
         self.parts.view.send_replace(NodeView::of(&self.core, &self.header, self.scrubbed, &self.followed));
         self.sessions.announce(&self.core, &self.followed);
         if self.core.may_stop()

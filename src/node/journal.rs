@@ -116,7 +116,7 @@ mod tests {
     use tracing_subscriber::fmt::MakeWriter;
 
     use super::*;
-    use crate::raft::{Body, Configuration, InitialState, Message, Options, Snapshot};
+    use crate::raft::{Body, Configuration, InitialState, Message, Options, Origin, Snapshot};
 
     #[derive(Clone, Default)]
     struct Written(Arc<Mutex<Vec<u8>>>);
@@ -153,6 +153,7 @@ mod tests {
             log_bytes_max: usize::MAX,
             catching_up_entries: 0,
             lease: None,
+            founding_id: 0,
             seed: 1,
         };
         let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
@@ -167,7 +168,7 @@ mod tests {
             let mut core = node();
             let mut journal = Journal::new(&core);
             let mut step = |core: &mut Raft, term, body| {
-                core.step(Message { from: 2, to: 1, term, body });
+                core.step(Message { from: 2, to: 1, origin: Origin::default(), term, body });
                 if let Some(persist) = core.effects().persist {
                     core.persisted(persist.ticket);
                 }

@@ -13,7 +13,7 @@ use tonic::Response;
 use super::config::Config;
 use crate::{
     env::Environment,
-    raft::{Body, Configuration, Message, NodeId},
+    raft::{Body, Configuration, Message, NodeId, Origin},
     rpc::{
         Channel,
         link::{Link, LinkEvent, LinkOptions, MessageStream, Opening, Protocol},
@@ -37,8 +37,8 @@ struct Shared {
     config: Config,
     environment: Environment,
     peers: Mutex<BTreeMap<NodeId, PeerLinks>>,
-    /// Where this node is reached, once it knows.
-    own_address: Arc<Mutex<Option<String>>>,
+    /// What this node says of itself on every stream.
+    introduction: Arc<Mutex<v1::Sender>>,
 }
 
 /// What leads to a peer.
@@ -51,20 +51,25 @@ struct PeerLinks {
 }
 
 impl Links {
-    pub(super) fn new(config: &Config, environment: &Environment) -> Self {
+    pub(super) fn new(config: &Config, environment: &Environment, incarnation: u64) -> Self {
+        let introduction = v1::Sender { id: config.id, incarnation, ..Default::default() };
         Self(Arc::new(Shared {
             config: config.clone(),
             environment: environment.clone(),
             peers: Mutex::default(),
-            own_address: Arc::default(),
+            introduction: Arc::new(Mutex::new(introduction)),
         }))
     }
 
-    /// Keeps links to every member, and to nobody else. What this node was told at its start of where they are goes
-    /// before what the configuration says: so a cluster whose addresses have all changed can be started again.
+    /// This node belongs to that cluster, as far as it knows.
+    pub(super) fn belong_to(&self, origin: Origin) {
+        self.0.introduction().origin = Some(origin.into());
+    }
+
+    /// Keeps links to every member, and to nobody else.
     pub(super) fn follow(&self, configuration: &Configuration) {
-        let told = &self.0.config.peers;
-        let address = |id| told.get(&id).or_else(|| configuration.addresses.get(&id));
+        self.warn_of_other_addresses(configuration);
+        let address = |id| self.0.config.address_of(id, configuration);
         let mut peers = self.peers();
         peers.retain(|&id, peer| {
             configuration.contains(id) && address(id) == Some(&peer.address) && !peer.is_stranger
@@ -74,12 +79,31 @@ impl Links {
                 peers.entry(id).or_insert_with(|| self.0.start(id, address, false));
             }
         }
-        *self.0.own_address.lock().expect("nobody panics with it") = address(self.0.config.id).cloned();
+        self.0.introduction().address = address(self.0.config.id).cloned().unwrap_or_default();
+    }
+
+    /// An operator who gave other addresses at the start hears which ones count.
+    fn warn_of_other_addresses(&self, configuration: &Configuration) {
+        for (node, told) in &self.0.config.peers {
+            let Some(used) = self.0.config.address_of(*node, configuration).filter(|used| *used != told)
+            else {
+                continue;
+            };
+            tracing::warn!(
+                node,
+                told,
+                used,
+                "the cluster knows this member by another address than --peers says, and uses that: 'conclave member move' changes it"
+            );
+        }
     }
 
     /// A node says where it is reached. One that is no member (as far as this node knows) gets links as well, as long
     /// as it is there: a leader that this node does not know yet, or a former member that was not told.
-    pub(super) fn heard_from(&self, sender: &v1::MemberAddress) {
+    pub(super) fn heard_from(&self, sender: &v1::Sender) {
+        if sender.address.is_empty() {
+            return;
+        }
         let mut peers = self.peers();
         if peers.get(&sender.id).is_none_or(PeerLinks::is_gone) && sender.id != self.0.config.id {
             peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
@@ -108,13 +132,16 @@ impl Links {
 }
 
 impl Shared {
+    fn introduction(&self) -> MutexGuard<'_, v1::Sender> {
+        self.introduction.lock().expect("nobody panics with it")
+    }
+
     fn start(&self, peer: NodeId, address: &str, is_stranger: bool) -> PeerLinks {
         let lane = |name: &str, outbox_bytes_max| {
             let protocol = Arc::new(PeerProtocol {
                 cluster: self.config.cluster.clone(),
-                id: self.config.id,
                 peer,
-                own_address: self.own_address.clone(),
+                introduction: self.introduction.clone(),
                 outbox: Mutex::default(),
             });
             let options = LinkOptions {
@@ -162,9 +189,8 @@ struct Lane {
 /// Raft messages in envelopes.
 struct PeerProtocol {
     cluster: String,
-    id: NodeId,
     peer: NodeId,
-    own_address: Arc<Mutex<Option<String>>>,
+    introduction: Arc<Mutex<v1::Sender>>,
     /// Present while the stream is open.
     outbox: Mutex<Option<Outbox<Message>>>,
 }
@@ -179,10 +205,10 @@ impl Protocol for PeerProtocol {
         Box::pin(async move { client.send(outgoing).await.map(Response::into_inner) })
     }
 
-    /// Who sends, and where it is reached: again and again, for a node may learn that when the link is up already.
+    /// Who sends: again and again, for a node may learn where it is reached and to which cluster it belongs when the link is
+    /// up already.
     fn greeting(&self) -> v1::Envelope {
-        let address = self.own_address.lock().expect("nobody panics with it").clone();
-        let sender = address.map(|address| v1::MemberAddress { id: self.id, address });
+        let sender = Some(self.introduction.lock().expect("nobody panics with it").clone());
         v1::Envelope { cluster: self.cluster.clone(), messages: Vec::new(), sender, to: self.peer }
     }
 

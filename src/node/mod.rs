@@ -20,6 +20,7 @@
 //! | `applier/` | committed entries into the state machine, answers out |
 //! | `scrub.rs` | the whole state is read now and then: damage is found early |
 //! | `links.rs` | one stream to every peer |
+//! | `incarnations.rs` | peers that have lost their disk are refused |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
 //! | `journal.rs`, `refusals.rs` | what the log is told of the core, and of what was refused |
@@ -37,6 +38,7 @@ mod config;
 mod error;
 mod event;
 mod event_loop;
+mod incarnations;
 mod journal;
 mod links;
 mod log_writer;
@@ -51,16 +53,18 @@ mod snapshots;
 mod stamps;
 mod view;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
 
+use rand::Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use config::{Config, Retention, Timing};
 pub use error::NodeError;
 
 use self::{
-    event::Event,
+    event::{Event, Scrubbed},
     event_loop::{EventLoop, Parts},
+    incarnations::Incarnations,
     links::Links,
     refusals::Refusals,
     services::Services,
@@ -70,7 +74,7 @@ use self::{
 use crate::{
     env::{Clock, Environment},
     kv::Header,
-    raft::{Configuration, InitialState, Position, Raft, Snapshot},
+    raft::{ClusterId, Configuration, InitialState, NodeId, Position, Raft, Snapshot},
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
 
@@ -92,29 +96,32 @@ pub async fn run(
 ) -> Result<(), NodeError> {
     let (events_tx, events) = mpsc::channel(EVENT_QUEUE_LENGTH);
     let (reports_tx, reports) = mpsc::unbounded_channel();
-    let (view_tx, view_rx) = watch::channel(NodeView::default());
-    let links = Links::new(&config, &environment);
+    let Stores { log, state, header, initial, incarnation, peers } =
+        Stores::open(&config, environment.seed, &disk).await?;
+    let place = (initial.applied.configuration.cluster, header.applied_index);
+    let core = Raft::new(config.raft_options(environment.seed, founding_id(&environment)), initial);
+    let view = NodeView::of(&core, &header, Scrubbed::default(), core.configuration());
+    let (view_tx, view_rx) = watch::channel(view);
+    let links = Links::new(&config, &environment, incarnation);
+    let writer =
+        log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let refusals = Refusals::new(&environment.clock);
     let services = Services {
         config: config.clone(),
         clock: environment.clock.clone(),
         events: events_tx.clone(),
         links: links.clone(),
+        incarnations: Incarnations::new(peers, writer.clone()),
         view: view_rx,
         refusals: refusals.clone(),
     };
     let server = services.server().bind(config.listen).await?;
     let address = server.local_addr();
-    let Stores { log, state, header, initial } = Stores::open(&config, environment.seed, &disk).await?;
-
-    let core = Raft::new(config.raft_options(environment.seed), initial);
     environment.observer.started(&core);
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
-    let writer =
-        log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());
     let (applier, applying) =
-        applier::start(&config, state, header.applied_index, &environment, disk.clone(), reports_tx.clone());
+        applier::start(&config, state, place, &environment, disk.clone(), reports_tx.clone());
     let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
     let parts =
         Parts { events, reports, links: links.clone(), writer, applier, streams, refusals, view: view_tx };
@@ -142,6 +149,11 @@ pub async fn run(
     result
 }
 
+/// What the cluster is called for ever, if this node is its first leader. 0 stands for none.
+fn founding_id(environment: &Environment) -> ClusterId {
+    environment.random("cluster id").random_range(1..=ClusterId::MAX)
+}
+
 /// Lets a node that leads hand over, so that nobody has to notice that it is gone.
 async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) {
     let (left_tx, left_rx) = oneshot::channel();
@@ -155,6 +167,9 @@ struct Stores {
     state: StateStore,
     header: Header,
     initial: InitialState,
+    incarnation: u64,
+    /// The incarnations of the peers that this node has met.
+    peers: BTreeMap<NodeId, u64>,
 }
 
 impl Stores {
@@ -176,7 +191,6 @@ impl Stores {
 
     fn open_blocking(founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {
         let Opened { log, recovered, state, header, incarnation } = storage::open(disk, founding)?;
-        tracing::debug!(incarnation, "opened its data directory");
         let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
         let last = Position { term: header.applied_term, index: header.applied_index };
         let initial = InitialState {
@@ -186,6 +200,6 @@ impl Stores {
             entries: recovered.entries,
             applied: Snapshot { last, configuration: configuration.into() },
         };
-        Ok(Self { log, state, header, initial })
+        Ok(Self { log, state, header, initial, incarnation, peers: recovered.peers })
     }
 }

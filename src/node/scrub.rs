@@ -17,9 +17,9 @@ use crate::{
 /// A node that starts is busy with other things.
 const FIRST_AFTER: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(60 * 60);
-/// Read in one go, and then nothing for a moment: at most about 16 MiB a second.
+/// Read in one go, and then nothing for a moment: at most about 4 MiB a second, a few hundredths of a core.
 const STEP_BYTES: usize = 256 << 10;
-const STEP_PAUSE: Duration = Duration::from_millis(16);
+const STEP_PAUSE: Duration = Duration::from_millis(64);
 
 pub(super) fn start(
     reader: Reader,

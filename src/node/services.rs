@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     config::Config,
     event::{Answer, Event, Stage},
+    incarnations::Incarnations,
     links::Links,
     refusals::Refusals,
     reply::{self, ReplyReceiver},
@@ -16,7 +17,7 @@ use super::{
 };
 use crate::{
     env::Clock,
-    raft::{Configuration, Message, NodeId, StreamId},
+    raft::{ClusterId, Configuration, Message, NodeId, Origin, StreamId},
     rpc::{self, link::Watched},
     wire::{
         self, Malformed, WithLimits,
@@ -33,6 +34,7 @@ pub(super) struct Services {
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) links: Links,
+    pub(super) incarnations: Incarnations,
     pub(super) view: watch::Receiver<NodeView>,
     pub(super) refusals: Refusals,
 }
@@ -55,6 +57,44 @@ impl Services {
         let why = format!("this is cluster {:?}, not {named:?}: check the addresses", self.config.cluster);
         self.refusals.note("other_cluster", 0, &why);
         Err(Status::failed_precondition(why))
+    }
+
+    /// Refuses what comes from another cluster of the same name (0: the other side does not know yet).
+    fn check_cluster_id(&self, from: NodeId, id: ClusterId) -> Result<(), Status> {
+        let own = self.cluster_id();
+        if own == 0 || id == 0 || id == own {
+            return Ok(());
+        }
+        let name = &self.config.cluster;
+        let why = format!(
+            "this is cluster {name:?} with id {own:016x}, not the one of the same name with id {id:016x}: an address is used again, or data was deleted"
+        );
+        self.refusals.note("other_cluster", from, &why);
+        Err(Status::failed_precondition(why))
+    }
+
+    /// The cluster that this node surely belongs to; 0 while it does not know.
+    fn cluster_id(&self) -> ClusterId {
+        let origin = self.view.borrow().origin;
+        if origin.is_certain { origin.cluster } else { 0 }
+    }
+
+    /// Lets a node speak that says who it is; not one of another cluster, nor one that has lost its disk.
+    async fn admit(&self, sender: &v1::Sender) -> Result<(), Status> {
+        let origin = sender.origin.map(Origin::from).unwrap_or_default();
+        let certain_id = if origin.is_certain { origin.cluster } else { 0 };
+        self.check_cluster_id(sender.id, certain_id)?;
+        let is_of_cluster = certain_id != 0 && certain_id == self.cluster_id();
+        if self.incarnations.meet(sender.id, sender.incarnation, is_of_cluster).await.is_err() {
+            let id = sender.id;
+            let why = format!(
+                "node {id} has another data directory than it had: it has lost what it promised. Give it a new id and an empty directory: 'conclave member replace {id} --with ID=HOST:PORT'"
+            );
+            self.refusals.note("other_incarnation", id, &why);
+            return Err(Status::failed_precondition(why));
+        }
+        self.links.heard_from(sender);
+        Ok(())
     }
 
     /// Refuses what is meant for another node: addresses were mixed up, or reused.
@@ -80,8 +120,7 @@ impl Services {
 
     /// Where this node is reached.
     fn address(&self, configuration: &Configuration) -> String {
-        let id = &self.config.id;
-        self.config.peers.get(id).or_else(|| configuration.addresses.get(id)).cloned().unwrap_or_default()
+        self.config.address_of(self.config.id, configuration).cloned().unwrap_or_default()
     }
 
     /// Hands a question to the event loop and waits for the answer.
@@ -104,8 +143,9 @@ impl v1::peer_server::Peer for Services {
         &self,
         request: Request<v1::SnapshotPiece>,
     ) -> Result<Response<v1::SnapshotStaged>, Status> {
-        let v1::SnapshotPiece { cluster, from, to, term, stream, last, piece } = request.into_inner();
+        let v1::SnapshotPiece { cluster, origin, from, to, term, stream, last, piece } = request.into_inner();
         self.check_cluster(&cluster)?;
+        self.check_cluster_id(from, origin.map_or(0, |origin| origin.cluster))?;
         self.check_receiver(from, to)?;
         let last = wire::position_from_pb(last)?;
         let records = match piece {
@@ -135,13 +175,17 @@ impl v1::peer_server::Peer for Services {
         let mut envelopes = Watched::new(request.into_inner(), self.clock.clone());
         let services = self.clone();
         let signs = async_stream::try_stream! {
-            let mut sender = None;
+            let mut from = 0;
             while let Some(envelope) = envelopes.next().await? {
                 services.check_cluster(&envelope.cluster)?;
-                let from = envelope.sender.as_ref().or(sender.as_ref()).map_or(0, |sender| sender.id);
+                from = envelope.sender.as_ref().map_or(from, |sender| sender.id);
                 services.check_receiver(from, envelope.to)?;
-                sender = envelope.sender.or(sender);
-                sender.iter().for_each(|sender| services.links.heard_from(sender));
+                if let Some(sender) = &envelope.sender {
+                    services.admit(sender).await?;
+                }
+                if from == 0 {
+                    Err(Status::invalid_argument("a stream begins with who speaks on it"))?;
+                }
                 if envelope.messages.is_empty() {
                     yield v1::Alive {};
                     continue;
@@ -175,8 +219,12 @@ impl v1::node_server::Node for Services {
             while let Some(batch) = next {
                 services.check_cluster(&batch.cluster)?;
                 match batch.requests.is_empty() {
+                    // A proxy of another cluster may listen: that one may have been founded anew, and is this one now.
                     true => replies.alive(),
-                    false => services.send(Event::Requests(replies.clone(), batch.requests)).await?,
+                    false => {
+                        services.check_cluster_id(0, batch.cluster_id)?;
+                        services.send(Event::Requests(replies.clone(), batch.requests)).await?;
+                    }
                 }
                 next = batches.next().await?;
             }
@@ -214,6 +262,7 @@ impl v1::admin_server::Admin for Services {
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         let request = request.into_inner();
         self.check_cluster(&request.cluster)?;
+        self.check_cluster_id(0, request.cluster_id)?;
         self.ask(|answer| Event::ChangeMembers(request, answer)).await
     }
 
@@ -223,6 +272,7 @@ impl v1::admin_server::Admin for Services {
     ) -> Result<Response<v1::TransferResponse>, Status> {
         let request = request.into_inner();
         self.check_cluster(&request.cluster)?;
+        self.check_cluster_id(0, request.cluster_id)?;
         self.ask(|answer| Event::Transfer(request, answer)).await
     }
 }
@@ -233,8 +283,11 @@ impl v1::status_server::Status for Services {
         let view = self.view.borrow().clone();
         let address = self.address(&view.configuration);
         let node = view.into_status(self.config.id, self.config.priority, address, self.refusals.counts());
-        let response =
-            v1::StatusResponse { cluster: self.config.cluster.clone(), nodes: vec![node], proxy: None };
-        Ok(Response::new(response))
+        Ok(Response::new(v1::StatusResponse {
+            cluster: self.config.cluster.clone(),
+            cluster_id: self.cluster_id(),
+            nodes: vec![node],
+            proxy: None,
+        }))
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::reply::ReplySender;
 use crate::{
-    raft::{Configuration, NodeId, Raft, Term},
+    raft::{ClusterId, Configuration, NodeId, Raft, Term},
     wire::pb::v1,
 };
 
@@ -21,6 +21,7 @@ struct Leadership {
     node: NodeId,
     term: Term,
     leader: NodeId,
+    cluster: ClusterId,
     members: Arc<Configuration>,
 }
 
@@ -36,11 +37,15 @@ impl Sessions {
     /// Tells every stream who leads, if that is news.
     pub(super) fn announce(&mut self, core: &Raft, members: &Arc<Configuration>) {
         let (term, leader) = (core.term(), core.leader().unwrap_or(0));
+        let origin = core.origin();
+        let cluster = if origin.is_certain { origin.cluster } else { 0 };
         let told = &self.told;
-        if (told.term, told.leader) == (term, leader) && Arc::ptr_eq(&told.members, members) {
+        if (told.term, told.leader, told.cluster) == (term, leader, cluster)
+            && Arc::ptr_eq(&told.members, members)
+        {
             return;
         }
-        self.told = Leadership { node: core.id(), term, leader, members: members.clone() };
+        self.told = Leadership { node: core.id(), term, leader, cluster, members: members.clone() };
         let announcement = self.told.announcement();
         self.open.retain(|session| session.lead(announcement.clone()));
     }
@@ -53,6 +58,7 @@ impl Leadership {
             term: self.term,
             leader: self.leader,
             node: self.node,
+            cluster_id: self.cluster,
             members: addresses.map(|(id, address)| v1::MemberAddress { id, address }).collect(),
         }
     }

@@ -16,7 +16,7 @@ use tonic::{Code, Request, Status};
 use super::{config::Config, event::Report, links::Links};
 use crate::{
     env::{Environment, Moment},
-    raft::{Body, Index, Message, NodeId, SendSnapshot, Snapshot, StreamId},
+    raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel},
     storage::{Disk, Place, StateView},
     wire::{
@@ -217,14 +217,21 @@ impl Stream {
             self.environment.clock.sleep(due.saturating_sub(self.environment.clock.now().since(began))).await;
         }
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
-        let end = Message { from: self.config.id, to: self.to, term: self.id.term, body };
+        let end =
+            Message { from: self.config.id, to: self.to, origin: self.origin(), term: self.id.term, body };
         self.stage(&mut client, Piece::End(end.into())).await.map(drop)
+    }
+
+    /// What is compacted is committed.
+    fn origin(&self) -> Origin {
+        Origin::certain(self.snapshot.configuration.cluster)
     }
 
     /// Sends a piece. Returns the place that the peer is at then.
     async fn stage(&self, client: &mut PeerClient<Channel>, piece: Piece) -> Result<Place, Status> {
         let piece = v1::SnapshotPiece {
             cluster: self.config.cluster.clone(),
+            origin: Some(self.origin().into()),
             from: self.config.id,
             to: self.to,
             term: self.id.term,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::event::Scrubbed;
 use crate::{
     kv::Header,
-    raft::{Configuration, Index, NodeId, PeerView, Raft, RoleName, Term},
+    raft::{Configuration, Index, NodeId, Origin, PeerView, Raft, RoleName, Term},
     wire::{self, pb::v1},
 };
 
@@ -14,6 +14,7 @@ use crate::{
 pub(super) struct NodeView {
     role: Option<RoleName>,
     pub(super) configuration: Arc<Configuration>,
+    pub(super) origin: Origin,
     term: Term,
     leader: Option<NodeId>,
     compacted: Index,
@@ -34,6 +35,7 @@ impl NodeView {
         Self {
             role: Some(core.role()),
             configuration: configuration.clone(),
+            origin: core.origin(),
             term: core.term(),
             leader: core.leader(),
             compacted: core.compacted().index,

@@ -1,6 +1,6 @@
 //! The task around the core: it takes what comes, lets the core decide, and carries out what follows.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -99,7 +99,7 @@ impl Edge {
             }
             LinkEvent::Received(batch) => {
                 if let Some(leadership) = batch.leadership {
-                    self.router.leadership(link, &leadership.into());
+                    self.router.leadership(link, leadership.into());
                 }
                 if !batch.replies.is_empty() {
                     self.router.replies(link, batch.replies);
@@ -116,6 +116,7 @@ impl Edge {
     fn step(&mut self) -> Duration {
         self.router.set_time(self.clock.elapsed_us());
         let Effects { dial, hang_up, send, answer, view_changed, wake_at_us } = self.router.effects();
+        self.dialer.cluster_id.store(self.router.cluster().unwrap_or(0), Ordering::Relaxed);
         for (link, address) in dial {
             let connection = Connection { _link: self.dialer.start(link, address), outbox: None };
             self.links.insert(link, connection);

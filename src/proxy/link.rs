@@ -1,6 +1,9 @@
 //! One long-lived stream to a node, carrying batches both ways.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use prost::Message as _;
 use tokio::sync::mpsc;
@@ -40,6 +43,8 @@ impl Outbox {
 /// Starts links.
 pub(super) struct Dialer {
     pub(super) cluster: String,
+    /// The cluster that the proxy works for; 0 while that is not decided.
+    pub(super) cluster_id: Arc<AtomicU64>,
     pub(super) environment: Environment,
     pub(super) events: mpsc::UnboundedSender<NodeEvent>,
 }
@@ -47,7 +52,12 @@ pub(super) struct Dialer {
 impl Dialer {
     /// Starts a link, which connects and connects again until it is dropped.
     pub(super) fn start(&self, id: LinkId, address: String) -> Link {
-        let protocol = SessionProtocol { id, cluster: self.cluster.clone(), events: self.events.clone() };
+        let protocol = SessionProtocol {
+            id,
+            cluster: self.cluster.clone(),
+            cluster_id: self.cluster_id.clone(),
+            events: self.events.clone(),
+        };
         let random = self.environment.random(&format!("link to {address}"));
         let options = LinkOptions {
             address,
@@ -72,6 +82,7 @@ pub(super) fn down_reason(status: &Status) -> DownReason {
 struct SessionProtocol {
     id: LinkId,
     cluster: String,
+    cluster_id: Arc<AtomicU64>,
     events: mpsc::UnboundedSender<NodeEvent>,
 }
 
@@ -90,7 +101,8 @@ impl Protocol for SessionProtocol {
     }
 
     fn batch(&self, requests: Vec<v1::Request>) -> v1::RequestBatch {
-        v1::RequestBatch { cluster: self.cluster.clone(), requests }
+        let cluster_id = self.cluster_id.load(Ordering::Relaxed);
+        v1::RequestBatch { cluster: self.cluster.clone(), requests, cluster_id }
     }
 
     fn on_event(&self, event: LinkEvent<v1::Request, v1::ReplyBatch>) -> bool {

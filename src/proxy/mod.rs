@@ -25,7 +25,7 @@ mod link;
 mod services;
 mod view;
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -59,7 +59,12 @@ pub async fn run(
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (events_tx, events_rx) = mpsc::unbounded_channel();
-    let dialer = link::Dialer { cluster: config.cluster.clone(), environment, events: events_tx };
+    let dialer = link::Dialer {
+        cluster: config.cluster.clone(),
+        cluster_id: Arc::default(),
+        environment,
+        events: events_tx,
+    };
     let edge = edge::Edge::new(&config.nodes, dialer, view_tx);
     let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();

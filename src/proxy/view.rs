@@ -1,10 +1,13 @@
 //! What the edge publishes of the core, for the services that ask nodes themselves.
 
 use super::core::Router;
+use crate::wire::ClusterId;
 
 /// The cluster as this proxy sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct View {
+    /// The cluster that this proxy works for; 0 while that is not decided.
+    pub(super) cluster_id: ClusterId,
     /// The open session; 0 if there is none.
     pub(super) session: u64,
     /// Calls that wait for an answer, the core's own request included.
@@ -34,6 +37,7 @@ pub(super) struct LeaderView {
 impl View {
     pub(super) fn of(router: &Router) -> Self {
         Self {
+            cluster_id: router.cluster().unwrap_or(0),
             session: router.session(),
             outstanding: router.outstanding(),
             nodes: router.nodes().into_iter().map(|(id, address)| NodeAddress { id, address }).collect(),

@@ -5,13 +5,15 @@ use std::{
     fmt,
 };
 
-use super::NodeId;
+use super::{ClusterId, NodeId};
 
 /// The members of the cluster, and where a change of them stands (section 6).
 ///
 /// Invariants: `voters` is not empty in any cluster; `outgoing` is empty or `wanted` is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Configuration {
+    /// The cluster. The first leader enters it; it never changes. 0 before that.
+    pub cluster: ClusterId,
     /// Nodes that vote and whose copies count.
     pub voters: BTreeSet<NodeId>,
     /// While a change is joint, the voters being left: both halves must agree to everything. Else empty.

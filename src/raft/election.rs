@@ -155,7 +155,7 @@ impl Raft {
         let leader = Leader::new(self.shared.peers(), last, self.shared.options.election_ticks_max);
         self.transition(Role::Leader(leader));
         let first = match self.shared.configuration_index() {
-            0 => Payload::Configuration(self.shared.configuration().clone()),
+            0 => Payload::Configuration(self.shared.founding_configuration()),
             _ => Payload::Noop,
         };
         self.shared.append_own(first);

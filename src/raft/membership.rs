@@ -12,7 +12,7 @@
 use std::sync::Arc;
 
 use super::{
-    Body, Configuration, Index, Members, NodeId, Payload, Proposed, RoleName,
+    Body, Configuration, Index, Members, NodeId, Origin, Payload, Proposed, RoleName,
     progress::Progress,
     raft::{Raft, Shared},
     role::{Leader, Role},
@@ -165,6 +165,21 @@ impl Shared {
     pub(super) fn configuration_at(&self, index: Index) -> &Arc<Configuration> {
         let mut in_force = self.configurations.iter().rev().filter(|&&(at, _)| at <= index);
         &in_force.next().expect("the configuration at the compacted position is kept").1
+    }
+
+    /// What the first leader enters into the log: the cluster has its id from here on.
+    pub(super) fn founding_configuration(&self) -> Arc<Configuration> {
+        let cluster = self.options.founding_id;
+        Arc::new(Configuration { cluster, ..Configuration::clone(self.configuration()) })
+    }
+
+    /// Which cluster this node belongs to. The founding entry names it, and is the first that can be committed.
+    pub(super) fn origin(&self) -> Origin {
+        let mut committed = self.configurations.iter().filter(|&&(at, _)| at <= self.commit);
+        match committed.find(|(_, configuration)| configuration.cluster != 0) {
+            Some((_, configuration)) => Origin::certain(configuration.cluster),
+            None => Origin { cluster: self.configuration().cluster, is_certain: false },
+        }
     }
 
     /// The last configuration that is known to be committed, if that node has left by then. A node that was told that it

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{Configuration, Entry, Index, NodeId, Position, Snapshot, Term};
+use super::{Configuration, Entry, Index, NodeId, Origin, Position, Snapshot, Term};
 
 /// One message. Its term is the sender's, except for a pre-vote, where it is the term the sender would campaign in.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Message {
     pub from: NodeId,
     pub to: NodeId,
+    /// The sender's cluster, as far as it knows.
+    pub origin: Origin,
     pub term: Term,
     pub body: Body,
 }

@@ -123,4 +123,4 @@ pub use raft::{InitialState, Options, ProposeError, Proposed, Raft};
 pub use refusal::{Refusal, Refused};
 pub use role::RoleName;
 pub use snapshot::PieceRefusal;
-pub use types::{Index, NodeId, Position, StreamId, Term, Vote};
+pub use types::{ClusterId, Index, NodeId, Origin, Position, StreamId, Term, Vote};

@@ -3,8 +3,8 @@
 use std::{cmp::Ordering, sync::Arc};
 
 use super::{
-    AppendOutcome, Body, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Payload, Position,
-    Refused, RoleName, Snapshot, StreamId, Term, Vote,
+    AppendOutcome, Body, ClusterId, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Origin,
+    Payload, Position, Refused, RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
     progress::PeerView,
     random::Random,
@@ -36,6 +36,9 @@ pub struct Options {
     pub catching_up_entries: usize,
     /// Reads are served by lease, with rounds where it does not hold. `None`: by rounds alone.
     pub lease: Option<Lease>,
+    /// The id of the cluster, should this node be the first leader of it: drawn at random. 0: it gets none, and its nodes
+    /// cannot tell it from another.
+    pub founding_id: ClusterId,
     /// Seed of the timeouts and of the names of reads. Must differ from one start of the node to the next.
     pub seed: u64,
 }
@@ -188,7 +191,7 @@ impl Raft {
         if let Err(why) = self.examine(&message) {
             let Message { from, term, .. } = message;
             self.shared.out.refused.push(Refused { from, term, why });
-        } else if self.admits(&message) {
+        } else if self.listens_to(&message) && self.admits(&message) {
             self.dispatch(message);
         }
     }
@@ -407,6 +410,11 @@ impl Raft {
         self.shared.configuration()
     }
 
+    /// Which cluster this node belongs to, as far as it knows.
+    pub fn origin(&self) -> Origin {
+        self.shared.origin()
+    }
+
     /// Whether the configuration in force is committed.
     pub fn is_configuration_committed(&self) -> bool {
         self.shared.is_configuration_committed()
@@ -457,7 +465,7 @@ impl Shared {
     }
 
     fn message(&self, to: NodeId, body: Body) -> Message {
-        Message { from: self.options.id, to, term: self.vote.term, body }
+        Message { from: self.options.id, to, origin: self.origin(), term: self.vote.term, body }
     }
 
     /// Appends an entry of the present term.

@@ -9,7 +9,8 @@
 use std::fmt;
 
 use super::{
-    AppendOutcome, Body, Entry, Index, Message, NodeId, Position, Snapshot, Term, raft::Raft, role::Role,
+    AppendOutcome, Body, ClusterId, Configuration, Entry, Index, Message, NodeId, Origin, Position, Snapshot,
+    Term, raft::Raft, role::Role,
 };
 
 /// A message of a term further ahead is refused. At ten elections a second it takes three thousand years to get there, and
@@ -33,6 +34,8 @@ pub struct Refused {
 pub enum Refusal {
     /// It is meant for another node: addresses are mixed up.
     NotForThisNode { to: NodeId },
+    /// It comes from a node of another cluster: an address is used again, or a data directory was founded anew.
+    OtherCluster { cluster: ClusterId },
     /// It bears the number of the node itself, or none: two nodes have the same number.
     ImpossibleSender,
     /// Its term is too far ahead.
@@ -60,6 +63,7 @@ impl Refusal {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::NotForThisNode { .. } => "not_for_this_node",
+            Self::OtherCluster { .. } => "other_cluster",
             Self::ImpossibleSender => "impossible_sender",
             Self::TermTooFar => "term_too_far",
             Self::SecondLeader { .. } => "second_leader",
@@ -78,6 +82,7 @@ impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotForThisNode { to } => write!(f, "it is meant for node {to}"),
+            Self::OtherCluster { cluster } => write!(f, "it comes from another cluster ({cluster:016x})"),
             Self::ImpossibleSender => f.write_str("it bears this node's own number, or none"),
             Self::TermTooFar => f.write_str("its term is too far ahead"),
             Self::SecondLeader { leader } => write!(f, "node {leader} leads its term"),
@@ -99,10 +104,11 @@ impl fmt::Display for Refusal {
 impl Raft {
     /// Whether a message may be true. One of an earlier term is answered or dropped whatever it says.
     pub(super) fn examine(&self, message: &Message) -> Result<(), Refusal> {
-        let Message { from, to, term, ref body } = *message;
+        let Message { from, to, origin, term, ref body } = *message;
         if to != self.id() {
             return Err(Refusal::NotForThisNode { to });
         }
+        self.examine_origin(origin)?;
         if from == self.id() || from == 0 {
             return Err(Refusal::ImpossibleSender);
         }
@@ -110,7 +116,7 @@ impl Raft {
             return Err(Refusal::TermTooFar);
         }
         if let Body::Removed { configuration } = body {
-            let says_so = configuration.gone.contains(&to) && configuration.flaw().is_none();
+            let says_so = configuration.gone.contains(&to) && self.may_be_of_cluster(configuration);
             return if says_so { Ok(()) } else { Err(Refusal::NotRemoved) };
         }
         if term < self.term() {
@@ -121,7 +127,7 @@ impl Raft {
         }
         match body {
             Body::AppendRequest { previous, entries, .. } => self.examine_append(term, *previous, entries),
-            Body::InstallSnapshot { snapshot, .. } => examine_snapshot(term, snapshot),
+            Body::InstallSnapshot { snapshot, .. } => self.examine_snapshot(term, snapshot),
             Body::HeartbeatRequest { commit, .. } if *commit > self.last().index => {
                 Err(Refusal::CommitBeyondLog { commit: *commit })
             }
@@ -129,11 +135,33 @@ impl Raft {
         }
     }
 
+    /// Who knows its cluster believes nobody of another.
+    fn examine_origin(&self, origin: Origin) -> Result<(), Refusal> {
+        let own = self.origin();
+        let is_of_another = own.is_certain && origin.is_certain && origin.cluster != own.cluster;
+        if is_of_another { Err(Refusal::OtherCluster { cluster: origin.cluster }) } else { Ok(()) }
+    }
+
+    /// Whether a message is listened to. A node that has yet to learn to which cluster it belongs may answer, and ask whether it
+    /// is still a member, which changes nothing here: it may be a founder that nothing has reached yet, or of another cluster.
+    /// One that holds the founding entry, and has not heard that it is committed, may all that a member may.
+    pub(super) fn listens_to(&self, Message { origin, body, .. }: &Message) -> bool {
+        let own = self.origin();
+        let is_unknown = own.is_certain && origin.cluster != own.cluster;
+        !is_unknown || is_answer(body) || matches!(body, Body::PreVoteRequest { .. })
+    }
+
     fn examine_leader(&self, from: NodeId) -> Result<(), Refusal> {
         match self.leader() {
             Some(leader) if leader != from => Err(Refusal::SecondLeader { leader }),
             _ => Ok(()),
         }
+    }
+
+    /// A configuration that makes sense, and not another cluster's.
+    fn may_be_of_cluster(&self, configuration: &Configuration) -> bool {
+        let own = self.origin();
+        configuration.flaw().is_none() && (!own.is_certain || configuration.cluster == own.cluster)
     }
 
     /// Consecutive entries after `previous`, in terms that never fall and are not later than the leader's, and none that
@@ -146,7 +174,9 @@ impl Raft {
         let mut before = previous;
         for entry in entries {
             let follows = entry.index == before.index + 1 && entry.term >= before.term.max(1);
-            if !follows || entry.configuration().is_some_and(|configuration| configuration.flaw().is_some()) {
+            if !follows
+                || entry.configuration().is_some_and(|configuration| !self.may_be_of_cluster(configuration))
+            {
                 return Err(Refusal::BrokenEntries);
             }
             before = entry.position();
@@ -159,6 +189,16 @@ impl Raft {
         match committed.find(|&position| self.shared.log.contradicts(position)) {
             Some(Position { index, .. }) => Err(Refusal::ContradictsCommitted { index }),
             None => Ok(()),
+        }
+    }
+
+    fn examine_snapshot(&self, term: Term, snapshot: &Snapshot) -> Result<(), Refusal> {
+        let Snapshot { last, configuration } = snapshot;
+        let stands_for_something =
+            last.index > 0 && last.term > 0 && last.index <= NUMBER_MAX && last.term <= term;
+        match stands_for_something && self.may_be_of_cluster(configuration) {
+            true => Ok(()),
+            false => Err(Refusal::BrokenSnapshot),
         }
     }
 
@@ -183,6 +223,19 @@ impl Raft {
     }
 }
 
+fn is_answer(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::PreVoteResponse { .. }
+            | Body::VoteResponse { .. }
+            | Body::AppendResponse { .. }
+            | Body::HeartbeatResponse { .. }
+            | Body::SnapshotRejected { .. }
+            | Body::ReadIndexResponse { .. }
+            | Body::Removed { .. }
+    )
+}
+
 /// Only the leader of the message's term says this.
 fn is_of_leader(body: &Body) -> bool {
     matches!(
@@ -192,16 +245,6 @@ fn is_of_leader(body: &Body) -> bool {
             | Body::InstallSnapshot { .. }
             | Body::TimeoutNow
     )
-}
-
-fn examine_snapshot(term: Term, snapshot: &Snapshot) -> Result<(), Refusal> {
-    let Snapshot { last, configuration } = snapshot;
-    let stands_for_something =
-        last.index > 0 && last.term > 0 && last.index <= NUMBER_MAX && last.term <= term;
-    match stands_for_something && configuration.flaw().is_none() {
-        true => Ok(()),
-        false => Err(Refusal::BrokenSnapshot),
-    }
 }
 
 #[cfg(test)]

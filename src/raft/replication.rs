@@ -272,7 +272,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Configuration, InitialState, Message, Options, Payload, Snapshot, Vote};
+    use crate::raft::{Configuration, InitialState, Message, Options, Origin, Payload, Snapshot, Vote};
 
     /// Node 2 of three, in term 2, with five entries of term 1 on its disk.
     fn follower() -> Raft {
@@ -287,6 +287,7 @@ mod tests {
             log_bytes_max: usize::MAX,
             catching_up_entries: 0,
             lease: None,
+            founding_id: 0,
             seed: 2,
         };
         let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
@@ -309,7 +310,7 @@ mod tests {
         let mut follower = follower();
         let previous = Position { term: 1, index: 1 };
         let body = Body::AppendRequest { previous, entries: vec![noop(2)], commit: 9 };
-        follower.step(Message { from: 1, to: 2, term: 2, body });
+        follower.step(Message { from: 1, to: 2, origin: Origin::default(), term: 2, body });
         assert_eq!(follower.commit(), 2);
         let promises = follower.effects().messages;
         let outcome = AppendOutcome::Accepted { matched: 2 };
@@ -321,7 +322,7 @@ mod tests {
         let mut follower = follower();
         let previous = Position { term: 2, index: 4 };
         let body = Body::AppendRequest { previous, entries: Vec::new(), commit: 4 };
-        follower.step(Message { from: 1, to: 2, term: 2, body });
+        follower.step(Message { from: 1, to: 2, origin: Origin::default(), term: 2, body });
         assert_eq!(follower.commit(), 0);
     }
 }

@@ -5,6 +5,26 @@ use std::fmt;
 /// Names a node for ever: an id is never used again for another node. 0 is nobody.
 pub type NodeId = u64;
 
+/// Names a cluster for ever: drawn at random when it is founded. 0 while it is not known.
+pub type ClusterId = u64;
+
+/// Which cluster a node belongs to, as far as it knows: what its messages say of where they come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Origin {
+    /// The cluster of the configuration in force; 0 if that names none.
+    pub cluster: ClusterId,
+    /// That configuration is committed, or one before it that names the cluster is: the node belongs to no other. Else it is
+    /// about to be founded, and another leader's founding entry may take the place of this one's.
+    pub is_certain: bool,
+}
+
+impl Origin {
+    /// A node that surely belongs to the cluster.
+    pub fn certain(cluster: ClusterId) -> Self {
+        Self { cluster, is_certain: cluster != 0 }
+    }
+}
+
 /// A period with at most one leader (Raft paper, section 5.1). Terms only grow.
 pub type Term = u64;
 

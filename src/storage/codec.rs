@@ -82,9 +82,22 @@ pub(super) fn decode_base(body: &[u8]) -> Option<(Position, Configuration)> {
     reader.is_empty().then_some((position, configuration))
 }
 
+pub(super) fn encode_peers(peers: &BTreeMap<NodeId, u64>) -> Vec<u8> {
+    peers.iter().flat_map(|(id, incarnation)| [*id, *incarnation]).flat_map(u64::to_le_bytes).collect()
+}
+
+pub(super) fn decode_peers(body: &[u8]) -> Option<BTreeMap<NodeId, u64>> {
+    let (numbers, rest) = body.as_chunks::<8>();
+    let (pairs, odd) = numbers.as_chunks::<2>();
+    let peers =
+        pairs.iter().map(|&[id, incarnation]| (u64::from_le_bytes(id), u64::from_le_bytes(incarnation)));
+    (rest.is_empty() && odd.is_empty()).then(|| peers.collect())
+}
+
 fn encode_configuration(configuration: &Configuration, body: &mut Vec<u8>) {
-    let Configuration { voters, outgoing, learners, wanted, addresses, gone } = configuration;
+    let Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone } = configuration;
     let number = |number: u64, body: &mut Vec<u8>| body.extend_from_slice(&number.to_le_bytes());
+    number(*cluster, body);
     for members in [voters, outgoing, learners, wanted, gone] {
         number(members.len() as u64, body);
         members.iter().for_each(|&id| number(id, body));
@@ -132,6 +145,7 @@ impl<'a> Reader<'a> {
 
     fn configuration(&mut self) -> Option<Configuration> {
         Some(Configuration {
+            cluster: self.number()?,
             voters: self.members()?,
             outgoing: self.members()?,
             learners: self.members()?,

@@ -88,7 +88,7 @@ fn another_format_and_what_is_no_file_of_ours_are_refused() {
             let scratch = scratch();
             fs::write(scratch.path().join(file), [first, &[0; 9000]].concat()).expect("writable");
             match refusal(scratch.path()) {
-                StorageError::Format { found: 2, known: 3, .. } if known => {}
+                StorageError::Format { found: 3, known: 4, .. } if known => {}
                 StorageError::Corrupt { .. } if !known => {}
                 other => panic!("{other}"),
             }

@@ -17,7 +17,7 @@ use super::{Disk, LOG_FILE, STATE_FILE, StorageError};
 pub(super) const BLOCK_BYTES: usize = 4096;
 
 /// Layout of both files and of everything in them. Another one is refused.
-const FORMAT: u64 = 3;
+const FORMAT: u64 = 4;
 const MAGIC: [u8; 8] = *b"conclave";
 /// What a file without a first block of ours begins with: format 2 and before.
 const ENGINE_MAGIC: [u8; 4] = *b"redb";

@@ -25,6 +25,6 @@ pub(crate) use error::{CallError, etcd};
 pub use error::{DETAIL_HEADER, HAPPENED_HEADER, Happened, Malformed};
 pub use limits::{CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX, WithLimits};
 pub(crate) use raft::decoded as position_from_pb;
-pub(crate) use session::{Leadership, NodeId, refusal};
+pub(crate) use session::{ClusterId, Leadership, NodeId, refusal};
 pub(crate) use snapshot::{place_from_pb, place_to_pb};
 pub(crate) use status::{peer_to_pb, role_to_pb};

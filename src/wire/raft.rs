@@ -7,12 +7,14 @@ use super::{
     pb::v1::{self, append_response::Outcome, entry, raft_message::Body as Wire},
 };
 use crate::raft::{
-    AppendOutcome, Body, Configuration, Entry, InstallFailure, Message, NodeId, Payload, Position, Snapshot,
+    AppendOutcome, Body, Configuration, Entry, InstallFailure, Message, NodeId, Origin, Payload, Position,
+    Snapshot,
 };
 
 impl From<Message> for v1::RaftMessage {
     fn from(message: Message) -> Self {
-        Self { from: message.from, to: message.to, term: message.term, body: Some(message.body.into()) }
+        let Message { from, to, origin, term, body } = message;
+        Self { from, to, origin: Some(origin.into()), term, body: Some(body.into()) }
     }
 }
 
@@ -24,7 +26,20 @@ impl TryFrom<v1::RaftMessage> for Message {
             return Err(Malformed("a message from or to nobody"));
         }
         let body = wire.body.ok_or(Malformed("a message without a body"))?.try_into()?;
-        Ok(Self { from: wire.from, to: wire.to, term: wire.term, body })
+        let origin = wire.origin.map(Origin::from).unwrap_or_default();
+        Ok(Self { from: wire.from, to: wire.to, origin, term: wire.term, body })
+    }
+}
+
+impl From<Origin> for v1::Origin {
+    fn from(Origin { cluster, is_certain }: Origin) -> Self {
+        Self { cluster, certain: is_certain }
+    }
+}
+
+impl From<v1::Origin> for Origin {
+    fn from(wire: v1::Origin) -> Self {
+        Self { cluster: wire.cluster, is_certain: wire.certain && wire.cluster != 0 }
     }
 }
 
@@ -182,10 +197,11 @@ impl TryFrom<v1::Entry> for Entry {
 
 impl From<&Configuration> for v1::Configuration {
     fn from(configuration: &Configuration) -> Self {
-        let Configuration { voters, outgoing, learners, wanted, addresses, gone } = configuration;
+        let Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone } = configuration;
         let list = |ids: &BTreeSet<NodeId>| ids.iter().copied().collect();
         let address = |(&id, address): (&NodeId, &String)| v1::MemberAddress { id, address: address.clone() };
         Self {
+            cluster: *cluster,
             voters: list(voters),
             outgoing: list(outgoing),
             learners: list(learners),
@@ -201,6 +217,7 @@ impl TryFrom<v1::Configuration> for Arc<Configuration> {
 
     fn try_from(wire: v1::Configuration) -> Result<Self, Malformed> {
         let configuration = Configuration {
+            cluster: wire.cluster,
             voters: ids(wire.voters)?,
             outgoing: ids(wire.outgoing)?,
             learners: ids(wire.learners)?,

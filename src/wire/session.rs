@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::pb::v1::{self, refusal::Reason, reply::Outcome};
-pub(crate) use crate::raft::NodeId;
 use crate::raft::Term;
+pub(crate) use crate::raft::{ClusterId, NodeId};
 
 /// What a node says of the cluster: as true as the node's own knowledge.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Leadership {
     /// The node that says so.
     pub(crate) node: NodeId,
+    /// The cluster that it surely belongs to. `None` while it does not know.
+    pub(crate) cluster: Option<ClusterId>,
     pub(crate) term: Term,
     /// `None` while it knows none.
     pub(crate) leader: Option<NodeId>,
@@ -22,6 +24,7 @@ impl From<v1::Leadership> for Leadership {
     fn from(wire: v1::Leadership) -> Self {
         Self {
             node: wire.node,
+            cluster: (wire.cluster_id != 0).then_some(wire.cluster_id),
             term: wire.term,
             leader: (wire.leader != 0).then_some(wire.leader),
             members: wire.members.into_iter().map(|member| (member.id, member.address)).collect(),

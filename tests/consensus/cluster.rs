@@ -10,7 +10,7 @@ use std::{
 
 use conclave::raft::{
     ChangeError, Configuration, Effects, Entry, Index, InstallFailure, Lease, Members, Message, NodeId,
-    Options, Payload, ProposeError, Raft, Refused, RoleName, Term, Vote,
+    Options, Origin, Payload, ProposeError, Raft, Refused, RoleName, Term, Vote,
 };
 use conclave_checks::host::{Host, LogDisk, Stream};
 
@@ -31,6 +31,8 @@ const ROUNDS_MAX: usize = 1_000;
 pub(crate) struct Limits {
     pub(crate) append_bytes: usize,
     pub(crate) log_entries: usize,
+    /// Whoever is the first leader gives the cluster an id: 100 and its own number.
+    pub(crate) founding_ids: bool,
     /// Nodes that read and promise by lease.
     pub(crate) leases: Vec<NodeId>,
 }
@@ -102,6 +104,7 @@ impl Cluster {
                 log_bytes_max: usize::MAX,
                 catching_up_entries: limits.log_entries.saturating_mul(3),
                 lease: limits.leases.contains(&id).then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
+                founding_id: if limits.founding_ids { 100 + id } else { 0 },
                 seed: id,
             };
             let host = Host::new(cluster.founders(id), LogDisk::default());
@@ -374,7 +377,12 @@ impl Cluster {
 
     pub(crate) fn tell_members(&mut self, id: NodeId) {
         let members = self.raft(id).map_or("down".to_owned(), |raft| raft.configuration().to_string());
-        self.tell(format!("n{id} {members}"));
+        let of_cluster = match self.raft(id).map(Raft::origin) {
+            None | Some(Origin { cluster: 0, .. }) => String::new(),
+            Some(Origin { cluster, is_certain: true }) => format!(" of cluster {cluster}"),
+            Some(Origin { cluster, is_certain: false }) => format!(" of cluster {cluster}, not committed"),
+        };
+        self.tell(format!("n{id} {members}{of_cluster}"));
     }
 
     pub(crate) fn raft(&self, id: NodeId) -> Option<&Raft> {

@@ -45,7 +45,7 @@
 use std::{error::Error, path::Path};
 
 use conclave::raft::{
-    AppendOutcome, Body, Configuration, Members, Message, NodeId, Position, Snapshot, Term, Vote,
+    AppendOutcome, Body, Configuration, Members, Message, NodeId, Origin, Position, Snapshot, Term, Vote,
 };
 use goldenscript::{ArgumentConsumer, Command};
 
@@ -161,6 +161,7 @@ impl Stage {
         let limits = Limits {
             append_bytes: args.lookup_parse("append_bytes")?.unwrap_or(1 << 20),
             log_entries: args.lookup_parse("log_entries")?.unwrap_or(usize::MAX),
+            founding_ids: args.lookup_parse("founding_ids")?.unwrap_or(false),
             leases: args.lookup("leases").map(|list| numbers(&list.value)).transpose()?.unwrap_or_default(),
         };
         self.cluster = Cluster::new(configuration, spares, limits);
@@ -260,6 +261,8 @@ fn forged(at: NodeId, args: &mut ArgumentConsumer<'_>) -> Outcome<Message> {
     let term = args.lookup_parse("term")?.unwrap_or(1);
     let index = args.lookup_parse("index")?.unwrap_or(0);
     let to = args.lookup_parse("to")?.unwrap_or(at);
+    let cluster = args.lookup_parse("cluster")?.unwrap_or(0);
+    let origin = Origin { cluster, is_certain: args.lookup_parse("certain")?.unwrap_or(cluster != 0) };
     let position = Position { term, index };
     let body = match kind.as_str() {
         "heartbeat" => Body::HeartbeatRequest { commit: index, round: 1 },
@@ -275,7 +278,7 @@ fn forged(at: NodeId, args: &mut ArgumentConsumer<'_>) -> Outcome<Message> {
         }
         kind => return Err(format!("forge a {kind}?").into()),
     };
-    Ok(Message { from, to, term, body })
+    Ok(Message { from, to, origin, term, body })
 }
 
 fn node(args: &mut ArgumentConsumer<'_>) -> Outcome<NodeId> {
@@ -319,6 +322,8 @@ macro_rules! stories {
 }
 
 stories! {
+    cluster_founded_twice
+    cluster_of_another
     change_add_two
     change_add_voter
     change_after_restart

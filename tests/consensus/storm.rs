@@ -228,7 +228,7 @@ impl Storm {
             }
             let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
             if from != id {
-                raft.step(Message { from, to: id, term, body: Body::TimeoutNow });
+                raft.step(Message { from, to: id, origin: raft.origin(), term, body: Body::TimeoutNow });
             }
         });
     }
@@ -408,6 +408,7 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
         log_bytes_max: *draw.pick(&[500, usize::MAX]),
         catching_up_entries: *draw.pick(&[0, 100]),
         lease: (leases && draw.chance(75)).then(|| Lease::new(election_ticks_min, TICK_US, 0)),
+        founding_id: draw.number(),
         seed: draw.number(),
     }
 }

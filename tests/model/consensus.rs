@@ -173,15 +173,15 @@ impl Consensus {
 
 /// A candidate is no follower, so it is told that everybody would vote for it.
 fn campaign(core: &mut Raft) {
-    let (id, term) = (core.id(), core.term());
+    let (id, origin, term) = (core.id(), core.origin(), core.term());
     if core.role() == RoleName::Follower {
         let from = core.leader().unwrap_or(id % 3 + 1);
-        return core.step(Message { from, to: id, term, body: Body::TimeoutNow });
+        return core.step(Message { from, to: id, origin, term, body: Body::TimeoutNow });
     }
     (0..ELECTION_TICKS).for_each(|_| core.tick());
     let members: Vec<NodeId> = core.configuration().members().collect();
     for peer in members.into_iter().filter(|&peer| peer != id) {
         let body = Body::PreVoteResponse { granted: true };
-        core.step(Message { from: peer, to: id, term: term + 1, body });
+        core.step(Message { from: peer, to: id, origin, term: term + 1, body });
     }
 }

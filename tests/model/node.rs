@@ -83,6 +83,7 @@ fn options(id: NodeId) -> Options {
         log_bytes_max: usize::MAX,
         catching_up_entries: 0,
         lease: None,
+        founding_id: 0,
         seed: 0,
     }
 }

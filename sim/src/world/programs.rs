@@ -133,6 +133,7 @@ impl Programs {
             id,
             listen: addresses::node(id),
             peers: if founders.contains_key(&id) { founders } else { BTreeMap::new() },
+            peers_override: false,
             priority: shape.priorities.get(id as usize - 1).copied().unwrap_or(0),
             timing: Timing {
                 heartbeat: Duration::from_millis(shape.heartbeat_ms),

@@ -16,6 +16,8 @@ pub(super) struct FlushSchedule {
     entries: usize,
     /// How far the first flush is ahead of its weight.
     bytes_ahead: usize,
+    /// It is not to wait for more.
+    is_urgent: bool,
     durable: Index,
 }
 
@@ -25,7 +27,7 @@ impl FlushSchedule {
         let (retention, turn) = (config.retention, config.id as usize % TURNS);
         let (entries, bytes_ahead) =
             (retention.sync_entries / TURNS * turn, retention.sync_bytes / TURNS * turn);
-        Self { retention, entries, bytes_ahead, durable }
+        Self { retention, entries, bytes_ahead, is_urgent: false, durable }
     }
 
     /// The state is durable up to here.
@@ -39,7 +41,12 @@ impl FlushSchedule {
 
     /// What was applied, and weighs so much in memory, is to be flushed as soon as no other flush is under way.
     pub(super) fn is_due(&self, bytes: usize) -> bool {
-        self.weighs(bytes + self.bytes_ahead, 1)
+        self.is_urgent || self.weighs(bytes + self.bytes_ahead, 1)
+    }
+
+    /// What was applied is worth a flush of its own.
+    pub(super) fn flush_soon(&mut self) {
+        self.is_urgent = true;
     }
 
     /// The disk lags behind: applying is to wait.
@@ -54,7 +61,7 @@ impl FlushSchedule {
 
     /// All that was applied is being flushed.
     pub(super) fn flushing(&mut self) {
-        (self.entries, self.bytes_ahead) = (0, 0);
+        (self.entries, self.bytes_ahead, self.is_urgent) = (0, 0, false);
     }
 
     pub(super) fn flushed(&mut self, durable: Index) {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     env::Observer,
     kv::{Applier as Transaction, Header},
-    raft::{Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
+    raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
     storage::{self, Flusher, Place, StateStore, StorageError},
     wire::{
         kv as wire,
@@ -25,7 +25,7 @@ use crate::{
 
 pub(super) struct Machine {
     node: NodeId,
-    cluster: u64,
+    cluster: ClusterId,
     state: StateStore,
     observer: Arc<dyn Observer>,
     waiters: Waiters,
@@ -34,11 +34,17 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    /// The state is durable up to `durable`.
-    pub(super) fn new(config: &Config, state: StateStore, durable: u64, observer: Arc<dyn Observer>) -> Self {
+    /// The state is of this cluster, if it is known yet, and durable up to `durable`.
+    pub(super) fn new(
+        config: &Config,
+        state: StateStore,
+        cluster: ClusterId,
+        durable: Index,
+        observer: Arc<dyn Observer>,
+    ) -> Self {
         Self {
             node: config.id,
-            cluster: config.cluster_number(),
+            cluster,
             state,
             observer,
             waiters: Waiters::default(),
@@ -114,6 +120,11 @@ impl Machine {
                 }
                 Payload::Configuration(configuration) => {
                     transaction.set_members(position, &storage::encode_members(configuration))?;
+                    // Which cluster it belongs to is what a node must not forget: it would listen to another one.
+                    if self.cluster != configuration.cluster {
+                        self.cluster = configuration.cluster;
+                        self.schedule.flush_soon();
+                    }
                 }
                 Payload::Noop => transaction.skip(position),
             }
@@ -152,6 +163,7 @@ impl Machine {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),
         };
+        self.cluster = snapshot.configuration.cluster;
         self.schedule.flushing();
         self.schedule.flushed(header.applied_index);
         self.observer.installed(self.node, snapshot, header.state_hash());

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     env::Environment,
-    raft::Index,
+    raft::{ClusterId, Index},
     storage::{Disk, Flusher, StateStore, StorageError},
 };
 
@@ -38,17 +38,17 @@ use crate::{
 /// the event queue, the proposals and the reads that a node admits.
 pub(super) type Applier = mpsc::UnboundedSender<Job>;
 
-/// Starts the task for a state that is durable up to an index.
+/// Starts the task for a state of this cluster (0: it is not known yet) that is durable up to an index.
 pub(super) fn start(
     config: &Config,
     state: StateStore,
-    durable: Index,
+    (cluster, durable): (ClusterId, Index),
     environment: &Environment,
     disk: Arc<dyn Disk>,
     reports: mpsc::UnboundedSender<Report>,
 ) -> (Applier, JoinHandle<()>) {
     let (sender, queue) = mpsc::unbounded_channel();
-    let machine = Machine::new(config, state, durable, environment.observer.clone());
+    let machine = Machine::new(config, state, cluster, durable, environment.observer.clone());
     let applying = tokio::spawn(apply(machine, queue, disk, reports));
     (sender, applying)
 }

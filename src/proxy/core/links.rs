@@ -6,7 +6,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::wire::{Leadership, NodeId};
+use crate::wire::{ClusterId, Leadership, NodeId};
 
 /// Names a link, for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,6 +35,8 @@ struct Link {
     state: LinkState,
     /// In whose words the node refused this proxy, until it says something else.
     refusal: Option<String>,
+    /// The node has answered once, or could not be reached.
+    is_tried: bool,
 }
 
 #[derive(Debug)]
@@ -43,24 +45,20 @@ enum LinkState {
     Down,
     /// There is one, and the node has not said anything yet: it may still refuse this proxy.
     Opening,
-    /// The node takes requests, and says this.
-    Open(Claim),
-}
-
-/// What a node says of itself and of the cluster. It counts, and gets requests, from its first word on.
-#[derive(Clone, Copy, Debug)]
-struct Claim {
-    node: NodeId,
-    term: u64,
-    leader: Option<NodeId>,
+    /// The node takes requests, and says this of itself and of its cluster.
+    Open(Leadership),
 }
 
 impl Link {
-    fn claim(&self) -> Option<&Claim> {
+    fn claim(&self) -> Option<&Leadership> {
         match &self.state {
             LinkState::Open(claim) => Some(claim),
             LinkState::Down | LinkState::Opening => None,
         }
+    }
+
+    fn cluster(&self) -> Option<ClusterId> {
+        self.claim()?.cluster
     }
 }
 
@@ -73,10 +71,20 @@ pub(in crate::proxy) struct Leader {
     pub(in crate::proxy) link: Option<LinkId>,
 }
 
+/// The links that are wanted from now on, and those that are not any more.
+#[derive(Debug, Default)]
+pub(super) struct Changes {
+    pub(super) wanted: Vec<LinkId>,
+    pub(super) unwanted: Vec<LinkId>,
+}
+
+/// Invariant: only the word of nodes of `cluster` counts, and only they get requests.
 #[derive(Debug, Default)]
 pub(super) struct Links {
     links: BTreeMap<LinkId, Link>,
     next: u64,
+    /// The cluster that this proxy works for. `None` until it is known which one was meant.
+    cluster: Option<ClusterId>,
     /// Where the members are reached, as a leader said.
     members: BTreeMap<NodeId, String>,
 }
@@ -91,7 +99,8 @@ impl Links {
         let id = LinkId(self.next);
         self.next += 1;
         let address = address.to_owned();
-        self.links.insert(id, Link { address, is_learned, state: LinkState::Down, refusal: None });
+        let link = Link { address, is_learned, state: LinkState::Down, refusal: None, is_tried: false };
+        self.links.insert(id, link);
         id
     }
 
@@ -101,40 +110,103 @@ impl Links {
         }
     }
 
-    pub(super) fn down(&mut self, link: LinkId, reason: DownReason) {
+    pub(super) fn down(&mut self, link: LinkId, reason: DownReason) -> Changes {
         if let Some(link) = self.links.get_mut(&link) {
             link.state = LinkState::Down;
+            link.is_tried = true;
             link.refusal = match reason {
                 DownReason::Refused(words) => Some(words),
                 DownReason::Lost => None,
             };
         }
+        self.choose_cluster()
     }
 
-    /// A node on an open link says who leads. Returns the links that are wanted from now on, and those that are not.
-    pub(super) fn heard(&mut self, link: LinkId, news: &Leadership) -> (Vec<LinkId>, Vec<LinkId>) {
+    /// A node on an open link says who leads.
+    pub(super) fn heard(&mut self, link: LinkId, news: Leadership) -> Changes {
         let known_term = self.leader().map_or(0, |leader| leader.term);
-        let Some(speaker) = self.links.get_mut(&link) else { return Default::default() };
+        let Some(speaker) = self.links.get_mut(&link) else { return Changes::default() };
         if matches!(speaker.state, LinkState::Down) {
-            return Default::default();
+            return Changes::default();
         }
-        speaker.state = LinkState::Open(Claim { node: news.node, term: news.term, leader: news.leader });
+        let cluster = news.cluster;
+        speaker.state = LinkState::Open(news.clone());
         speaker.refusal = None;
-        let wanted = self.link_to_members(&news.members);
+        speaker.is_tried = true;
+        let is_settled = self.cluster.is_some();
+        let mut changes = self.choose_cluster();
+        if is_settled && cluster.is_some() && cluster == self.cluster {
+            self.believe(&news, known_term, &mut changes);
+        }
+        changes
+    }
+
+    fn believe(&mut self, news: &Leadership, known_term: u64, changes: &mut Changes) {
+        changes.wanted.extend(self.link_to_members(&news.members));
         // Only the leader itself surely knows who is no member any more.
         if news.leader == Some(news.node) && news.term >= known_term {
             self.members.clone_from(&news.members);
-            return (wanted, self.leave_strangers());
+            changes.unwanted.extend(self.leave_strangers());
         }
-        (wanted, Vec::new())
+    }
+
+    /// Decides which cluster this proxy works for, if it is time to: an address may have been given by mistake, or be used
+    /// again by another cluster, and then some nodes that answer are not of the cluster that was meant. It is the one that
+    /// most of the addresses given lead to, decided as soon as half of them do or all have been tried. It stays until
+    /// no node speaks for it any more, and more than half of those addresses lead to another one, which was founded in
+    /// its place.
+    fn choose_cluster(&mut self) -> Changes {
+        let given = || self.links.values().filter(|link| !link.is_learned);
+        let mut claims: BTreeMap<ClusterId, usize> = BTreeMap::new();
+        given().filter_map(Link::cluster).for_each(|cluster| *claims.entry(cluster).or_default() += 1);
+        let Some((&chosen, &count)) = claims.iter().max_by_key(|(_, count)| **count) else {
+            return Changes::default();
+        };
+        let total = given().count();
+        let is_time = match self.cluster {
+            Some(present) => {
+                2 * count > total && !self.links.values().any(|link| link.cluster() == Some(present))
+            }
+            None => 2 * count >= total || given().all(|link| link.is_tried),
+        };
+        if !is_time || self.cluster == Some(chosen) {
+            return Changes::default();
+        }
+        self.cluster = Some(chosen);
+        self.members.clear();
+        let mut changes = Changes { unwanted: self.leave_strangers(), ..Changes::default() };
+        let news: Vec<Leadership> = self.trusted().map(|(_, claim)| claim.clone()).collect();
+        // The latest word last.
+        for (at, claim) in news.iter().enumerate() {
+            let known_term = news[..at].iter().map(|earlier| earlier.term).max().unwrap_or(0);
+            self.believe(claim, known_term, &mut changes);
+        }
+        changes
+    }
+
+    /// The open links to nodes of this cluster, and what they say.
+    fn trusted(&self) -> impl Iterator<Item = (LinkId, &Leadership)> {
+        let open = self.links.iter().filter_map(|(id, link)| Some((*id, link.claim()?)));
+        open.filter(|(_, claim)| self.cluster.is_some() && claim.cluster == self.cluster)
+    }
+
+    /// This proxy's cluster and that of the node, if it is another one.
+    fn foreign_cluster(&self, link: &Link) -> Option<(ClusterId, ClusterId)> {
+        let (own, other) = (self.cluster?, link.cluster()?);
+        (own != other).then_some((own, other))
+    }
+
+    /// The cluster that this proxy works for; `None` while that is not decided.
+    pub(super) fn cluster(&self) -> Option<ClusterId> {
+        self.cluster
     }
 
     fn link_to_members(&mut self, members: &BTreeMap<NodeId, String>) -> Vec<LinkId> {
         let mut wanted = Vec::new();
         for (id, address) in members {
-            let leads_there =
-                |link: &Link| link.claim().is_some_and(|claim| claim.node == *id) || link.address == *address;
-            if !self.links.values().any(leads_there) {
+            let is_linked = self.trusted().any(|(_, claim)| claim.node == *id)
+                || self.links.values().any(|link| link.address == *address);
+            if !is_linked {
                 wanted.push(self.add(address, true));
             }
         }
@@ -153,16 +225,15 @@ impl Links {
     }
 
     pub(super) fn leader(&self) -> Option<Leader> {
-        let claims = self.links.values().filter_map(Link::claim);
-        let (term, node) = claims.filter_map(|claim| Some((claim.term, claim.leader?))).max()?;
-        let leads = |link: &Link| link.claim().is_some_and(|claim| claim.node == node);
-        let link = self.links.iter().find(|(_, link)| leads(link)).map(|(id, _)| *id);
+        let claims = self.trusted().filter_map(|(_, claim)| Some((claim.term, claim.leader?)));
+        let (term, node) = claims.max()?;
+        let link = self.trusted().find(|(_, claim)| claim.node == node).map(|(id, _)| id);
         Some(Leader { term, node, link })
     }
 
     /// Open links, in their order.
     pub(super) fn open(&self) -> impl Iterator<Item = LinkId> {
-        self.links.iter().filter(|(_, link)| link.claim().is_some()).map(|(id, _)| *id)
+        self.trusted().map(|(id, _)| id)
     }
 
     pub(super) fn address(&self, link: LinkId) -> Option<&str> {
@@ -176,7 +247,8 @@ impl Links {
             self.members.iter().find(|(_, address)| **address == link.address).map(|(id, _)| *id)
         };
         let nodes = self.links.values().filter_map(|link| {
-            let node = link.claim().map(|claim| claim.node).or_else(|| member_at(link));
+            let claim = link.claim().filter(|_| self.foreign_cluster(link).is_none());
+            let node = claim.map(|claim| claim.node).or_else(|| member_at(link));
             let is_shown = node.is_some() || self.members.is_empty();
             is_shown.then(|| (node, link.address.clone()))
         });
@@ -185,7 +257,8 @@ impl Links {
 
     /// How the cluster looks from here, for an operator who wonders why nothing works.
     pub(super) fn diagnosis(&self) -> String {
-        let (answering, total) = (self.open().count(), self.links.len());
+        let answers = |link: &&Link| link.claim().is_some() && self.foreign_cluster(link).is_none();
+        let (answering, total) = (self.links.values().filter(answers).count(), self.links.len());
         let mut text = match answering {
             1 => format!("1 of {total} nodes answers"),
             _ => format!("{answering} of {total} nodes answer"),
@@ -194,6 +267,14 @@ impl Links {
         for link in self.links.values() {
             if let Some(words) = &link.refusal {
                 refusals.entry(words).or_default().push(&link.address);
+            }
+        }
+        for link in self.links.values() {
+            if let Some((own, other)) = self.foreign_cluster(link) {
+                let address = &link.address;
+                text.push_str(&format!(
+                    "; {address} belongs to another cluster of the same name (id {other:016x}, not {own:016x})"
+                ));
             }
         }
         for (words, addresses) in refusals {

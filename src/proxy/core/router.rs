@@ -6,11 +6,11 @@ use super::{
     effects::Effects,
     exactly_once::Sessions,
     limits::{RETRY_PAUSE_MAX_US, RETRY_PAUSE_MIN_US},
-    links::{DownReason, Leader, LinkId, Links},
+    links::{Changes, DownReason, Leader, LinkId, Links},
     outcome::{self, Next},
 };
 use crate::wire::{
-    Leadership, NodeId,
+    ClusterId, Leadership, NodeId,
     pb::v1::{self, reply},
 };
 
@@ -88,10 +88,9 @@ impl Router {
     }
 
     /// A node says who leads.
-    pub(in crate::proxy) fn leadership(&mut self, link: LinkId, news: &Leadership) {
-        let (wanted, unwanted) = self.links.heard(link, news);
-        wanted.into_iter().for_each(|link| self.dial(link));
-        unwanted.into_iter().for_each(|link| self.hang_up(link));
+    pub(in crate::proxy) fn leadership(&mut self, link: LinkId, news: Leadership) {
+        let changes = self.links.heard(link, news);
+        self.follow_changes(changes);
         self.follow_leader();
         self.effects.view_changed = true;
     }
@@ -125,8 +124,9 @@ impl Router {
 
     /// The stream of a link ended: what was sent through it may or may not have happened.
     pub(in crate::proxy) fn link_down(&mut self, link: LinkId, reason: DownReason) {
-        self.links.down(link, reason);
+        let changes = self.links.down(link, reason);
         self.lost(link);
+        self.follow_changes(changes);
         self.follow_leader();
         self.effects.view_changed = true;
     }
@@ -160,6 +160,11 @@ impl Router {
     /// How the cluster looks from here, for an operator who wonders why nothing works.
     pub(in crate::proxy) fn diagnosis(&self) -> String {
         self.links.diagnosis()
+    }
+
+    /// The cluster that this proxy works for; `None` while that is not decided.
+    pub(in crate::proxy) fn cluster(&self) -> Option<ClusterId> {
+        self.links.cluster()
     }
 
     /// Who leads, and where it is reached if there is a link to it.
@@ -248,6 +253,11 @@ impl Router {
     fn dial(&mut self, link: LinkId) {
         let address = self.links.address(link).unwrap_or_default().to_owned();
         self.effects.dial.push((link, address));
+    }
+
+    fn follow_changes(&mut self, Changes { wanted, unwanted }: Changes) {
+        wanted.into_iter().for_each(|link| self.dial(link));
+        unwanted.into_iter().for_each(|link| self.hang_up(link));
     }
 
     fn hang_up(&mut self, link: LinkId) {

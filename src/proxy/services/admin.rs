@@ -71,7 +71,9 @@ impl admin_server::Admin for AdminService {
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         let time = time_for(&request, LEADER_PATIENCE);
-        let request = v1::ChangeMembersRequest { cluster: self.cluster.clone(), ..request.into_inner() };
+        let cluster_id = self.view.borrow().cluster_id;
+        let cluster = self.cluster.clone();
+        let request = v1::ChangeMembersRequest { cluster, cluster_id, ..request.into_inner() };
         self.ask_leader(time, request, async |mut client, request| client.change_members(request).await).await
     }
 
@@ -80,7 +82,9 @@ impl admin_server::Admin for AdminService {
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
         let time = time_for(&request, LEADER_PATIENCE);
-        let request = v1::TransferRequest { cluster: self.cluster.clone(), ..request.into_inner() };
+        let cluster_id = self.view.borrow().cluster_id;
+        let request =
+            v1::TransferRequest { cluster: self.cluster.clone(), cluster_id, ..request.into_inner() };
         self.ask_leader(time, request, async |mut client, request| client.transfer(request).await).await
     }
 }

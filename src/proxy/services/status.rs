@@ -57,7 +57,8 @@ impl v1::status_server::Status for StatusService {
             outstanding: view.outstanding as u64,
         };
         let cluster = self.cluster.clone();
-        Ok(Response::new(v1::StatusResponse { cluster, nodes, proxy: Some(proxy) }))
+        let cluster_id = view.cluster_id;
+        Ok(Response::new(v1::StatusResponse { cluster, cluster_id, nodes, proxy: Some(proxy) }))
     }
 }
 

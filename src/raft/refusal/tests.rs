@@ -10,12 +10,18 @@ use proptest::{collection, prelude::*, sample};
 
 use super::*;
 use crate::raft::{
-    Configuration, Effects, InitialState, InstallFailure, Members, Options, Payload, RoleName, SendSnapshot,
-    StreamId, Vote,
+    Effects, InitialState, InstallFailure, Members, Options, Payload, RoleName, SendSnapshot, StreamId, Vote,
 };
 
 /// The node on trial.
 const NODE: NodeId = 2;
+/// Its cluster.
+const CLUSTER: ClusterId = 7;
+const ORIGIN: Origin = Origin { cluster: CLUSTER, is_certain: true };
+
+fn of(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
+    Configuration { cluster: CLUSTER, ..Configuration::of(voters) }
+}
 
 fn options() -> Options {
     Options {
@@ -29,6 +35,7 @@ fn options() -> Options {
         log_bytes_max: usize::MAX,
         catching_up_entries: 0,
         lease: None,
+        founding_id: 0,
         seed: 2,
     }
 }
@@ -47,8 +54,7 @@ struct Trial {
 impl Trial {
     /// Node 2 of three voters and a learner, in term 2, with five entries on its disk of which it knows no commit.
     fn new() -> Self {
-        let configuration =
-            Arc::new(Configuration { learners: [4].into(), ..Configuration::of([1, NODE, 3]) });
+        let configuration = Arc::new(Configuration { learners: [4].into(), ..of([1, NODE, 3]) });
         let noop = |index| Entry { term: 1, index, payload: Payload::Noop };
         let recovered = InitialState {
             vote: Vote { term: 2, candidate: None },
@@ -102,7 +108,7 @@ impl Trial {
     }
 
     fn hear(&mut self, from: NodeId, term: Term, body: Body) {
-        self.step(Message { from, to: NODE, term, body });
+        self.step(Message { from, to: NODE, origin: ORIGIN, term, body });
     }
 
     /// Small terms are near to the node's own, mostly the same: others are soon dealt with.
@@ -243,7 +249,18 @@ fn inputs() -> impl Strategy<Value = Input> {
 
 fn messages() -> impl Strategy<Value = Message> {
     let to = prop_oneof![9 => Just(NODE), 1 => nodes()];
-    (nodes(), to, numbers(), bodies()).prop_map(|(from, to, term, body)| Message { from, to, term, body })
+    let messages = (nodes(), to, origins(), numbers(), bodies());
+    messages.prop_map(|(from, to, origin, term, body)| Message { from, to, origin, term, body })
+}
+
+fn origins() -> impl Strategy<Value = Origin> {
+    let any_origin = (clusters(), any::<bool>());
+    let other = any_origin.prop_map(|(cluster, is_certain)| Origin { cluster, is_certain });
+    prop_oneof![9 => Just(ORIGIN), 1 => other]
+}
+
+fn clusters() -> impl Strategy<Value = ClusterId> {
+    prop_oneof![9 => Just(CLUSTER), 1 => 0..9u64]
 }
 
 fn nodes() -> impl Strategy<Value = NodeId> {
@@ -314,8 +331,10 @@ fn payloads() -> impl Strategy<Value = Payload> {
 
 fn configurations() -> impl Strategy<Value = Arc<Configuration>> {
     let some = |count| collection::btree_set(nodes(), 0..count);
-    (some(4), some(2), some(2), some(2), some(3)).prop_map(|(voters, outgoing, learners, wanted, gone)| {
-        Arc::new(Configuration { voters, outgoing, learners, wanted, gone, ..Configuration::default() })
+    let parts = (clusters(), some(4), some(2), some(2), some(2), some(3));
+    parts.prop_map(|(cluster, voters, outgoing, learners, wanted, gone)| {
+        let addresses = BTreeMap::new();
+        Arc::new(Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone })
     })
 }
 
@@ -360,7 +379,7 @@ proptest! {
 /// The refusals of a message by a node in a role.
 fn refusal(role: RoleName, from: NodeId, term: Term, body: Body) -> Option<Refusal> {
     let trial = Trial::in_role(role);
-    trial.core.examine(&Message { from, to: NODE, term, body }).err()
+    trial.core.examine(&Message { from, to: NODE, origin: ORIGIN, term, body }).err()
 }
 
 type Case = (RoleName, NodeId, Term, Body, Option<Refusal>);
@@ -392,7 +411,7 @@ fn install(last: Position, configuration: &Arc<Configuration>) -> Body {
 #[test]
 fn what_no_leader_sends_is_refused() {
     use RoleName::{Follower, Leader};
-    let sound = Arc::new(Configuration::of([1]));
+    let sound = Arc::new(of([1]));
     let end = Position { term: 1, index: 5 };
     let empty = || Payload::Configuration(Arc::default());
     check([
@@ -452,10 +471,7 @@ fn answers_to_what_was_never_asked_are_refused() {
         |matched| Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, priority: 0 };
     let answer = |round| Body::HeartbeatResponse { round, priority: 0, promise_us: 0 };
     let removed = |gone: &[NodeId]| Body::Removed {
-        configuration: Arc::new(Configuration {
-            gone: gone.iter().copied().collect(),
-            ..Configuration::of([1])
-        }),
+        configuration: Arc::new(Configuration { gone: gone.iter().copied().collect(), ..of([1]) }),
     };
     check([
         (Leader, 1, 3, accepted(7), Some(Refusal::AckBeyondLog { matched: 7 })),
@@ -485,12 +501,41 @@ fn the_vote_of_a_stranger_elects_nobody() {
 
 #[test]
 fn a_message_for_another_node_is_refused() {
-    let message = Message { from: 1, to: 3, term: 2, body: Body::HeartbeatRequest { commit: 5, round: 1 } };
+    let body = Body::HeartbeatRequest { commit: 5, round: 1 };
+    let message = Message { from: 1, to: 3, origin: ORIGIN, term: 2, body };
     let mut trial = Trial::in_role(RoleName::Follower);
     trial.core.step(message);
     let refused = Refused { from: 1, term: 2, why: Refusal::NotForThisNode { to: 3 } };
     assert_eq!(trial.core.effects().refused, [refused]);
     assert_eq!(trial.core.commit(), 4, "the tail that is not committed stays so");
+}
+
+#[test]
+fn who_knows_its_cluster_believes_nobody_of_another() {
+    let trial = Trial::in_role(RoleName::Follower);
+    let refusal = |cluster, is_certain, body: &Body| {
+        let origin = Origin { cluster, is_certain };
+        trial.core.examine(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() }).err()
+    };
+    let last = Position { term: 1, index: 5 };
+    let vote = Body::VoteRequest { last, leadership_transfer: false };
+    let answer = Body::VoteResponse { granted: false };
+    let question = Body::PreVoteRequest { last };
+    for body in [&vote, &answer, &question, &heartbeat(4)] {
+        assert_eq!(refusal(CLUSTER, true, body), None);
+        assert_eq!(refusal(CLUSTER, false, body), None, "it holds the founding entry");
+        assert_eq!(refusal(8, true, body), Some(Refusal::OtherCluster { cluster: 8 }));
+    }
+    let is_heard = |cluster, body: &Body| {
+        let origin = Origin { cluster, is_certain: false };
+        trial.core.listens_to(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() })
+    };
+    for cluster in [0, 8] {
+        assert_eq!(refusal(cluster, false, &vote), None, "it may be a founder that nothing has reached yet");
+        assert!(!is_heard(cluster, &vote) && !is_heard(cluster, &heartbeat(4)));
+        assert!(is_heard(cluster, &answer) && is_heard(cluster, &question), "that changes nothing here");
+        assert!(is_heard(CLUSTER, &vote));
+    }
 }
 
 /// A snapshot that contradicts what is committed here is on its way in: what was appended before is not committed any more,
@@ -499,7 +544,7 @@ fn a_message_for_another_node_is_refused() {
 fn nothing_is_committed_that_a_snapshot_takes_away() {
     let mut trial = Trial::new();
     let last = Position { term: 2, index: 3 };
-    let snapshot = Snapshot { last, configuration: Arc::new(Configuration::of([1, NODE, 3])) };
+    let snapshot = Snapshot { last, configuration: Arc::new(of([1, NODE, 3])) };
     trial.hear(1, 2, Body::InstallSnapshot { snapshot, stream: 1 });
     trial.hear(1, 2, Body::HeartbeatRequest { commit: 5, round: 1 });
     assert_eq!(trial.core.commit(), 0);
@@ -512,7 +557,7 @@ fn nothing_is_committed_that_a_snapshot_takes_away() {
 fn a_node_whose_log_a_snapshot_replaces_does_not_campaign_before_that() {
     let mut trial = Trial::new();
     let last = Position { term: 2, index: 9 };
-    let snapshot = Snapshot { last, configuration: Arc::new(Configuration::of([1, NODE, 3])) };
+    let snapshot = Snapshot { last, configuration: Arc::new(of([1, NODE, 3])) };
     trial.hear(1, 2, Body::InstallSnapshot { snapshot, stream: 1 });
     (0..100).for_each(|_| trial.input(Raft::tick));
     trial.hear(1, 2, Body::TimeoutNow);
@@ -525,7 +570,7 @@ fn a_node_whose_log_a_snapshot_replaces_does_not_campaign_before_that() {
 /// It says that the node was removed, and another one leads it: it is late, or forged.
 #[test]
 fn a_node_that_follows_a_leader_believes_nobody_that_it_was_removed() {
-    let configuration = Arc::new(Configuration { gone: [NODE].into(), ..Configuration::of([1, 3]) });
+    let configuration = Arc::new(Configuration { gone: [NODE].into(), ..of([1, 3]) });
     let mut trial = Trial::in_role(RoleName::Follower);
     trial.hear(3, 0, Body::Removed { configuration: configuration.clone() });
     assert_eq!(trial.core.removed_by(), None);

@@ -38,7 +38,7 @@ fn put(key: &'static str) -> PutRequest {
 
 fn batch(cluster: &str, ids: impl IntoIterator<Item = u64>) -> RequestBatch {
     let requests = ids.into_iter().map(|id| NodeRequest { id, kind: None }).collect();
-    RequestBatch { cluster: cluster.into(), requests }
+    RequestBatch { cluster: cluster.into(), requests, ..RequestBatch::default() }
 }
 
 fn ids(batch: &ReplyBatch) -> Vec<u64> {
@@ -277,7 +277,8 @@ fn a_batch_of_large_values_passes() {
             let command = Command { operation: Some(Operation::Put(put)), ..Command::default() };
             NodeRequest { id, kind: Some(Kind::Write(command)) }
         };
-        let batch = RequestBatch { cluster: "c".into(), requests: (0..20).map(write).collect() };
+        let requests = (0..20).map(write).collect();
+        let batch = RequestBatch { cluster: "c".into(), requests, ..RequestBatch::default() };
         let mut client = NodeClient::new(world.channel().await).with_limits();
         let mut replies = client.session(stream::iter([batch])).await.unwrap().into_inner();
         assert_eq!(ids(&replies.message().await.unwrap().unwrap()), Vec::from_iter(0..20));

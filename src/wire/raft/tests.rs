@@ -41,13 +41,16 @@ proptest! {
 
 #[test]
 fn a_message_without_a_body_is_refused() {
-    refuses(v1::RaftMessage { from: 1, to: 2, term: 3, body: None }, "a message without a body");
+    refuses(v1::RaftMessage { from: 1, to: 2, term: 3, ..Default::default() }, "a message without a body");
 }
 
 #[test]
 fn a_message_from_nobody_is_refused() {
     let body = Some(Wire::TimeoutNow(v1::TimeoutNow {}));
-    refuses(v1::RaftMessage { from: 0, to: 2, term: 3, body }, "a message from or to nobody");
+    refuses(
+        v1::RaftMessage { from: 0, to: 2, term: 3, body, ..Default::default() },
+        "a message from or to nobody",
+    );
 }
 
 #[test]
@@ -112,7 +115,7 @@ fn refuses(wire: v1::RaftMessage, complaint: &str) {
 }
 
 fn refuses_body(body: Wire, complaint: &str) {
-    refuses(v1::RaftMessage { from: 1, to: 2, term: 9, body: Some(body) }, complaint);
+    refuses(v1::RaftMessage { from: 1, to: 2, origin: None, term: 9, body: Some(body) }, complaint);
 }
 
 fn refuses_entry(entry: v1::Entry, complaint: &str) {
@@ -141,12 +144,13 @@ fn append(previous: Position, entries: &[(u64, u64)]) -> Wire {
 }
 
 fn messages() -> impl Strategy<Value = Message> {
-    (1..=u64::MAX, 1..=u64::MAX, any::<u64>(), bodies()).prop_map(|(from, to, term, body)| Message {
-        from,
-        to,
-        term,
-        body,
-    })
+    let messages = (1..=u64::MAX, 1..=u64::MAX, origins(), any::<u64>(), bodies());
+    messages.prop_map(|(from, to, origin, term, body)| Message { from, to, origin, term, body })
+}
+
+fn origins() -> impl Strategy<Value = Origin> {
+    let unknown = any::<u64>().prop_map(|cluster| Origin { cluster, is_certain: false });
+    prop_oneof![any::<u64>().prop_map(Origin::certain), unknown]
 }
 
 fn bodies() -> impl Strategy<Value = Body> {
@@ -208,12 +212,14 @@ fn configurations() -> impl Strategy<Value = Arc<Configuration>> {
     let some = |ids, count| collection::btree_set(ids, count);
     let halves = (some(1..20u64, 1..6), some(1..20u64, 0..6), any::<bool>());
     let rest = (
+        any::<u64>(),
         some(1..40u64, 0..3),
         some(50..90u64, 0..3),
         collection::btree_map(1..20u64, "[a-z.0-9]{0,9}:[0-9]{4}", 0..4),
     );
-    (halves, rest).prop_map(|((voters, others, joint), (learners, gone, addresses))| {
-        let settled = Configuration { voters, learners, gone, addresses, ..Configuration::default() };
+    (halves, rest).prop_map(|((voters, others, joint), (cluster, learners, gone, addresses))| {
+        let settled =
+            Configuration { cluster, voters, learners, gone, addresses, ..Configuration::default() };
         Arc::new(match joint {
             true => Configuration { outgoing: others, ..settled },
             false => Configuration { wanted: others, ..settled },

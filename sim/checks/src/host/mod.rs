@@ -21,8 +21,8 @@ mod state_machine;
 use std::sync::Arc;
 
 use conclave::raft::{
-    Body, Configuration, Effects, Entry, Index, InitialState, InstallFailure, Message, NodeId, Options, Raft,
-    ReadReady, Refused, SendSnapshot, Snapshot, StreamId,
+    Body, Configuration, Effects, Entry, Index, InitialState, InstallFailure, Message, NodeId, Options,
+    Origin, Raft, ReadReady, Refused, SendSnapshot, Snapshot, StreamId,
 };
 
 pub use self::{
@@ -73,7 +73,8 @@ impl Stream {
     /// The message that follows when all of it has arrived.
     pub fn end(&self) -> Message {
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
-        Message { from: self.from, to: self.to, term: self.id.term, body }
+        let origin = Origin::certain(self.snapshot.configuration.cluster);
+        Message { from: self.from, to: self.to, origin, term: self.id.term, body }
     }
 }
 

@@ -128,9 +128,10 @@ impl Trial {
             node: 1 + u64::from(a) % 4,
             term: u64::from(b) / 4096,
             leader: (!b.is_multiple_of(3)).then_some(1 + u64::from(b) % 4),
+            cluster: [Some(1), Some(1), Some(1), Some(2), None][usize::from(a) % 5],
             members,
         };
-        self.router.leadership(link, &news);
+        self.router.leadership(link, news);
     }
 
     fn reply(&mut self, link: LinkId, id: u64, outcome: reply::Outcome) {

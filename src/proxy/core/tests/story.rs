@@ -5,8 +5,9 @@
 //! cluster N [session=S]             a proxy with open links to n1, ..., nN, of which n1 leads at term 1; and, if
 //!                                   so, with an open session
 //! up LINK ... | down LINK ... [refused=WORDS]    streams open, or end
-//! lead LINK term=T [node=N] [leader=N] [members="1=ADDRESS ..."]     a node says who leads; as node it is the number
-//!                                   of the link and one, unless it says another
+//! lead LINK term=T [node=N] [leader=N] [cluster=C] [members="1=ADDRESS ..."]     a node says who leads; as node it is
+//!                                   the number of the link and one, unless it says another, and of cluster 1 (0: it does
+//!                                   not know)
 //! put KEY | get KEY [serializable=true]  [bytes=B] [within=MS]     a client asks, with that size and time
 //! crowd COUNT [bytes=B]             many ask
 //! cancel CALL                       a caller leaves
@@ -28,7 +29,7 @@ use crate::{
         call::{from_wire_id, to_wire_id},
     },
     wire::{
-        Leadership,
+        ClusterId, Leadership,
         pb::{
             etcdserverpb::{PutRequest, RangeRequest},
             v1::{self, command, refusal::Reason, reply},
@@ -52,6 +53,8 @@ impl Default for Stage {
     }
 }
 
+/// Whose nodes all are, unless a story says otherwise.
+const CLUSTER: ClusterId = 1;
 /// Time of a call whose story does not say otherwise.
 const PATIENCE_MS: u64 = 10_000;
 
@@ -105,7 +108,8 @@ impl Stage {
         for node in 1..=nodes {
             self.router.link_up(LinkId(node - 1));
             let members = (1..=nodes).zip(addresses.clone()).collect();
-            self.router.leadership(LinkId(node - 1), &Leadership { node, term: 1, leader: Some(1), members });
+            let news = Leadership { node, cluster: Some(CLUSTER), term: 1, leader: Some(1), members };
+            self.router.leadership(LinkId(node - 1), news);
         }
         if let Some(session) = args.lookup_parse("session")? {
             let put = command::Operation::Put(PutRequest::default());
@@ -124,6 +128,7 @@ impl Stage {
         let term = args.lookup_parse("term")?.ok_or("of which term?")?;
         let node = args.lookup_parse("node")?.unwrap_or(link + 1);
         let leader = args.lookup_parse("leader")?;
+        let cluster = Some(args.lookup_parse("cluster")?.unwrap_or(CLUSTER)).filter(|cluster| *cluster != 0);
         let mut members = std::collections::BTreeMap::new();
         for member in
             args.lookup("members").map(|list| list.value.clone()).unwrap_or_default().split_whitespace()
@@ -131,7 +136,7 @@ impl Stage {
             let (id, address) = member.split_once('=').ok_or("a member is ID=ADDRESS")?;
             members.insert(id.parse()?, address.to_owned());
         }
-        self.router.leadership(LinkId(link), &Leadership { node, term, leader, members });
+        self.router.leadership(LinkId(link), Leadership { node, cluster, term, leader, members });
         Ok(())
     }
 
@@ -274,6 +279,10 @@ stories! {
     cancel_abandoned_elsewhere
     cancel_before_sending
     cancel_while_under_way
+    cluster_few_answer
+    cluster_foreign_node_first
+    cluster_founded_anew
+    cluster_unknown_yet
     deadline_after_sending
     deadline_before_sending
     deadline_of_refused
