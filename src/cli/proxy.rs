@@ -34,11 +34,22 @@ pub(super) struct Args {
     /// Name of the cluster; nodes of another cluster refuse this proxy
     #[arg(long, value_name = "NAME", default_value = CLUSTER)]
     cluster: String,
+    /// Id of the cluster, as 'conclave status' shows it. Without it this proxy works for the cluster that more than half of
+    /// the nodes given belong to
+    #[arg(long, value_name = "ID", value_parser = parse_cluster_id)]
+    cluster_id: Option<u64>,
     /// How long a request may take when its client sets no deadline, like 500ms or 10s
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_span)]
     patience: Duration,
     #[command(flatten)]
     daemon: Daemon,
+}
+
+fn parse_cluster_id(text: &str) -> Result<u64, String> {
+    match u64::from_str_radix(text, 16) {
+        Ok(id) if id != 0 => Ok(id),
+        _ => Err("write it as 'conclave status' shows it, like 5f0c31a94e2b7d86".to_owned()),
+    }
 }
 
 impl Args {
@@ -48,6 +59,7 @@ impl Args {
         check_cluster_name(&self.cluster)?;
         Ok(Config {
             cluster: self.cluster.clone(),
+            cluster_id: self.cluster_id,
             listen: self.listen.resolve()?,
             nodes: self.nodes.iter().map(Address::to_string).collect(),
             patience: self.patience,

@@ -10,12 +10,14 @@ use std::{collections::BTreeMap, sync::Arc};
 use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::log_writer::Write;
-use crate::raft::NodeId;
+use crate::{env::Observer, raft::NodeId};
 
 /// All clones are one.
 #[derive(Clone)]
 pub(super) struct Incarnations {
+    node: NodeId,
     known: Arc<Mutex<BTreeMap<NodeId, u64>>>,
+    observer: Arc<dyn Observer>,
     writer: mpsc::UnboundedSender<Write>,
 }
 
@@ -23,9 +25,14 @@ pub(super) struct Incarnations {
 pub(super) struct Exchanged;
 
 impl Incarnations {
-    /// With what the log remembers.
-    pub(super) fn new(known: BTreeMap<NodeId, u64>, writer: mpsc::UnboundedSender<Write>) -> Self {
-        Self { known: Arc::new(Mutex::new(known)), writer }
+    /// Of a node, with what its log remembers.
+    pub(super) fn new(
+        node: NodeId,
+        known: BTreeMap<NodeId, u64>,
+        observer: Arc<dyn Observer>,
+        writer: mpsc::UnboundedSender<Write>,
+    ) -> Self {
+        Self { node, known: Arc::new(Mutex::new(known)), observer, writer }
     }
 
     /// A peer says which directory it has; whether it surely is a member of this node's cluster decides whether that is
@@ -50,7 +57,9 @@ impl Incarnations {
         let (done_tx, done_rx) = oneshot::channel();
         let _ = self.writer.send(Write::Peers(known.clone(), done_tx));
         // Without an answer the disk has failed, and the node stops.
-        let _ = done_rx.await;
+        if done_rx.await.is_ok() {
+            self.observer.met(self.node, id);
+        }
         Ok(())
     }
 }

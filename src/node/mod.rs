@@ -111,7 +111,7 @@ pub async fn run(
         clock: environment.clock.clone(),
         events: events_tx.clone(),
         links: links.clone(),
-        incarnations: Incarnations::new(peers, writer.clone()),
+        incarnations: Incarnations::new(config.id, peers, environment.observer.clone(), writer.clone()),
         view: view_rx,
         refusals: refusals.clone(),
     };

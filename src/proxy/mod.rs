@@ -36,6 +36,8 @@ use crate::{env::Environment, rpc::RpcError};
 pub struct Config {
     /// Name of the cluster.
     pub cluster: String,
+    /// Its id. `None`: that of the cluster that most of the nodes given belong to.
+    pub cluster_id: Option<u64>,
     /// Where it serves clients.
     pub listen: SocketAddr,
     /// Some of the nodes, as `host:port`: the leader knows the others.
@@ -65,7 +67,7 @@ pub async fn run(
         environment,
         events: events_tx,
     };
-    let edge = edge::Edge::new(&config.nodes, dialer, view_tx);
+    let edge = edge::Edge::new(&config, dialer, view_tx);
     let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {

@@ -37,7 +37,7 @@ impl Oracle {
 
     /// A node came up and recovered this from its disk.
     pub fn started(&self, core: &Raft) {
-        let mut watch = self.watch();
+        let Some(mut watch) = self.watch_of(core.id()) else { return };
         watch.tell(|| CoreEvent::started(core));
         let found = Disk::of(core);
         let writes = watch.facts.meet(core.id()).writes_that_lead_to(&found);
@@ -46,9 +46,27 @@ impl Oracle {
         watch.facts.note_start(&start);
     }
 
+    /// A node remembers durably which data directory a peer has.
+    pub fn met(&self, node: NodeId, peer: NodeId) {
+        let Some(mut watch) = self.watch_of(node) else { return };
+        watch.tell(|| CoreEvent::Met { node, peer });
+        watch.facts.note_meeting(node, peer);
+    }
+
+    /// A node's data directory is gone. Should it begin anew nothing that it does counts, or is watched: whoever relies on it
+    /// breaks a rule. See [`Oracle::can_spare`].
+    pub fn disk_lost(&self, node: NodeId) {
+        self.watch().facts.note_lost_disk(node);
+    }
+
+    /// A node's data directory is damaged: the node may stop for good. See [`Oracle::can_spare`].
+    pub fn disk_damaged(&self, node: NodeId) {
+        self.watch().facts.note_damaged_disk(node);
+    }
+
     /// A core took its inputs; these effects are about to be carried out.
     pub fn stepped(&self, core: &Raft, effects: &Effects) {
-        let mut watch = self.watch();
+        let Some(mut watch) = self.watch_of(core.id()) else { return };
         let before = watch.facts.meet(core.id()).view;
         let step = Step { core, effects, before, after: View::of(core) };
         if step.is_visible() {
@@ -61,7 +79,7 @@ impl Oracle {
 
     /// A log's disk holds this write from now on; its promises leave next.
     pub fn persisted(&self, node: NodeId, write: &Persist) {
-        let mut watch = self.watch();
+        let Some(mut watch) = self.watch_of(node) else { return };
         watch.tell(|| CoreEvent::persisted(node, write));
         watch.facts.meet(node);
         let write = Write { node, write };
@@ -72,7 +90,7 @@ impl Oracle {
     /// A state machine applied these entries, together, and has this hash.
     pub fn applied(&self, node: NodeId, entries: &[Entry], state_hash: u64) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
-        let mut watch = self.watch();
+        let Some(mut watch) = self.watch_of(node) else { return };
         watch.tell(|| CoreEvent::Applied { node, first: first.index, last: last.index, state_hash });
         watch.facts.meet(node);
         let apply = Apply { node, entries, state_hash };
@@ -82,7 +100,7 @@ impl Oracle {
 
     /// A snapshot took the place of a state, durably, and the state has this hash.
     pub fn installed(&self, node: NodeId, snapshot: &Snapshot, state_hash: u64) {
-        let mut watch = self.watch();
+        let Some(mut watch) = self.watch_of(node) else { return };
         watch.tell(|| CoreEvent::Installed { node, last: snapshot.last.index, state_hash });
         watch.facts.meet(node);
         let install = Install { node, snapshot, state_hash };
@@ -139,6 +157,13 @@ impl Oracle {
         self.watch().facts.node(id).map(|node| node.configuration.clone()).unwrap_or_default()
     }
 
+    /// Whether a node may lose its data directory, and nothing that was promised is lost: it votes, every other voter will
+    /// refuse it without that directory, and no other member has lost its own. (Of two majorities each has a node that the
+    /// other has too; as long as one node of every majority may be missing for good, that is still so without it.)
+    pub fn can_spare(&self, node: NodeId) -> bool {
+        self.watch().facts.can_spare(node)
+    }
+
     /// How far a node has applied.
     pub fn applied_by(&self, id: NodeId) -> Index {
         self.watch().facts.node(id).map_or(0, |node| node.applied)
@@ -157,6 +182,11 @@ impl Oracle {
     /// Snapshots installed so far.
     pub fn snapshots(&self) -> u64 {
         self.watch().facts.snapshots
+    }
+
+    /// `None`: what the node does counts for nothing.
+    fn watch_of(&self, node: NodeId) -> Option<MutexGuard<'_, Watch>> {
+        Some(self.watch()).filter(|watch| !watch.facts.has_begun_anew(node))
     }
 
     fn watch(&self) -> MutexGuard<'_, Watch> {

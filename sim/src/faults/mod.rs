@@ -14,6 +14,7 @@
 //! | `stored.rs` | how a fault is stored: `{"crash": {"node": 1}}` |
 //! | all others | a family each |
 
+mod address_reused;
 mod blackout;
 mod bridge;
 mod client_crash;
@@ -22,6 +23,7 @@ mod cut_one_way;
 mod isolated_leader;
 mod join;
 mod leave;
+mod lost_disk;
 mod one_way_isolation;
 mod partition;
 mod pause;
@@ -30,6 +32,7 @@ mod power_loss_in_sync;
 mod proxy_crash;
 mod replace;
 mod roster;
+mod rot;
 mod slow_disk;
 mod slow_network;
 mod stop;
@@ -172,6 +175,9 @@ families! {
     leave::Leave,
     proxy_crash::ProxyCrash,
     client_crash::ClientCrash,
+    address_reused::AddressReused,
+    lost_disk::LostDisk,
+    rot::Rot,
 }
 
 #[cfg(test)]

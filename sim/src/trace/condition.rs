@@ -17,6 +17,8 @@ pub enum Condition {
     Down(MachineId),
     /// The machine's process is not started again if its power fails in a sync.
     DownAfterPowerLoss(MachineId),
+    /// A node of another cluster of the same name runs on the machine, in place of its own.
+    Foreign(MachineId),
     /// The machine stands still, and goes on later as if nothing had been.
     Paused(MachineId),
     /// A job of the machine's disk takes this many microseconds before and after it is done, or longer.
@@ -47,6 +49,7 @@ impl fmt::Display for Condition {
             Self::Cut { from, to } => write!(f, "no way from {from} to {to}"),
             Self::Down(machine) => write!(f, "{machine} is down"),
             Self::DownAfterPowerLoss(machine) => write!(f, "{machine} is down once its power fails"),
+            Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),
             Self::Paused(machine) => write!(f, "{machine} stands still"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),
             Self::SlowNetwork { .. } => f.write_str("the network is slow"),

@@ -115,6 +115,31 @@ impl SimDisk {
         matches!(self.inner().power, Power::Tripped)
     }
 
+    /// Nothing is left, as on a disk that was exchanged.
+    pub fn wipe(&self) {
+        let mut inner = self.inner();
+        inner.incarnation += 1;
+        inner.files.clear();
+    }
+
+    /// Bits turn over, each in a file and at a place that is drawn.
+    pub fn rot(&self, flips: u64, draw: &mut Draw) {
+        let mut inner = self.inner();
+        for _ in 0..flips {
+            let files: Vec<&mut File> =
+                inner.files.values_mut().filter(|file| !file.durable.is_empty()).collect();
+            let count = files.len() as u64;
+            let Some(file) = files.into_iter().nth(draw.below(count.max(1)) as usize) else { return };
+            let offset = draw.below(file.durable.len() as u64) as usize;
+            let flip = 1 << draw.below(8);
+            file.durable[offset] ^= flip;
+            // What was written there since is with the operating system, and whole.
+            if !file.dirty.contains(&(offset / SECTOR_BYTES)) && offset < file.seen.len() {
+                file.seen[offset] ^= flip;
+            }
+        }
+    }
+
     /// Flips bits of a file's durable bytes, as a failing platter does.
     pub fn corrupt(&self, file: &str, offset: usize, flip: u8) {
         let mut inner = self.inner();

@@ -21,6 +21,8 @@ pub(crate) struct Machine {
     pub(super) id: MachineId,
     seed: u64,
     pub(super) disk: SimDisk,
+    /// Of the node of another cluster that runs here now and then.
+    pub(super) foreign_disk: SimDisk,
     pub(super) clock: Clock,
     /// Counts the starts of its process: each has randomness of its own.
     pub(super) starts: u64,
@@ -29,6 +31,9 @@ pub(crate) struct Machine {
     /// What keeps it from being started.
     pub(super) is_kept_down: bool,
     pub(super) is_kept_down_after_power_loss: bool,
+    pub(super) is_foreign: bool,
+    /// Its disk is damaged: the process may end by itself, and stays down then.
+    pub(super) is_damaged: bool,
     pub(super) lost_power_in_sync: bool,
     is_paused: bool,
     handle: NodeHandle,
@@ -60,11 +65,14 @@ impl Machine {
             id,
             seed,
             disk: SimDisk::new(seed, disk_number, disk_timing(disk_us)),
+            foreign_disk: SimDisk::new(seed, FOREIGN_DISKS + disk_number, disk_timing(disk_us)),
             clock: clock::machine_clock(),
             starts: 0,
             is_introduced: false,
             is_kept_down: false,
             is_kept_down_after_power_loss: false,
+            is_foreign: false,
+            is_damaged: false,
             lost_power_in_sync: false,
             is_paused: false,
             handle: Handle::current().create_node().name(name).ip(addresses::ip(id)).build(),
@@ -113,7 +121,7 @@ impl Machine {
 
     pub(super) fn may_start(&self) -> bool {
         let power_is_off = self.lost_power_in_sync && self.is_kept_down_after_power_loss;
-        self.is_introduced && !self.is_running() && !self.is_kept_down && !power_is_off
+        self.is_introduced && !self.is_running() && !self.is_kept_down && !self.is_foreign && !power_is_off
     }
 
     /// Tells the process to stop. False: it is not there, or was told before.
@@ -156,11 +164,29 @@ impl Machine {
         self.set_paused(self.is_paused);
     }
 
+    /// The handles of the process that runs here are worth nothing any more, whichever disk it has.
+    pub(super) fn crash_disks(&self) {
+        self.disk.crash();
+        self.foreign_disk.crash();
+    }
+
     /// Unsynced writes are lost, kept or torn, and the process dies.
     pub(super) fn lose_power(&mut self) {
         let mut draw = self.draw("power-loss");
         self.disk.power_loss(|| draw.number());
         self.kill();
+    }
+
+    /// The disk is empty from now on, as one that was exchanged. Nothing may run.
+    pub(crate) fn lose_disk(&mut self) {
+        self.disk.wipe();
+    }
+
+    /// Bits of what its disk holds turn over, here and there.
+    pub(crate) fn damage_disk(&mut self, flips: u64) {
+        self.is_damaged = true;
+        let mut draw = self.draw("rot");
+        self.disk.rot(flips, &mut draw);
     }
 
     /// The n-th next sync of its disk will be cut short by a power loss.
@@ -184,6 +210,9 @@ impl Machine {
         self.disk.set_timing(disk_timing(disk_us));
     }
 }
+
+/// Disks of nodes of other clusters are numbered from here.
+const FOREIGN_DISKS: u64 = 1_000;
 
 fn disk_timing(disk_us: Range) -> DiskTiming {
     let span = Duration::from_micros(disk_us.low)..Duration::from_micros(disk_us.high + 1);

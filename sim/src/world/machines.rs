@@ -65,7 +65,7 @@ impl Machines {
     /// A process dies. What it wrote and did not sync survives: the operating system has it.
     pub(crate) fn crash(&mut self, id: MachineId) {
         let machine = self.machine(id);
-        machine.disk.crash();
+        machine.crash_disks();
         let was_running = machine.is_running();
         machine.kill();
         if was_running {
@@ -117,6 +117,21 @@ impl Machines {
         }
     }
 
+    /// On a machine that is kept down a node of another cluster is started, with a disk of its own; or that one is ended.
+    pub(super) fn let_foreigner_in(&mut self, id: MachineId, is_in: bool) {
+        let machine = self.machines.get_mut(&id).expect("a scenario names existing machines");
+        if machine.is_foreign == is_in {
+            return;
+        }
+        machine.crash_disks();
+        machine.kill();
+        machine.is_foreign = is_in;
+        match is_in {
+            true => self.programs.start_foreign_node(machine),
+            false => self.bring_up(id),
+        }
+    }
+
     /// The same, for a machine whose power fails in a sync.
     pub(super) fn keep_down_after_power_loss(&mut self, id: MachineId, is_kept_down: bool) {
         self.machine(id).is_kept_down_after_power_loss = is_kept_down;
@@ -146,17 +161,21 @@ impl Machines {
         for machine in
             self.machines.values_mut().filter(|machine| !matches!(machine.id, MachineId::Client(_)))
         {
-            if machine.reap() == Some(Ending::Unasked) && !self.programs.has_left(machine.id) {
+            let is_unasked = machine.reap() == Some(Ending::Unasked);
+            if is_unasked && machine.is_damaged {
+                // It noticed, and is of no more use.
+                machine.is_introduced = false;
+            } else if is_unasked && !self.programs.has_left(machine.id) {
                 unasked = unasked.or(Some(machine.id));
             }
         }
         unasked
     }
 
-    /// A proxy that knows none of the members of today any more, for it was cut off while all of them were replaced, is
-    /// started again by an operator, who tells it of them.
+    /// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again
+    /// by an operator, who tells it of them.
     pub(crate) fn redirect_proxy(&mut self, number: u64) {
-        if !self.programs.proxy_knows_a_member(number) {
+        if !self.programs.proxy_knows_the_members(number) {
             self.crash(MachineId::Proxy(number));
             self.bring_up(MachineId::Proxy(number));
         }
@@ -176,7 +195,7 @@ impl Machines {
     /// Kills every process. What they held is freed when the simulator comes by next.
     pub(crate) fn shut_down(&mut self) {
         for machine in self.machines.values_mut() {
-            machine.disk.crash();
+            machine.crash_disks();
             machine.kill();
         }
     }

@@ -125,6 +125,7 @@ impl World {
             Condition::DownAfterPowerLoss(machine) => {
                 self.machines.keep_down_after_power_loss(machine, is_held);
             }
+            Condition::Foreign(machine) => self.machines.let_foreigner_in(machine, is_held),
             Condition::Paused(machine) => self.machines.machine(machine).set_paused(is_held),
             Condition::SlowDisk { machine, .. } => {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
@@ -134,6 +135,16 @@ impl World {
                 self.network.set_latency(self.conditions.latency_us(self.shape.latency_us));
             }
         }
+    }
+
+    /// A node's data directory is lost, or not to be trusted: an operator puts a new node in its place. False: it cannot be
+    /// spared now, and nothing happens.
+    pub(crate) fn give_up(&mut self, node: u64, new: u64) -> bool {
+        let can_spare = self.oracle.can_spare(node);
+        if can_spare {
+            self.change_members(Some((new, false)), vec![node]);
+        }
+        can_spare
     }
 
     /// An operator adds a node, which is started now, and removes others.

@@ -76,10 +76,22 @@ impl Programs {
         machine.run(|stop| async move { ended(node::run(config, environment, disk, told(stop)).await) });
     }
 
+    /// A node of another cluster, which has the same name and no other node. Nobody watches it.
+    pub(super) fn start_foreign_node(&self, machine: &mut Machine) {
+        let MachineId::Node(id) = machine.id else { return };
+        machine.starts += 1;
+        let peers = BTreeMap::from([(id, addresses::node_endpoint(id))]);
+        let config = node::Config { peers, ..self.node_config(id) };
+        let environment = self.environment(machine, "foreign node", Arc::new(Nobody));
+        let disk = Arc::new(machine.foreign_disk.clone());
+        machine.run(|stop| async move { drop(node::run(config, environment, disk, told(stop)).await) });
+    }
+
     fn start_proxy(&mut self, machine: &mut Machine, number: u64) {
         let members = self.members_of_today();
         let config = proxy::Config {
             cluster: CLUSTER.to_owned(),
+            cluster_id: None,
             listen: addresses::proxy(number),
             nodes: members.iter().map(|&id| addresses::node_endpoint(id)).collect(),
             patience: PROXY_PATIENCE,
@@ -155,10 +167,11 @@ impl Programs {
         if members.is_empty() { self.shape.founders().collect() } else { members }
     }
 
-    /// Whether a proxy was told of a node that is a member today.
-    pub(super) fn proxy_knows_a_member(&self, number: u64) -> bool {
+    /// Whether most of the nodes that a proxy was told of are members today.
+    pub(super) fn proxy_knows_the_members(&self, number: u64) -> bool {
         let members = self.members_of_today();
-        self.proxies_told.get(&number).is_some_and(|told| told.iter().any(|id| members.contains(id)))
+        let told = self.proxies_told.get(&number).map_or(&[][..], Vec::as_slice);
+        2 * told.iter().filter(|id| members.contains(id)).count() > told.len()
     }
 
     /// Whether this is a node that left the cluster for good.

@@ -130,7 +130,13 @@ impl Plan {
         let mut arguments: Vec<OsString> = ["node", "--id"].map(OsString::from).into();
         arguments.extend([id.to_string(), "--listen".into(), address.to_string()].map(OsString::from));
         arguments.extend(["--peers".to_owned(), peers.join(","), "--data-dir".into()].map(OsString::from));
-        arguments.extend([self.node_dir(id).into(), "--log".into(), self.log.into()]);
+        // Started again with other ports they are all elsewhere, at once.
+        arguments.extend([
+            self.node_dir(id).into(),
+            "--peers-override".into(),
+            "--log".into(),
+            self.log.into(),
+        ]);
         let log_file = self.data_dir.join(format!("node-{id}.log"));
         Part { name: format!("node {id}"), address, arguments, log_file }
     }

@@ -85,11 +85,18 @@ pub(super) struct Links {
     next: u64,
     /// The cluster that this proxy works for. `None` until it is known which one was meant.
     cluster: Option<ClusterId>,
+    /// That cluster was named, and no other is ever meant.
+    is_cluster_given: bool,
     /// Where the members are reached, as a leader said.
     members: BTreeMap<NodeId, String>,
 }
 
 impl Links {
+    /// Links of a proxy that was told which cluster it works for, or was not.
+    pub(super) fn of_cluster(cluster: Option<ClusterId>) -> Self {
+        Self { cluster, is_cluster_given: cluster.is_some(), ..Self::default() }
+    }
+
     pub(super) fn contains(&self, link: LinkId) -> bool {
         self.links.contains_key(&link)
     }
@@ -152,9 +159,8 @@ impl Links {
 
     /// Decides which cluster this proxy works for, if it is time to: an address may have been given by mistake, or be used
     /// again by another cluster, and then some nodes that answer are not of the cluster that was meant. It is the one that
-    /// most of the addresses given lead to, decided as soon as half of them do or all have been tried. It stays until
-    /// no node speaks for it any more, and more than half of those addresses lead to another one, which was founded in
-    /// its place.
+    /// more than half of the addresses given lead to, or half of them if the others were tried. It stays until no node
+    /// speaks for it any more, and more than half of those addresses lead to another one, which was founded in its place.
     fn choose_cluster(&mut self) -> Changes {
         let given = || self.links.values().filter(|link| !link.is_learned);
         let mut claims: BTreeMap<ClusterId, usize> = BTreeMap::new();
@@ -167,9 +173,9 @@ impl Links {
             Some(present) => {
                 2 * count > total && !self.links.values().any(|link| link.cluster() == Some(present))
             }
-            None => 2 * count >= total || given().all(|link| link.is_tried),
+            None => 2 * count > total || 2 * count == total && given().all(|link| link.is_tried),
         };
-        if !is_time || self.cluster == Some(chosen) {
+        if !is_time || self.is_cluster_given || self.cluster == Some(chosen) {
             return Changes::default();
         }
         self.cluster = Some(chosen);
@@ -263,6 +269,11 @@ impl Links {
             1 => format!("1 of {total} nodes answers"),
             _ => format!("{answering} of {total} nodes answer"),
         };
+        if self.cluster.is_none() && self.links.values().any(|link| link.cluster().is_some()) {
+            text.push_str(
+                "; too few of the addresses that this proxy was given lead to one cluster: give it those of all members, or a --cluster-id",
+            );
+        }
         let mut refusals: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for link in self.links.values() {
             if let Some(words) = &link.refusal {

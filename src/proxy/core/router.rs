@@ -30,11 +30,14 @@ pub(in crate::proxy) struct Router {
 
 /// Inputs.
 impl Router {
-    /// A proxy of the cluster that these nodes (`host:port`) belong to.
-    pub(in crate::proxy) fn new<'a>(nodes: impl IntoIterator<Item = &'a str>) -> Self {
+    /// A proxy of this cluster, or of the one that these nodes (`host:port`) belong to.
+    pub(in crate::proxy) fn new<'a>(
+        cluster: Option<ClusterId>,
+        nodes: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
         let mut router = Self {
             now_us: 0,
-            links: Links::default(),
+            links: Links::of_cluster(cluster),
             followed: (0, 0),
             calls: Calls::default(),
             sessions: Sessions::Closed,

@@ -5,7 +5,7 @@ mod disk;
 mod node;
 
 use std::{
-    collections::{BTreeMap, btree_map::Range},
+    collections::{BTreeMap, BTreeSet, btree_map::Range},
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -38,6 +38,10 @@ pub(crate) struct Facts {
     configurations: BTreeMap<Index, Arc<Configuration>>,
     /// The hash of the state after each applied entry.
     states: BTreeMap<Index, u64>,
+    /// Who refuses whom without the data directory that it has: the one who met, and the one who was met.
+    meetings: BTreeSet<(NodeId, NodeId)>,
+    /// Data directories that were lost, as they were then.
+    lost: BTreeMap<NodeId, Disk>,
     pub(crate) elections: u64,
     pub(crate) snapshots: u64,
 }
@@ -106,6 +110,31 @@ impl Facts {
         self.configurations.values().next_back()
     }
 
+    /// Whether a node's disk holds an entry, or the disk did that it has lost: what commits counts that too.
+    pub(crate) fn has_held(&self, id: NodeId, position: Position) -> bool {
+        let holds = |disk: &Disk| disk.holds(position);
+        self.node(id).is_some_and(|node| holds(&node.disk)) || self.lost.get(&id).is_some_and(holds)
+    }
+
+    /// Whether the node lost all that made it a member: what it does since is nothing to the cluster.
+    pub(crate) fn has_begun_anew(&self, id: NodeId) -> bool {
+        self.lost.contains_key(&id) && !self.nodes.contains_key(&id)
+    }
+
+    pub(crate) fn can_spare(&self, id: NodeId) -> bool {
+        let Some(configuration) = self.latest_configuration() else { return false };
+        let is_refused_by = |other: NodeId| other == id || self.meetings.contains(&(other, id));
+        let is_member = |lost: &NodeId| configuration.contains(*lost);
+        let mut members = configuration.members().filter_map(|id| self.node(id));
+        let is_settled = members.all(|node| node.configuration == *configuration);
+        is_settled
+            && !configuration.is_changing()
+            && configuration.is_voter(id)
+            && configuration.voters.len() > 2
+            && configuration.members().all(is_refused_by)
+            && !self.lost.keys().any(is_member)
+    }
+
     pub(crate) fn state_at(&self, index: Index) -> Option<u64> {
         self.states.get(&index).copied()
     }
@@ -116,6 +145,22 @@ impl Facts {
     /// A node is one of those met from now on.
     pub(crate) fn meet(&mut self, id: NodeId) -> &mut Node {
         self.nodes.entry(id).or_insert_with(|| Node { id, ..Node::default() })
+    }
+
+    pub(crate) fn note_meeting(&mut self, node: NodeId, peer: NodeId) {
+        self.meetings.insert((node, peer));
+    }
+
+    /// A node begins anew, and is none of those that are watched any more.
+    pub(crate) fn note_lost_disk(&mut self, id: NodeId) {
+        let disk = self.nodes.remove(&id).map_or(Disk::default(), |node| node.disk);
+        self.lost.insert(id, disk);
+    }
+
+    /// Nobody trusts a node's disk any more, whatever it still does.
+    pub(crate) fn note_damaged_disk(&mut self, id: NodeId) {
+        let disk = self.meet(id).disk.clone();
+        self.lost.insert(id, disk);
     }
 
     pub(crate) fn note_start(&mut self, start: &Start<'_>) {

@@ -56,7 +56,7 @@ pub(super) fn committed_is_on_quorum(facts: &Facts, node: &Node, step: &Step<'_>
     let mut news = step.committed().filter(|entry| facts.committed_at(entry.index).is_none());
     news.try_for_each(|entry| {
         let position = entry.position();
-        let holds = |id| facts.node(id).is_some_and(|node| node.disk.holds(position));
+        let holds = |id| facts.has_held(id, position);
         let lacking = without_quorum(before, holds).and(without_quorum(step.core.configuration(), holds));
         match lacking {
             None => Ok(()),

@@ -55,7 +55,7 @@ struct Trial {
 impl Trial {
     fn new() -> Self {
         let mut trial = Self {
-            router: Router::new(["a", "b", "c"]),
+            router: Router::new(None, ["a", "b", "c"]),
             now_us: 0,
             calls: 0,
             sessions: 0,

@@ -49,7 +49,7 @@ struct Stage {
 
 impl Default for Stage {
     fn default() -> Self {
-        Self { router: Router::new([]), now_us: 0, calls: 0, reads: Vec::new() }
+        Self { router: Router::new(None, []), now_us: 0, calls: 0, reads: Vec::new() }
     }
 }
 
@@ -64,7 +64,7 @@ impl goldenscript::Runner for Stage {
         match command.name.as_str() {
             "proxy" => {
                 let addresses: Vec<String> = rest(&mut args);
-                self.router = Router::new(addresses.iter().map(String::as_str));
+                self.router = Router::new(None, addresses.iter().map(String::as_str));
             }
             "cluster" => self.new_cluster(&mut args)?,
             "up" => {
@@ -104,7 +104,7 @@ impl Stage {
     fn new_cluster(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
         let nodes: u64 = args.next_pos().ok_or("how many nodes?")?.parse()?;
         let addresses: Vec<String> = (1..=nodes).map(|node| format!("n{node}")).collect();
-        self.router = Router::new(addresses.iter().map(String::as_str));
+        self.router = Router::new(None, addresses.iter().map(String::as_str));
         for node in 1..=nodes {
             self.router.link_up(LinkId(node - 1));
             let members = (1..=nodes).zip(addresses.clone()).collect();

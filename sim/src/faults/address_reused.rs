@@ -1,0 +1,43 @@
+//! A node's machine is down, and its address goes to a node of another cluster of the same name.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{Inject, Roster, Target};
+use crate::{
+    trace::{Condition, MachineId},
+    world::{Healing, World},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressReused {
+    pub node: Target,
+}
+
+impl Inject for AddressReused {
+    const NAME: &'static str = "address-reused";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        Self { node: roster.any_target(draw) }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_target("node", self.node)
+    }
+
+    /// The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
+    fn strike(&self, world: &mut World) -> Healing {
+        let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        world.machines.crash(node);
+        world.hold([Condition::Down(node), Condition::Foreign(node)])
+    }
+}
+
+impl fmt::Display for AddressReused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "another cluster at the address of {}", self.node)
+    }
+}

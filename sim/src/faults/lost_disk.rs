@@ -1,0 +1,54 @@
+//! A node's data directory is emptied, and the node comes back under its old id. An operator puts a new one in its place.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{Inject, Roster};
+use crate::{
+    trace::{Condition, MachineId},
+    world::{Healing, World},
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LostDisk {
+    /// Who loses its data. Nothing happens to a node that cannot be spared at the time.
+    pub node: u64,
+    /// Who takes its place: an id that no other fault brings.
+    pub new: u64,
+}
+
+impl Inject for LostDisk {
+    const NAME: &'static str = "lost-disk";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        Self { node: roster.any_node(draw), new: roster.next_newcomer }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_node("node", self.node)
+    }
+
+    fn newcomer(&self) -> Option<u64> {
+        Some(self.new)
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        if !world.give_up(self.node, self.new) {
+            return Healing::nothing();
+        }
+        let node = MachineId::Node(self.node);
+        world.machines.crash(node);
+        world.machines.machine(node).lose_disk();
+        world.oracle.disk_lost(self.node);
+        world.hold([Condition::Down(node)])
+    }
+}
+
+impl fmt::Display for LostDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "node {} loses its disk, and node {} replaces it", self.node, self.new)
+    }
+}

@@ -1,0 +1,65 @@
+//! Bits turn over on a node's disk while it runs. It may notice at once, late or never, but what it answers must be right. An
+//! operator puts a new node in its place.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{Inject, Roster};
+use crate::{
+    trace::MachineId,
+    world::{Healing, World},
+};
+
+/// More tell nothing new.
+const FLIPS_MAX: u64 = 1_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rot {
+    /// Whose disk it is. Nothing happens to a node that cannot be spared at the time.
+    pub node: u64,
+    /// So many bits.
+    pub flips: u64,
+    /// Who takes its place: an id that no other fault brings.
+    pub new: u64,
+}
+
+impl Inject for Rot {
+    const NAME: &'static str = "rot";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        Self { node: roster.any_node(draw), flips: *draw.pick(&[1, 5, 100]), new: roster.next_newcomer }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_node("node", self.node)?;
+        match self.flips <= FLIPS_MAX {
+            true => Ok(()),
+            false => Err(format!("flips: {} are too many: at most {FLIPS_MAX} are allowed", self.flips)),
+        }
+    }
+
+    fn newcomer(&self) -> Option<u64> {
+        Some(self.new)
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        if world.give_up(self.node, self.new) {
+            world.machines.machine(MachineId::Node(self.node)).damage_disk(self.flips);
+            world.oracle.disk_damaged(self.node);
+        }
+        Healing::nothing()
+    }
+}
+
+impl fmt::Display for Rot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} bits turn over on the disk of node {}, and node {} replaces it",
+            self.flips, self.node, self.new
+        )
+    }
+}
