@@ -36,6 +36,7 @@ impl Cluster for Conclave {
                 catching_up_entries: 0,
                 lease: None,
                 founding_id: 0,
+                incarnation: 0,
                 seed: id,
             };
             let mut host = Host::new(founders.clone(), LogDisk::default());

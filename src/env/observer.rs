@@ -7,9 +7,6 @@ pub trait Observer: Send + Sync + 'static {
     /// The node came up and recovered this from its disk.
     fn started(&self, _core: &Raft) {}
 
-    /// The node remembers from now on, durably, which data directory a peer has: one that comes with another is refused.
-    fn met(&self, _node: NodeId, _peer: NodeId) {}
-
     /// The core took its inputs; these effects are about to be carried out.
     fn stepped(&self, _core: &Raft, _effects: &Effects) {}
 

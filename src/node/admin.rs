@@ -341,6 +341,7 @@ mod tests {
             catching_up_entries: 0,
             lease: None,
             founding_id: 0,
+            incarnation: 0,
             seed: 1,
         };
         let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };

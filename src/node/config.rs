@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use crate::raft::{ClusterId, Configuration, Lease, NodeId, Options};
+use crate::raft::{ClusterId, Configuration, Incarnation, Lease, NodeId, Options};
 
 /// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
 const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -106,7 +106,12 @@ impl Config {
         if self.peers_override { told.or(known) } else { known.or(told) }
     }
 
-    pub(super) fn raft_options(&self, seed: u64, founding_id: ClusterId) -> Options {
+    pub(super) fn raft_options(
+        &self,
+        seed: u64,
+        founding_id: ClusterId,
+        incarnation: Incarnation,
+    ) -> Options {
         let tick = self.timing.tick();
         let ticks = |span: Duration| (span.as_nanos().div_ceil(tick.as_nanos().max(1))) as u32;
         Options {
@@ -123,6 +128,7 @@ impl Config {
                 .lease_drift_percent
                 .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),
             founding_id,
+            incarnation,
             seed,
         }
     }

@@ -12,7 +12,7 @@ use super::{
     event::{Applied, Event, Report, Scrubbed, Stage},
     journal::Journal,
     links::Links,
-    log_writer::{Write, Writer},
+    log_writer::Writer,
     proposals::Proposals,
     reads::Reads,
     refusals::Refusals,
@@ -226,7 +226,7 @@ impl EventLoop {
     fn carry_out(&mut self, effects: Effects) -> Result<(), NodeError> {
         let term = self.core.term();
         if let Some(persist) = effects.persist {
-            self.parts.writer.send(Write::Core(persist)).map_err(|_| NodeError::Part("log writer"))?;
+            self.parts.writer.send(persist).map_err(|_| NodeError::Part("log writer"))?;
         }
         self.parts.links.send(effects.messages);
         if !effects.committed.is_empty() {

@@ -51,8 +51,8 @@ struct PeerLinks {
 }
 
 impl Links {
-    pub(super) fn new(config: &Config, environment: &Environment, incarnation: u64) -> Self {
-        let introduction = v1::Sender { id: config.id, incarnation, ..Default::default() };
+    pub(super) fn new(config: &Config, environment: &Environment) -> Self {
+        let introduction = v1::Sender { id: config.id, ..Default::default() };
         Self(Arc::new(Shared {
             config: config.clone(),
             environment: environment.clone(),

@@ -20,7 +20,6 @@
 //! | `applier/` | committed entries into the state machine, answers out |
 //! | `scrub.rs` | the whole state is read now and then: damage is found early |
 //! | `links.rs` | one stream to every peer |
-//! | `incarnations.rs` | peers that have lost their disk are refused |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
 //! | `journal.rs`, `refusals.rs` | what the log is told of the core, and of what was refused |
@@ -38,7 +37,6 @@ mod config;
 mod error;
 mod event;
 mod event_loop;
-mod incarnations;
 mod journal;
 mod links;
 mod log_writer;
@@ -53,7 +51,7 @@ mod snapshots;
 mod stamps;
 mod view;
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use rand::Rng;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -64,7 +62,6 @@ pub use error::NodeError;
 use self::{
     event::{Event, Scrubbed},
     event_loop::{EventLoop, Parts},
-    incarnations::Incarnations,
     links::Links,
     refusals::Refusals,
     services::Services,
@@ -74,7 +71,7 @@ use self::{
 use crate::{
     env::{Clock, Environment},
     kv::Header,
-    raft::{ClusterId, Configuration, InitialState, NodeId, Position, Raft, Snapshot},
+    raft::{ClusterId, Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
 
@@ -96,13 +93,15 @@ pub async fn run(
 ) -> Result<(), NodeError> {
     let (events_tx, events) = mpsc::channel(EVENT_QUEUE_LENGTH);
     let (reports_tx, reports) = mpsc::unbounded_channel();
-    let Stores { log, state, header, initial, incarnation, peers } =
+    let Stores { log, state, header, initial, incarnation } =
         Stores::open(&config, environment.seed, &disk).await?;
     let place = (initial.applied.configuration.cluster, header.applied_index);
-    let core = Raft::new(config.raft_options(environment.seed, founding_id(&environment)), initial);
+    let core =
+        Raft::new(config.raft_options(environment.seed, founding_id(&environment), incarnation), initial);
     let view = NodeView::of(&core, &header, Scrubbed::default(), core.configuration());
     let (view_tx, view_rx) = watch::channel(view);
-    let links = Links::new(&config, &environment, incarnation);
+    let links = Links::new(&config, &environment);
+    links.belong_to(core.origin());
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let refusals = Refusals::new(&environment.clock);
@@ -111,7 +110,6 @@ pub async fn run(
         clock: environment.clock.clone(),
         events: events_tx.clone(),
         links: links.clone(),
-        incarnations: Incarnations::new(config.id, peers, environment.observer.clone(), writer.clone()),
         view: view_rx,
         refusals: refusals.clone(),
     };
@@ -167,9 +165,7 @@ struct Stores {
     state: StateStore,
     header: Header,
     initial: InitialState,
-    incarnation: u64,
-    /// The incarnations of the peers that this node has met.
-    peers: BTreeMap<NodeId, u64>,
+    incarnation: Incarnation,
 }
 
 impl Stores {
@@ -200,6 +196,6 @@ impl Stores {
             entries: recovered.entries,
             applied: Snapshot { last, configuration: configuration.into() },
         };
-        Ok(Self { log, state, header, initial, incarnation, peers: recovered.peers })
+        Ok(Self { log, state, header, initial, incarnation })
     }
 }

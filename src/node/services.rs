@@ -9,7 +9,6 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     config::Config,
     event::{Answer, Event, Stage},
-    incarnations::Incarnations,
     links::Links,
     refusals::Refusals,
     reply::{self, ReplyReceiver},
@@ -34,7 +33,6 @@ pub(super) struct Services {
     pub(super) clock: Clock,
     pub(super) events: mpsc::Sender<Event>,
     pub(super) links: Links,
-    pub(super) incarnations: Incarnations,
     pub(super) view: watch::Receiver<NodeView>,
     pub(super) refusals: Refusals,
 }
@@ -80,15 +78,14 @@ impl Services {
     }
 
     /// Lets a node speak that says who it is; not one of another cluster, nor one that has lost its disk.
-    async fn admit(&self, sender: &v1::Sender) -> Result<(), Status> {
+    fn admit(&self, sender: &v1::Sender) -> Result<(), Status> {
         let origin = sender.origin.map(Origin::from).unwrap_or_default();
-        let certain_id = if origin.is_certain { origin.cluster } else { 0 };
-        self.check_cluster_id(sender.id, certain_id)?;
-        let is_of_cluster = certain_id != 0 && certain_id == self.cluster_id();
-        if self.incarnations.meet(sender.id, sender.incarnation, is_of_cluster).await.is_err() {
+        self.check_cluster_id(sender.id, if origin.is_certain { origin.cluster } else { 0 })?;
+        let recorded = self.view.borrow().configuration.incarnations.get(&sender.id).copied();
+        if recorded.is_some_and(|recorded| recorded != origin.incarnation) {
             let id = sender.id;
             let why = format!(
-                "node {id} has another data directory than it had: it has lost what it promised. Give it a new id and an empty directory: 'conclave member replace {id} --with ID=HOST:PORT'"
+                "node {id} has another data directory than it had: it has lost what it promised. Give it a new id and an empty directory: 'conclave member replace {id} ID=HOST:PORT'"
             );
             self.refusals.note("other_incarnation", id, &why);
             return Err(Status::failed_precondition(why));
@@ -181,7 +178,7 @@ impl v1::peer_server::Peer for Services {
                 from = envelope.sender.as_ref().map_or(from, |sender| sender.id);
                 services.check_receiver(from, envelope.to)?;
                 if let Some(sender) = &envelope.sender {
-                    services.admit(sender).await?;
+                    services.admit(sender)?;
                 }
                 if from == 0 {
                     Err(Status::invalid_argument("a stream begins with who speaks on it"))?;

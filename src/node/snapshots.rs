@@ -72,7 +72,7 @@ impl Streams {
     /// Begins a stream. If the view that is kept does not reach far enough, it begins as soon as whoever has the state shows
     /// it through the sender that this returns.
     pub(super) fn begin(&mut self, wanted: SendSnapshot) -> Option<oneshot::Sender<StateView>> {
-        let SendSnapshot { to, stream: id, needed } = wanted;
+        let SendSnapshot { to, stream: id, needed, origin } = wanted;
         let ending = Ending { reports: self.reports.clone(), to, stream: id, index: None };
         let address = self.links.address_of(to)?;
         let (show, shown) = oneshot::channel::<StateView>();
@@ -90,7 +90,7 @@ impl Streams {
             };
             *locked(&kept) = Some((view.clone(), environment.clock.now()));
             let snapshot = view.snapshot.clone();
-            let stream = Stream { config, environment, disk, view, snapshot, to, id, address };
+            let stream = Stream { config, environment, disk, view, snapshot, to, id, origin, address };
             ending.well(stream.send().await);
         });
         self.under_way.retain(|_, streaming| !streaming.is_finished());
@@ -166,6 +166,7 @@ struct Stream {
     snapshot: Snapshot,
     to: NodeId,
     id: StreamId,
+    origin: Origin,
     address: String,
 }
 
@@ -218,20 +219,15 @@ impl Stream {
         }
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
         let end =
-            Message { from: self.config.id, to: self.to, origin: self.origin(), term: self.id.term, body };
+            Message { from: self.config.id, to: self.to, origin: self.origin, term: self.id.term, body };
         self.stage(&mut client, Piece::End(end.into())).await.map(drop)
-    }
-
-    /// What is compacted is committed.
-    fn origin(&self) -> Origin {
-        Origin::certain(self.snapshot.configuration.cluster)
     }
 
     /// Sends a piece. Returns the place that the peer is at then.
     async fn stage(&self, client: &mut PeerClient<Channel>, piece: Piece) -> Result<Place, Status> {
         let piece = v1::SnapshotPiece {
             cluster: self.config.cluster.clone(),
-            origin: Some(self.origin().into()),
+            origin: Some(self.origin.into()),
             from: self.config.id,
             to: self.to,
             term: self.id.term,

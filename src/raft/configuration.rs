@@ -5,7 +5,7 @@ use std::{
     fmt,
 };
 
-use super::{ClusterId, NodeId};
+use super::{ClusterId, Incarnation, NodeId};
 
 /// The members of the cluster, and where a change of them stands (section 6).
 ///
@@ -26,6 +26,8 @@ pub struct Configuration {
     pub addresses: BTreeMap<NodeId, String>,
     /// Who was a member once. An id never comes back: whoever bears it may have forgotten what the first one promised.
     pub gone: BTreeSet<NodeId>,
+    /// The data directories of the members that a leader has heard of: with another one a node is not the member.
+    pub incarnations: BTreeMap<NodeId, Incarnation>,
 }
 
 /// The members that a change asks for.
@@ -84,7 +86,7 @@ impl Configuration {
     }
 
     pub(super) fn size_bytes(&self) -> usize {
-        const MEMBER_BYTES: usize = 48;
+        const MEMBER_BYTES: usize = 64;
         MEMBER_BYTES * self.members().count() + 8 * self.gone.len()
     }
 
@@ -124,6 +126,8 @@ impl Configuration {
         self.gone.extend(left);
         let addresses = std::mem::take(&mut self.addresses).into_iter();
         self.addresses = addresses.filter(|&(id, _)| self.contains(id)).collect();
+        let incarnations = std::mem::take(&mut self.incarnations).into_iter();
+        self.incarnations = incarnations.filter(|&(id, _)| self.contains(id)).collect();
         self
     }
 }

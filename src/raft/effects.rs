@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    Configuration, Entry, Index, InstallFailure, Message, NodeId, Position, Refused, Snapshot, StreamId, Vote,
+    Configuration, Entry, Index, InstallFailure, Message, NodeId, Origin, Position, Refused, Snapshot,
+    StreamId, Vote,
 };
 
 /// Everything that follows from the inputs since the last time, to be carried out in this order:
@@ -75,6 +76,8 @@ pub struct SendSnapshot {
     pub stream: StreamId,
     /// The state has to reach this entry at least: the log goes on from there.
     pub needed: Index,
+    /// What the message that ends it says of its sender.
+    pub origin: Origin,
 }
 
 /// A read may be served from the state machine once `index` is applied.

@@ -152,7 +152,9 @@ impl Leader {
                     && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit
             })
         };
+        // Voters that are not on record could elect nobody.
         configuration.arriving().all(|id| caught_up(&id))
+            && configuration.wanted.iter().all(|&id| shared.is_recorded(id))
     }
 }
 
@@ -169,16 +171,19 @@ impl Shared {
 
     /// What the first leader enters into the log: the cluster has its id from here on.
     pub(super) fn founding_configuration(&self) -> Arc<Configuration> {
-        let cluster = self.options.founding_id;
-        Arc::new(Configuration { cluster, ..Configuration::clone(self.configuration()) })
+        let configuration = self.with_records().unwrap_or_else(|| self.configuration().clone());
+        Arc::new(Configuration { cluster: self.options.founding_id, ..Configuration::clone(&configuration) })
     }
 
     /// Which cluster this node belongs to. The founding entry names it, and is the first that can be committed.
     pub(super) fn origin(&self) -> Origin {
         let mut committed = self.configurations.iter().filter(|&&(at, _)| at <= self.commit);
-        match committed.find(|(_, configuration)| configuration.cluster != 0) {
-            Some((_, configuration)) => Origin::certain(configuration.cluster),
-            None => Origin { cluster: self.configuration().cluster, is_certain: false },
+        let certain = committed.find(|(_, configuration)| configuration.cluster != 0);
+        let (_, named_by) = certain.or(self.configurations.last()).expect("there is always a configuration");
+        Origin {
+            cluster: named_by.cluster,
+            is_certain: certain.is_some(),
+            incarnation: self.options.incarnation,
         }
     }
 

@@ -61,8 +61,7 @@
 //!
 //! - It trusts its peers to follow the protocol: crashes, lost, doubled, late and reordered messages are survived. What no
 //!   peer could say is refused and changes nothing; a lie that could be true is believed (Byzantine faults).
-//! - It trusts the disk to keep what it said it holds. A node whose disk was emptied and that comes back under its old id
-//!   may vote twice.
+//! - It trusts the disk to keep what it said it holds, or to be gone as a whole (`incarnation.rs`).
 //! - Leases rest on clocks, and are off unless configured; nothing else does.
 //! - The whole log since the last compaction is in memory; a leader has one [`Body::AppendRequest`] for entries, without
 //!   witnesses, flexible quorums or batching across groups.
@@ -84,6 +83,7 @@
 //! | `message.rs`, `effects.rs` | the messages between nodes, and what the outside is asked to do |
 //! | `types.rs`, `entry.rs` | ids, terms, positions, entries |
 //! | `refusal.rs` | what a message must be, to be believed |
+//! | `incarnation.rs` | a node that lost its disk is not the node that it was |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs`, `random.rs` | the arithmetic of peers, majorities and timeouts |
 //!
@@ -94,6 +94,7 @@ mod configuration;
 mod effects;
 mod election;
 mod entry;
+mod incarnation;
 mod lease;
 mod log;
 mod membership;
@@ -123,4 +124,4 @@ pub use raft::{InitialState, Options, ProposeError, Proposed, Raft};
 pub use refusal::{Refusal, Refused};
 pub use role::RoleName;
 pub use snapshot::PieceRefusal;
-pub use types::{ClusterId, Index, NodeId, Origin, Position, StreamId, Term, Vote};
+pub use types::{ClusterId, Incarnation, Index, NodeId, Origin, Position, StreamId, Term, Vote};

@@ -1,10 +1,10 @@
 //! The node: its inputs, the one gate for terms, the one place where roles change.
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use super::{
-    AppendOutcome, Body, ClusterId, Configuration, Effects, Entry, Index, Lease, Message, NodeId, Origin,
-    Payload, Position, Refused, RoleName, Snapshot, StreamId, Term, Vote,
+    AppendOutcome, Body, ClusterId, Configuration, Effects, Entry, Incarnation, Index, Lease, Message,
+    NodeId, Origin, Payload, Position, Refused, RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
     progress::PeerView,
     random::Random,
@@ -39,6 +39,8 @@ pub struct Options {
     /// The id of the cluster, should this node be the first leader of it: drawn at random. 0: it gets none, and its nodes
     /// cannot tell it from another.
     pub founding_id: ClusterId,
+    /// This node's data directory, as it is told from a later one.
+    pub incarnation: Incarnation,
     /// Seed of the timeouts and of the names of reads. Must differ from one start of the node to the next.
     pub seed: u64,
 }
@@ -107,6 +109,8 @@ pub(super) struct Shared {
     pub(super) state_durable: Index,
     /// The snapshot that is being put in place; till then nothing is appended or applied.
     pub(super) installing: Option<Installing>,
+    /// The data directories of members, as they were heard in this life.
+    pub(super) heard: BTreeMap<NodeId, Incarnation>,
     /// This node was told that it was removed: the configuration without it.
     pub(super) removed_by: Option<Arc<Configuration>>,
     /// What this node's clock shows.
@@ -143,6 +147,7 @@ impl Raft {
             applying: compacted.index,
             state_durable: compacted.index,
             installing: None,
+            heard: BTreeMap::new(),
             removed_by: None,
             last_stream: 0,
             receiving: None,
@@ -191,7 +196,10 @@ impl Raft {
         if let Err(why) = self.examine(&message) {
             let Message { from, term, .. } = message;
             self.shared.out.refused.push(Refused { from, term, why });
-        } else if self.listens_to(&message) && self.admits(&message) {
+            return;
+        }
+        self.shared.note_incarnation(&message);
+        if self.listens_to(&message) && self.admits(&message) {
             self.dispatch(message);
         }
     }
@@ -226,6 +234,7 @@ impl Raft {
     /// Everything that follows from the inputs since the last call.
     pub fn effects(&mut self) -> Effects {
         if self.is_leader() {
+            self.record_incarnations();
             self.advance_commit();
             self.prolong_lease();
             self.continue_change();

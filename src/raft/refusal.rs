@@ -10,7 +10,7 @@ use std::fmt;
 
 use super::{
     AppendOutcome, Body, ClusterId, Configuration, Entry, Index, Message, NodeId, Origin, Position, Snapshot,
-    Term, raft::Raft, role::Role,
+    Term, incarnation::is_counted, raft::Raft, role::Role,
 };
 
 /// A message of a term further ahead is refused. At ten elections a second it takes three thousand years to get there, and
@@ -36,6 +36,8 @@ pub enum Refusal {
     NotForThisNode { to: NodeId },
     /// It comes from a node of another cluster: an address is used again, or a data directory was founded anew.
     OtherCluster { cluster: ClusterId },
+    /// Its sender has another data directory than the member of that number: it has lost what it promised.
+    OtherIncarnation,
     /// It bears the number of the node itself, or none: two nodes have the same number.
     ImpossibleSender,
     /// Its term is too far ahead.
@@ -64,6 +66,7 @@ impl Refusal {
         match self {
             Self::NotForThisNode { .. } => "not_for_this_node",
             Self::OtherCluster { .. } => "other_cluster",
+            Self::OtherIncarnation => "other_incarnation",
             Self::ImpossibleSender => "impossible_sender",
             Self::TermTooFar => "term_too_far",
             Self::SecondLeader { .. } => "second_leader",
@@ -83,6 +86,9 @@ impl fmt::Display for Refusal {
         match self {
             Self::NotForThisNode { to } => write!(f, "it is meant for node {to}"),
             Self::OtherCluster { cluster } => write!(f, "it comes from another cluster ({cluster:016x})"),
+            Self::OtherIncarnation => f.write_str(
+                "its sender has another data directory than it had, and has lost what it promised",
+            ),
             Self::ImpossibleSender => f.write_str("it bears this node's own number, or none"),
             Self::TermTooFar => f.write_str("its term is too far ahead"),
             Self::SecondLeader { leader } => write!(f, "node {leader} leads its term"),
@@ -108,7 +114,7 @@ impl Raft {
         if to != self.id() {
             return Err(Refusal::NotForThisNode { to });
         }
-        self.examine_origin(origin)?;
+        self.examine_origin(from, origin)?;
         if from == self.id() || from == 0 {
             return Err(Refusal::ImpossibleSender);
         }
@@ -135,20 +141,30 @@ impl Raft {
         }
     }
 
-    /// Who knows its cluster believes nobody of another.
-    fn examine_origin(&self, origin: Origin) -> Result<(), Refusal> {
+    /// Who knows its cluster believes nobody of another, and nobody who has lost what it promised.
+    fn examine_origin(&self, from: NodeId, origin: Origin) -> Result<(), Refusal> {
         let own = self.origin();
         let is_of_another = own.is_certain && origin.is_certain && origin.cluster != own.cluster;
-        if is_of_another { Err(Refusal::OtherCluster { cluster: origin.cluster }) } else { Ok(()) }
+        if is_of_another {
+            return Err(Refusal::OtherCluster { cluster: origin.cluster });
+        }
+        match self.shared.is_exchanged(from, origin.incarnation) {
+            true => Err(Refusal::OtherIncarnation),
+            false => Ok(()),
+        }
     }
 
     /// Whether a message is listened to. A node that has yet to learn to which cluster it belongs may answer, and ask whether it
     /// is still a member, which changes nothing here: it may be a founder that nothing has reached yet, or of another cluster.
-    /// One that holds the founding entry, and has not heard that it is committed, may all that a member may.
-    pub(super) fn listens_to(&self, Message { origin, body, .. }: &Message) -> bool {
+    /// One that holds the founding entry, and has not heard that it is committed, may all that a member may. What counts
+    /// towards a quorum is listened to from those on record only.
+    pub(super) fn listens_to(&self, Message { from, origin, body, .. }: &Message) -> bool {
         let own = self.origin();
         let is_unknown = own.is_certain && origin.cluster != own.cluster;
-        !is_unknown || is_answer(body) || matches!(body, Body::PreVoteRequest { .. })
+        match is_answer(body) {
+            true => self.shared.is_recorded(*from) || !is_counted(body),
+            false => !is_unknown || matches!(body, Body::PreVoteRequest { .. }),
+        }
     }
 
     fn examine_leader(&self, from: NodeId) -> Result<(), Refusal> {

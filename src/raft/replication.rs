@@ -130,7 +130,10 @@ impl Raft {
         let durable = self.shared.writes.durable();
         let held = quorum_value(self.shared.configuration(), |id| match id == own {
             true => durable,
-            false => leader.peers.get(&id).map_or(0, |progress| progress.matched),
+            false => {
+                let matched = leader.peers.get(&id).map_or(0, |progress| progress.matched);
+                if self.shared.counts(id, matched) { matched } else { 0 }
+            }
         });
         if held > self.shared.commit && self.shared.log.term_at(held) == Some(self.term()) {
             self.shared.commit_to(held);
@@ -224,7 +227,8 @@ impl Shared {
         let needed = self.log.compacted().index;
         progress.state = ProgressState::Snapshot { needed, stream };
         progress.catches_up = true;
-        self.out.snapshots.push(SendSnapshot { to, stream, needed });
+        let origin = self.origin();
+        self.out.snapshots.push(SendSnapshot { to, stream, needed, origin });
     }
 
     fn send_entries(&mut self, to: NodeId, progress: &mut Progress, entries: Vec<Entry>) {
@@ -288,6 +292,7 @@ mod tests {
             catching_up_entries: 0,
             lease: None,
             founding_id: 0,
+            incarnation: 0,
             seed: 2,
         };
         let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));

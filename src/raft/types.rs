@@ -8,7 +8,11 @@ pub type NodeId = u64;
 /// Names a cluster for ever: drawn at random when it is founded. 0 while it is not known.
 pub type ClusterId = u64;
 
-/// Which cluster a node belongs to, as far as it knows: what its messages say of where they come from.
+/// Tells a node's data directory from a later one of the same node: drawn at random when it is begun. 0: directories are not
+/// told apart.
+pub type Incarnation = u64;
+
+/// Which cluster a node belongs to, as far as it knows, and with which data: what its messages say of where they come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Origin {
     /// The cluster of the configuration in force; 0 if that names none.
@@ -16,12 +20,14 @@ pub struct Origin {
     /// That configuration is committed, or one before it that names the cluster is: the node belongs to no other. Else it is
     /// about to be founded, and another leader's founding entry may take the place of this one's.
     pub is_certain: bool,
+    /// The node's data directory.
+    pub incarnation: Incarnation,
 }
 
 impl Origin {
     /// A node that surely belongs to the cluster.
     pub fn certain(cluster: ClusterId) -> Self {
-        Self { cluster, is_certain: cluster != 0 }
+        Self { cluster, is_certain: cluster != 0, incarnation: 0 }
     }
 }
 

@@ -82,20 +82,9 @@ pub(super) fn decode_base(body: &[u8]) -> Option<(Position, Configuration)> {
     reader.is_empty().then_some((position, configuration))
 }
 
-pub(super) fn encode_peers(peers: &BTreeMap<NodeId, u64>) -> Vec<u8> {
-    peers.iter().flat_map(|(id, incarnation)| [*id, *incarnation]).flat_map(u64::to_le_bytes).collect()
-}
-
-pub(super) fn decode_peers(body: &[u8]) -> Option<BTreeMap<NodeId, u64>> {
-    let (numbers, rest) = body.as_chunks::<8>();
-    let (pairs, odd) = numbers.as_chunks::<2>();
-    let peers =
-        pairs.iter().map(|&[id, incarnation]| (u64::from_le_bytes(id), u64::from_le_bytes(incarnation)));
-    (rest.is_empty() && odd.is_empty()).then(|| peers.collect())
-}
-
 fn encode_configuration(configuration: &Configuration, body: &mut Vec<u8>) {
-    let Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone } = configuration;
+    let Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone, incarnations } =
+        configuration;
     let number = |number: u64, body: &mut Vec<u8>| body.extend_from_slice(&number.to_le_bytes());
     number(*cluster, body);
     for members in [voters, outgoing, learners, wanted, gone] {
@@ -107,6 +96,11 @@ fn encode_configuration(configuration: &Configuration, body: &mut Vec<u8>) {
         number(id, body);
         number(address.len() as u64, body);
         body.extend_from_slice(address.as_bytes());
+    }
+    number(incarnations.len() as u64, body);
+    for (&id, &incarnation) in incarnations {
+        number(id, body);
+        number(incarnation, body);
     }
 }
 
@@ -152,6 +146,7 @@ impl<'a> Reader<'a> {
             wanted: self.members()?,
             gone: self.members()?,
             addresses: self.addresses()?,
+            incarnations: self.incarnations()?,
         })
     }
 
@@ -163,6 +158,11 @@ impl<'a> Reader<'a> {
     fn addresses(&mut self) -> Option<BTreeMap<NodeId, String>> {
         let count = self.number()?;
         (0..count).map(|_| Some((self.number()?, self.text()?))).collect()
+    }
+
+    fn incarnations(&mut self) -> Option<BTreeMap<NodeId, u64>> {
+        let count = self.number()?;
+        (0..count).map(|_| Some((self.number()?, self.number()?))).collect()
     }
 
     fn text(&mut self) -> Option<String> {

@@ -1,11 +1,8 @@
 //! The log's file: vote, entries, and where the log begins. Everything that waits is one commit and one fsync.
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 use redb::{
@@ -14,14 +11,13 @@ use redb::{
 };
 
 use super::{LOG_FILE, StorageError, block_sums::Keeping, codec, database, volume::Volume};
-use crate::raft::{Compacted, Configuration, Entry, Index, NodeId, Persist, Position, Vote};
+use crate::raft::{Compacted, Configuration, Entry, Index, Persist, Position, Vote};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
 
 const VOTE_KEY: &str = "vote";
 const BASE_KEY: &str = "base";
-const PEERS_KEY: &str = "peers";
 /// The number of the commit lies behind the entries: their last page is part of most commits anyway.
 const COMMIT_KEY: u64 = u64::MAX;
 
@@ -39,8 +35,6 @@ pub struct Recovered {
     pub configuration: Configuration,
     /// Every entry after `compacted`.
     pub entries: Vec<Entry>,
-    /// The incarnations of the data directories of other nodes, as this node met them first.
-    pub peers: BTreeMap<NodeId, u64>,
 }
 
 /// The durable log of one node.
@@ -118,14 +112,6 @@ impl LogStore {
         Ok(())
     }
 
-    /// Remembers durably with which data directories this node has met the others.
-    ///
-    /// # Errors
-    /// The disk failed: what is durable is unknown, and the node must stop.
-    pub fn remember_peers(&mut self, peers: &BTreeMap<NodeId, u64>) -> Result<(), StorageError> {
-        self.transact(|meta, _| put(meta, PEERS_KEY, &codec::encode_peers(peers)))
-    }
-
     fn transact(
         &mut self,
         change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>) -> Result<(), StorageError>,
@@ -168,8 +154,6 @@ impl LogStore {
         let base = get(&meta, BASE_KEY)?.ok_or_else(|| corrupt("the log's beginning, which is missing"))?;
         let (compacted, configuration) =
             codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
-        let peers = get(&meta, PEERS_KEY)?.map_or(Some(BTreeMap::new()), |body| codec::decode_peers(&body));
-        let peers = peers.ok_or_else(|| corrupt("the record of the other nodes"))?;
         let mut entries = Vec::new();
         for item in transaction.open_table(ENTRIES).map_err(failed)?.range(..COMMIT_KEY).map_err(failed)? {
             let (index, record) = item.map_err(failed)?;
@@ -180,7 +164,7 @@ impl LogStore {
             }
             entries.push(read_entry(index, record.value())?);
         }
-        Ok(Recovered { vote, compacted, configuration, entries, peers })
+        Ok(Recovered { vote, compacted, configuration, entries })
     }
 }
 

@@ -32,14 +32,15 @@ impl TryFrom<v1::RaftMessage> for Message {
 }
 
 impl From<Origin> for v1::Origin {
-    fn from(Origin { cluster, is_certain }: Origin) -> Self {
-        Self { cluster, certain: is_certain }
+    fn from(Origin { cluster, is_certain, incarnation }: Origin) -> Self {
+        Self { cluster, certain: is_certain, incarnation }
     }
 }
 
 impl From<v1::Origin> for Origin {
     fn from(wire: v1::Origin) -> Self {
-        Self { cluster: wire.cluster, is_certain: wire.certain && wire.cluster != 0 }
+        let v1::Origin { cluster, certain, incarnation } = wire;
+        Self { cluster, is_certain: certain && cluster != 0, incarnation }
     }
 }
 
@@ -197,7 +198,9 @@ impl TryFrom<v1::Entry> for Entry {
 
 impl From<&Configuration> for v1::Configuration {
     fn from(configuration: &Configuration) -> Self {
-        let Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone } = configuration;
+        let Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone, incarnations } =
+            configuration;
+        let record = |(&id, &incarnation): (&NodeId, &u64)| v1::MemberIncarnation { id, incarnation };
         let list = |ids: &BTreeSet<NodeId>| ids.iter().copied().collect();
         let address = |(&id, address): (&NodeId, &String)| v1::MemberAddress { id, address: address.clone() };
         Self {
@@ -208,6 +211,7 @@ impl From<&Configuration> for v1::Configuration {
             wanted: list(wanted),
             addresses: addresses.iter().map(address).collect(),
             gone: list(gone),
+            incarnations: incarnations.iter().map(record).collect(),
         }
     }
 }
@@ -224,6 +228,11 @@ impl TryFrom<v1::Configuration> for Arc<Configuration> {
             wanted: ids(wire.wanted)?,
             addresses: wire.addresses.into_iter().map(|member| (member.id, member.address)).collect(),
             gone: ids(wire.gone)?,
+            incarnations: wire
+                .incarnations
+                .into_iter()
+                .map(|record| (record.id, record.incarnation))
+                .collect(),
         };
         match configuration.flaw() {
             Some(flaw) => Err(Malformed(flaw)),

@@ -33,6 +33,8 @@ pub(crate) struct Limits {
     pub(crate) log_entries: usize,
     /// Whoever is the first leader gives the cluster an id: 100 and its own number.
     pub(crate) founding_ids: bool,
+    /// Data directories are told apart: each is 200 and the node's number.
+    pub(crate) incarnations: bool,
     /// Nodes that read and promise by lease.
     pub(crate) leases: Vec<NodeId>,
 }
@@ -105,6 +107,7 @@ impl Cluster {
                 catching_up_entries: limits.log_entries.saturating_mul(3),
                 lease: limits.leases.contains(&id).then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
                 founding_id: if limits.founding_ids { 100 + id } else { 0 },
+                incarnation: if limits.incarnations { 200 + id } else { 0 },
                 seed: id,
             };
             let host = Host::new(cluster.founders(id), LogDisk::default());
@@ -379,10 +382,14 @@ impl Cluster {
         let members = self.raft(id).map_or("down".to_owned(), |raft| raft.configuration().to_string());
         let of_cluster = match self.raft(id).map(Raft::origin) {
             None | Some(Origin { cluster: 0, .. }) => String::new(),
-            Some(Origin { cluster, is_certain: true }) => format!(" of cluster {cluster}"),
-            Some(Origin { cluster, is_certain: false }) => format!(" of cluster {cluster}, not committed"),
+            Some(Origin { cluster, is_certain: true, .. }) => format!(" of cluster {cluster}"),
+            Some(Origin { cluster, is_certain: false, .. }) => {
+                format!(" of cluster {cluster}, not committed")
+            }
         };
-        self.tell(format!("n{id} {members}{of_cluster}"));
+        let records = self.raft(id).map(|raft| raft.configuration().incarnations.clone()).unwrap_or_default();
+        let recorded = if records.is_empty() { String::new() } else { format!(", recorded {records:?}") };
+        self.tell(format!("n{id} {members}{of_cluster}{recorded}"));
     }
 
     pub(crate) fn raft(&self, id: NodeId) -> Option<&Raft> {

@@ -161,6 +161,7 @@ impl Stage {
         let limits = Limits {
             append_bytes: args.lookup_parse("append_bytes")?.unwrap_or(1 << 20),
             log_entries: args.lookup_parse("log_entries")?.unwrap_or(usize::MAX),
+            incarnations: args.lookup_parse("incarnations")?.unwrap_or(false),
             founding_ids: args.lookup_parse("founding_ids")?.unwrap_or(false),
             leases: args.lookup("leases").map(|list| numbers(&list.value)).transpose()?.unwrap_or_default(),
         };
@@ -262,7 +263,11 @@ fn forged(at: NodeId, args: &mut ArgumentConsumer<'_>) -> Outcome<Message> {
     let index = args.lookup_parse("index")?.unwrap_or(0);
     let to = args.lookup_parse("to")?.unwrap_or(at);
     let cluster = args.lookup_parse("cluster")?.unwrap_or(0);
-    let origin = Origin { cluster, is_certain: args.lookup_parse("certain")?.unwrap_or(cluster != 0) };
+    let origin = Origin {
+        cluster,
+        is_certain: args.lookup_parse("certain")?.unwrap_or(cluster != 0),
+        incarnation: args.lookup_parse("incarnation")?.unwrap_or(0),
+    };
     let position = Position { term, index };
     let body = match kind.as_str() {
         "heartbeat" => Body::HeartbeatRequest { commit: index, round: 1 },
@@ -373,6 +378,8 @@ stories! {
     election_stale_candidate
     election_vote_of_other_term
     election_vote_persisted
+    incarnation_lost_disk
+    incarnation_unrecorded
     learner_forgets_leader
     learner_has_no_say
     prevote_granted_without_leader

@@ -11,8 +11,8 @@ use std::{
 };
 
 use conclave::raft::{
-    Body, Configuration, Index, InstallFailure, Lease, Members, Message, NodeId, Options, Position, Raft,
-    Snapshot,
+    Body, Configuration, Incarnation, Index, InstallFailure, Lease, Members, Message, NodeId, Options,
+    Origin, Position, Raft, Snapshot,
 };
 use conclave_checks::{
     Oracle,
@@ -56,6 +56,9 @@ struct Storm {
     /// Reads are served by lease, so clocks have to keep their promise.
     leases: bool,
     now_us: u64,
+    founders: Arc<Configuration>,
+    /// Nodes that lost their disks.
+    lost: BTreeSet<NodeId>,
 }
 
 impl Storm {
@@ -86,6 +89,8 @@ impl Storm {
             commands: 0,
             leases,
             now_us: 0,
+            founders: founding,
+            lost: BTreeSet::new(),
         };
         storm.members().into_iter().for_each(|id| storm.start(id));
         storm
@@ -121,6 +126,7 @@ impl Storm {
             Step::Write => drop(self.write(id)),
             Step::Start => self.start(id),
             Step::Crash => self.crash(id),
+            Step::LoseDisk => self.lose_disk(id),
             Step::Propose => self.propose(id),
             Step::Read => self.read(id),
             Step::Transfer => self.transfer(id),
@@ -222,18 +228,26 @@ impl Storm {
         if self.leases {
             return;
         }
+        let incarnations: BTreeMap<NodeId, Incarnation> =
+            self.nodes.iter().map(|(&id, node)| (id, node.options.incarnation)).collect();
         self.with(id, |raft| {
             if raft.is_leader() {
                 return;
             }
             let (term, from) = (raft.term(), raft.leader().unwrap_or(id + 1));
+            let incarnation = incarnations.get(&from).copied().unwrap_or(0);
+            let origin = Origin { incarnation, ..raft.origin() };
             if from != id {
-                raft.step(Message { from, to: id, origin: raft.origin(), term, body: Body::TimeoutNow });
+                raft.step(Message { from, to: id, origin, term, body: Body::TimeoutNow });
             }
         });
     }
 
+    /// Not as long as one is to be replaced that lost its disk: without it, and without another one, there may be no quorum.
     fn change_members(&mut self, id: NodeId) {
+        if self.oracle.lacks_a_member() {
+            return;
+        }
         let share = *self.draw.pick(&[20, 50, 80]);
         let pool = self.members();
         let (voters, others): (BTreeSet<NodeId>, BTreeSet<NodeId>) =
@@ -265,6 +279,19 @@ impl Storm {
         let node = self.node(id);
         node.host.crash(writes_done, is_installed);
         (node.view, node.staged, node.is_leaving) = (None, None, false);
+    }
+
+    /// Not of one without which something could be lost that was promised.
+    fn lose_disk(&mut self, id: NodeId) {
+        if self.oracle.can_spare(id) {
+            self.crash(id);
+            self.oracle.disk_lost(id);
+            self.lost.insert(id);
+            let (incarnation, founders) = (self.draw.number(), self.founders.clone());
+            let node = self.node(id);
+            node.options.incarnation = incarnation;
+            node.host = Host::new(founders, LogDisk::default());
+        }
     }
 
     fn start(&mut self, id: NodeId) {
@@ -409,6 +436,7 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
         catching_up_entries: *draw.pick(&[0, 100]),
         lease: (leases && draw.chance(75)).then(|| Lease::new(election_ticks_min, TICK_US, 0)),
         founding_id: draw.number(),
+        incarnation: draw.number(),
         seed: draw.number(),
     }
 }

@@ -84,6 +84,7 @@ fn options(id: NodeId) -> Options {
         catching_up_entries: 0,
         lease: None,
         founding_id: 0,
+        incarnation: 0,
         seed: 0,
     }
 }

@@ -20,8 +20,6 @@ pub enum CoreEvent {
         /// The end of the log.
         last: Index,
     },
-    /// A node remembers durably which data directory a peer has.
-    Met { node: NodeId, peer: NodeId },
     /// A core took a step that others can see.
     Stepped {
         node: NodeId,
@@ -131,7 +129,6 @@ impl CoreEvent {
     pub fn node(&self) -> NodeId {
         match *self {
             Self::Started { node, .. }
-            | Self::Met { node, .. }
             | Self::Stepped { node, .. }
             | Self::Persisted { node, .. }
             | Self::Applied { node, .. }
@@ -147,7 +144,6 @@ impl fmt::Display for CoreEvent {
             Self::Started { term, compacted, last, .. } => {
                 write!(f, "started in term {term}, log after {compacted} to {last}")
             }
-            Self::Met { peer, .. } => write!(f, "remembers the data directory of node {peer}"),
             Self::Stepped { role, term, candidate, compacted, last, commit, .. } => {
                 write!(f, "{role} in term {term}")?;
                 if let Some(candidate) = candidate {

@@ -46,13 +46,6 @@ impl Oracle {
         watch.facts.note_start(&start);
     }
 
-    /// A node remembers durably which data directory a peer has.
-    pub fn met(&self, node: NodeId, peer: NodeId) {
-        let Some(mut watch) = self.watch_of(node) else { return };
-        watch.tell(|| CoreEvent::Met { node, peer });
-        watch.facts.note_meeting(node, peer);
-    }
-
     /// A node's data directory is gone. Should it begin anew nothing that it does counts, or is watched: whoever relies on it
     /// breaks a rule. See [`Oracle::can_spare`].
     pub fn disk_lost(&self, node: NodeId) {
@@ -110,7 +103,9 @@ impl Oracle {
 
     /// A core was asked for a read, and gave it this name.
     pub fn read_asked(&self, node: NodeId, read: u64) {
-        self.watch().facts.note_read(node, read);
+        if let Some(mut watch) = self.watch_of(node) {
+            watch.facts.note_read(node, read);
+        }
     }
 
     /// Time passed at a core by one tick, and for so many nothing has reached it. The longest election timeout is given.
@@ -157,11 +152,21 @@ impl Oracle {
         self.watch().facts.node(id).map(|node| node.configuration.clone()).unwrap_or_default()
     }
 
-    /// Whether a node may lose its data directory, and nothing that was promised is lost: it votes, every other voter will
-    /// refuse it without that directory, and no other member has lost its own. (Of two majorities each has a node that the
-    /// other has too; as long as one node of every majority may be missing for good, that is still so without it.)
+    /// Whether the cluster would refuse a node with another data directory: the one that it has is on record. So are those of all
+    /// voters, and each holds the founding entry: all can elect a leader, and none takes part in founding another cluster.
+    pub fn is_recorded(&self, node: NodeId) -> bool {
+        self.watch().facts.is_recorded(node)
+    }
+
+    /// Whether a node may lose its data directory, and nothing that was promised is lost: the directory is on record, and no other
+    /// member has lost its own. (Any two majorities of the same voters have a node in common besides any one node.)
     pub fn can_spare(&self, node: NodeId) -> bool {
         self.watch().facts.can_spare(node)
+    }
+
+    /// Whether a member has lost its data directory, or stops for good before long.
+    pub fn lacks_a_member(&self) -> bool {
+        self.watch().facts.lacks_a_member()
     }
 
     /// How far a node has applied.

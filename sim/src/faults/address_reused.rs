@@ -28,9 +28,13 @@ impl Inject for AddressReused {
         roster.check_target("node", self.node)
     }
 
-    /// The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
+    /// Nothing happens to a node that is not on record yet: nobody could tell it from the foreign one, which
+    /// would take its place. The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(id) = self.node.resolve(world).filter(|&id| world.oracle.is_recorded(id)) else {
+            return Healing::nothing();
+        };
+        let node = MachineId::Node(id);
         world.machines.crash(node);
         world.hold([Condition::Down(node), Condition::Foreign(node)])
     }

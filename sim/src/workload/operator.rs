@@ -52,6 +52,11 @@ impl Operators {
         self.changes.push(self.console.spawn(change_members(client, recorder, add, remove)));
     }
 
+    /// A change that was asked for is not done yet.
+    pub(crate) fn are_changing_members(&self) -> bool {
+        self.changes.iter().any(|change| !change.is_finished())
+    }
+
     /// An operator asks for another leader, some times.
     pub(crate) fn transfer(&self, to: u64) {
         let client = self.console.client(PATIENCE);

@@ -140,7 +140,8 @@ impl World {
     /// A node's data directory is lost, or not to be trusted: an operator puts a new node in its place. False: it cannot be
     /// spared now, and nothing happens.
     pub(crate) fn give_up(&mut self, node: u64, new: u64) -> bool {
-        let can_spare = self.oracle.can_spare(node);
+        // An operator who is about to change the members may take one away that is needed then.
+        let can_spare = self.oracle.can_spare(node) && !self.operators.are_changing_members();
         if can_spare {
             self.change_members(Some((new, false)), vec![node]);
         }
@@ -149,6 +150,10 @@ impl World {
 
     /// An operator adds a node, which is started now, and removes others.
     pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>) {
+        // First the one is replaced that was lost: without it, and without another one too, there may be no quorum.
+        if self.oracle.lacks_a_member() {
+            return;
+        }
         let add = add.map(|(id, learner)| {
             self.machines.introduce(MachineId::Node(id));
             NewNode { id, address: addresses::node_endpoint(id), learner }

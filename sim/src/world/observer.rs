@@ -14,10 +14,6 @@ impl Observer for Watch {
         self.0.started(core);
     }
 
-    fn met(&self, node: NodeId, peer: NodeId) {
-        self.0.met(node, peer);
-    }
-
     fn stepped(&self, core: &Raft, effects: &Effects) {
         self.0.stepped(core, effects);
     }

@@ -17,7 +17,7 @@ use crate::raft::{
 const NODE: NodeId = 2;
 /// Its cluster.
 const CLUSTER: ClusterId = 7;
-const ORIGIN: Origin = Origin { cluster: CLUSTER, is_certain: true };
+const ORIGIN: Origin = Origin { cluster: CLUSTER, is_certain: true, incarnation: 0 };
 
 fn of(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
     Configuration { cluster: CLUSTER, ..Configuration::of(voters) }
@@ -36,6 +36,7 @@ fn options() -> Options {
         catching_up_entries: 0,
         lease: None,
         founding_id: 0,
+        incarnation: 0,
         seed: 2,
     }
 }
@@ -255,7 +256,7 @@ fn messages() -> impl Strategy<Value = Message> {
 
 fn origins() -> impl Strategy<Value = Origin> {
     let any_origin = (clusters(), any::<bool>());
-    let other = any_origin.prop_map(|(cluster, is_certain)| Origin { cluster, is_certain });
+    let other = any_origin.prop_map(|(cluster, is_certain)| Origin { cluster, is_certain, incarnation: 0 });
     prop_oneof![9 => Just(ORIGIN), 1 => other]
 }
 
@@ -334,7 +335,16 @@ fn configurations() -> impl Strategy<Value = Arc<Configuration>> {
     let parts = (clusters(), some(4), some(2), some(2), some(2), some(3));
     parts.prop_map(|(cluster, voters, outgoing, learners, wanted, gone)| {
         let addresses = BTreeMap::new();
-        Arc::new(Configuration { cluster, voters, outgoing, learners, wanted, addresses, gone })
+        Arc::new(Configuration {
+            cluster,
+            voters,
+            outgoing,
+            learners,
+            wanted,
+            addresses,
+            gone,
+            ..Configuration::default()
+        })
     })
 }
 
@@ -514,7 +524,7 @@ fn a_message_for_another_node_is_refused() {
 fn who_knows_its_cluster_believes_nobody_of_another() {
     let trial = Trial::in_role(RoleName::Follower);
     let refusal = |cluster, is_certain, body: &Body| {
-        let origin = Origin { cluster, is_certain };
+        let origin = Origin { cluster, is_certain, incarnation: 0 };
         trial.core.examine(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() }).err()
     };
     let last = Position { term: 1, index: 5 };
@@ -527,7 +537,7 @@ fn who_knows_its_cluster_believes_nobody_of_another() {
         assert_eq!(refusal(8, true, body), Some(Refusal::OtherCluster { cluster: 8 }));
     }
     let is_heard = |cluster, body: &Body| {
-        let origin = Origin { cluster, is_certain: false };
+        let origin = Origin { cluster, is_certain: false, incarnation: 0 };
         trial.core.listens_to(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() })
     };
     for cluster in [0, 8] {

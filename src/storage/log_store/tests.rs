@@ -40,7 +40,6 @@ fn a_new_log_is_empty_and_knows_its_first_members() {
         compacted: Position::default(),
         configuration: Configuration::of([1, 2, 3]),
         entries: Vec::new(),
-        peers: BTreeMap::new(),
     };
     assert_eq!(recovered, expected);
 }

@@ -149,8 +149,10 @@ fn messages() -> impl Strategy<Value = Message> {
 }
 
 fn origins() -> impl Strategy<Value = Origin> {
-    let unknown = any::<u64>().prop_map(|cluster| Origin { cluster, is_certain: false });
-    prop_oneof![any::<u64>().prop_map(Origin::certain), unknown]
+    any::<(u64, bool, u64)>().prop_map(|(cluster, is_certain, incarnation)| {
+        let is_certain = is_certain && cluster != 0;
+        Origin { cluster, is_certain, incarnation }
+    })
 }
 
 fn bodies() -> impl Strategy<Value = Body> {
@@ -213,18 +215,21 @@ fn configurations() -> impl Strategy<Value = Arc<Configuration>> {
     let halves = (some(1..20u64, 1..6), some(1..20u64, 0..6), any::<bool>());
     let rest = (
         any::<u64>(),
+        collection::btree_map(1..40u64, any::<u64>(), 0..4),
         some(1..40u64, 0..3),
         some(50..90u64, 0..3),
         collection::btree_map(1..20u64, "[a-z.0-9]{0,9}:[0-9]{4}", 0..4),
     );
-    (halves, rest).prop_map(|((voters, others, joint), (cluster, learners, gone, addresses))| {
-        let settled =
-            Configuration { cluster, voters, learners, gone, addresses, ..Configuration::default() };
-        Arc::new(match joint {
-            true => Configuration { outgoing: others, ..settled },
-            false => Configuration { wanted: others, ..settled },
-        })
-    })
+    (halves, rest).prop_map(
+        |((voters, others, joint), (cluster, incarnations, learners, gone, addresses))| {
+            let named = Configuration { cluster, incarnations, addresses, ..Configuration::default() };
+            let settled = Configuration { voters, learners, gone, ..named };
+            Arc::new(match joint {
+                true => Configuration { outgoing: others, ..settled },
+                false => Configuration { wanted: others, ..settled },
+            })
+        },
+    )
 }
 
 fn outcomes() -> impl Strategy<Value = AppendOutcome> {

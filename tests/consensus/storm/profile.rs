@@ -14,6 +14,8 @@ pub(super) enum Step {
     Write,
     Start,
     Crash,
+    /// A node dies, and comes back with an empty disk.
+    LoseDisk,
     Propose,
     Read,
     Transfer,
@@ -32,13 +34,14 @@ pub(super) enum Step {
 }
 
 /// The odds of each, and what a storm may multiply them with.
-const STEPS: [(Step, u64, &[u64]); 17] = [
+const STEPS: [(Step, u64, &[u64]); 18] = [
     (Step::Tick, 100, &[1, 2, 4]),
     (Step::Deliver, 400, &[1, 2]),
     (Step::DeliverLate, 3, &[0, 1, 4]),
     (Step::Write, 200, &[1, 2]),
     (Step::Start, 5, &[1, 3, 9]),
     (Step::Crash, 1, &[0, 1, 2, 4]),
+    (Step::LoseDisk, 1, &[0, 0, 1, 4]),
     (Step::Propose, 20, &[1, 2, 6]),
     (Step::Read, 2, &[0, 1, 10]),
     (Step::Transfer, 1, &[0, 1, 4]),

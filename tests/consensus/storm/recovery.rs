@@ -1,6 +1,6 @@
 //! The end of a storm: everything is healed, and must come right again, and then be quiet.
 
-use conclave::raft::{Body, Configuration, Raft};
+use conclave::raft::{Body, Configuration, Members, NodeId, Raft};
 
 use super::Storm;
 use crate::cluster::{ELECTION_TICKS_MAX, TICK_US};
@@ -19,6 +19,11 @@ impl Storm {
         self.network.isolated.clear();
         for id in self.members().into_iter().filter(|id| self.nodes[id].is_leaving).collect::<Vec<_>>() {
             self.crash(id);
+        }
+        let lost: Vec<NodeId> = self.lost.iter().copied().collect();
+        for id in lost {
+            self.crash(id);
+            self.nodes.remove(&id);
         }
         self.profile.batched_percent = 0;
         (self.profile.stream_failures_percent, self.profile.install_failures_percent) = (0, 0);
@@ -41,6 +46,7 @@ impl Storm {
     /// (A node that was named by a change that came to nothing keeps asking for votes.)
     fn healed_round(&mut self) -> bool {
         self.now_us += TICK_US;
+        self.remove_lost();
         for id in self.members() {
             self.start(id);
             self.with(id, Raft::tick);
@@ -55,9 +61,27 @@ impl Storm {
         for message in self.network.take() {
             is_quiet &= [message.from, message.to].iter().any(|&id| !members.contains(id))
                 || matches!(message.body, Body::HeartbeatRequest { .. } | Body::HeartbeatResponse { .. });
-            self.with(message.to, |raft| raft.step(message));
+            if self.nodes.contains_key(&message.to) {
+                self.with(message.to, |raft| raft.step(message));
+            }
         }
         is_quiet
+    }
+
+    /// An operator removes whoever lost its disk.
+    fn remove_lost(&mut self) {
+        if !self.oracle.lacks_a_member() {
+            return;
+        }
+        let lost = self.lost.clone();
+        for id in self.members() {
+            self.with(id, |raft| {
+                let Configuration { voters, learners, .. } = &**raft.configuration();
+                let members =
+                    Members { voters: voters - &lost, learners: learners - &lost, ..Members::default() };
+                let _ = raft.change_members(members);
+            });
+        }
     }
 
     /// Who was removed hears of it, if anybody that it knows is still there to be asked.
@@ -80,6 +104,7 @@ impl Storm {
             }
         };
         let answered = !self.nodes.keys().any(|&id| self.oracle.has_open_reads(id));
-        committed > 0 && !configuration.is_changing() && answered && cores.all(done)
+        let is_complete = !configuration.is_changing() && !self.oracle.lacks_a_member();
+        committed > 0 && is_complete && answered && cores.all(done)
     }
 }

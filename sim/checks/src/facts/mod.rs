@@ -5,7 +5,7 @@ mod disk;
 mod node;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, btree_map::Range},
+    collections::{BTreeMap, btree_map::Range},
     hash::{Hash, Hasher},
     sync::Arc,
 };
@@ -38,8 +38,6 @@ pub(crate) struct Facts {
     configurations: BTreeMap<Index, Arc<Configuration>>,
     /// The hash of the state after each applied entry.
     states: BTreeMap<Index, u64>,
-    /// Who refuses whom without the data directory that it has: the one who met, and the one who was met.
-    meetings: BTreeSet<(NodeId, NodeId)>,
     /// Data directories that were lost, as they were then.
     lost: BTreeMap<NodeId, Disk>,
     pub(crate) elections: u64,
@@ -121,18 +119,32 @@ impl Facts {
         self.lost.contains_key(&id) && !self.nodes.contains_key(&id)
     }
 
+    pub(crate) fn is_recorded(&self, id: NodeId) -> bool {
+        let Some(configuration) = self.latest_configuration() else { return false };
+        let holds_founding_entry =
+            |voter: &NodeId| self.node(*voter).is_none_or(|node| node.disk.last().index > 0);
+        let is_recorded = |voter: &NodeId| configuration.incarnations.contains_key(voter);
+        is_recorded(&id)
+            && configuration.voters.iter().all(|voter| is_recorded(voter) && holds_founding_entry(voter))
+    }
+
     pub(crate) fn can_spare(&self, id: NodeId) -> bool {
         let Some(configuration) = self.latest_configuration() else { return false };
-        let is_refused_by = |other: NodeId| other == id || self.meetings.contains(&(other, id));
-        let is_member = |lost: &NodeId| configuration.contains(*lost);
+        let has_others = configuration.is_voter(id) && configuration.voters.len() > 2;
+        // Nor is a change on its way that would leave too few.
         let mut members = configuration.members().filter_map(|id| self.node(id));
-        let is_settled = members.all(|node| node.configuration == *configuration);
-        is_settled
+        let is_settled = members.all(|node| node.configuration.voters == configuration.voters);
+        self.is_recorded(id)
+            && has_others
+            && is_settled
             && !configuration.is_changing()
-            && configuration.is_voter(id)
-            && configuration.voters.len() > 2
-            && configuration.members().all(is_refused_by)
-            && !self.lost.keys().any(is_member)
+            && !self.lacks_a_member()
+    }
+
+    pub(crate) fn lacks_a_member(&self) -> bool {
+        let is_member =
+            |lost: &NodeId| self.latest_configuration().is_some_and(|latest| latest.contains(*lost));
+        self.lost.keys().any(is_member)
     }
 
     pub(crate) fn state_at(&self, index: Index) -> Option<u64> {
@@ -145,10 +157,6 @@ impl Facts {
     /// A node is one of those met from now on.
     pub(crate) fn meet(&mut self, id: NodeId) -> &mut Node {
         self.nodes.entry(id).or_insert_with(|| Node { id, ..Node::default() })
-    }
-
-    pub(crate) fn note_meeting(&mut self, node: NodeId, peer: NodeId) {
-        self.meetings.insert((node, peer));
     }
 
     /// A node begins anew, and is none of those that are watched any more.

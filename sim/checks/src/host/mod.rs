@@ -64,6 +64,7 @@ pub struct Stream {
     pub from: NodeId,
     pub to: NodeId,
     pub id: StreamId,
+    pub origin: Origin,
     pub snapshot: Snapshot,
     /// The peer needs the state up to here at least.
     pub needed: Index,
@@ -73,8 +74,7 @@ impl Stream {
     /// The message that follows when all of it has arrived.
     pub fn end(&self) -> Message {
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
-        let origin = Origin::certain(self.snapshot.configuration.cluster);
-        Message { from: self.from, to: self.to, origin, term: self.id.term, body }
+        Message { from: self.from, to: self.to, origin: self.origin, term: self.id.term, body }
     }
 }
 
@@ -157,9 +157,9 @@ impl Host {
         Output { messages, streams, cancelled, applied: committed, reads, reads_failed, refused }
     }
 
-    fn stream(&self, SendSnapshot { to, stream, needed }: SendSnapshot) -> Stream {
+    fn stream(&self, SendSnapshot { to, stream, needed, origin }: SendSnapshot) -> Stream {
         let from = self.core.as_ref().map_or(0, Raft::id);
-        Stream { from, to, id: stream, snapshot: self.state.applied().clone(), needed }
+        Stream { from, to, id: stream, origin, snapshot: self.state.applied().clone(), needed }
     }
 
     /// The oldest write becomes durable. Its promises are to leave, and the core is to be told the ticket.

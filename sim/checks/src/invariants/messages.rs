@@ -1,5 +1,7 @@
 //! What nodes say to each other is believed.
 
+use conclave::raft::Refused;
+
 use super::Checked;
 use crate::{
     Failure, Rule,
@@ -8,8 +10,10 @@ use crate::{
 };
 
 /// All nodes follow the protocol, so nothing that one of them says is impossible.
-pub(super) fn lawful_is_accepted(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
-    match step.effects.refused.first() {
+pub(super) fn lawful_is_accepted(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    // Whoever lost its disk says what it cannot know to be wrong.
+    let is_lawful = |refused: &&Refused| !facts.has_begun_anew(refused.from);
+    match step.effects.refused.iter().find(is_lawful) {
         None => Ok(()),
         Some(refused) => {
             let (id, from) = (step.id(), refused.from);
