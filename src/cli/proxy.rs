@@ -34,7 +34,7 @@ pub(super) struct Args {
     /// Name of the cluster; nodes of another cluster refuse this proxy
     #[arg(long, value_name = "NAME", default_value = CLUSTER)]
     cluster: String,
-    /// How long a request may take when its client sets no deadline, like 500ms or 10s
+    /// The longest that a request may take, like 500ms or 10s; an earlier deadline of its client counts
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_span)]
     patience: Duration,
     #[command(flatten)]

@@ -10,6 +10,7 @@
 //! | --- | --- |
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
+//! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
 //! | `rule.rs`, `failure.rs` | the names of the rules; one that broke, as data |
@@ -19,6 +20,7 @@
 //!
 //! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
 
+mod disk;
 pub mod draw;
 mod event;
 mod facts;

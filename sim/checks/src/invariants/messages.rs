@@ -1,6 +1,6 @@
 //! What nodes say to each other is believed.
 
-use super::Checked;
+use super::check::Checked;
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},
