@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use conclave::raft::{Body, Configuration, Message};
+use conclave::raft::{Body, Compacted, Configuration, Effects, Message, Persist};
 
 use super::{
     Cluster, Story, Version,
     cluster::{append, at},
-    node::{change, entry, founders, node},
+    node::{change, entry, founders, node, nothing},
 };
 
 pub(super) const LATEST_CONFIGURATION_IN_FORCE: &[Story] = &[
     Story { nodes: &[2], term: 1, history: a_node_appends_a_configuration },
+    Story { nodes: &[1], term: 1, history: a_node_compacts_its_log_up_to_a_configuration },
     Story { nodes: &[3], term: 1, history: a_node_comes_up_without_a_configuration_in_its_log },
 ];
 
@@ -23,6 +24,20 @@ fn a_node_appends_a_configuration(cluster: &Cluster, version: Version) {
     let write = effects.persist.as_mut().expect("an entry");
     write.entries = vec![change(2, 1, Configuration::of(version.of(1..=5, 1..=4)))];
     cluster.oracle.stepped(&core, &effects);
+}
+
+/// The configuration stays, and is in force.
+fn a_node_compacts_its_log_up_to_a_configuration(cluster: &Cluster, version: Version) {
+    let log = |voters| vec![entry(1, 1), change(2, 1, Configuration::of(voters))];
+    let found = |id| node(id).term(1).entries(log(1..=4));
+    cluster.boots(&found(2));
+    cluster.boots(&found(3));
+    cluster.sees(&cluster.boots(&found(1).commit(1)));
+    let compacted = Some(Compacted { position: at(1, 1), configuration: founders() });
+    let persist = Some(Persist { compacted, ..nothing() });
+    let after = node(1).term(1).entries(log(version.of(1..=5, 1..=4))).commit(1);
+    let core = after.compacted(1, 1, founders()).core();
+    cluster.oracle.stepped(&core, &Effects { persist, ..Effects::default() });
 }
 
 fn a_node_comes_up_without_a_configuration_in_its_log(cluster: &Cluster, version: Version) {

@@ -1,11 +1,11 @@
 //! What a disk keeps across crashes, and what is promised of it.
 
-use conclave::raft::{Body, Message, Persist, Vote};
+use conclave::raft::{Body, Effects, Message, Persist, Snapshot, Vote};
 
 use super::{
     Cluster, Story, Version,
     cluster::{append, at},
-    node::{entry, node, nothing},
+    node::{entry, founders, node, nothing},
 };
 
 pub(super) const PROMISED_VOTE_IS_KEPT: &[Story] =
@@ -24,8 +24,11 @@ fn a_node_that_stored_entries_comes_up(cluster: &Cluster, version: Version) {
     cluster.starts(&node(1).term(1).log(version.list(&[1], &[1, 1])));
 }
 
-pub(super) const NOTHING_IS_INVENTED: &[Story] =
-    &[Story { nodes: &[2], term: 1, history: a_node_comes_up_with_an_entry_more }];
+pub(super) const NOTHING_IS_INVENTED: &[Story] = &[
+    Story { nodes: &[2], term: 1, history: a_node_comes_up_with_an_entry_more },
+    Story { nodes: &[2], term: 1, history: a_write_was_there_when_the_node_first_came_up },
+    Story { nodes: &[3], term: 1, history: a_node_comes_up_with_a_snapshot_in_place },
+];
 
 /// Lawfully its write was under way.
 fn a_node_comes_up_with_an_entry_more(cluster: &Cluster, version: Version) {
@@ -35,6 +38,25 @@ fn a_node_comes_up_with_an_entry_more(cluster: &Cluster, version: Version) {
         cluster.steps(&mut core);
     }
     cluster.starts(&node(2).term(1).log(&[1, 1]));
+}
+
+/// What a crash took does not come back.
+fn a_write_was_there_when_the_node_first_came_up(cluster: &Cluster, version: Version) {
+    let mut core = cluster.boots(&node(2).term(1).log(&[1]));
+    core.step(append(1, 2, at(1, 1), vec![entry(2, 1)], 0));
+    cluster.steps(&mut core);
+    cluster.starts(&node(2).term(1).log(version.list(&[1], &[1, 1])));
+    cluster.starts(&node(2).term(1).log(&[1, 1]));
+}
+
+/// Of which its log had not heard: lawful if the core had asked for it.
+fn a_node_comes_up_with_a_snapshot_in_place(cluster: &Cluster, version: Version) {
+    cluster.commits(&[1]);
+    let core = cluster.boots(&node(3).term(1));
+    let snapshot = Snapshot { last: at(1, 1), configuration: founders() };
+    let install = version.of(None, Some(snapshot));
+    cluster.oracle.stepped(&core, &Effects { install, ..Effects::default() });
+    cluster.starts(&node(3).term(1).compacted(1, 1, founders()));
 }
 
 pub(super) const PROMISE_AFTER_WRITE: &[Story] = &[

@@ -1,6 +1,6 @@
 //! Terms, votes, leaders.
 
-use conclave::raft::{Body, Effects, Message, Persist, Vote};
+use conclave::raft::{Body, Configuration, Effects, Message, Persist, Vote};
 
 use super::{
     Cluster, Story, Version,
@@ -76,17 +76,39 @@ fn two_nodes_are_elected(cluster: &Cluster, version: Version) {
     };
 }
 
-pub(super) const LEADER_HAS_QUORUM: &[Story] =
-    &[Story { nodes: &[1], term: 1, history: a_leader_has_its_own_vote_and_perhaps_another }];
+pub(super) const LEADER_HAS_QUORUM: &[Story] = &[
+    Story { nodes: &[1], term: 1, history: a_leader_has_its_own_vote_and_perhaps_another },
+    Story { nodes: &[1], term: 1, history: a_leader_has_half_of_the_votes_and_perhaps_one_more },
+    Story { nodes: &[1], term: 1, history: a_leader_has_the_votes_of_one_half_and_perhaps_of_the_other },
+];
 
 fn a_leader_has_its_own_vote_and_perhaps_another(cluster: &Cluster, version: Version) {
     cluster.elects(&node(1), version.list(&[], &[2]));
 }
 
-pub(super) const LEADER_COMPLETENESS: &[Story] =
-    &[Story { nodes: &[3], term: 2, history: a_leader_follows_one_that_committed }];
+fn a_leader_has_half_of_the_votes_and_perhaps_one_more(cluster: &Cluster, version: Version) {
+    let founder = node(1).configured(Configuration::of([1, 2, 3, 4]));
+    cluster.elects(&founder, version.list(&[2], &[2, 3]));
+}
+
+fn a_leader_has_the_votes_of_one_half_and_perhaps_of_the_other(cluster: &Cluster, version: Version) {
+    let joint = Configuration { outgoing: [1, 4, 5].into(), ..Configuration::of([1, 2, 3]) };
+    cluster.elects(&node(1).configured(joint), version.list(&[2], &[2, 4]));
+}
+
+pub(super) const LEADER_COMPLETENESS: &[Story] = &[
+    Story { nodes: &[3], term: 2, history: a_leader_follows_one_that_committed },
+    Story { nodes: &[3], term: 2, history: a_leader_learns_late_that_it_was_elected },
+];
 
 fn a_leader_follows_one_that_committed(cluster: &Cluster, version: Version) {
     cluster.commits(&[1]);
     cluster.elects(&node(3).term(1).log(version.list(&[], &[1])), &[2]);
+}
+
+/// By then a later term has committed more, of which it need not know.
+fn a_leader_learns_late_that_it_was_elected(cluster: &Cluster, version: Version) {
+    cluster.boots(&node(2).vote(2, 3).log(&[1]));
+    cluster.sees(&cluster.boots(&node(1).term(version.of(1, 3)).log(&[1]).commit(1)));
+    cluster.elects(&node(3).term(1), &[2]);
 }

@@ -47,9 +47,9 @@ pub(super) fn node(id: NodeId) -> Node {
 }
 
 impl Node {
-    /// It takes these for the cluster, before its log says otherwise.
-    pub(super) fn founded_by(mut self, voters: impl IntoIterator<Item = NodeId>) -> Self {
-        self.found.configuration = Arc::new(Configuration::of(voters));
+    /// It takes this for the cluster, before its log says otherwise.
+    pub(super) fn configured(mut self, configuration: Configuration) -> Self {
+        self.found.configuration = Arc::new(configuration);
         self
     }
 

@@ -1,5 +1,7 @@
 //! Nodes that nobody reaches.
 
+use conclave::raft::Configuration;
+
 use super::{
     Cluster, Story, Version,
     cluster::heartbeat,
@@ -20,7 +22,7 @@ fn a_follower_hears_nothing_for_long(cluster: &Cluster, version: Version) {
 
 /// Of three, or of itself alone.
 fn a_leader_hears_nothing_for_long(cluster: &Cluster, version: Version) {
-    let founder = version.of(node(1), node(1).founded_by([1]));
+    let founder = version.of(node(1), node(1).configured(Configuration::of([1])));
     let leader = cluster.elects(&founder, version.list(&[2], &[]));
     cluster.oracle.ticked(&leader, 2 * ELECTION_TICKS + 1, ELECTION_TICKS);
 }
