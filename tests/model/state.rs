@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use conclave::raft::{Configuration, Entry, Members, Message, NodeId, Raft, Term};
+use conclave::raft::{Configuration, Members, Message, NodeId, Raft};
 
 use crate::{
     hashed::Hashed,

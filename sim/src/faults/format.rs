@@ -77,7 +77,6 @@ impl<'de, T> Visitor<'de> for FaultVisitor<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::faults::{Fault, Target, crash::Crash, one_way_isolation::OneWayIsolation};
 
     fn read(text: &str) -> Result<Fault, String> {

@@ -10,7 +10,7 @@ use crate::{
     faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
     trace::Range,
     workload::Workload,
-    world::{NUMBER_MAX, Retention, Shape},
+    world::{NUMBER_MAX, Retention},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
@@ -120,7 +120,6 @@ fn check(field: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), St
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
     use crate::scenario::{Scenario, generate};
 
     fn stored() -> Value {

@@ -10,8 +10,8 @@ use proptest::{collection, prelude::*, sample};
 
 use super::*;
 use crate::raft::{
-    Configuration, Effects, Index, InitialState, InstallFailure, Members, Options, Payload, RoleName,
-    SendSnapshot, StreamId, Vote,
+    Configuration, Effects, Index, InitialState, InstallFailure, Members, Options, Payload, Refused,
+    RoleName, SendSnapshot, StreamId, Vote,
 };
 
 /// The node on trial.
