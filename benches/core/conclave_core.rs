@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use conclave::raft::{Configuration, Entry, Message, Options, Payload, Raft};
 use conclave_checks::host::{Host, LogDisk};
 
-use crate::{Cluster, NODES};
+use crate::cluster::{Cluster, NODES};
 
 pub(crate) struct Conclave {
     nodes: Vec<Node>,

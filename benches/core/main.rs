@@ -4,36 +4,22 @@
 //! all three nodes before the next is proposed. The commands are made before the clock starts, nothing is encoded and no
 //! disk is touched.
 
-use divan::{Bencher, counter::ItemsCount};
-
+mod cluster;
 mod conclave_core;
 mod raft_rs;
+
+use divan::{Bencher, counter::ItemsCount};
+
+use cluster::{Cluster, NODES};
 
 /// The one of the binary, for both.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-const NODES: u64 = 3;
 /// Commands of one sample, on a fresh cluster that has a leader.
 const COMMANDS: usize = 4096;
 const BATCHES: [usize; 3] = [1, 16, 256];
 const SIZES_BYTES: [usize; 2] = [128, 4096];
-
-/// Three nodes with a leader.
-trait Cluster {
-    type Batch;
-
-    fn elected() -> Self;
-
-    /// So many commands, to be proposed together.
-    fn batch(commands: usize, payload: &[u8]) -> Self::Batch;
-
-    /// Proposes them, and returns when all nodes have applied them.
-    fn replicate(&mut self, batch: Self::Batch);
-
-    /// Commands that each node has applied.
-    fn applied(&self) -> Vec<usize>;
-}
 
 fn work() -> Vec<(usize, usize)> {
     SIZES_BYTES.iter().flat_map(|&size| BATCHES.iter().map(move |&batch| (size, batch))).collect()

@@ -8,7 +8,7 @@ use raft::{
     storage::MemStorage,
 };
 
-use crate::{Cluster, NODES};
+use crate::cluster::{Cluster, NODES};
 
 pub(crate) struct RaftRs {
     nodes: Vec<Node>,

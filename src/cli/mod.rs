@@ -11,6 +11,7 @@ mod get;
 mod logging;
 mod member;
 mod node;
+mod output;
 mod proxy;
 mod put;
 mod shell;
@@ -20,12 +21,15 @@ mod transfer;
 mod up;
 mod usage;
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use connection::Connection;
+use self::{
+    connection::Connection,
+    output::{describe, print},
+};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -99,8 +103,6 @@ enum Command {
 const FAILED: u8 = 1;
 /// Exit code when the command line is wrong.
 const MISUSED: u8 = 2;
-/// Exit code after Ctrl+C, as shells report it.
-const INTERRUPTED: u8 = 130;
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
@@ -158,21 +160,9 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     outcome
 }
 
-/// Writes to stdout. That nobody reads it (`conclave get --prefix x | head -1`) is no failure.
-fn print(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    ExitCode::SUCCESS
-}
-
 fn fail(code: u8, message: &str) -> ExitCode {
     eprintln!("error: {message}");
     ExitCode::from(code)
-}
-
-/// An error and its causes in one line.
-fn describe(error: &anyhow::Error) -> String {
-    usage::squeeze(&format!("{error:#}"))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// the nodes given belong to
     #[arg(long, value_name = "ID", value_parser = parse_cluster_id)]
     cluster_id: Option<u64>,
-    /// How long a request may take when its client sets no deadline, like 500ms or 10s
+    /// The longest that a request may take, like 500ms or 10s; an earlier deadline of its client counts
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_span)]
     patience: Duration,
     #[command(flatten)]

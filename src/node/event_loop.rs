@@ -8,16 +8,16 @@ use super::{
     admin,
     applier::{Applier, Job},
     config::Config,
+    diagnostics::Diagnostics,
     error::NodeError,
     event::{Applied, Event, Report, Scrubbed, Stage},
-    journal::Journal,
     links::Links,
     log_writer::Writer,
     proposals::Proposals,
+    proxy_streams::ProxyStreams,
     reads::Reads,
     refusals::Refusals,
     reply::ReplySender,
-    sessions::Sessions,
     snapshots::Streams,
     view::NodeView,
 };
@@ -56,8 +56,8 @@ pub(super) struct EventLoop {
     scrubbed: Scrubbed,
     proposals: Proposals,
     reads: Reads,
-    sessions: Sessions,
-    journal: Journal,
+    proxy_streams: ProxyStreams,
+    diagnostics: Diagnostics,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
     tick: Alarm,
@@ -79,7 +79,7 @@ impl EventLoop {
         let tick = Alarm::after(&environment.clock, config.timing.tick());
         Self {
             proposals: Proposals::new(header.timestamp_ms, &environment.clock),
-            journal: Journal::new(&core),
+            diagnostics: Diagnostics::new(&core),
             core,
             config,
             environment,
@@ -87,7 +87,7 @@ impl EventLoop {
             header,
             scrubbed: Scrubbed::default(),
             reads: Reads::default(),
-            sessions: Sessions::default(),
+            proxy_streams: ProxyStreams::default(),
             followed: Arc::default(),
             tick,
             leaving: None,
@@ -143,7 +143,7 @@ impl EventLoop {
             Report::Persisted(ticket) => self.core.persisted(ticket),
             Report::Applied(Applied { header, durable, installed }) => {
                 if let Some(outcome) = installed {
-                    self.journal.installed(header.applied_index, outcome);
+                    self.diagnostics.installed(header.applied_index, outcome);
                     match outcome {
                         Ok(()) => self.core.installed(),
                         Err(why) => self.core.install_failed(why),
@@ -165,7 +165,7 @@ impl EventLoop {
         match event {
             Event::Messages(messages) => messages.into_iter().for_each(|message| self.core.step(message)),
             Event::Piece { from, stream, piece } => self.on_piece(from, stream, piece),
-            Event::Joined(replies) => self.sessions.open(replies),
+            Event::Joined(replies) => self.proxy_streams.open(replies),
             Event::Requests(replies, requests) => {
                 requests.into_iter().for_each(|request| self.admit(&replies, request));
             }
@@ -185,7 +185,7 @@ impl EventLoop {
     fn on_piece(&mut self, from: NodeId, stream: StreamId, piece: Stage) {
         match self.core.admit_piece(from, stream, piece.last) {
             Ok(()) => {
-                self.journal.receives(from, stream, piece.last);
+                self.diagnostics.receives(from, stream, piece.last);
                 let _ = self.parts.applier.send(Job::Stage(piece));
             }
             Err(refusal) => {
@@ -218,7 +218,7 @@ impl EventLoop {
         self.reads.ask(&mut self.core);
         let effects = self.core.effects();
         self.environment.observer.stepped(&self.core, &effects);
-        self.journal.stepped(&self.core);
+        self.diagnostics.stepped(&self.core);
         Ok(effects)
     }
 
@@ -243,7 +243,7 @@ impl EventLoop {
         effects.cancelled.into_iter().for_each(|stream| self.parts.streams.cancel(stream));
         self.parts.streams.expire();
         for (peer, why) in effects.rejected {
-            self.journal.rejected(peer, why);
+            self.diagnostics.rejected(peer, why);
             self.parts.streams.forget_view();
         }
         for Refused { from, why, .. } in effects.refused {
@@ -266,7 +266,7 @@ impl EventLoop {
     fn publish(&mut self) {
         self.parts.links.belong_to(self.core.origin());
         self.parts.view.send_replace(NodeView::of(&self.core, &self.header, self.scrubbed, &self.followed));
-        self.sessions.announce(&self.core, &self.followed);
+        self.proxy_streams.announce(&self.core, &self.followed);
         if self.core.may_stop()
             && (self.core.is_leader() || self.proposals.are_all_answered())
             && let Some(left) = self.leaving.take()

@@ -12,9 +12,9 @@
 //! | `config.rs`, `error.rs` | what a node is told, and why it stops |
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
-//! | `proposals.rs`, `backlog.rs`, `stamps.rs` | writes on their way into the log, how many may wait, and their time |
+//! | `proposals.rs`, `admission.rs`, `proposal_clock.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads.rs` | reads on their way to the state machine |
-//! | `sessions.rs`, `reply.rs` | the proxies: who leads, and what they are answered |
+//! | `proxy_streams.rs`, `reply.rs` | the streams of the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
 //! | `applier/` | committed entries into the state machine, answers out |
@@ -22,33 +22,33 @@
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
-//! | `journal.rs`, `refusals.rs` | what the log is told of the core, and of what was refused |
+//! | `diagnostics.rs`, `refusals.rs` | what operators read of the core, and of what was refused |
 //!
 //! Imports run down this drawing: the parts know events and reports, the event loop knows the parts, this file starts all.
 //!
 //! ```text
-//!  services ──▶ event ◀── log_writer, applier, snapshots ◀── event_loop ──▶ proposals, reads, sessions, admin ──▶ reply
+//!  services ──▶ event ◀── log_writer, applier, snapshots ◀── event_loop ──▶ proposals, reads, proxy_streams, admin ──▶ reply
 //! ```
 
 mod admin;
+mod admission;
 mod applier;
-mod backlog;
 mod config;
+mod diagnostics;
 mod error;
 mod event;
 mod event_loop;
-mod journal;
 mod links;
 mod log_writer;
+mod proposal_clock;
 mod proposals;
+mod proxy_streams;
 mod reads;
 mod refusals;
 mod reply;
 mod scrub;
 mod services;
-mod sessions;
 mod snapshots;
-mod stamps;
 mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};

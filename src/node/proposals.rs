@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::{applier::Waiter, backlog::Backlog, reply::ReplySender, stamps::Stamps};
+use super::{admission::Admission, applier::Waiter, proposal_clock::ProposalClock, reply::ReplySender};
 use crate::{
     env::Clock,
     kv::Header,
@@ -17,8 +17,8 @@ use crate::{
 
 pub(super) struct Proposals {
     gathered: Vec<Write>,
-    backlog: Backlog,
-    stamps: Stamps,
+    admission: Admission,
+    proposal_clock: ProposalClock,
 }
 
 struct Write {
@@ -30,8 +30,8 @@ struct Write {
 impl Proposals {
     /// For a state machine whose latest stamp is this.
     pub(super) fn new(latest_stamp_ms: u64, clock: &Clock) -> Self {
-        let stamps = Stamps::new(latest_stamp_ms, clock.now());
-        Self { gathered: Vec::new(), backlog: Backlog::default(), stamps }
+        let proposal_clock = ProposalClock::new(latest_stamp_ms, clock.now());
+        Self { gathered: Vec::new(), admission: Admission::default(), proposal_clock }
     }
 
     /// Gathers a write, or refuses it at once.
@@ -47,10 +47,10 @@ impl Proposals {
         if self.gathered.is_empty() {
             return Vec::new();
         }
-        let timestamp_ms = self.stamps.next(clock.unix_ms(), clock.now());
+        let timestamp_ms = self.proposal_clock.next(clock.unix_ms(), clock.now());
         let mut writes = std::mem::take(&mut self.gathered);
         let mut commands: Vec<_> = writes.iter().map(|write| stamped(&write.command, timestamp_ms)).collect();
-        let room = self.backlog.room_for(commands.iter().map(|command| command.len()));
+        let room = self.admission.room_for(commands.iter().map(|command| command.len()));
         for Write { replies, request, .. } in writes.drain(room..) {
             replies.refuse(request, Reason::Overloaded, "too many proposals wait: try again later");
         }
@@ -58,7 +58,7 @@ impl Proposals {
         let bytes = commands.iter().map(|command| command.len()).sum();
         match core.propose(commands) {
             Ok(proposed) => {
-                self.backlog.proposed(core.last().index, writes.len(), bytes);
+                self.admission.proposed(core.last().index, writes.len(), bytes);
                 let term = proposed.term;
                 let waiter =
                     |(Write { replies, request, .. }, index)| Waiter { index, term, request, replies };
@@ -75,13 +75,13 @@ impl Proposals {
 
     /// The state machine stands here.
     pub(super) fn applied(&mut self, header: &Header, clock: &Clock) {
-        self.backlog.applied(header.applied_index);
-        self.stamps.applied(header.timestamp_ms, clock.now());
+        self.admission.applied(header.applied_index);
+        self.proposal_clock.applied(header.timestamp_ms, clock.now());
     }
 
     /// Nothing that was proposed here waits for its answer.
     pub(super) fn are_all_answered(&self) -> bool {
-        self.backlog.is_empty()
+        self.admission.is_empty()
     }
 }
 

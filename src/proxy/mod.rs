@@ -16,35 +16,23 @@
 //! | `link.rs` | one stream to a node, carrying batches both ways |
 //! | `services/` | what it serves, one file a service |
 //! | `call_sender.rs` | the way of a call from its service to the edge, and of its answer back |
+//! | `config.rs` | what a proxy is told |
 //! | `view.rs` | what the edge publishes of the core |
 
 mod call_sender;
+mod config;
 mod core;
 mod edge;
 mod link;
 mod services;
 mod view;
 
-use std::{future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use self::config::Config;
 use crate::{env::Environment, rpc::RpcError};
-
-/// What a proxy is told.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Name of the cluster.
-    pub cluster: String,
-    /// Its id. `None`: that of the cluster that most of the nodes given belong to.
-    pub cluster_id: Option<u64>,
-    /// Where it serves clients.
-    pub listen: SocketAddr,
-    /// Some of the nodes, as `host:port`: the leader knows the others.
-    pub nodes: Vec<String>,
-    /// The longest that a call may take, whatever deadline its client sets.
-    pub patience: Duration,
-}
 
 /// Runs a proxy until `shutdown` completes.
 ///

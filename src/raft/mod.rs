@@ -82,10 +82,13 @@
 //! | `transfer.rs` | handing leadership over: by hand, by priority, before a node stops |
 //! | `message.rs`, `effects.rs` | the messages between nodes, and what the outside is asked to do |
 //! | `types.rs`, `entry.rs` | ids, terms, positions, entries |
-//! | `refusal.rs` | what a message must be, to be believed |
+//! | `examine.rs`, `refusal.rs` | what a message must be, to be believed; why one is not |
 //! | `incarnation.rs` | a node that lost its disk is not the node that it was |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs`, `random.rs` | the arithmetic of peers, majorities and timeouts |
+//!
+//! [`Raft`] is one type, split by topic: each topic's file has what the topic remembers and an `impl Raft`. The files of the
+//! messages, the log and the arithmetic know nothing of it.
 //!
 //! `docs/consensus.md` says for each feature what it promises and which test would notice if it did not. Sections (§) are of
 //! "In Search of an Understandable Consensus Algorithm" (the Raft paper), or where it says so of Ongaro's thesis.
@@ -94,6 +97,7 @@ mod configuration;
 mod effects;
 mod election;
 mod entry;
+mod examine;
 mod incarnation;
 mod lease;
 mod log;

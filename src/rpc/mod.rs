@@ -7,7 +7,7 @@
 //!   sends waits in an [`outbox`], bounded in bytes.
 //!
 //! There are two transports, `real/` and `sim/`, of which one is compiled; they are chosen here and nowhere else.
-//! `conformance/` holds both to the same behaviour.
+//! `conformance/`, which is compiled for tests alone, holds both to the same behaviour.
 
 mod address;
 mod channel;

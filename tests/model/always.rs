@@ -3,10 +3,14 @@
 use std::sync::Arc;
 
 use conclave::raft::{Configuration, Entry, NodeId, Payload, Position};
-use conclave_checks::without_quorum;
 use stateright::Property;
 
-use crate::{consensus::Consensus, node::Node, state::State, steps::Broken};
+use crate::{
+    bounds::Consensus,
+    node::Node,
+    state::State,
+    steps::{Broken, is_quorum},
+};
 
 pub(crate) const ONE_LEADER_A_TERM: &str = "a term has one leader";
 pub(crate) const LEADERS_ARE_COMPLETE: &str = "a leader holds what was committed before its term";
@@ -143,8 +147,4 @@ fn configurations<'a>(log: &Log<'a>) -> impl Iterator<Item = &'a Arc<Configurati
 
 fn end(log: &Log) -> Position {
     log.last().map_or(Position::default(), |entry| entry.position())
-}
-
-pub(crate) fn is_quorum(configuration: &Configuration, agrees: impl Fn(NodeId) -> bool) -> bool {
-    without_quorum(configuration, agrees).is_none()
 }

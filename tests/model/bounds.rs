@@ -2,9 +2,27 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use conclave::raft::{Configuration, NodeId};
+use conclave::raft::{Configuration, NodeId, Term};
 
-use crate::{consensus::Consensus, state::Budget};
+use crate::state::Budget;
+
+/// A cluster, and the bounds within which everything that may happen to it is tried.
+#[derive(Clone, Debug)]
+pub(crate) struct Consensus {
+    /// What the nodes 1, 2 and 3 take for the cluster before their logs say otherwise.
+    pub(crate) founders: [Arc<Configuration>; 3],
+    /// The voters that a change of membership asks for.
+    pub(crate) wanted: BTreeSet<NodeId>,
+    /// Nobody campaigns for a later term.
+    pub(crate) terms: Term,
+    /// When more messages than that are under way, some are lost, whichever.
+    pub(crate) messages: usize,
+    /// Else they are all lost. They matter to what a leader sends again, and carry a commit index.
+    pub(crate) heartbeats: bool,
+    /// Dead letters are thrown away: see `letters.rs`.
+    pub(crate) sweeps: bool,
+    pub(crate) budget: Budget,
+}
 
 impl Consensus {
     /// Three nodes within these bounds, such as `terms=2 campaigns=2 crashes=1`. What is not named is 0; but all three

@@ -10,7 +10,7 @@ use std::{
 
 use stateright::{Checker, CheckerBuilder, Expectation, HasDiscoveries, Model};
 
-use crate::{always, consensus::Consensus};
+use crate::{always, bounds::Consensus};
 
 const THREADS: usize = 2;
 const PROGRESS_EVERY: Duration = Duration::from_secs(60);

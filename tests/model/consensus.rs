@@ -1,12 +1,11 @@
 //! The model: how the cluster begins, what may happen in each state, and what comes of it.
 
-use std::{collections::BTreeSet, sync::Arc};
-
-use conclave::raft::{Body, Configuration, Message, NodeId, Raft, RoleName, Term};
+use conclave::raft::{Body, Message, NodeId, Raft, RoleName};
 use stateright::{Model, Property};
 
 use crate::{
     always,
+    bounds::Consensus,
     caught::caught,
     hashed::Hashed,
     letters::is_dead,
@@ -16,24 +15,6 @@ use crate::{
     steps::Broken,
     twins::is_twin_of_an_earlier,
 };
-
-/// A cluster, and the bounds within which everything that may happen to it is tried.
-#[derive(Clone, Debug)]
-pub(crate) struct Consensus {
-    /// What the nodes 1, 2 and 3 take for the cluster before their logs say otherwise.
-    pub(crate) founders: [Arc<Configuration>; 3],
-    /// The voters that a change of membership asks for.
-    pub(crate) wanted: BTreeSet<NodeId>,
-    /// Nobody campaigns for a later term.
-    pub(crate) terms: Term,
-    /// When more messages than that are under way, some are lost, whichever.
-    pub(crate) messages: usize,
-    /// Else they are all lost. They matter to what a leader sends again, and carry a commit index.
-    pub(crate) heartbeats: bool,
-    /// Dead letters are thrown away: see `letters.rs`.
-    pub(crate) sweeps: bool,
-    pub(crate) budget: Budget,
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Action {

@@ -8,11 +8,11 @@
 //! | --- | --- |
 //! | `runs.rs` | what is checked: within which bounds |
 //! | `consensus.rs` | what may happen in a state, and what comes of it |
-//! | `state.rs`, `node.rs` | a state of the cluster, of a node |
+//! | `state.rs`, `node.rs`, `history.rs` | a state of the cluster, of a node; what has happened |
 //! | `always.rs`, `steps.rs` | the invariants, of states and of steps |
 //! | `sometimes.rs` | what must happen somewhere, or the bounds are too tight |
 //! | `letters.rs`, `twins.rs`, `hashed.rs` | fewer states, and cheaper ones |
-//! | `bounds.rs`, `check.rs`, `caught.rs` | bounds as text, the checker's report, panics as findings |
+//! | `bounds.rs`, `check.rs`, `caught.rs` | the bounds and how they are written, the checker's report, panics as findings |
 
 mod always;
 mod bounds;
@@ -20,6 +20,7 @@ mod caught;
 mod check;
 mod consensus;
 mod hashed;
+mod history;
 mod letters;
 mod node;
 mod runs;

@@ -6,8 +6,8 @@ use conclave::raft::Configuration;
 
 use crate::{
     always::{COMMITTED_STAYS, LEADERS_ARE_COMPLETE, ONE_LEADER_A_TERM},
+    bounds::Consensus,
     check::{assert_broken, check, check_for},
-    consensus::Consensus,
 };
 
 /// Three leaders, one after the other, each of which knows some of what the others did: enough for figure 8.

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use conclave::raft::{Configuration, Entry, NodeId, Payload, Term};
 use stateright::Property;
 
-use crate::{consensus::Consensus, state::State};
+use crate::{bounds::Consensus, state::State};
 
 pub(crate) fn properties(model: &Consensus) -> Vec<Property<Consensus>> {
     let mut properties = of_any_cluster();

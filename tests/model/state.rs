@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use conclave::raft::{Configuration, Entry, Members, Message, NodeId, Raft, Term};
+use conclave::raft::{Configuration, Members, Message, NodeId, Raft};
 
 use crate::{
     hashed::Hashed,
+    history::{Committed, History},
     node::Node,
     steps::{self, Broken},
 };
@@ -31,21 +32,6 @@ pub(crate) struct Budget {
     pub(crate) crashes: u8,
     pub(crate) duplicates: u8,
     pub(crate) changes: u8,
-}
-
-/// What has happened, as nobody in the cluster remembers it.
-#[derive(Clone, Debug, Default, Hash)]
-pub(crate) struct History {
-    pub(crate) leaders: BTreeSet<(Term, NodeId)>,
-    pub(crate) committed: Vec<Committed>,
-}
-
-/// An entry, the term whose leader committed it first, and by whose count.
-#[derive(Clone, Debug, Hash)]
-pub(crate) struct Committed {
-    pub(crate) entry: Entry,
-    pub(crate) term: Term,
-    pub(crate) configuration: Arc<Configuration>,
 }
 
 impl State {

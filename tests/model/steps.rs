@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use conclave::raft::{Configuration, Entry, Message, NodeId, Refusal, Refused};
-use conclave_checks::{is_promise_kept, may_follow};
+use conclave_checks::{is_promise_kept, may_follow, without_quorum};
 
-use crate::{always::is_quorum, hashed::Hashed, node::Node, state::History};
+use crate::{hashed::Hashed, history::History, node::Node};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Broken {
@@ -72,4 +72,8 @@ pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], hist
         is_next == applied.len() && are_durable && after.applied() <= after.core().commit(),
         Broken::AppliedWrongly,
     )
+}
+
+pub(crate) fn is_quorum(configuration: &Configuration, agrees: impl Fn(NodeId) -> bool) -> bool {
+    without_quorum(configuration, agrees).is_none()
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use conclave::raft::{Message, NodeId};
 
-use crate::{consensus::Consensus, hashed::Hashed, node::Node, state::State};
+use crate::{bounds::Consensus, hashed::Hashed, node::Node, state::State};
 
 pub(crate) fn is_twin_of_an_earlier(model: &Consensus, state: &State, id: NodeId) -> bool {
     (1..id).any(|earlier| are_twins(model, state, earlier, id))

@@ -10,6 +10,8 @@
 //! | --- | --- |
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
+//! | `envelope.rs` | what faults may take away for good |
+//! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
 //! | `rule.rs`, `failure.rs` | the names of the rules; one that broke, as data |
@@ -19,7 +21,9 @@
 //!
 //! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
 
+mod disk;
 pub mod draw;
+mod envelope;
 mod event;
 mod facts;
 mod failure;
@@ -31,6 +35,7 @@ mod oracle;
 mod rule;
 mod trace;
 
+pub use envelope::Envelope;
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
 pub use hash::StableHash;

@@ -1,8 +1,37 @@
 //! What an oracle is told: one thing that happened at one node, with what follows from it at once.
 
-use conclave::raft::{Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId};
+use conclave::raft::{
+    Effects, Entry, Index, NodeId, Persist, Position, Raft, RoleName, Snapshot, StreamId, Term, Vote,
+};
 
-use crate::facts::{Disk, View};
+use crate::disk::Disk;
+
+/// What a core shows of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) role: RoleName,
+    pub(crate) vote: Vote,
+    pub(crate) compacted: Position,
+    pub(crate) last: Position,
+    pub(crate) commit: Index,
+}
+
+impl View {
+    pub(crate) fn of(core: &Raft) -> Self {
+        let (role, vote, commit) = (core.role(), core.vote(), core.commit());
+        Self { role, vote, compacted: core.compacted(), last: core.last(), commit }
+    }
+
+    pub(crate) fn term(&self) -> Term {
+        self.vote.term
+    }
+
+    /// Leads a term that it did not lead before.
+    pub(crate) fn begins_to_lead(&self, before: Option<View>) -> bool {
+        let leads = |view: &View| view.role == RoleName::Leader;
+        leads(self) && !before.is_some_and(|before| leads(&before) && before.term() == self.term())
+    }
+}
 
 /// A node came up.
 pub(crate) struct Start<'a> {

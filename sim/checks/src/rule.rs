@@ -15,6 +15,9 @@ macro_rules! rules {
         }
 
         impl Rule {
+            #[cfg(test)]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$rule,)*];
+
             /// What the rule says.
             pub fn statement(self) -> &'static str {
                 match self { $(Self::$rule => $statement,)* }

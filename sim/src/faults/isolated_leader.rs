@@ -5,7 +5,11 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{Inject, Roster, Target, roster::machines};
+use super::{
+    inject::Inject,
+    roster::{Roster, machines},
+    target::Target,
+};
 use crate::world::{Healing, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{Inject, Roster};
+use super::{inject::Inject, roster::Roster};
 use crate::world::{Healing, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

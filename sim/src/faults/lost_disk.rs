@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use conclave_checks::draw::Draw;
+use conclave_checks::{Envelope, draw::Draw};
 use serde::{Deserialize, Serialize};
 
 use super::{Inject, Roster};
@@ -42,7 +42,7 @@ impl Inject for LostDisk {
         let node = MachineId::Node(self.node);
         world.machines.crash(node);
         world.machines.machine(node).lose_disk();
-        world.oracle.disk_lost(self.node);
+        Envelope::of(&world.oracle).disk_lost(self.node);
         world.hold([Condition::Down(node)])
     }
 }

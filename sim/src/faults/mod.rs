@@ -1,6 +1,6 @@
 //! What can go wrong: one file a family of faults.
 //!
-//! A family is a type that implements [`Inject`]: its fields are what a scenario stores, and its file says everything else
+//! A family is a type that implements `Inject`: its fields are what a scenario stores, and its file says everything else
 //! about it: its name and its description, how it is drawn, what a scenario file may get wrong, and how it strikes. What
 //! it holds until it heals it returns as conditions (`World::hold`): these are counted, so that faults that overlap do
 //! not end each other.
@@ -9,9 +9,10 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `inject.rs` | what a family has to say of itself |
 //! | `roster.rs` | whom faults may strike: what they draw from, and are checked against |
 //! | `target.rs` | a node, by its id or by what it is when the fault strikes |
-//! | `stored.rs` | how a fault is stored: `{"crash": {"node": 1}}` |
+//! | `format.rs` | how a fault is written in a file: `{"crash": {"node": 1}}` |
 //! | all others | a family each |
 
 mod address_reused;
@@ -20,6 +21,8 @@ mod bridge;
 mod client_crash;
 mod crash;
 mod cut_one_way;
+mod format;
+mod inject;
 mod isolated_leader;
 mod join;
 mod leave;
@@ -36,47 +39,18 @@ mod rot;
 mod slow_disk;
 mod slow_network;
 mod stop;
-mod stored;
 mod target;
 mod transfer;
 
 use std::fmt;
 
 use conclave_checks::draw::Draw;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
+use self::inject::Inject;
 pub(crate) use self::roster::{DISK_US_MAX, LATENCY_US_MAX, check_range};
 pub use self::{roster::Roster, target::Target};
 use crate::world::{Healing, World};
-
-/// A family of faults. `Display` describes a fault in a few words.
-pub(crate) trait Inject:
-    Clone + Eq + fmt::Debug + fmt::Display + Serialize + DeserializeOwned
-{
-    /// Its name in scenarios and reports.
-    const NAME: &'static str;
-    /// Names that stored scenarios may still call it by.
-    const FORMER_NAMES: &'static [&'static str] = &[];
-
-    /// One of this family, for those whom the roster lists.
-    fn draw(draw: &mut Draw, roster: &Roster) -> Self;
-
-    /// Refuses what a scenario cannot mean.
-    ///
-    /// # Errors
-    /// The field, and what is allowed there.
-    fn check(&self, _roster: &Roster) -> Result<(), String> {
-        Ok(())
-    }
-
-    /// The node that it brings, which is no founder.
-    fn newcomer(&self) -> Option<u64> {
-        None
-    }
-
-    /// Strikes. What is returned holds until the fault heals.
-    fn strike(&self, world: &mut World) -> Healing;
-}
 
 /// Makes [`Fault`] out of the families.
 macro_rules! families {
@@ -125,13 +99,10 @@ macro_rules! families {
                 }
             }
 
-            /// Reads a fault of the family that has this name; none has: `None`.
-            fn deserialize_named<'de, D: serde::Deserializer<'de>>(
-                name: &str,
-                data: D,
-            ) -> Option<Result<Self, D::Error>> {
-                $(if stored::is_named::<$module::$family>(name) {
-                    return Some(serde::Deserialize::deserialize(data).map(Fault::$family));
+            /// A fault of the family that has this name, or had it once; none has: `None`.
+            fn read(name: &str, fields: serde_json::Value) -> Option<serde_json::Result<Self>> {
+                $(if format::is_named::<$module::$family>(name) {
+                    return Some(serde_json::from_value(fields).map(Fault::$family));
                 })*
                 None
             }
@@ -148,8 +119,14 @@ macro_rules! families {
         impl Serialize for Fault {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 match self {
-                    $(Fault::$family(fault) => stored::serialize(self.name(), fault, serializer),)*
+                    $(Fault::$family(fault) => format::serialize(self.name(), fault, serializer),)*
                 }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for Fault {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                format::deserialize(deserializer, Self::NAMES, Self::read)
             }
         }
     };

@@ -5,7 +5,10 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{Inject, Roster, roster::machines};
+use super::{
+    inject::Inject,
+    roster::{Roster, machines},
+};
 use crate::world::{Healing, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

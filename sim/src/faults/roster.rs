@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use conclave_checks::draw::Draw;
 
-use super::Target;
+use super::target::Target;
 use crate::trace::{MachineId, Range};
 
 /// Longer than this takes no message: links would be found dead first.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use conclave_checks::draw::Draw;
+use conclave_checks::{Envelope, draw::Draw};
 use serde::{Deserialize, Serialize};
 
 use super::{Inject, Roster};
@@ -48,7 +48,7 @@ impl Inject for Rot {
     fn strike(&self, world: &mut World) -> Healing {
         if world.give_up(self.node, self.new) {
             world.machines.machine(MachineId::Node(self.node)).damage_disk(self.flips);
-            world.oracle.disk_damaged(self.node);
+            Envelope::of(&world.oracle).disk_damaged(self.node);
         }
         Healing::nothing()
     }

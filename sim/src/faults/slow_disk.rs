@@ -6,8 +6,9 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Inject, Roster, Target,
-    roster::{DISK_US_MAX, check_range},
+    inject::Inject,
+    roster::{DISK_US_MAX, Roster, check_range},
+    target::Target,
 };
 use crate::{
     trace::{Condition, MachineId, Range},

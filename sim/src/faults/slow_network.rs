@@ -6,8 +6,8 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Inject, Roster,
-    roster::{LATENCY_US_MAX, check_range},
+    inject::Inject,
+    roster::{LATENCY_US_MAX, Roster, check_range},
 };
 use crate::{
     trace::{Condition, Range},

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use linearizability::{Evidence, Verdict, check};
 
 use super::{
-    broken, in_a_line,
+    evidence::{broken, in_a_line},
     key_model::{KeyAnswer, KeyCall, KeyChange, KeyModel, KeyReturn},
 };
 use crate::{

@@ -5,9 +5,11 @@
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
+//! | `evidence.rs` | a failure with the operations that show it |
 //!
 //! A new judge is a file here and a line in [`judge`].
 
+mod evidence;
 mod key_model;
 mod linearizability;
 mod revisions;
@@ -15,8 +17,8 @@ mod revisions;
 use std::collections::BTreeMap;
 
 use crate::{
-    trace::{Answer, MachineId, Operation},
-    verdict::{Failure, Rule},
+    trace::{Answer, Operation},
+    verdict::Failure,
 };
 
 /// Judges a history.
@@ -44,26 +46,4 @@ pub(crate) fn count(operations: &[Operation]) -> BTreeMap<&'static str, u64> {
         *counts.entry(outcome).or_default() += 1;
     }
     counts
-}
-
-/// A failure that these operations show.
-fn broken(rule: Rule, detail: &str, operations: &[&Operation]) -> Failure {
-    let lines: Vec<String> =
-        operations.iter().map(|operation| format!("\n    {}", in_a_line(operation))).collect();
-    let clients = operations.iter().map(|operation| MachineId::Client(operation.client));
-    Failure::new(rule, clients, detail.to_owned() + &lines.concat())
-}
-
-fn in_a_line(operation: &Operation) -> String {
-    let ms = |ns: u64| ns as f64 / 1e6;
-    let answer = match &operation.answer {
-        None => "…  (the client died)".to_owned(),
-        Some((at, answer)) => format!("{:.3} ms {answer:?}", ms(*at)),
-    };
-    format!(
-        "client {} at {:.3} ms {:?} → {answer}",
-        operation.client,
-        ms(operation.called_ns),
-        operation.call
-    )
 }

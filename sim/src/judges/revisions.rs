@@ -1,6 +1,6 @@
 //! Each write that changes something has a revision of its own, and they follow time.
 
-use super::broken;
+use super::evidence::broken;
 use crate::{
     trace::{Answer, Operation},
     verdict::{Failure, Rule},

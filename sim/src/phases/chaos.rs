@@ -1,6 +1,6 @@
 //! Faults strike and heal, by the scenario, while clients work.
 
-use super::watch::{look, pass_until};
+use super::supervise::{look, pass_until};
 use crate::{
     scenario::Scenario,
     trace::{Event, FaultEvent, MachineId},

@@ -5,11 +5,11 @@
 //! | --- | --- |
 //! | `chaos.rs` | faults strike and heal, by the scenario |
 //! | `recovery/` | what a healed cluster must come to, one file a requirement |
-//! | `watch.rs` | meanwhile: broken rules, processes that ended, power losses that are due |
+//! | `supervise.rs` | meanwhile: broken rules, processes that ended, power losses that are due |
 
 mod chaos;
 mod recovery;
-mod watch;
+mod supervise;
 
 use crate::{
     judges,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use conclave_checks::draw::Draw;
 
-use super::{Scenario, Timed};
+use super::{Scenario, timed::Timed};
 use crate::{
     faults::{Fault, Recipe, Roster},
     trace::Range,

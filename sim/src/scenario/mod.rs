@@ -3,20 +3,22 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `generator.rs` | from a seed to a scenario |
-//! | `stored.rs` | the stored form, and the refusal of what it cannot mean |
+//! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
+//! | `timed.rs` | a fault and its time |
 
+mod file;
 mod generator;
-mod stored;
+mod timed;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::generator::generate;
-use self::stored::Stored;
-use crate::{faults::Fault, workload::Workload, world::Shape};
+use self::file::ScenarioFile;
+pub use self::{generator::generate, timed::Timed};
+use crate::{workload::Workload, world::Shape};
 
 /// Everything a run will do. Spans are in milliseconds of simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Stored", into = "Stored")]
+#[serde(try_from = "ScenarioFile", into = "ScenarioFile")]
 pub struct Scenario {
     /// The machines, and how they are set up.
     pub shape: Shape,
@@ -28,21 +30,56 @@ pub struct Scenario {
     pub faults: Vec<Timed>,
 }
 
-/// A fault and its time.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Timed {
-    /// When it strikes.
-    pub at_ms: u64,
-    /// How long until it heals. What lasts beyond the chaos heals at its end.
-    pub for_ms: u64,
-    #[serde(rename = "kind")]
-    pub fault: Fault,
-}
-
 impl Scenario {
     /// The ids of the nodes that come later.
     pub fn newcomers(&self) -> Vec<u64> {
         self.faults.iter().filter_map(|timed| timed.fault.newcomer()).collect()
+    }
+}
+
+impl From<Scenario> for ScenarioFile {
+    fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
+        let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
+        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = shape;
+        Self {
+            seed,
+            priorities,
+            proxies,
+            clients,
+            chaos_ms,
+            latency_us,
+            disk_us,
+            heartbeat_ms,
+            election_timeout_ms,
+            retention,
+            lease_reads,
+            workload,
+            faults,
+        }
+    }
+}
+
+impl TryFrom<ScenarioFile> for Scenario {
+    type Error = String;
+
+    fn try_from(file: ScenarioFile) -> Result<Self, String> {
+        file.check()?;
+        let ScenarioFile { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = file;
+        let ScenarioFile {
+            heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, ..
+        } = file;
+        let shape = Shape {
+            seed,
+            priorities,
+            proxies,
+            clients,
+            latency_us,
+            disk_us,
+            heartbeat_ms,
+            election_timeout_ms,
+            retention,
+            lease_reads,
+        };
+        Ok(Self { shape, workload, chaos_ms, faults })
     }
 }

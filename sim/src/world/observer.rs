@@ -7,9 +7,9 @@ use conclave::{
 use conclave_checks::Oracle;
 
 /// What nodes are handed as their observer.
-pub(super) struct Watch(pub(super) Oracle);
+pub(super) struct OracleObserver(pub(super) Oracle);
 
-impl Observer for Watch {
+impl Observer for OracleObserver {
     fn started(&self, core: &Raft) {
         self.0.started(core);
     }

@@ -1,5 +1,6 @@
 //! `conclave bench`: a closed loop of many clients, each sending its next request when the last is answered.
 
+mod args;
 mod pulse;
 mod report;
 mod tally;
@@ -13,116 +14,18 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
+pub(super) use self::args::Args;
 use self::{
-    pulse::Pulse,
+    pulse::{Pulse, Window},
     report::Report,
     tally::Tally,
     workload::{Operation, Stream, Workload},
 };
-use super::{
-    connection::{Connection, parse_span},
-    print,
-};
+use super::output::print;
 use crate::client::{Client, ClientError, GetOptions, PutOptions};
 
-const EXAMPLES: &str = "\
-EXAMPLES
-  conclave bench                             puts, 256 clients, 10 seconds
-  conclave bench --op get                    linearizable reads
-  conclave bench --op mixed --reads 90 --seconds 60
-  conclave bench --clients 32 --json
-
-Keys begin with 'bench/'; 'conclave del bench/ --prefix' removes them. Reads find what they ask for: all keys are
-written before the clock starts. Kill the leader meanwhile, and see the longest gap.";
-
-/// Measure throughput, latency and interruptions
-///
-/// Every client waits for its answer before it sends the next request. Operations per second count what was answered in
-/// time; percentiles are of successes; the longest gap is the longest time in which no client had a success.
-#[derive(Clone, Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
-pub(super) struct Args {
-    /// What to measure
-    #[arg(long, value_enum, default_value_t = Op::Put)]
-    op: Op,
-    /// Clients that work side by side
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    clients: u32,
-    /// TCP connections that the clients share
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    connections: u32,
-    /// Different keys, chosen evenly
-    #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000_000))]
-    keys: u64,
-    /// Size of the random values
-    #[arg(long, value_name = "BYTES", default_value_t = 256, value_parser = clap::value_parser!(u32).range(..=VALUE_BYTES_MAX))]
-    value_size: u32,
-    /// How many operations in a hundred read, with --op mixed
-    #[arg(long, value_name = "PERCENT", default_value_t = 50, value_parser = clap::value_parser!(u32).range(..=100))]
-    reads: u32,
-    /// Let any node answer reads from what it has, instead of the linearizable truth
-    #[arg(long)]
-    serializable: bool,
-    /// How long to measure, like 10 or 500ms
-    #[arg(long, value_name = "TIME", default_value = "10", value_parser = parse_span)]
-    seconds: Duration,
-    /// How long to work before that
-    #[arg(long, value_name = "TIME", default_value = "1", value_parser = parse_span)]
-    warmup: Duration,
-    /// Seed of keys, values and mix: the same seed, the same requests
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-    #[command(flatten)]
-    connection: Connection,
-}
-
-/// What clients do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Op {
-    /// Write
-    Put,
-    /// Read
-    Get,
-    /// Both; see --reads
-    Mixed,
-}
-
-impl Op {
-    /// As it is written on the command line.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Put => "put",
-            Self::Get => "get",
-            Self::Mixed => "mixed",
-        }
-    }
-}
-
-impl Args {
-    /// How many operations in a hundred read.
-    fn reads_percent(&self) -> u32 {
-        match self.op {
-            Op::Put => 0,
-            Op::Get => 100,
-            Op::Mixed => self.reads,
-        }
-    }
-}
-
-/// The largest request, less what surrounds the value: larger ones would only measure refusals.
-const VALUE_BYTES_MAX: i64 = 1536 * 1024 - 512;
 /// A refused client pauses, or it would burn the processor that the cluster needs to recover.
 const FAILURE_PAUSE: Duration = Duration::from_millis(10);
-
-/// When to measure.
-#[derive(Clone, Copy)]
-struct Window {
-    start: Instant,
-    end: Instant,
-}
 
 /// Runs the measurement and prints its result.
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {

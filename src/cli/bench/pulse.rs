@@ -11,9 +11,14 @@ use std::{
 
 use tokio::time::{Instant, interval, sleep_until};
 
-use super::Window;
-
 const TELL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// When to measure.
+#[derive(Clone, Copy)]
+pub(super) struct Window {
+    pub(super) start: Instant,
+    pub(super) end: Instant,
+}
 
 /// The successes of all clients together.
 pub(super) struct Pulse {

@@ -5,7 +5,11 @@ use std::fmt::Write;
 use hdrhistogram::Histogram;
 use serde_json::json;
 
-use super::{Args, Op, pulse::Pulse, tally::Tally};
+use super::{
+    args::{Args, Op},
+    pulse::Pulse,
+    tally::Tally,
+};
 
 /// The percentiles shown, with their names.
 const PERCENTILES: [(&str, f64); 5] =
@@ -118,7 +122,7 @@ mod tests {
     use tokio::time::Instant;
 
     use super::{
-        super::{Window, workload::Kind},
+        super::{pulse::Window, workload::Kind},
         *,
     };
 

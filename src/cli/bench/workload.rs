@@ -4,7 +4,7 @@ use bytes::Bytes;
 use rand::{Rng, RngCore, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::Args;
+use super::args::Args;
 
 /// What is measured.
 #[derive(Clone, Debug)]

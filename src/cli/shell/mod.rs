@@ -9,7 +9,10 @@ use self::{
     command::{Outcome, Request},
     input::{Input, Line},
 };
-use super::{INTERRUPTED, connection::Connection, describe, print};
+use super::{
+    connection::Connection,
+    output::{INTERRUPTED, describe, print},
+};
 use crate::client::Client;
 
 const EXAMPLES: &str = "\

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, bail};
 
-use super::{super::usage::UsageError, Args};
+use super::{super::usage::UsageError, args::Args};
 use crate::storage::FileDisk;
 
 /// A cluster to be started.

@@ -7,7 +7,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     env::Clock,
-    proxy::{Config, call_sender::time_for, view::View},
+    proxy::{call_sender::time_for, config::Config, view::View},
     rpc::{self, Channel},
     wire::{
         CallError, WithLimits, etcd,

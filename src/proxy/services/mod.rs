@@ -12,7 +12,7 @@ mod status;
 
 use tokio::sync::watch;
 
-use super::{Config, call_sender::CallSender, view::View};
+use super::{call_sender::CallSender, config::Config, view::View};
 use crate::{
     env::Clock,
     rpc,

@@ -8,8 +8,8 @@ use tonic::{Request, Response, Status};
 use crate::{
     env::Clock,
     proxy::{
-        Config,
         call_sender::time_for,
+        config::Config,
         view::{NodeAddress, View},
     },
     rpc,

@@ -2,6 +2,8 @@
 
 use conclave::raft::{Body, Configuration, Members, NodeId, Raft};
 
+use conclave_checks::Envelope;
+
 use super::Storm;
 use crate::cluster::{ELECTION_TICKS_MAX, TICK_US};
 
@@ -70,7 +72,7 @@ impl Storm {
 
     /// An operator removes whoever lost its disk.
     fn remove_lost(&mut self) {
-        if !self.oracle.lacks_a_member() {
+        if !Envelope::of(&self.oracle).lacks_a_member() {
             return;
         }
         let lost = self.lost.clone();
@@ -104,7 +106,7 @@ impl Storm {
             }
         };
         let answered = !self.nodes.keys().any(|&id| self.oracle.has_open_reads(id));
-        let is_complete = !configuration.is_changing() && !self.oracle.lacks_a_member();
+        let is_complete = !configuration.is_changing() && !Envelope::of(&self.oracle).lacks_a_member();
         committed > 0 && is_complete && answered && cores.all(done)
     }
 }

@@ -1,7 +1,6 @@
 //! The mirror of facts: what is true of all nodes together, which none of them knows. It notes and never judges; the rules
 //! (`invariants/`) look at it, and at what happened, before it takes note of that.
 
-mod disk;
 mod node;
 
 use std::{
@@ -14,11 +13,9 @@ use conclave::raft::{
     Body, Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term, Vote,
 };
 
-pub(crate) use self::{
-    disk::Disk,
-    node::{Node, View, configuration},
-};
+pub(crate) use self::node::{Node, configuration};
 use crate::{
+    disk::Disk,
     hash::StableHash,
     observation::{Apply, Install, Start, Step, Write},
 };

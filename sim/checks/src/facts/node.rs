@@ -5,38 +5,9 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{
-    Compacted, Configuration, Index, NodeId, Payload, Persist, Position, Raft, RoleName, StreamId, Term, Vote,
-};
+use conclave::raft::{Compacted, Configuration, Index, NodeId, Payload, Persist, Position, StreamId};
 
-use super::disk::Disk;
-
-/// What a core shows of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct View {
-    pub(crate) role: RoleName,
-    pub(crate) vote: Vote,
-    pub(crate) compacted: Position,
-    pub(crate) last: Position,
-    pub(crate) commit: Index,
-}
-
-impl View {
-    pub(crate) fn of(core: &Raft) -> Self {
-        let (role, vote, commit) = (core.role(), core.vote(), core.commit());
-        Self { role, vote, compacted: core.compacted(), last: core.last(), commit }
-    }
-
-    pub(crate) fn term(&self) -> Term {
-        self.vote.term
-    }
-
-    /// Leads a term that it did not lead before.
-    pub(crate) fn begins_to_lead(&self, before: Option<View>) -> bool {
-        let leads = |view: &View| view.role == RoleName::Leader;
-        leads(self) && !before.is_some_and(|before| leads(&before) && before.term() == self.term())
-    }
-}
+use crate::{disk::Disk, observation::View};
 
 #[derive(Default)]
 pub(crate) struct Node {

@@ -2,7 +2,7 @@
 
 use conclave::raft::RoleName;
 
-use super::{Checked, ensure, without_quorum};
+use super::check::{Checked, ensure, without_quorum};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use conclave::raft::{Configuration, Raft};
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node, configuration},

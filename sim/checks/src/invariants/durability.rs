@@ -3,7 +3,7 @@
 
 use conclave::raft::{AppendOutcome, Body, Message, NodeId, Position, Vote};
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

@@ -2,7 +2,7 @@
 
 use conclave::raft::{Entry, Raft};
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Content, Facts, Node, payload_hash, previous_term},

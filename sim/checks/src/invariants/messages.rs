@@ -2,7 +2,7 @@
 
 use conclave::raft::Refused;
 
-use super::Checked;
+use super::check::Checked;
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

@@ -4,6 +4,7 @@
 //!
 //! | file | about |
 //! | --- | --- |
+//! | `check.rs` | what all rules are written with |
 //! | `election.rs` | terms, votes, leaders |
 //! | `log.rs` | one log against another, and against its disk |
 //! | `commit.rs` | what is committed, and stays so |
@@ -15,7 +16,9 @@
 //! | `transfer.rs` | leadership that is handed over |
 //! | `messages.rs` | what nodes say to each other |
 //! | `silence.rs` | nodes that nobody reaches |
+//! | `tests/` | each rule with a history that breaks it, and the nearest one that does not |
 
+mod check;
 mod commit;
 mod configuration;
 mod durability;
@@ -28,16 +31,12 @@ mod snapshot;
 mod state;
 mod transfer;
 
-use conclave::raft::{Configuration, NodeId};
-
-pub use self::{durability::is_promise_kept, election::may_follow};
+use self::check::Checked;
+pub use self::{check::without_quorum, durability::is_promise_kept, election::may_follow};
 use crate::{
-    Failure,
     facts::{Facts, Node},
     observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},
 };
-
-pub(crate) type Checked = Result<(), Failure>;
 
 /// The rules that one kind of observation has to pass.
 pub(crate) type Rules<T> = [fn(&Facts, &Node, &T) -> Checked];
@@ -95,15 +94,5 @@ pub(crate) fn check<T>(rules: &Rules<T>, facts: &Facts, node: &Node, observation
     rules.iter().try_for_each(|rule| rule(facts, node, observation))
 }
 
-fn ensure(holds: bool, failure: impl FnOnce() -> Failure) -> Checked {
-    if holds { Ok(()) } else { Err(failure()) }
-}
-
-/// How many voters say yes, where they are no quorum: in either half of a joint configuration. Not the core's own
-/// arithmetic, which is on trial.
-pub fn without_quorum(configuration: &Configuration, says_yes: impl Fn(NodeId) -> bool) -> Option<usize> {
-    [&configuration.voters, &configuration.outgoing].into_iter().find_map(|half| {
-        let yes = half.iter().filter(|&&id| says_yes(id)).count();
-        (!half.is_empty() && yes * 2 <= half.len()).then_some(yes)
-    })
-}
+#[cfg(test)]
+mod tests;

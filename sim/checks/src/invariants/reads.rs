@@ -1,6 +1,6 @@
 //! Linearizable reads (Ongaro's thesis, section 6.4).
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

@@ -1,6 +1,6 @@
 //! Nodes that nobody reaches (Ongaro's thesis, section 6.2).
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

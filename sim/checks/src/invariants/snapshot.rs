@@ -2,7 +2,7 @@
 
 use conclave::raft::{NodeId, Position, Term};
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

@@ -3,7 +3,7 @@
 
 use conclave::raft::Index;
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},
@@ -18,10 +18,10 @@ fn failure(node: &Node, rule: Rule, detail: String) -> Failure {
 /// A state machine never runs ahead of its own log.
 pub(super) fn handed_out_entries_are_on_disk(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {
     let Some(last) = step.effects.committed.last() else { return Ok(()) };
-    let (id, position) = (node.id, last.position());
+    let (id, position) = (step.id(), last.position());
     ensure(node.disk.holds(position), || {
         let detail = format!("node {id} is to apply {position}, which its disk lacks");
-        failure(node, Rule::AppliedIsOnDisk, detail)
+        Failure::new(Rule::AppliedIsOnDisk, id, step.after.term(), detail)
     })
 }
 

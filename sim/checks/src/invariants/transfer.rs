@@ -1,6 +1,6 @@
 //! Leadership that is handed over (Ongaro's thesis, section 3.10).
 
-use super::{Checked, ensure};
+use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},

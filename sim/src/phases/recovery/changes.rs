@@ -2,7 +2,7 @@
 
 use madsim::time::timeout;
 
-use super::{super::watch::look, bound};
+use super::{super::supervise::look, waiting::bound};
 use crate::{
     verdict::{Failure, Rule},
     world::World,

@@ -1,6 +1,6 @@
 //! All members apply everything; the oracle compares their states at every index.
 
-use super::{bound, wait_for};
+use super::waiting::{bound, wait_for};
 use crate::{
     verdict::{Failure, Rule},
     world::World,

@@ -1,6 +1,6 @@
 //! Every key is read once more: what was acknowledged must be there.
 
-use super::{super::watch::look, ask_through};
+use super::{super::supervise::look, waiting::ask_through};
 use crate::{
     trace::{Call, MachineId},
     verdict::{Failure, Rule},

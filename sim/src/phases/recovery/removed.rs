@@ -1,6 +1,6 @@
 //! Nodes that were removed hear of it and stop by themselves: none is left waiting for a leader that never comes.
 
-use super::{bound, wait_for};
+use super::waiting::{bound, wait_for};
 use crate::{
     trace::MachineId,
     verdict::{Failure, Rule},

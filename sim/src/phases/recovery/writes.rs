@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use super::{super::watch::pass, ask_through, bound};
+use super::{
+    super::supervise::pass,
+    waiting::{ask_through, bound},
+};
 use crate::{
     trace::{Call, MachineId},
     verdict::{Failure, Rule},

@@ -10,7 +10,8 @@ use proptest::{collection, prelude::*, sample};
 
 use super::*;
 use crate::raft::{
-    Effects, InitialState, InstallFailure, Members, Options, Payload, RoleName, SendSnapshot, StreamId, Vote,
+    ClusterId, Effects, Index, InitialState, InstallFailure, Members, Options, Payload, Refused, RoleName,
+    SendSnapshot, StreamId, Vote,
 };
 
 /// The node on trial.

@@ -1,14 +1,15 @@
-//! How a fault is stored: a map of one entry, from the family's name to the fault's fields. A fault without fields may be
+//! How a fault is written in a file: a map of one entry, from the family's name to the fault's fields. A fault without fields may be
 //! its name alone.
 
 use std::fmt;
 
 use serde::{
-    Deserialize, Deserializer, Serialize, Serializer,
-    de::{Error, MapAccess, Visitor, value::MapDeserializer},
+    Deserializer, Serialize, Serializer,
+    de::{Error, MapAccess, Visitor},
 };
+use serde_json::{Map, Value};
 
-use super::{Fault, Inject};
+use super::inject::Inject;
 
 pub(super) fn is_named<F: Inject>(name: &str) -> bool {
     F::NAME == name || F::FORMER_NAMES.contains(&name)
@@ -20,53 +21,63 @@ pub(super) fn serialize<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     let fields = serde_json::to_value(fault).map_err(serde::ser::Error::custom)?;
-    match fields.as_object().is_some_and(serde_json::Map::is_empty) {
+    match fields.as_object().is_some_and(Map::is_empty) {
         true => serializer.serialize_str(name),
         false => serializer.collect_map([(name, fields)]),
     }
 }
 
-impl<'de> Deserialize<'de> for Fault {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(FaultVisitor)
+/// Reads the fields of a fault, if a family has the name.
+type Read<T> = fn(&str, Value) -> Option<serde_json::Result<T>>;
+
+/// Reads a fault; `names` are those of all families.
+pub(super) fn deserialize<'de, T, D: Deserializer<'de>>(
+    deserializer: D,
+    names: &'static [&'static str],
+    read: Read<T>,
+) -> Result<T, D::Error> {
+    deserializer.deserialize_any(FaultVisitor { names, read })
+}
+
+struct FaultVisitor<T> {
+    names: &'static [&'static str],
+    read: Read<T>,
+}
+
+impl<T> FaultVisitor<T> {
+    fn fault<E: Error>(self, name: &str, fields: Value) -> Result<T, E> {
+        let unknown = || E::custom(format!("no fault is called {name}: there are {}", self.names.join(", ")));
+        let fault = (self.read)(name, fields).ok_or_else(unknown)?;
+        fault.map_err(|error| E::custom(format!("{name}: {error}")))
     }
 }
 
-struct FaultVisitor;
-
-impl<'de> Visitor<'de> for FaultVisitor {
-    type Value = Fault;
+impl<'de, T> Visitor<'de> for FaultVisitor<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, r#"a fault, as in {{"crash": {{"node": 1}}}}"#)
     }
 
-    fn visit_str<E: Error>(self, name: &str) -> Result<Fault, E> {
-        let no_fields = MapDeserializer::<_, E>::new(std::iter::empty::<(&str, u64)>());
-        Fault::deserialize_named(name, no_fields).unwrap_or_else(|| Err(unknown(name)))
+    fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
+        self.fault(name, Value::Object(Map::new()))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fault, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<T, A::Error> {
         let name: String = map.next_key()?.ok_or_else(|| A::Error::custom("a fault has a name"))?;
-        let data: serde_json::Value = map.next_value()?;
-        if let Some(second) = map.next_key::<String>()? {
-            return Err(A::Error::custom(format!(
-                "a fault has one name, and this one is {name} and {second}"
-            )));
+        let fields = map.next_value()?;
+        match map.next_key::<String>()? {
+            None => self.fault(&name, fields),
+            Some(second) => {
+                Err(A::Error::custom(format!("a fault has one name, and this one is {name} and {second}")))
+            }
         }
-        let fault = Fault::deserialize_named(&name, data).ok_or_else(|| unknown(&name))?;
-        fault.map_err(|error| A::Error::custom(format!("{name}: {error}")))
     }
-}
-
-fn unknown<E: Error>(name: &str) -> E {
-    E::custom(format!("no fault is called {name}: there are {}", Fault::NAMES.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::faults::{Target, crash::Crash, one_way_isolation::OneWayIsolation};
+    use crate::faults::{Fault, Target, crash::Crash, one_way_isolation::OneWayIsolation};
 
     fn read(text: &str) -> Result<Fault, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())

@@ -9,7 +9,7 @@ use crate::{
 };
 
 #[derive(Default)]
-pub(super) struct Sessions {
+pub(super) struct ProxyStreams {
     /// In the order in which they came.
     open: Vec<ReplySender>,
     told: Leadership,
@@ -25,10 +25,10 @@ struct Leadership {
     members: Arc<Configuration>,
 }
 
-impl Sessions {
+impl ProxyStreams {
     /// A stream begins. Those that ended are forgotten, however long the leadership stays as it is.
     pub(super) fn open(&mut self, replies: ReplySender) {
-        self.open.retain(|session| !session.is_closed());
+        self.open.retain(|stream| !stream.is_closed());
         if replies.lead(self.told.announcement()) {
             self.open.push(replies);
         }
@@ -47,7 +47,7 @@ impl Sessions {
         }
         self.told = Leadership { node: core.id(), term, leader, cluster, members: members.clone() };
         let announcement = self.told.announcement();
-        self.open.retain(|session| session.lead(announcement.clone()));
+        self.open.retain(|stream| stream.lead(announcement.clone()));
     }
 }
 

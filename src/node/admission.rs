@@ -11,7 +11,7 @@ const PROPOSALS_BYTES_MAX: usize = 256 << 20;
 
 /// The batches of proposals that wait, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Backlog {
+pub(super) struct Admission {
     batches: VecDeque<Batch>,
     count: usize,
     bytes: usize,
@@ -24,7 +24,7 @@ struct Batch {
     bytes: usize,
 }
 
-impl Backlog {
+impl Admission {
     pub(super) fn is_empty(&self) -> bool {
         self.batches.is_empty()
     }
@@ -67,35 +67,35 @@ impl Backlog {
 mod tests {
     use super::*;
 
-    fn room(backlog: &Backlog, count: usize, size: usize) -> usize {
-        backlog.room_for(std::iter::repeat_n(size, count))
+    fn room(admission: &Admission, count: usize, size: usize) -> usize {
+        admission.room_for(std::iter::repeat_n(size, count))
     }
 
     #[test]
     fn there_is_room_for_so_many_and_so_much() {
-        let mut backlog = Backlog::default();
-        assert_eq!(room(&backlog, 30_000, 1), PROPOSALS_MAX);
-        assert_eq!(room(&backlog, 300, 1 << 20), 256);
-        assert_eq!(room(&backlog, 2, 1 << 30), 1, "one always fits");
-        backlog.proposed(100, 19_999, 1);
-        assert_eq!(room(&backlog, 5, 1), 1);
-        backlog.applied(99);
-        assert_eq!(room(&backlog, 5, 1), 1);
-        backlog.applied(100);
-        assert!(backlog.is_empty());
-        assert_eq!(room(&backlog, 5, 1), 5);
+        let mut admission = Admission::default();
+        assert_eq!(room(&admission, 30_000, 1), PROPOSALS_MAX);
+        assert_eq!(room(&admission, 300, 1 << 20), 256);
+        assert_eq!(room(&admission, 2, 1 << 30), 1, "one always fits");
+        admission.proposed(100, 19_999, 1);
+        assert_eq!(room(&admission, 5, 1), 1);
+        admission.applied(99);
+        assert_eq!(room(&admission, 5, 1), 1);
+        admission.applied(100);
+        assert!(admission.is_empty());
+        assert_eq!(room(&admission, 5, 1), 5);
     }
 
     #[test]
     fn a_later_leadership_reuses_indexes() {
-        let mut backlog = Backlog::default();
-        backlog.proposed(5, 5, 50);
-        backlog.proposed(9, 4, 40);
-        backlog.proposed(7, 1, 10);
-        backlog.applied(6);
-        assert!(!backlog.is_empty());
-        backlog.applied(7);
-        assert!(backlog.is_empty());
-        assert_eq!((backlog.count, backlog.bytes), (0, 0));
+        let mut admission = Admission::default();
+        admission.proposed(5, 5, 50);
+        admission.proposed(9, 4, 40);
+        admission.proposed(7, 1, 10);
+        admission.applied(6);
+        assert!(!admission.is_empty());
+        admission.applied(7);
+        assert!(admission.is_empty());
+        assert_eq!((admission.count, admission.bytes), (0, 0));
     }
 }

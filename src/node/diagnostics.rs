@@ -1,9 +1,9 @@
-//! What the log is told of the core: who leads, elections won and lost, snapshots received. One line each, not repeated while
+//! What operators read of the core: who leads, elections won and lost, snapshots received. One line each, not repeated while
 //! nothing changes.
 
 use crate::raft::{Index, InstallFailure, NodeId, Position, Raft, RoleName, StreamId, Term};
 
-pub(super) struct Journal {
+pub(super) struct Diagnostics {
     node: NodeId,
     role: RoleName,
     term: Term,
@@ -20,7 +20,7 @@ enum Leadership {
     Other(NodeId, Term),
 }
 
-impl Journal {
+impl Diagnostics {
     pub(super) fn new(core: &Raft) -> Self {
         let (node, role, term) = (core.id(), core.role(), core.term());
         Self { node, role, term, leadership: Leadership::Nobody, receiving: None }
@@ -167,14 +167,14 @@ mod tests {
         let subscriber = tracing_subscriber::fmt().with_writer(written.clone()).with_ansi(false).finish();
         tracing::subscriber::with_default(subscriber, || {
             let mut core = node();
-            let mut journal = Journal::new(&core);
+            let mut diagnostics = Diagnostics::new(&core);
             let mut step = |core: &mut Raft, term, body| {
                 core.step(Message { from: 2, to: 1, origin: Origin::default(), term, body });
                 if let Some(persist) = core.effects().persist {
                     core.persisted(persist.ticket);
                 }
-                journal.stepped(core);
-                journal.stepped(core);
+                diagnostics.stepped(core);
+                diagnostics.stepped(core);
             };
             step(&mut core, 1, Body::HeartbeatRequest { commit: 0, round: 1 });
             step(&mut core, 1, Body::HeartbeatRequest { commit: 0, round: 2 });

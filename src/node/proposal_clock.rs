@@ -11,14 +11,14 @@ use crate::env::Moment;
 const PACE_PERCENT: u64 = 110;
 
 #[derive(Debug)]
-pub(super) struct Stamps {
+pub(super) struct ProposalClock {
     latest_ms: u64,
     /// A stamp that was in step, and when that was: from there on the pace is measured.
     anchor_ms: u64,
     anchored_at: Moment,
 }
 
-impl Stamps {
+impl ProposalClock {
     /// The latest stamp in the state machine is `latest_ms`, 0 for none.
     pub(super) fn new(latest_ms: u64, now: Moment) -> Self {
         Self { latest_ms, anchor_ms: latest_ms, anchored_at: now }
@@ -69,46 +69,46 @@ mod tests {
 
     #[test]
     fn the_first_stamp_of_all_is_wall_time() {
-        assert_eq!(Stamps::new(0, at(0)).next(7 * HOUR_MS, at(0)), 7 * HOUR_MS);
+        assert_eq!(ProposalClock::new(0, at(0)).next(7 * HOUR_MS, at(0)), 7 * HOUR_MS);
     }
 
     #[test]
     fn stamps_follow_wall_time_and_never_fall() {
-        let mut stamps = Stamps::new(1_000, at(0));
-        assert_eq!(stamps.next(1_010, at(10)), 1_010);
-        assert_eq!(stamps.next(1_010, at(10)), 1_010);
-        assert_eq!(stamps.next(900, at(11)), 1_010, "the clock was set back");
-        assert_eq!(stamps.next(1_015, at(20)), 1_015);
+        let mut clock = ProposalClock::new(1_000, at(0));
+        assert_eq!(clock.next(1_010, at(10)), 1_010);
+        assert_eq!(clock.next(1_010, at(10)), 1_010);
+        assert_eq!(clock.next(900, at(11)), 1_010, "the clock was set back");
+        assert_eq!(clock.next(1_015, at(20)), 1_015);
     }
 
     #[test]
     fn an_hour_ahead_is_caught_up_with_slowly() {
-        let mut stamps = Stamps::new(1_000, at(0));
+        let mut clock = ProposalClock::new(1_000, at(0));
         let ahead = |ms| HOUR_MS + ms;
         for ms in 1..=10_000 {
-            let stamp = stamps.next(ahead(1_000 + ms), at(ms));
+            let stamp = clock.next(ahead(1_000 + ms), at(ms));
             assert!(stamp <= 1_000 + ms * 11 / 10, "at {ms} ms: {stamp}");
         }
-        assert_eq!(stamps.next(ahead(11_000), at(10_000)), 12_000);
+        assert_eq!(clock.next(ahead(11_000), at(10_000)), 12_000);
         let caught_up = 10 * HOUR_MS;
-        assert_eq!(stamps.next(ahead(1_000 + caught_up), at(caught_up)), ahead(1_000 + caught_up));
+        assert_eq!(clock.next(ahead(1_000 + caught_up), at(caught_up)), ahead(1_000 + caught_up));
     }
 
     /// However often it is asked, and by whatever fractions: no stamp brings more than the time that has passed.
     #[test]
     fn many_stamps_go_no_faster_than_few() {
-        let mut stamps = Stamps::new(1_000, at(0));
+        let mut clock = ProposalClock::new(1_000, at(0));
         let moment = |us: u64| Moment::default() + Duration::from_micros(us);
-        let last = (0..=1_000_000).step_by(7).map(|us| stamps.next(u64::MAX / 2, moment(us))).last();
+        let last = (0..=1_000_000).step_by(7).map(|us| clock.next(u64::MAX / 2, moment(us))).last();
         assert!(last.is_some_and(|stamp| (2_090..=2_100).contains(&stamp)), "{last:?}");
     }
 
     #[test]
     fn stamps_of_other_leaders_are_a_new_measure() {
-        let mut stamps = Stamps::new(1_000, at(0));
-        stamps.applied(90_000, at(50));
-        assert_eq!(stamps.next(HOUR_MS, at(150)), 90_110);
-        stamps.applied(80_000, at(151));
-        assert_eq!(stamps.next(0, at(151)), 90_110);
+        let mut clock = ProposalClock::new(1_000, at(0));
+        clock.applied(90_000, at(50));
+        assert_eq!(clock.next(HOUR_MS, at(150)), 90_110);
+        clock.applied(80_000, at(151));
+        assert_eq!(clock.next(0, at(151)), 90_110);
     }
 }

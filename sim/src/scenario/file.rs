@@ -1,91 +1,51 @@
-//! The stored form of a scenario, and the refusal of what it cannot mean. A mistake is told in one line: the field, and
+//! A scenario as a file has it, and the refusal of what it cannot mean. A mistake is told in one line: the field, and
 //! what is allowed there.
 
 use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Scenario, Timed};
+use super::timed::Timed;
 use crate::{
     faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
     trace::Range,
     workload::Workload,
-    world::{NUMBER_MAX, Retention, Shape},
+    world::{NUMBER_MAX, Retention},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
 const WAIT_MS_MAX: u64 = 60_000;
 
-/// A scenario as it is stored: the shape's fields beside the others.
+/// The shape's fields beside the others.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stored {
-    seed: u64,
-    priorities: Vec<u32>,
-    proxies: u64,
-    clients: u64,
-    chaos_ms: u64,
-    latency_us: Range,
-    disk_us: Range,
-    heartbeat_ms: u64,
-    election_timeout_ms: u64,
+pub(super) struct ScenarioFile {
+    pub(super) seed: u64,
+    pub(super) priorities: Vec<u32>,
+    pub(super) proxies: u64,
+    pub(super) clients: u64,
+    pub(super) chaos_ms: u64,
+    pub(super) latency_us: Range,
+    pub(super) disk_us: Range,
+    pub(super) heartbeat_ms: u64,
+    pub(super) election_timeout_ms: u64,
     #[serde(default)]
-    retention: Retention,
+    pub(super) retention: Retention,
     #[serde(default)]
-    lease_reads: bool,
-    workload: Workload,
-    faults: Vec<Timed>,
+    pub(super) lease_reads: bool,
+    pub(super) workload: Workload,
+    pub(super) faults: Vec<Timed>,
 }
 
-impl From<Scenario> for Stored {
-    fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
-        let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = shape;
-        Self {
-            seed,
-            priorities,
-            proxies,
-            clients,
-            chaos_ms,
-            latency_us,
-            disk_us,
-            heartbeat_ms,
-            election_timeout_ms,
-            retention,
-            lease_reads,
-            workload,
-            faults,
-        }
+impl ScenarioFile {
+    /// # Errors
+    /// What it cannot mean.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.check_shape()?;
+        self.check_workload()?;
+        self.check_faults()
     }
-}
 
-impl TryFrom<Stored> for Scenario {
-    type Error = String;
-
-    fn try_from(stored: Stored) -> Result<Self, String> {
-        stored.check_shape()?;
-        stored.check_workload()?;
-        stored.check_faults()?;
-        let Stored { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = stored;
-        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, .. } =
-            stored;
-        let shape = Shape {
-            seed,
-            priorities,
-            proxies,
-            clients,
-            latency_us,
-            disk_us,
-            heartbeat_ms,
-            election_timeout_ms,
-            retention,
-            lease_reads,
-        };
-        Ok(Self { shape, workload, chaos_ms, faults })
-    }
-}
-
-impl Stored {
     fn check_shape(&self) -> Result<(), String> {
         check("the number of priorities (one for each node)", self.priorities.len() as u64, 1..=NUMBER_MAX)?;
         check("proxies", self.proxies, 1..=NUMBER_MAX)?;
@@ -160,8 +120,7 @@ fn check(field: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), St
 mod tests {
     use serde_json::{Value, json};
 
-    use super::*;
-    use crate::scenario::generate;
+    use crate::scenario::{Scenario, generate};
 
     fn stored() -> Value {
         let mut scenario = serde_json::to_value(generate(1)).expect("plain data");

@@ -1,0 +1,13 @@
+//! What nodes say to each other.
+
+use super::{Cluster, Story, Version, cluster::heartbeat, node::node};
+
+pub(super) const LAWFUL_IS_ACCEPTED: &[Story] =
+    &[Story { nodes: &[2, 1], term: 1, history: a_node_is_told_something }];
+
+/// It was meant for another one, or not.
+fn a_node_is_told_something(cluster: &Cluster, version: Version) {
+    let mut core = cluster.boots(&node(2).term(1));
+    core.step(heartbeat(1, version.of(3, 2), 1));
+    cluster.steps(&mut core);
+}

@@ -1,0 +1,119 @@
+//! The rules on trial: each is broken by a history, in the right node and term, and by nothing less.
+//!
+//! A history is a sequence of observations that an oracle is told. It has two versions, which differ in one thing
+//! (`version.of(broken, lawful)`): the first breaks the rule, the second is the nearest one that breaks none.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `node.rs` | what a node is found with, and the core that comes up with it |
+//! | `cluster.rs` | the oracle, told what nodes do |
+//! | all others | the histories of the rules in the file of the same name |
+
+mod cluster;
+mod commit;
+mod configuration;
+mod durability;
+mod election;
+mod log;
+mod messages;
+mod node;
+mod reads;
+mod silence;
+mod snapshot;
+mod state;
+mod transfer;
+
+use conclave::raft::{NodeId, Term};
+
+use self::cluster::Cluster;
+use crate::{Failure, Rule};
+
+/// A history, and what the failure names when it is broken.
+struct Story {
+    nodes: &'static [NodeId],
+    term: Term,
+    history: fn(&Cluster, Version),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Version {
+    Broken,
+    Lawful,
+}
+
+impl Version {
+    /// The one thing in which the versions differ.
+    fn of<T>(self, broken: T, lawful: T) -> T {
+        match self {
+            Self::Broken => broken,
+            Self::Lawful => lawful,
+        }
+    }
+
+    fn list(self, broken: &'static [u64], lawful: &'static [u64]) -> &'static [u64] {
+        self.of(broken, lawful)
+    }
+
+    fn is_broken(self) -> bool {
+        self.of(true, false)
+    }
+}
+
+/// Of every rule at least one: a rule without would not compile. Where several functions hold a rule, one for each.
+fn stories(rule: Rule) -> &'static [Story] {
+    match rule {
+        Rule::TermsOnlyGrow => election::TERMS_ONLY_GROW,
+        Rule::OneVotePerTerm => election::ONE_VOTE_PER_TERM,
+        Rule::OneLeaderPerTerm => election::ONE_LEADER_PER_TERM,
+        Rule::LeaderHasQuorum => election::LEADER_HAS_QUORUM,
+        Rule::LeaderCompleteness => election::LEADER_COMPLETENESS,
+        Rule::LogMatching => log::LOG_MATCHING,
+        Rule::WritesFormTheLog => log::WRITES_FORM_THE_LOG,
+        Rule::DurableIsOnDisk => log::DURABLE_IS_ON_DISK,
+        Rule::CommitOnlyGrows => commit::COMMIT_ONLY_GROWS,
+        Rule::CommitWithinLog => commit::COMMIT_WITHIN_LOG,
+        Rule::CommitByOwnTerm => commit::COMMIT_BY_OWN_TERM,
+        Rule::CommittedIsFinal => commit::COMMITTED_IS_FINAL,
+        Rule::CommittedOnQuorum => commit::COMMITTED_ON_QUORUM,
+        Rule::PromisedVoteIsKept => durability::PROMISED_VOTE_IS_KEPT,
+        Rule::PromisedEntriesAreKept => durability::PROMISED_ENTRIES_ARE_KEPT,
+        Rule::NothingIsInvented => durability::NOTHING_IS_INVENTED,
+        Rule::PromiseAfterWrite => durability::PROMISE_AFTER_WRITE,
+        Rule::AppliedIsCommitted => state::APPLIED_IS_COMMITTED,
+        Rule::AppliedInOrder => state::APPLIED_IN_ORDER,
+        Rule::AppliedIsOnDisk => state::APPLIED_IS_ON_DISK,
+        Rule::EqualStates => state::EQUAL_STATES,
+        Rule::CompactedIsCommitted => snapshot::COMPACTED_IS_COMMITTED,
+        Rule::CompactedIsApplied => snapshot::COMPACTED_IS_APPLIED,
+        Rule::SnapshotIsCommitted => snapshot::SNAPSHOT_IS_COMMITTED,
+        Rule::CancelledStreamIsOver => snapshot::CANCELLED_STREAM_IS_OVER,
+        Rule::ReadIsLinearizable => reads::READ_IS_LINEARIZABLE,
+        Rule::LatestConfigurationInForce => configuration::LATEST_CONFIGURATION_IN_FORCE,
+        Rule::RemovalIsCommitted => configuration::REMOVAL_IS_COMMITTED,
+        Rule::LeavingLeaderHandsOver => transfer::LEAVING_LEADER_HANDS_OVER,
+        Rule::LawfulIsAccepted => messages::LAWFUL_IS_ACCEPTED,
+        Rule::SilenceEndsFollowing => silence::SILENCE_ENDS_FOLLOWING,
+    }
+}
+
+fn failure(story: &Story, version: Version) -> Option<Failure> {
+    let cluster = Cluster::default();
+    (story.history)(&cluster, version);
+    cluster.oracle.failure()
+}
+
+#[test]
+fn each_rule_is_broken_by_its_histories_and_by_nothing_less() {
+    for &rule in Rule::ALL {
+        let stories = stories(rule);
+        assert!(!stories.is_empty(), "{rule} has no history");
+        for (number, story) in (1..).zip(stories) {
+            let told = format!("history {number} of {rule}");
+            let lawful = failure(story, Version::Lawful);
+            assert_eq!(lawful, None, "{told}: the lawful version breaks something");
+            let broken = failure(story, Version::Broken).unwrap_or_else(|| panic!("{told} breaks nothing"));
+            assert_eq!(broken.rule, rule, "{told} breaks another rule: {broken}");
+            assert_eq!((broken.nodes.as_slice(), broken.term), (story.nodes, story.term), "{told}: {broken}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What a proxy is told.
+
+use std::{net::SocketAddr, time::Duration};
+
+/// Where it serves, and whom.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Its id. `None`: that of the cluster that most of the nodes given belong to.
+    pub cluster_id: Option<u64>,
+    /// Where it serves clients.
+    pub listen: SocketAddr,
+    /// Some of the nodes, as `host:port`: the leader knows the others.
+    pub nodes: Vec<String>,
+    /// The longest that a call may take, whatever deadline its client sets.
+    pub patience: Duration,
+}
