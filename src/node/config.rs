@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
+use super::reads::ReadLimits;
 use crate::raft::{Configuration, Lease, NodeId, Options};
 
 /// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
@@ -29,6 +30,8 @@ pub struct Config {
     pub timing: Timing,
     /// How much of the past is kept.
     pub retention: Retention,
+    /// How reads are cut.
+    pub reads: ReadLimits,
     /// Reads are served by lease, for no clock of the cluster runs fast or slow by more than this. `None`: they are
     /// not, and nothing rests on clocks.
     pub lease_drift_percent: Option<u32>,

@@ -3,7 +3,10 @@
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::{error::NodeError, reply::ReplySender};
+use super::{
+    error::NodeError,
+    reply::{LaneEnd, ReplySender},
+};
 use crate::{
     kv::Header,
     raft::{Index, InstallFailure, Message, NodeId, Position, StreamId},
@@ -17,8 +20,8 @@ pub(super) enum Event {
     Messages(Vec<Message>),
     /// A piece of a snapshot, from the leader that sends the stream.
     Piece { from: NodeId, stream: StreamId, piece: Stage },
-    /// A proxy's stream is open: it wants to know who leads, now and from now on.
-    Joined(ReplySender),
+    /// A proxy's stream is open: it wants to know who leads, now and from now on. Its reads have a lane of their own.
+    Joined(ReplySender, LaneEnd),
     /// Requests of a proxy.
     Requests(ReplySender, Vec<v1::Request>),
     /// An operator asks for other members.

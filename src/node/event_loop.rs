@@ -1,6 +1,6 @@
 //! The task that owns the core: take inputs, step the core, carry out what follows.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -14,7 +14,7 @@ use super::{
     links::Links,
     log_writer::Writer,
     proposals::Proposals,
-    reads::Reads,
+    reads::{ReadServer, Reads},
     refusals::Refusals,
     reply::ReplySender,
     sessions::Sessions,
@@ -41,6 +41,7 @@ pub(super) struct Parts {
     pub(super) links: Links,
     pub(super) writer: Writer,
     pub(super) applier: Applier,
+    pub(super) read_server: Arc<ReadServer>,
     pub(super) streams: Streams,
     pub(super) refusals: Refusals,
     pub(super) view: watch::Sender<NodeView>,
@@ -83,10 +84,10 @@ impl EventLoop {
             core,
             config,
             environment,
+            reads: Reads::new(parts.read_server.clone()),
             parts,
             header,
             scrubbed: Scrubbed::default(),
-            reads: Reads::default(),
             sessions: Sessions::default(),
             followed: Arc::default(),
             tick,
@@ -165,7 +166,10 @@ impl EventLoop {
         match event {
             Event::Messages(messages) => messages.into_iter().for_each(|message| self.core.step(message)),
             Event::Piece { from, stream, piece } => self.on_piece(from, stream, piece),
-            Event::Joined(replies) => self.sessions.open(replies),
+            Event::Joined(replies, lane) => {
+                self.sessions.open(replies);
+                self.reads.open(lane);
+            }
             Event::Requests(replies, requests) => {
                 requests.into_iter().for_each(|request| self.admit(&replies, request));
             }
@@ -200,7 +204,12 @@ impl EventLoop {
     fn admit(&mut self, replies: &ReplySender, request: v1::Request) {
         match request.kind {
             Some(Kind::Write(command)) => self.proposals.admit(replies.clone(), request.id, command),
-            Some(Kind::Read(range)) => self.reads.admit(replies.clone(), request.id, range),
+            Some(Kind::Read(range)) => {
+                let time = Duration::from_millis(request.timeout_ms);
+                let deadline = (!time.is_zero()).then(|| self.environment.clock.now() + time);
+                self.reads.admit(replies, request.id, range, deadline);
+            }
+            Some(Kind::Cancel(v1::Cancel {})) => replies.awaited().cancel(request.id),
             None => {
                 replies.refuse(request.id, Reason::Invalid, "the request names neither a read nor a write");
             }
@@ -250,12 +259,9 @@ impl EventLoop {
             self.parts.refusals.note(why.kind(), from, why);
         }
         effects.reads_failed.into_iter().for_each(|name| self.reads.failed(name));
-        for ready in effects.reads {
-            if let Some(job) = self.reads.confirmed(ready, term) {
-                self.apply(job)?;
-            }
-        }
-        self.reads.take_serializable(term).map_or(Ok(()), |job| self.apply(job))
+        effects.reads.into_iter().for_each(|ready| self.reads.confirmed(ready));
+        self.reads.serve(self.header.applied_index, term);
+        Ok(())
     }
 
     fn apply(&self, job: Job) -> Result<(), NodeError> {

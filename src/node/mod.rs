@@ -3,7 +3,7 @@
 //! ```text
 //!  peers, proxies ──▶ services ──▶ ┌────────────┐ ── persist ──▶ log writer ──▶ promises ──▶ peer links
 //!                                  │ event loop │ ── messages ───────────────────────────▶ peer links
-//!          ticks ────────────────▶ │   (Raft)   │ ── committed, reads ──▶ applier ──▶ replies ──▶ proxies
+//!          ticks ────────────────▶ │   (Raft)   │ ── committed ──▶ applier ── answers ──▶ replies ──▶ proxies
 //!                                  └────────────┘ ◀── persisted ── log writer
 //! ```
 //!
@@ -13,7 +13,7 @@
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
 //! | `proposals.rs`, `backlog.rs`, `stamps.rs` | writes on their way into the log, how many may wait, and their time |
-//! | `reads.rs` | reads on their way to the state machine |
+//! | `reads/` | reads, served beside whoever applies |
 //! | `sessions.rs`, `reply.rs` | the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
@@ -57,11 +57,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use config::{Config, Retention, Timing};
 pub use error::NodeError;
+pub use reads::ReadLimits;
 
 use self::{
     event::Event,
     event_loop::{EventLoop, Parts},
     links::Links,
+    reads::ReadServer,
     refusals::Refusals,
     services::Services,
     snapshots::Streams,
@@ -112,12 +114,23 @@ pub async fn run(
     tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
+    let read_server =
+        ReadServer::new(&config, state.reader(), &environment.clock, disk.clone(), reports_tx.clone());
     let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());
     let (applier, applying) =
         applier::start(&config, state, header.applied_index, &environment, disk.clone(), reports_tx.clone());
     let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
-    let parts =
-        Parts { events, reports, links: links.clone(), writer, applier, streams, refusals, view: view_tx };
+    let parts = Parts {
+        events,
+        reports,
+        links: links.clone(),
+        writer,
+        applier,
+        read_server,
+        streams,
+        refusals,
+        view: view_tx,
+    };
     let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
     let clock = environment.clock.clone();
     let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());

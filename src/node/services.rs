@@ -168,8 +168,8 @@ impl v1::node_server::Node for Services {
         let opening =
             batches.next().await?.ok_or_else(|| Status::cancelled("the proxy closed the stream"))?;
         services.check_cluster(&opening.cluster)?;
-        let (replies, outgoing_rx) = reply::channel();
-        services.send(Event::Joined(replies.clone())).await?;
+        let (replies, lane, outgoing_rx) = reply::channel();
+        services.send(Event::Joined(replies.clone(), lane)).await?;
         let receiving = async move {
             let mut next = Some(opening);
             while let Some(batch) = next {

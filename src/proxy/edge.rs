@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
+    Config,
     call_sender::{CallReceiver, IncomingCall},
     core::{Answer, CallId, Effects, LinkId, Router},
     link::{Dialer, NodeEvent, Outbox, down_reason},
@@ -39,9 +40,9 @@ struct Connection {
 }
 
 impl Edge {
-    pub(super) fn new(nodes: &[String], dialer: Dialer, view: watch::Sender<View>) -> Self {
+    pub(super) fn new(config: &Config, dialer: Dialer, view: watch::Sender<View>) -> Self {
         Self {
-            router: Router::new(nodes.iter().map(String::as_str)),
+            router: Router::new(config.nodes.iter().map(String::as_str), config.answers_bytes_max),
             clock: dialer.environment.clock.clone(),
             dialer,
             links: BTreeMap::new(),

@@ -42,6 +42,13 @@ pub struct Config {
     pub nodes: Vec<String>,
     /// The longest that a call may take, whatever deadline its client sets.
     pub patience: Duration,
+    /// Bytes that large answers may hold, all together.
+    pub answers_bytes_max: usize,
+}
+
+impl Config {
+    /// What large answers may hold, unless somebody says otherwise.
+    pub const ANSWERS_BYTES_MAX: usize = core::ANSWERS_BYTES_MAX;
 }
 
 /// Runs a proxy until `shutdown` completes.
@@ -60,7 +67,7 @@ pub async fn run(
 
     let (events_tx, events_rx) = mpsc::unbounded_channel();
     let dialer = link::Dialer { cluster: config.cluster.clone(), environment, events: events_tx };
-    let edge = edge::Edge::new(&config.nodes, dialer, view_tx);
+    let edge = edge::Edge::new(&config, dialer, view_tx);
     let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let serving = bound.serve(async {

@@ -251,10 +251,25 @@ impl StateFile {
 }
 
 impl Layers {
+    /// Frozen layers that nobody holds any more become one: there are never many more than views of the state.
     fn freeze(&mut self) {
-        if !self.active.is_empty() {
-            self.frozen.push(Arc::new(std::mem::take(&mut self.active)));
+        if self.active.is_empty() {
+            return;
         }
+        let mut newest = std::mem::take(&mut self.active);
+        while let Some(mut below) = self.frozen.pop() {
+            match Arc::get_mut(&mut below) {
+                Some(layer) => {
+                    layer.cover(newest);
+                    newest = std::mem::take(layer);
+                }
+                None => {
+                    self.frozen.push(below);
+                    break;
+                }
+            }
+        }
+        self.frozen.push(Arc::new(newest));
     }
 
     /// The layers, the newest first.

@@ -9,12 +9,15 @@ use super::{Scenario, Timed};
 use crate::{
     faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
     trace::Range,
-    workload::Workload,
-    world::{NUMBER_MAX, Retention, Shape},
+    workload::{LargeValues, Workload},
+    world::{Answers, NUMBER_MAX, Retention, Shape},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
 const WAIT_MS_MAX: u64 = 60_000;
+
+/// A value is not larger than this: it must be a write that is accepted.
+const LARGE_BYTES_MAX: u64 = 1 << 20;
 
 /// A scenario as it is stored: the shape's fields beside the others.
 #[derive(Serialize, Deserialize)]
@@ -32,6 +35,8 @@ pub(super) struct Stored {
     #[serde(default)]
     retention: Retention,
     #[serde(default)]
+    answers: Answers,
+    #[serde(default)]
     lease_reads: bool,
     workload: Workload,
     faults: Vec<Timed>,
@@ -40,7 +45,7 @@ pub(super) struct Stored {
 impl From<Scenario> for Stored {
     fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = shape;
+        let Shape { heartbeat_ms, election_timeout_ms, retention, answers, lease_reads, .. } = shape;
         Self {
             seed,
             priorities,
@@ -52,6 +57,7 @@ impl From<Scenario> for Stored {
             heartbeat_ms,
             election_timeout_ms,
             retention,
+            answers,
             lease_reads,
             workload,
             faults,
@@ -67,8 +73,8 @@ impl TryFrom<Stored> for Scenario {
         stored.check_workload()?;
         stored.check_faults()?;
         let Stored { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = stored;
-        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, .. } =
-            stored;
+        let Stored { heartbeat_ms, election_timeout_ms, retention, answers, lease_reads, .. } = stored;
+        let Stored { workload, faults, .. } = stored;
         let shape = Shape {
             seed,
             priorities,
@@ -79,6 +85,7 @@ impl TryFrom<Stored> for Scenario {
             heartbeat_ms,
             election_timeout_ms,
             retention,
+            answers,
             lease_reads,
         };
         Ok(Self { shape, workload, chaos_ms, faults })
@@ -97,16 +104,25 @@ impl Stored {
         check("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;
         check("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
         check("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
-        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)
+        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)?;
+        let Answers { short_records, slice_records, piece_bytes, held_bytes } = self.answers;
+        check("answers.short_records", short_records, 1..=u64::from(u32::MAX))?;
+        check("answers.slice_records", slice_records, 1..=u64::from(u32::MAX))?;
+        check("answers.piece_bytes", piece_bytes, 1..=1 << 20)?;
+        check("answers.held_bytes", held_bytes, 0..=1 << 40)
     }
 
     fn check_workload(&self) -> Result<(), String> {
-        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms } = &self.workload;
+        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms, large } = &self.workload;
         check("workload.keys", *keys, 1..=1_000_000)?;
         check("workload.reads_percent", *reads_percent, 0..=100)?;
         check("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
         check_range("workload.pause_ms", *pause_ms, WAIT_MS_MAX)?;
-        check("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)
+        check("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)?;
+        let Some(LargeValues { keys, bytes, pause_ms }) = large else { return Ok(()) };
+        check("workload.large.keys", *keys, 1..=1_000_000)?;
+        check_range("workload.large.bytes", *bytes, LARGE_BYTES_MAX)?;
+        check_range("workload.large.pause_ms", *pause_ms, WAIT_MS_MAX)
     }
 
     fn check_faults(&self) -> Result<(), String> {

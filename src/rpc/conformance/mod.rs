@@ -37,7 +37,7 @@ fn put(key: &'static str) -> PutRequest {
 }
 
 fn batch(cluster: &str, ids: impl IntoIterator<Item = u64>) -> RequestBatch {
-    let requests = ids.into_iter().map(|id| NodeRequest { id, kind: None }).collect();
+    let requests = ids.into_iter().map(|id| NodeRequest { id, ..Default::default() }).collect();
     RequestBatch { cluster: cluster.into(), requests }
 }
 
@@ -275,7 +275,7 @@ fn a_batch_of_large_values_passes() {
         let write = |id| {
             let put = PutRequest { value: value.clone(), ..put("large") };
             let command = Command { operation: Some(Operation::Put(put)), ..Command::default() };
-            NodeRequest { id, kind: Some(Kind::Write(command)) }
+            NodeRequest { id, kind: Some(Kind::Write(command)), timeout_ms: 0 }
         };
         let batch = RequestBatch { cluster: "c".into(), requests: (0..20).map(write).collect() };
         let mut client = NodeClient::new(world.channel().await).with_limits();

@@ -1,0 +1,104 @@
+//! One read, and whether anybody still waits for it.
+
+use std::{
+    collections::BTreeMap,
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard},
+};
+
+use tokio::sync::oneshot;
+
+use super::{super::reply::ReplySender, admission::Permit};
+use crate::{
+    env::{Alarm, Clock, Moment},
+    raft::{Index, Term},
+    wire::pb::{etcdserverpb::RangeRequest, v1::refusal::Reason},
+};
+
+/// The reads of one stream that are awaited, by their requests.
+#[derive(Clone, Debug, Default)]
+pub(in crate::node) struct Awaited(Arc<Mutex<BTreeMap<u64, oneshot::Sender<()>>>>);
+
+impl Awaited {
+    /// Nobody waits for the answer to this request any more.
+    pub(in crate::node) fn cancel(&self, request: u64) {
+        self.locked().remove(&request);
+    }
+
+    fn add(&self, request: u64) -> oneshot::Receiver<()> {
+        let (stays, left) = oneshot::channel();
+        self.locked().insert(request, stays);
+        left
+    }
+
+    fn locked(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
+/// A read of a proxy.
+#[derive(Debug)]
+pub(in crate::node) struct Read {
+    pub(super) request: u64,
+    pub(super) range: RangeRequest,
+    /// It is served from the state at this index or a later one.
+    pub(super) index: Index,
+    /// What its answer names.
+    pub(super) term: Term,
+    replies: ReplySender,
+    deadline: Option<Moment>,
+    /// Closed: it was cancelled.
+    left: oneshot::Receiver<()>,
+    _permit: Permit,
+}
+
+impl Read {
+    pub(super) fn new(
+        replies: ReplySender,
+        request: u64,
+        range: RangeRequest,
+        deadline: Option<Moment>,
+        permit: Permit,
+    ) -> Self {
+        let left = replies.awaited().add(request);
+        Self { request, range, index: 0, term: 0, replies, deadline, left, _permit: permit }
+    }
+
+    pub(super) fn refuse(self, reason: Reason, message: &str) {
+        self.replies.refuse(self.request, reason, message);
+    }
+
+    /// Into the lane of its stream.
+    pub(super) fn go(mut self, index: Index, term: Term) {
+        (self.index, self.term) = (index, term);
+        self.replies.clone().serve(self);
+    }
+
+    pub(super) fn is_awaited(&mut self, now: Moment) -> bool {
+        let is_cancelled = matches!(self.left.try_recv(), Err(oneshot::error::TryRecvError::Closed));
+        let is_late = self.deadline.is_some_and(|deadline| deadline <= now);
+        !is_cancelled && !is_late && !self.replies.is_closed()
+    }
+
+    /// Completes when nobody waits for the answer any more.
+    pub(super) async fn left(&mut self, clock: &Clock) {
+        let (deadline, left, replies) = (self.deadline, &mut self.left, &self.replies);
+        let overdue = async {
+            match deadline {
+                Some(deadline) => Alarm::after(clock, deadline.since(clock.now())).ring().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! { biased;
+            _ = left => {}
+            () = replies.closed() => {}
+            () = overdue => {}
+        }
+    }
+}
+
+impl Drop for Read {
+    fn drop(&mut self) {
+        self.replies.awaited().cancel(self.request);
+    }
+}
