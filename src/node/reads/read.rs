@@ -102,3 +102,56 @@ impl Drop for Read {
         self.replies.awaited().cancel(self.request);
     }
 }
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use super::{super::admission::Load, *};
+    use crate::node::reply;
+
+    #[tokio::test]
+    async fn a_read_is_awaited_until_it_is_cancelled_or_late_or_its_stream_ends() {
+        let clock = Clock::new(Duration::ZERO);
+        let (replies, _lane, receiver) = reply::channel();
+        let load = Arc::<Load>::default();
+        let new = |request, deadline| {
+            let permit = load.admit(&RangeRequest::default()).expect("there is room");
+            Read::new(replies.clone(), request, RangeRequest::default(), deadline, permit)
+        };
+        let (now, soon) = (clock.now(), clock.now() + Duration::from_millis(20));
+
+        let mut kept = new(1, None);
+        let mut cancelled = new(2, None);
+        let mut late = new(3, Some(soon));
+        replies.awaited().cancel(2);
+        let mut left = new(4, None);
+        replies.awaited().cancel(4);
+        replies.awaited().cancel(5);
+        assert_eq!(
+            [&mut kept, &mut cancelled, &mut late].map(|read| read.is_awaited(now)),
+            [true, false, true]
+        );
+        assert!(!late.is_awaited(soon));
+        left.left(&clock).await;
+        late.left(&clock).await;
+
+        drop(receiver);
+        assert!(!kept.is_awaited(now));
+        kept.left(&clock).await;
+    }
+
+    #[tokio::test]
+    async fn the_end_of_a_read_does_not_end_a_later_one_of_another_name() {
+        let clock = Clock::new(Duration::ZERO);
+        let (replies, _lane, _receiver) = reply::channel();
+        let load = Arc::<Load>::default();
+        let new = |request| {
+            let permit = load.admit(&RangeRequest::default()).expect("there is room");
+            Read::new(replies.clone(), request, RangeRequest::default(), None, permit)
+        };
+        let (first, mut second) = (new(1), new(2));
+        drop(first);
+        assert!(second.is_awaited(clock.now()));
+    }
+}
