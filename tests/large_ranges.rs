@@ -30,7 +30,8 @@ const SMALL_WRITE_MAX: Duration = Duration::from_secs(2);
 fn client(up: &Up) -> Client {
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
     let options = Options { timeout: PATIENCE };
-    Client::new(&[up.endpoint.clone()], options, Clock::new(unix_time)).expect("the endpoint is well formed")
+    Client::new(std::slice::from_ref(&up.endpoint), options, Clock::new(unix_time))
+        .expect("the endpoint is well formed")
 }
 
 fn value(number: usize) -> Vec<u8> {

@@ -71,6 +71,10 @@ impl CallSender {
         time_for(request, self.patience)
     }
 
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Hands a call to the core and waits for its one answer. To drop the future is to leave: the core is told.
     pub(super) async fn call(&self, operation: Operation, bytes: usize, time: Duration) -> Answer {
         let id = CallId::of_client(self.count.fetch_add(1, Ordering::Relaxed));

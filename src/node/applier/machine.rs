@@ -22,6 +22,9 @@ use crate::{
     },
 };
 
+/// Every view of the state may leave a layer behind, through which all reads look: a flush puts so many away.
+const FROZEN_LAYERS_MAX: usize = 16;
+
 pub(super) struct Machine {
     node: NodeId,
     cluster: u64,
@@ -71,7 +74,8 @@ impl Machine {
 
     /// What makes all that was applied durable, if it is time for that.
     pub(super) fn flush_if_due(&mut self) -> Option<Flusher> {
-        self.schedule.is_due(self.state.unflushed_bytes()).then(|| {
+        let is_due = self.schedule.is_due(self.state.unflushed_bytes());
+        (is_due || self.state.frozen_layers() >= FROZEN_LAYERS_MAX).then(|| {
             self.schedule.flushing();
             self.state.flusher()
         })

@@ -7,11 +7,14 @@ use prost::Message as _;
 
 use super::{super::reply::LaneEnd, Read, ReadServer, long, server::Tasks};
 use crate::{
-    kv::RangeScan,
+    kv::{KeyValue, RangeReply, RangeScan},
     storage::StorageError,
     wire::{
         kv as wire,
-        pb::v1::{self, reply::Outcome},
+        pb::{
+            etcdserverpb::ResponseHeader,
+            v1::{self, reply::Outcome},
+        },
     },
 };
 
@@ -19,6 +22,10 @@ use crate::{
 const READS_PER_ROUND_MAX: usize = 1024;
 /// Answers that leave together: as much as a batch on the stream. The next ones wait.
 const ROUND_BYTES_MAX: usize = 512 << 10;
+
+/// Pairs that weigh more travel as a piece: a proxy counts what pieces hold, until their caller has taken them. Smaller
+/// answers are bounded by the number of calls.
+const WHOLE_BYTES_MAX: usize = 16 << 10;
 
 pub(super) struct Lane {
     server: Arc<ReadServer>,
@@ -79,35 +86,46 @@ fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, Storag
         if !read.is_awaited(now) {
             continue;
         }
-        match serve_short(server, &read)? {
-            Some(outcome) => {
-                let reply = v1::Reply { id: read.request, outcome: Some(outcome) };
-                bytes += reply.encoded_len();
-                round.replies.push(reply);
-            }
-            None => round.long.push(read),
+        let outcomes = serve_short(server, &read)?;
+        if outcomes.is_empty() {
+            round.long.push(read);
+            continue;
+        }
+        for outcome in outcomes {
+            let reply = v1::Reply { id: read.request, outcome: Some(outcome) };
+            bytes += reply.encoded_len();
+            round.replies.push(reply);
         }
     }
     round.left = reads;
     Ok(round)
 }
 
-/// The answer to a read, unless that is long.
-fn serve_short(server: &ReadServer, read: &Read) -> Result<Option<Outcome>, StorageError> {
+/// The answer to a read, unless that is long: then there is none.
+fn serve_short(server: &ReadServer, read: &Read) -> Result<Vec<Outcome>, StorageError> {
     let request = match wire::range_from_pb(&read.range) {
         Ok(request) => request,
-        Err(error) => return Ok(Some(wire::range_invalid(&error))),
+        Err(error) => return Ok(vec![wire::range_invalid(&error)]),
     };
     let state = server.reader.slice();
     let mut scan = match RangeScan::begin(&state, request)? {
         Ok(scan) => scan,
-        Err(rejection) => return Ok(Some(wire::range_rejected(&rejection))),
+        Err(rejection) => return Ok(vec![wire::range_rejected(&rejection)]),
     };
     match scan.step(&state, server.short_budget())? {
-        Ok(pairs) if scan.is_done() => {
-            Ok(Some(wire::range_to_pb(scan.summary(), pairs, server.header(read.term))))
-        }
-        Ok(_) => Ok(None),
-        Err(rejection) => Ok(Some(wire::range_rejected(&rejection))),
+        Ok(pairs) if scan.is_done() => Ok(answer(scan.summary(), pairs, server.header(read.term))),
+        Ok(_) => Ok(Vec::new()),
+        Err(rejection) => Ok(vec![wire::range_rejected(&rejection)]),
     }
+}
+
+/// Pairs that weigh much go ahead of the answer, as those of a long read do.
+fn answer(summary: RangeReply, pairs: Vec<KeyValue>, header: ResponseHeader) -> Vec<Outcome> {
+    let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
+    if bytes <= WHOLE_BYTES_MAX {
+        return vec![wire::range_to_pb(summary, pairs, header)];
+    }
+    let mut piece = Vec::with_capacity(bytes + bytes / 8);
+    wire::encode_pairs(pairs, &mut piece);
+    vec![Outcome::Piece(piece.into()), wire::range_to_pb(summary, Vec::new(), header)]
 }

@@ -134,17 +134,24 @@ impl ReadServer {
 
 /// Tasks that end with this, if they have not ended before.
 #[derive(Debug, Default)]
-pub(super) struct Tasks(Vec<JoinHandle<()>>);
+pub(super) struct Tasks {
+    tasks: Vec<JoinHandle<()>>,
+    /// When there are so many, those that have ended are forgotten.
+    prune_at: usize,
+}
 
 impl Tasks {
     pub(super) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
-        self.0.retain(|task| !task.is_finished());
-        self.0.push(tokio::spawn(work));
+        if self.tasks.len() >= self.prune_at {
+            self.tasks.retain(|task| !task.is_finished());
+            self.prune_at = 2 * self.tasks.len() + 16;
+        }
+        self.tasks.push(tokio::spawn(work));
     }
 }
 
 impl Drop for Tasks {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }

@@ -58,7 +58,7 @@ impl kv_server::Kv for KvService {
             Outcome::Range(response) if pieces.is_empty() => Ok(Response::new(response)),
             Outcome::Range(response) => {
                 let fields = pieces.take();
-                rpc::respond_with(response, fields, pieces)
+                rpc::respond_with(response, fields, pieces, self.calls.clock())
             }
             other => Err(crossed(&other)),
         }

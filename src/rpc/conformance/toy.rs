@@ -123,7 +123,7 @@ impl Kv for Toy {
         let of =
             |numbers: Range<i64>| RangeResponse { kvs: numbers.map(pair).collect(), ..Default::default() };
         let fields = (2..count).map(|number| of(number..number + 1).encode_to_vec().into()).collect();
-        rpc::respond_with(RangeResponse { count, ..of(0..2) }, fields, self.enter())
+        rpc::respond_with(RangeResponse { count, ..of(0..2) }, fields, self.enter(), &super::world::clock())
     }
 
     async fn delete_range(

@@ -3,29 +3,45 @@
 
 use std::{
     any::Any,
-    fmt,
+    collections::VecDeque,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, ready},
-    vec,
+    time::Duration,
 };
 
 use bytes::{BufMut, Bytes, BytesMut};
 use http_body::Frame;
+use tokio::sync::oneshot;
 use tonic::{Response, Status, body::Body, codegen::http};
+
+use crate::env::Clock;
 
 /// gRPC's frame around a message: a flag and the length.
 const HEAD_BYTES: usize = 5;
 
-/// What follows the fields of a response's message.
-struct Fields {
-    fields: Vec<Bytes>,
+/// An answer of which its caller takes nothing for so long is given up: it would hold its place for ever.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// What follows the fields of a response's message. `None`: it was given up.
+type Fields = Arc<Mutex<Option<Waiting>>>;
+
+struct Waiting {
+    fields: VecDeque<Bytes>,
     /// Dropped when all is sent, or nobody wants it any more.
-    held: Box<dyn Any + Send + Sync>,
+    _held: Box<dyn Any + Send + Sync>,
+}
+
+/// On its way to the body.
+#[derive(Clone)]
+struct Following {
+    fields: Fields,
+    /// Closed when the response has left.
+    _lives: Arc<oneshot::Sender<()>>,
 }
 
 /// A response to a unary call whose message is encoded as `message` and then these fields. What is `held` is dropped when
-/// the response has left.
+/// the response has left, or its caller has not taken any of it for long.
 ///
 /// # Errors
 /// None here; in the other world the fields may be malformed.
@@ -33,16 +49,43 @@ pub fn respond_with<M>(
     message: M,
     fields: Vec<Bytes>,
     held: impl Any + Send + Sync,
+    clock: &Clock,
 ) -> Result<Response<M>, Status> {
+    let waiting = Waiting { fields: fields.into(), _held: Box::new(held) };
+    let fields = Arc::new(Mutex::new(Some(waiting)));
+    let (lives, left) = oneshot::channel();
+    tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), IDLE_MAX));
     let mut response = Response::new(message);
-    response.extensions_mut().insert(Arc::new(Fields { fields, held: Box::new(held) }));
+    response.extensions_mut().insert(Following { fields, _lives: Arc::new(lives) });
     Ok(response)
+}
+
+async fn give_up_when_idle(
+    fields: Fields,
+    mut left: oneshot::Receiver<()>,
+    clock: Clock,
+    idle_max: Duration,
+) {
+    let mut before = usize::MAX;
+    while clock.timeout(idle_max, &mut left).await.is_err() {
+        let mut waiting = locked(&fields);
+        let now = waiting.as_ref().map_or(before, |waiting| waiting.fields.len());
+        if now == before {
+            *waiting = None;
+            return;
+        }
+        before = now;
+    }
+}
+
+fn locked(fields: &Fields) -> MutexGuard<'_, Option<Waiting>> {
+    fields.lock().expect("nobody panics with it")
 }
 
 /// Lets the fields that a service added follow its message.
 pub(super) fn add_fields(mut response: http::Response<Body>) -> http::Response<Body> {
-    match response.extensions_mut().remove::<Arc<Fields>>().and_then(Arc::into_inner) {
-        Some(fields) => response.map(|body| Body::new(WithFields::new(body, fields))),
+    match response.extensions_mut().remove::<Following>() {
+        Some(following) => response.map(|body| Body::new(WithFields::new(body, following))),
         None => response,
     }
 }
@@ -50,16 +93,22 @@ pub(super) fn add_fields(mut response: http::Response<Body>) -> http::Response<B
 /// The body: head, message, fields, trailers.
 struct WithFields {
     message: Body,
-    fields: vec::IntoIter<Bytes>,
+    following: Following,
     fields_bytes: usize,
     is_head_sent: bool,
-    _held: Box<dyn Any + Send + Sync>,
 }
 
 impl WithFields {
-    fn new(message: Body, Fields { fields, held }: Fields) -> Self {
-        let fields_bytes = fields.iter().map(Bytes::len).sum();
-        Self { message, fields: fields.into_iter(), fields_bytes, is_head_sent: false, _held: held }
+    fn new(message: Body, following: Following) -> Self {
+        let bytes = |waiting: &Waiting| waiting.fields.iter().map(Bytes::len).sum();
+        let fields_bytes = locked(&following.fields).as_ref().map_or(0, bytes);
+        Self { message, following, fields_bytes, is_head_sent: false }
+    }
+
+    /// The next field, if there is one.
+    fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        let given_up = || Status::aborted(format!("nothing of the answer was taken for {IDLE_MAX:?}"));
+        locked(&self.following.fields).as_mut().map(|waiting| waiting.fields.pop_front()).ok_or_else(given_up)
     }
 
     /// The first frame: the length of the message counts the fields.
@@ -91,9 +140,9 @@ impl http_body::Body for WithFields {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
         if self.is_head_sent
-            && let Some(field) = self.fields.next()
+            && let Some(field) = self.next().transpose()
         {
-            return Poll::Ready(Some(Ok(Frame::data(field))));
+            return Poll::Ready(Some(field.map(Frame::data)));
         }
         let frame = ready!(Pin::new(&mut self.message).poll_frame(context));
         let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
@@ -109,8 +158,39 @@ impl http_body::Body for WithFields {
     }
 }
 
-impl fmt::Debug for Fields {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} fields", self.fields.len())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(count: usize) -> (Fields, Arc<()>) {
+        let held = Arc::new(());
+        let fields = vec![Bytes::from_static(b"field"); count].into();
+        (Arc::new(Mutex::new(Some(Waiting { fields, _held: Box::new(held.clone()) }))), held)
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_which_nothing_is_taken_is_given_up_and_holds_nothing() {
+        let (fields, held) = waiting(2);
+        let (_lives, left) = oneshot::channel();
+        let clock = Clock::new(Duration::ZERO);
+        give_up_when_idle(fields.clone(), left, clock, Duration::from_millis(5)).await;
+        assert!(locked(&fields).is_none());
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_taken_slowly_is_not() {
+        let (fields, held) = waiting(20);
+        let (lives, left) = oneshot::channel();
+        let clock = Clock::new(Duration::ZERO);
+        let watching =
+            tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), Duration::from_millis(200)));
+        for _ in 0..10 {
+            clock.sleep(Duration::from_millis(50)).await;
+            locked(&fields).as_mut().expect("it is not given up").fields.pop_front();
+        }
+        drop(lives);
+        watching.await.expect("it ends with the answer");
+        assert_eq!(Arc::strong_count(&held), 2);
     }
 }
