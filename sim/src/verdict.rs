@@ -43,6 +43,8 @@ pub enum Rule {
     Judged,
     /// Each write has a revision of its own.
     RevisionsAreUnique,
+    /// A range is the store as it was at one revision, however large it is.
+    RangesAreSnapshots,
     /// A write that was answered has a lower revision than one asked for later.
     RevisionsFollowTime,
     /// Nodes and proxies run until they are told to stop, or have left.

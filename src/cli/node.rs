@@ -14,7 +14,7 @@ use super::{
     usage::UsageError,
 };
 use crate::{
-    node::{self, Config, Retention, Timing},
+    node::{self, Config, ReadLimits, Retention, Timing},
     storage::FileDisk,
 };
 
@@ -124,6 +124,7 @@ impl Args {
             priority: self.priority,
             timing: self.timing()?,
             retention: self.retention(),
+            reads: ReadLimits::default(),
             lease_drift_percent: self.lease_reads.then_some(self.clock_drift_percent),
         })
     }

@@ -63,6 +63,7 @@ impl Args {
             listen: self.listen.resolve()?,
             nodes: self.nodes.iter().map(Address::to_string).collect(),
             patience: self.patience,
+            answers_bytes_max: Config::ANSWERS_BYTES_MAX,
         })
     }
 

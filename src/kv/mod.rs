@@ -4,7 +4,7 @@
 //! Like etcd, the store has one revision, which each write that changes something raises by one, and keeps every
 //! version of every key, so that it can be read as it was.
 //!
-//! - [`Applier`] applies batches of the log; [`range`] reads; [`Header`] says where the state stands.
+//! - [`Applier`] applies batches of the log; [`RangeScan`] reads; [`Header`] says where the state stands.
 //! - Sessions make a retried write apply once: a command's [`Stamp`] finds the reply of the first attempt.
 //! - [`Header::state_hash`] is equal on all replicas at equal applied index; [`recompute_content_hash`] checks a
 //!   replica against itself.
@@ -18,6 +18,7 @@ mod header;
 mod ledger;
 mod memory;
 mod range;
+mod range_scan;
 mod record;
 mod reply;
 mod session;
@@ -34,7 +35,10 @@ pub(crate) use hash::contribution;
 pub use header::Header;
 pub use ledger::recompute_content_hash;
 pub use memory::MemoryStore;
-pub use range::{RangeRejection, RangeReply, RangeRequest, SortOrder, SortTarget, range};
+pub use range::{RangeRejection, RangeReply, RangeRequest, SORTED_BYTES_MAX, SortOrder, SortTarget};
+pub use range_scan::{RangeScan, StepBudget};
+#[cfg(test)]
+pub(crate) use range_scan::{range, range_in_steps};
 pub use reply::{KeyValue, PREV_KVS_BYTES_MAX, Rejection, Reply};
 pub use session::SESSION_IDLE_MS_MAX;
 pub use store::{KeyRange, Read, Table, Visit, Write};

@@ -14,6 +14,9 @@ use super::{
     span::{Span, lend},
 };
 
+/// What may be gathered of a range that is to be sorted by something else than its keys. Whoever sorts holds all of it.
+pub const SORTED_BYTES_MAX: usize = 64 << 20;
+
 /// What to read. The default of each field but the key asks for nothing special.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RangeRequest {
@@ -97,6 +100,8 @@ pub enum RangeRejection {
         /// The store's revision now.
         current: i64,
     },
+    /// The pairs to sort weigh more than is sorted.
+    TooLargeToSort,
     /// The request itself is wrong.
     Invalid(String),
 }
@@ -104,6 +109,13 @@ pub enum RangeRejection {
 impl fmt::Display for RangeRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            RangeRejection::TooLargeToSort => {
+                return write!(
+                    f,
+                    "the pairs to sort weigh more than {SORTED_BYTES_MAX} bytes, which is the most that is sorted: \
+                     ask for fewer, or in the order of keys"
+                );
+            }
             RangeRejection::Compacted { .. } => "etcdserver: mvcc: required revision has been compacted",
             RangeRejection::FutureRevision { .. } => {
                 "etcdserver: mvcc: required revision is a future revision"
@@ -113,21 +125,16 @@ impl fmt::Display for RangeRejection {
     }
 }
 
-/// Reads a range of keys from a consistent view of the store.
-pub fn range<R: Read>(
+/// Reads the pairs of a range as they were at an older revision, all at once, in the order that the request's own goes
+/// through the keys: what else it asks for is up to [`RangeScan`](super::RangeScan).
+pub(super) fn read_past<R: Read>(
     store: &R,
     request: &RangeRequest,
-) -> Result<Result<RangeReply, RangeRejection>, Error<R::Error>> {
-    let header = Header::load(store)?;
-    let revision = match request.revision_in(&header) {
-        Ok(revision) => revision,
-        Err(rejection) => return Ok(Err(rejection)),
-    };
+    revision: i64,
+) -> Result<Vec<KeyValue>, Error<R::Error>> {
     let mut harvest = read_current(store, request, revision)?;
-    if revision < header.revision {
-        harvest.merge(read_history(store, request, revision)?);
-    }
-    Ok(Ok(harvest.into_reply(header.revision)))
+    harvest.merge(read_history(store, request, revision)?);
+    Ok(harvest.kept)
 }
 
 /// Gathers the latest versions, as far as they are not newer than a revision.
@@ -178,12 +185,12 @@ fn read_history<'q, R: Read>(
 }
 
 impl RangeRequest {
-    fn span(&self) -> Span<'_> {
+    pub(super) fn span(&self) -> Span<'_> {
         Span::new(&self.key, &self.range_end)
     }
 
     /// The revision to read at, if it can be read.
-    fn revision_in(&self, header: &Header) -> Result<i64, RangeRejection> {
+    pub(super) fn revision_in(&self, header: &Header) -> Result<i64, RangeRejection> {
         if self.key.is_empty() {
             return Err(RangeRejection::Invalid(KEY_NOT_PROVIDED.to_owned()));
         }
@@ -198,33 +205,25 @@ impl RangeRequest {
     }
 
     /// The way to scan: the reply's own order when that goes by key.
-    fn direction(&self) -> Direction {
+    pub(super) fn direction(&self) -> Direction {
         match (self.sort_target, self.sort_order) {
             (SortTarget::Key, SortOrder::Descend) => Direction::Descending,
             _ => Direction::Ascending,
         }
     }
 
-    fn selects(&self, version: &Version<'_>) -> bool {
+    /// Whether it asks for a version of these revisions.
+    pub(super) fn selects(&self, mod_revision: i64, create_revision: i64) -> bool {
         let within = |revision, min, max| (min == 0 || revision >= min) && (max == 0 || revision <= max);
-        within(version.mod_revision, self.min_mod_revision, self.max_mod_revision)
-            && within(version.create_revision, self.min_create_revision, self.max_create_revision)
+        within(mod_revision, self.min_mod_revision, self.max_mod_revision)
+            && within(create_revision, self.min_create_revision, self.max_create_revision)
     }
 
-    /// Most pairs worth keeping of those that a scan finds in its order: one more than the limit tells that there
-    /// are more. If the pairs are yet to be sorted, any of them may come first.
-    fn kept_max(&self) -> usize {
-        match self.limit_pairs() {
-            Some(limit) if self.sort_target == SortTarget::Key => limit.saturating_add(1),
-            _ => usize::MAX,
-        }
-    }
-
-    fn limit_pairs(&self) -> Option<usize> {
+    pub(super) fn limit_pairs(&self) -> Option<usize> {
         (self.limit > 0).then(|| usize::try_from(self.limit).unwrap_or(usize::MAX))
     }
 
-    fn compare(&self, a: &KeyValue, b: &KeyValue) -> Ordering {
+    pub(super) fn compare(&self, a: &KeyValue, b: &KeyValue) -> Ordering {
         let ascending = match self.sort_target {
             SortTarget::Key => a.key.cmp(&b.key),
             SortTarget::Version => a.version.cmp(&b.version),
@@ -239,54 +238,27 @@ impl RangeRequest {
     }
 }
 
-/// What scans have found so far: the count of all, and as many pairs as the reply can need.
+/// What scans have found so far.
 struct Harvest<'q> {
     request: &'q RangeRequest,
-    kept_max: usize,
-    count: i64,
     kept: Vec<KeyValue>,
 }
 
 impl<'q> Harvest<'q> {
     fn new(request: &'q RangeRequest) -> Self {
-        let kept_max = if request.count_only { 0 } else { request.kept_max() };
-        Harvest { request, kept_max, count: 0, kept: Vec::new() }
+        Harvest { request, kept: Vec::new() }
     }
 
     fn offer(&mut self, key: &[u8], version: Version<'_>) {
-        self.count += 1;
-        if self.kept.len() < self.kept_max && self.request.selects(&version) {
-            self.kept.push(self.key_value(key, version));
-        }
+        self.kept.push(version.to_key_value(key));
     }
 
-    fn key_value(&self, key: &[u8], version: Version<'_>) -> KeyValue {
-        let value_unused = self.request.keys_only && self.request.sort_target != SortTarget::Value;
-        let value = if value_unused { &[] } else { version.value };
-        Version { value, ..version }.to_key_value(key)
-    }
-
-    /// Joins what two scans found. A version lies in one table only, so none is counted twice.
+    /// Joins what two scans found. A version lies in one table only, so none is there twice.
     fn merge(&mut self, other: Harvest<'_>) {
-        self.count += other.count;
         self.kept.extend(other.kept);
         self.kept.sort_by(|a, b| match self.request.direction() {
             Direction::Ascending => a.key.cmp(&b.key),
             Direction::Descending => b.key.cmp(&a.key),
         });
-    }
-
-    fn into_reply(self, revision: i64) -> RangeReply {
-        let Harvest { request, mut kept, count, .. } = self;
-        if request.sort_target != SortTarget::Key {
-            kept.sort_by(|a, b| request.compare(a, b));
-        }
-        let limit = request.limit_pairs().unwrap_or(usize::MAX);
-        let more = kept.len() > limit;
-        kept.truncate(limit);
-        if request.keys_only {
-            kept.iter_mut().for_each(|pair| pair.value.clear());
-        }
-        RangeReply { revision, kvs: kept, more, count }
     }
 }

@@ -79,8 +79,8 @@ impl fmt::Display for Rejection {
             Rejection::PrevKvsTooLarge => {
                 return write!(
                     f,
-                    "etcdserver: request is too large: the pairs to delete weigh more than {PREV_KVS_BYTES_MAX} bytes, \
-                     which is the most that prev_kv returns; nothing was deleted"
+                    "the pairs to delete weigh more than {PREV_KVS_BYTES_MAX} bytes, which is the most that prev_kv \
+                     returns; nothing was deleted"
                 );
             }
             Rejection::SessionExpired => "the session has expired: an earlier attempt may have been applied",

@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use crate::raft::{ClusterId, Configuration, Incarnation, Lease, NodeId, Options};
+use rand::Rng;
+
+use super::reads::ReadLimits;
+use crate::{
+    env::Environment,
+    raft::{ClusterId, Configuration, Incarnation, Lease, NodeId, Options},
+};
 
 /// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
 const APPEND_BYTES_MAX: usize = 1 << 20;
@@ -32,6 +38,8 @@ pub struct Config {
     pub timing: Timing,
     /// How much of the past is kept.
     pub retention: Retention,
+    /// How reads are cut.
+    pub reads: ReadLimits,
     /// Reads are served by lease, for no clock of the cluster runs fast or slow by more than this. `None`: they are
     /// not, and nothing rests on clocks.
     pub lease_drift_percent: Option<u32>,
@@ -106,12 +114,10 @@ impl Config {
         if self.peers_override { told.or(known) } else { known.or(told) }
     }
 
-    pub(super) fn raft_options(
-        &self,
-        seed: u64,
-        founding_id: ClusterId,
-        incarnation: Incarnation,
-    ) -> Options {
+    /// With a data directory of this incarnation.
+    pub(super) fn raft_options(&self, environment: &Environment, incarnation: Incarnation) -> Options {
+        // 0 stands for none.
+        let founding_id = environment.random("cluster id").random_range(1..=ClusterId::MAX);
         let tick = self.timing.tick();
         let ticks = |span: Duration| (span.as_nanos().div_ceil(tick.as_nanos().max(1))) as u32;
         Options {
@@ -129,7 +135,7 @@ impl Config {
                 .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),
             founding_id,
             incarnation,
-            seed,
+            seed: environment.seed,
         }
     }
 }

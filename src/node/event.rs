@@ -3,7 +3,11 @@
 use tokio::sync::oneshot;
 use tonic::Status;
 
-use super::{error::NodeError, reply::ReplySender};
+use super::{
+    error::NodeError,
+    reads::{Caller, LaneEnd},
+    reply::ReplySender,
+};
 use crate::{
     kv::Header,
     raft::{Index, InstallFailure, Message, NodeId, Position, StreamId},
@@ -17,10 +21,10 @@ pub(super) enum Event {
     Messages(Vec<Message>),
     /// A piece of a snapshot, from the leader that sends the stream.
     Piece { from: NodeId, stream: StreamId, piece: Stage },
-    /// A proxy's stream is open: it wants to know who leads, now and from now on.
-    Joined(ReplySender),
+    /// A proxy's stream is open: it wants to know who leads, now and from now on. Its reads have a lane of their own.
+    Joined(ReplySender, LaneEnd),
     /// Requests of a proxy.
-    Requests(ReplySender, Vec<v1::Request>),
+    Requests(Caller, Vec<v1::Request>),
     /// An operator asks for other members.
     ChangeMembers(v1::ChangeMembersRequest, Answer<v1::ChangeMembersResponse>),
     /// An operator asks for another leader.

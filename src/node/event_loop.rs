@@ -1,6 +1,6 @@
 //! The task that owns the core: take inputs, step the core, carry out what follows.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -15,9 +15,8 @@ use super::{
     log_writer::Writer,
     proposals::Proposals,
     proxy_streams::ProxyStreams,
-    reads::Reads,
+    reads::{Caller, ReadServer, Reads},
     refusals::Refusals,
-    reply::ReplySender,
     snapshots::Streams,
     view::NodeView,
 };
@@ -41,6 +40,7 @@ pub(super) struct Parts {
     pub(super) links: Links,
     pub(super) writer: Writer,
     pub(super) applier: Applier,
+    pub(super) read_server: Arc<ReadServer>,
     pub(super) streams: Streams,
     pub(super) refusals: Refusals,
     pub(super) view: watch::Sender<NodeView>,
@@ -83,10 +83,10 @@ impl EventLoop {
             core,
             config,
             environment,
+            reads: Reads::new(parts.read_server.clone()),
             parts,
             header,
             scrubbed: Scrubbed::default(),
-            reads: Reads::default(),
             proxy_streams: ProxyStreams::default(),
             followed: Arc::default(),
             tick,
@@ -165,9 +165,12 @@ impl EventLoop {
         match event {
             Event::Messages(messages) => messages.into_iter().for_each(|message| self.core.step(message)),
             Event::Piece { from, stream, piece } => self.on_piece(from, stream, piece),
-            Event::Joined(replies) => self.proxy_streams.open(replies),
-            Event::Requests(replies, requests) => {
-                requests.into_iter().for_each(|request| self.admit(&replies, request));
+            Event::Joined(replies, lane) => {
+                self.proxy_streams.open(replies);
+                self.reads.open(lane);
+            }
+            Event::Requests(caller, requests) => {
+                requests.into_iter().for_each(|request| self.admit(&caller, request));
             }
             Event::ChangeMembers(request, answer) => {
                 let _ = answer.send(admin::change_members(&mut self.core, &request));
@@ -197,12 +200,21 @@ impl EventLoop {
         }
     }
 
-    fn admit(&mut self, replies: &ReplySender, request: v1::Request) {
+    fn admit(&mut self, caller: &Caller, request: v1::Request) {
         match request.kind {
-            Some(Kind::Write(command)) => self.proposals.admit(replies.clone(), request.id, command),
-            Some(Kind::Read(range)) => self.reads.admit(replies.clone(), request.id, range),
+            Some(Kind::Write(command)) => self.proposals.admit(caller.replies.clone(), request.id, command),
+            Some(Kind::Read(range)) => {
+                let time = Duration::from_millis(request.timeout_ms);
+                let deadline = (!time.is_zero()).then(|| self.environment.clock.now() + time);
+                self.reads.admit(caller, request.id, range, deadline);
+            }
+            Some(Kind::Cancel(v1::Cancel {})) => caller.cancel(request.id),
             None => {
-                replies.refuse(request.id, Reason::Invalid, "the request names neither a read nor a write");
+                caller.replies.refuse(
+                    request.id,
+                    Reason::Invalid,
+                    "the request names neither a read nor a write",
+                );
             }
         }
     }
@@ -250,12 +262,9 @@ impl EventLoop {
             self.parts.refusals.note(why.kind(), from, why);
         }
         effects.reads_failed.into_iter().for_each(|name| self.reads.failed(name));
-        for ready in effects.reads {
-            if let Some(job) = self.reads.confirmed(ready, term) {
-                self.apply(job)?;
-            }
-        }
-        self.reads.take_serializable(term).map_or(Ok(()), |job| self.apply(job))
+        effects.reads.into_iter().for_each(|ready| self.reads.confirmed(ready));
+        self.reads.serve(self.header.applied_index, term);
+        Ok(())
     }
 
     fn apply(&self, job: Job) -> Result<(), NodeError> {
@@ -264,7 +273,9 @@ impl EventLoop {
 
     /// Tells the services where the node stands, the proxies who leads, and who wants to stop it that it may.
     fn publish(&mut self) {
-        self.parts.links.belong_to(self.core.origin());
+        let origin = self.core.origin();
+        self.parts.links.belong_to(origin);
+        self.reads.belong_to(origin.cluster);
         self.parts.view.send_replace(NodeView::of(&self.core, &self.header, self.scrubbed, &self.followed));
         self.proxy_streams.announce(&self.core, &self.followed);
         if self.core.may_stop()

@@ -3,7 +3,7 @@
 //! ```text
 //!  peers, proxies ──▶ services ──▶ ┌────────────┐ ── persist ──▶ log writer ──▶ promises ──▶ peer links
 //!                                  │ event loop │ ── messages ───────────────────────────▶ peer links
-//!          ticks ────────────────▶ │   (Raft)   │ ── committed, reads ──▶ applier ──▶ replies ──▶ proxies
+//!          ticks ────────────────▶ │   (Raft)   │ ── committed ──▶ applier ── answers ──▶ replies ──▶ proxies
 //!                                  └────────────┘ ◀── persisted ── log writer
 //! ```
 //!
@@ -13,7 +13,7 @@
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
 //! | `proposals.rs`, `admission.rs`, `proposal_clock.rs` | writes on their way into the log, how many may wait, and their time |
-//! | `reads.rs` | reads on their way to the state machine |
+//! | `reads/` | reads, served beside whoever applies |
 //! | `proxy_streams.rs`, `reply.rs` | the streams of the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
@@ -53,16 +53,17 @@ mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use rand::Rng;
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use config::{Config, Retention, Timing};
 pub use error::NodeError;
+pub use reads::ReadLimits;
 
 use self::{
     event::{Event, Scrubbed},
     event_loop::{EventLoop, Parts},
     links::Links,
+    reads::ReadServer,
     refusals::Refusals,
     services::Services,
     snapshots::Streams,
@@ -71,7 +72,7 @@ use self::{
 use crate::{
     env::{Clock, Environment},
     kv::Header,
-    raft::{ClusterId, Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
+    raft::{Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
 
@@ -96,10 +97,9 @@ pub async fn run(
     let Stores { log, state, header, initial, incarnation } =
         Stores::open(&config, environment.seed, &disk).await?;
     let place = (initial.applied.configuration.cluster, header.applied_index);
-    let core =
-        Raft::new(config.raft_options(environment.seed, founding_id(&environment), incarnation), initial);
-    let view = NodeView::of(&core, &header, Scrubbed::default(), core.configuration());
-    let (view_tx, view_rx) = watch::channel(view);
+    let core = Raft::new(config.raft_options(&environment, incarnation), initial);
+    let (view_tx, view_rx) =
+        watch::channel(NodeView::of(&core, &header, Scrubbed::default(), core.configuration()));
     let links = Links::new(&config, &environment);
     links.belong_to(core.origin());
     let writer =
@@ -114,17 +114,27 @@ pub async fn run(
         refusals: refusals.clone(),
     };
     let server = services.server().bind(config.listen).await?;
-    let address = server.local_addr();
     environment.observer.started(&core);
-    tracing::info!(node = config.id, %address, term = core.term(), last = %core.last(), "node is up");
+    tracing::info!(node = config.id, address = %server.local_addr(), term = core.term(), last = %core.last(), "node is up");
+    let read_server =
+        ReadServer::new(&config, state.reader(), &environment.clock, disk.clone(), reports_tx.clone());
     let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());
     let (applier, applying) =
         applier::start(&config, state, place, &environment, disk.clone(), reports_tx.clone());
     let streams = Streams::new(&config, &environment, disk, links.clone(), reports_tx);
-    let parts =
-        Parts { events, reports, links: links.clone(), writer, applier, streams, refusals, view: view_tx };
-    let leave_patience = config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS;
-    let clock = environment.clock.clone();
+    let parts = Parts {
+        events,
+        reports,
+        links: links.clone(),
+        writer,
+        applier,
+        read_server,
+        streams,
+        refusals,
+        view: view_tx,
+    };
+    let (patience, clock) =
+        (config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS, environment.clock.clone());
     let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {
@@ -134,7 +144,7 @@ pub async fn run(
         ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
         () = shutdown => {
-            leave(&events_tx, &clock, leave_patience).await;
+            leave(&events_tx, &clock, patience).await;
             Ok(())
         }
     };
@@ -145,11 +155,6 @@ pub async fn run(
     // Without the event loop the applier runs out of work, and makes the state durable.
     let _ = applying.await;
     result
-}
-
-/// What the cluster is called for ever, if this node is its first leader. 0 stands for none.
-fn founding_id(environment: &Environment) -> ClusterId {
-    environment.random("cluster id").random_range(1..=ClusterId::MAX)
 }
 
 /// Lets a node that leads hand over, so that nobody has to notice that it is gone.

@@ -1,4 +1,12 @@
-//! The way back to a proxy: what is to be said gathers while its stream is busy, and leaves in batches bounded in bytes.
+//! The way back to a proxy. What is small gathers while the stream is busy, and leaves in batches bounded in bytes; large
+//! answers leave in pieces, which take turns with each other and wait behind everything else, but not for ever.
+//!
+//! ```text
+//!  who leads, signs of life ──────────────▶ ┐ first
+//!  answers to writes, refusals ── outbox ─▶ │
+//!  answers to short reads ── 2 batches ───▶ ├─▶ the stream
+//!  pieces of long reads ── 4 pieces ──────▶ ┘ last; at least every fifth time
+//! ```
 
 use prost::Message as _;
 use tokio::sync::mpsc;
@@ -6,14 +14,17 @@ use tokio::sync::mpsc;
 use crate::{
     rpc::outbox::{Outbox, OutboxReceiver, outbox},
     wire::{
-        self, MESSAGE_BYTES_MAX,
+        self,
         pb::v1::{self, refusal::Reason},
     },
 };
 
-/// The largest reply. One that no message can carry would break the stream for everybody, and again whenever the proxy
-/// asks again. (Answers to writes are bounded by the state machine, far below.)
-const REPLY_BYTES_MAX: usize = MESSAGE_BYTES_MAX - (1 << 20);
+/// Batches of answers to short reads that may wait for the stream; then short reads wait.
+const READ_BATCHES_MAX: usize = 2;
+/// Pieces that may wait for the stream; then long reads wait, each for its turn.
+const PIECES_MAX: usize = 4;
+/// So many batches may leave before a piece that waits.
+const BATCHES_BEFORE_A_PIECE_MAX: usize = 4;
 
 /// Where the answers to one proxy's stream go. A stream that has ended swallows them: the proxy asks again.
 #[derive(Clone, Debug)]
@@ -22,10 +33,22 @@ pub(super) struct ReplySender {
     control: mpsc::UnboundedSender<Control>,
 }
 
-/// The stream's end. Its length is bounded by the proposals and reads that a node admits.
+/// Where the answers to reads go, which are not taken before there is room.
+#[derive(Clone, Debug)]
+pub(super) struct ReadReplies {
+    batches: mpsc::Sender<Vec<v1::Reply>>,
+    pieces: mpsc::Sender<v1::Reply>,
+}
+
+/// The stream's end.
 pub(super) struct ReplyReceiver {
+    /// Its length is bounded by the proposals and reads that a node admits.
     replies: OutboxReceiver<v1::Reply>,
     control: mpsc::UnboundedReceiver<Control>,
+    batches: mpsc::Receiver<Vec<v1::Reply>>,
+    pieces: mpsc::Receiver<v1::Reply>,
+    /// Batches that left since the last piece.
+    batches_since_piece: usize,
 }
 
 /// What never waits behind replies.
@@ -37,21 +60,21 @@ enum Control {
     Alive,
 }
 
-pub(super) fn channel() -> (ReplySender, ReplyReceiver) {
+pub(super) fn channel() -> (ReplySender, ReadReplies, ReplyReceiver) {
     let (replies_tx, replies) = outbox(usize::MAX);
     let (control_tx, control) = mpsc::unbounded_channel();
-    (ReplySender { replies: replies_tx, control: control_tx }, ReplyReceiver { replies, control })
+    let (batches_tx, batches) = mpsc::channel(READ_BATCHES_MAX);
+    let (pieces_tx, pieces) = mpsc::channel(PIECES_MAX);
+    let sender = ReplySender { replies: replies_tx, control: control_tx };
+    let reads = ReadReplies { batches: batches_tx, pieces: pieces_tx };
+    (sender, reads, ReplyReceiver { replies, control, batches, pieces, batches_since_piece: 0 })
 }
 
 impl ReplySender {
+    /// (Answers to writes are bounded by the state machine.)
     pub(super) fn send(&self, id: u64, outcome: v1::reply::Outcome) {
         let reply = v1::Reply { id, outcome: Some(outcome) };
         let bytes = reply.encoded_len();
-        if bytes > REPLY_BYTES_MAX {
-            let why =
-                format!("the answer has {bytes} bytes, at most {REPLY_BYTES_MAX} are sent: ask with a limit");
-            return self.refuse(id, Reason::Limit, why);
-        }
         let _ = self.replies.push_always(reply, bytes);
     }
 
@@ -71,11 +94,40 @@ impl ReplySender {
     pub(super) fn is_closed(&self) -> bool {
         self.control.is_closed()
     }
+
+    /// Completes when the stream ends.
+    pub(super) async fn closed(&self) {
+        self.control.closed().await;
+    }
+}
+
+impl ReadReplies {
+    /// Leaves answers to short reads. False: the stream has ended.
+    pub(super) async fn send(&self, replies: Vec<v1::Reply>) -> bool {
+        replies.is_empty() || self.batches.send(replies).await.is_ok()
+    }
+
+    /// Leaves a piece of an answer, or its end. Whoever waits has a turn before who comes later. False: the stream has
+    /// ended.
+    pub(super) async fn send_piece(&self, piece: v1::Reply) -> bool {
+        self.pieces.send(piece).await.is_ok()
+    }
+
+    /// Completes when the stream ends.
+    pub(super) async fn closed(&self) {
+        self.pieces.closed().await;
+    }
 }
 
 impl ReplyReceiver {
     /// What leaves next. `None`: nobody is left to say anything. Nothing is lost when the future is dropped.
     pub(super) async fn next(&mut self) -> Option<v1::ReplyBatch> {
+        if self.batches_since_piece >= BATCHES_BEFORE_A_PIECE_MAX
+            && self.control.is_empty()
+            && let Ok(piece) = self.pieces.try_recv()
+        {
+            return Some(self.piece(piece));
+        }
         tokio::select! { biased;
             Some(control) = self.control.recv() => Some(match control {
                 Control::Leadership(leadership) => {
@@ -83,29 +135,85 @@ impl ReplyReceiver {
                 }
                 Control::Alive => v1::ReplyBatch::default(),
             }),
-            replies = self.replies.batch() => {
-                replies.map(|replies| v1::ReplyBatch { leadership: None, replies })
-            }
+            replies = self.replies.batch() => Some(self.batch(replies?)),
+            Some(replies) = self.batches.recv() => Some(self.batch(replies)),
+            Some(piece) = self.pieces.recv() => Some(self.piece(piece)),
         }
+    }
+
+    fn batch(&mut self, replies: Vec<v1::Reply>) -> v1::ReplyBatch {
+        self.batches_since_piece += 1;
+        v1::ReplyBatch { leadership: None, replies }
+    }
+
+    fn piece(&mut self, piece: v1::Reply) -> v1::ReplyBatch {
+        self.batches_since_piece = 0;
+        v1::ReplyBatch { leadership: None, replies: vec![piece] }
     }
 }
 
 #[cfg(all(test, not(madsim)))]
 mod tests {
     use super::*;
-    use crate::wire::pb::{etcdserverpb::RangeResponse, mvccpb::KeyValue, v1::reply::Outcome};
+    use crate::wire::pb::v1::reply::Outcome;
+
+    fn reply(id: u64) -> v1::Reply {
+        v1::Reply { id, outcome: Some(Outcome::Piece(vec![7; 100].into())) }
+    }
+
+    async fn next_id(receiver: &mut ReplyReceiver) -> u64 {
+        receiver.next().await.expect("the sender is there").replies[0].id
+    }
 
     #[tokio::test]
-    async fn an_answer_that_no_message_carries_is_refused_and_the_next_one_is_sent() {
-        let (replies, mut receiver) = channel();
-        let value = vec![0; REPLY_BYTES_MAX].into();
-        let kvs = vec![KeyValue { value, ..KeyValue::default() }];
-        replies.send(1, Outcome::Range(RangeResponse { kvs, ..RangeResponse::default() }));
-        replies.send(2, Outcome::Range(RangeResponse::default()));
-        let batch = receiver.next().await.expect("the sender is there");
-        let Some(Outcome::Refusal(refusal)) = &batch.replies[0].outcome else { panic!("it is refused") };
-        assert_eq!((batch.replies[0].id, refusal.reason()), (1, Reason::Limit));
-        assert!(refusal.message.contains("ask with a limit"), "{}", refusal.message);
-        assert_eq!(batch.replies[1].id, 2);
+    async fn pieces_wait_for_room_and_take_turns_and_nothing_waits_behind_them() {
+        let (sender, end, mut receiver) = channel();
+        for answer in [1, 2] {
+            let replies = end.clone();
+            tokio::spawn(async move {
+                for _ in 0..20 {
+                    assert!(replies.send_piece(reply(answer)).await);
+                }
+            });
+        }
+        while end.pieces.capacity() > 0 {
+            tokio::task::yield_now().await;
+        }
+        sender.refuse(3, Reason::Invalid, "small");
+        assert_eq!(next_id(&mut receiver).await, 3, "what is small goes ahead");
+        let mut ids = Vec::new();
+        for _ in 0..40 {
+            ids.push(next_id(&mut receiver).await);
+            tokio::task::yield_now().await;
+        }
+        let in_turns = ids.windows(2).skip(PIECES_MAX).take(20).filter(|pair| pair[0] != pair[1]).count();
+        assert!(in_turns >= 15, "{ids:?}");
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_what_is_small_does_not_stop_pieces() {
+        let (sender, end, mut receiver) = channel();
+        assert!(end.send_piece(reply(1)).await);
+        for turn in 0.. {
+            sender.refuse(2, Reason::Invalid, "small");
+            if next_id(&mut receiver).await == 1 {
+                assert_eq!(turn, BATCHES_BEFORE_A_PIECE_MAX);
+                break;
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn who_leads_goes_ahead_of_everything_and_the_end_of_the_stream_is_noticed() {
+        let (sender, end, mut receiver) = channel();
+        assert!(end.send(vec![reply(1)]).await);
+        assert!(end.send_piece(reply(1)).await);
+        sender.refuse(2, Reason::Invalid, "small");
+        assert!(sender.lead(v1::Leadership::default()));
+        assert!(receiver.next().await.expect("the sender is there").leadership.is_some());
+        drop(receiver);
+        end.closed().await;
+        assert!(!end.send_piece(reply(1)).await);
+        assert!(sender.is_closed());
     }
 }

@@ -10,6 +10,7 @@ use super::{
     config::Config,
     event::{Answer, Event, Stage},
     links::Links,
+    reads::Caller,
     refusals::Refusals,
     reply::{self, ReplyReceiver},
     view::NodeView,
@@ -209,8 +210,9 @@ impl v1::node_server::Node for Services {
         let opening =
             batches.next().await?.ok_or_else(|| Status::cancelled("the proxy closed the stream"))?;
         services.check_cluster(&opening.cluster)?;
-        let (replies, outgoing_rx) = reply::channel();
-        services.send(Event::Joined(replies.clone())).await?;
+        let (replies, read_replies, outgoing_rx) = reply::channel();
+        let (caller, lane) = Caller::new(replies.clone(), read_replies);
+        services.send(Event::Joined(replies.clone(), lane)).await?;
         let receiving = async move {
             let mut next = Some(opening);
             while let Some(batch) = next {
@@ -220,7 +222,7 @@ impl v1::node_server::Node for Services {
                     true => replies.alive(),
                     false => {
                         services.check_cluster_id(0, batch.cluster_id)?;
-                        services.send(Event::Requests(replies.clone(), batch.requests)).await?;
+                        services.send(Event::Requests(caller.clone(), batch.requests)).await?;
                     }
                 }
                 next = batches.next().await?;

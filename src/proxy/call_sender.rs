@@ -15,7 +15,7 @@ use super::core::{Answer, Call, CallId, Operation};
 use crate::{
     env::Clock,
     rpc,
-    wire::{CallError, etcd, pb::v1::reply},
+    wire::{CallError, etcd},
 };
 
 /// Calls that may wait for the edge to take them. It takes all that wait at once, so that the queue is as long as the
@@ -71,13 +71,12 @@ impl CallSender {
         time_for(request, self.patience)
     }
 
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Hands a call to the core and waits for its one answer. To drop the future is to leave: the core is told.
-    pub(super) async fn call(
-        &self,
-        operation: Operation,
-        bytes: usize,
-        time: Duration,
-    ) -> Result<reply::Outcome, CallError> {
+    pub(super) async fn call(&self, operation: Operation, bytes: usize, time: Duration) -> Answer {
         let id = CallId::of_client(self.count.fetch_add(1, Ordering::Relaxed));
         let is_read = matches!(operation, Operation::Read(_));
         let deadline_us = self.clock.elapsed_us() + u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 2);

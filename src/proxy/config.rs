@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, time::Duration};
 
+use super::core;
+
 /// Where it serves, and whom.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -15,4 +17,11 @@ pub struct Config {
     pub nodes: Vec<String>,
     /// The longest that a call may take, whatever deadline its client sets.
     pub patience: Duration,
+    /// Bytes that large answers may hold, all together.
+    pub answers_bytes_max: usize,
+}
+
+impl Config {
+    /// What large answers may hold, unless somebody says otherwise.
+    pub const ANSWERS_BYTES_MAX: usize = core::ANSWERS_BYTES_MAX;
 }

@@ -42,7 +42,11 @@ struct Connection {
 impl Edge {
     pub(super) fn new(config: &Config, dialer: Dialer, view: watch::Sender<View>) -> Self {
         Self {
-            router: Router::new(config.cluster_id, config.nodes.iter().map(String::as_str)),
+            router: Router::new(
+                config.cluster_id,
+                config.nodes.iter().map(String::as_str),
+                config.answers_bytes_max,
+            ),
             clock: dialer.environment.clock.clone(),
             dialer,
             links: BTreeMap::new(),

@@ -3,6 +3,7 @@
 //! - [`Server`] carries services: [`Server::bind`] first, so that a taken port is reported at once, then
 //!   [`Bound::serve`] until told to stop.
 //! - [`connect`] makes a [`Channel`]; [`with_deadline`] bounds a call on it.
+//! - [`respond_with`] answers a call with more than should be encoded at once.
 //! - [`link`] keeps one long-lived stream to another process: dial, probe, silence, back-off, dial again. What it
 //!   sends waits in an [`outbox`], bounded in bytes.
 //!
@@ -28,4 +29,4 @@ pub use channel::connect;
 pub use deadline::{timeout_of, with_deadline};
 pub use error::RpcError;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
-pub use transport::{Bound, Channel, Server};
+pub use transport::{Bound, Channel, Server, respond_with};

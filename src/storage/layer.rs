@@ -1,6 +1,9 @@
 //! Changes of the state in memory, above what the file holds: the newest one of each record.
 
-use std::{collections::BTreeMap, ops::Bound};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    ops::Bound,
+};
 
 use redb::AccessGuard;
 
@@ -90,6 +93,34 @@ impl Layer {
             records.remove(key);
         }
         Ok(removed)
+    }
+
+    /// Takes over the changes of the layer that lies right above.
+    pub(super) fn cover(&mut self, above: Layer) {
+        for (table, changes) in above.tables.into_iter().enumerate() {
+            for (key, Change { value, covers }) in changes {
+                self.cover_record(table, key, value, covers);
+            }
+        }
+    }
+
+    fn cover_record(&mut self, table: usize, key: Vec<u8>, value: Option<Vec<u8>>, covers: bool) {
+        let weight = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
+        match self.tables[table].entry(key) {
+            Entry::Occupied(mut present) => {
+                let change = present.get_mut();
+                self.bytes = self.bytes + weight(&value) - weight(&change.value);
+                change.value = value;
+                if change.value.is_none() && !change.covers {
+                    self.bytes -= present.key().len() + RECORD_OVERHEAD_BYTES;
+                    present.remove();
+                }
+            }
+            Entry::Vacant(absent) => {
+                self.bytes += absent.key().len() + RECORD_OVERHEAD_BYTES + weight(&value);
+                absent.insert(Change { value, covers });
+            }
+        }
     }
 
     /// The changes of a table in the order of keys; `None` for a removal.
@@ -204,6 +235,7 @@ mod tests {
             layers in prop::collection::vec(prop::collection::vec((0..12u8, prop::option::of(any::<u8>())), 0..12), 0..4),
             low in 0..12u8,
             high in 0..12u8,
+            merged in 0..4usize,
         ) {
             let mut model = BTreeMap::new();
             let mut stack: Vec<Layer> = Vec::new();
@@ -224,6 +256,15 @@ mod tests {
                     prop_assert_eq!(found.expect("nothing fails"), expected);
                 }
                 stack.push(layer);
+            }
+            if merged + 1 < stack.len() {
+                let above = stack.remove(merged + 1);
+                stack[merged].cover(above);
+                let stored = |(key, change): (&Vec<u8>, &Change)| {
+                    key.len() + RECORD_OVERHEAD_BYTES + change.value.as_ref().map_or(0, Vec::len)
+                };
+                let bytes: usize = stack[merged].tables[TABLE as usize].iter().map(stored).sum();
+                prop_assert_eq!(stack[merged].bytes, bytes);
             }
             let newest_first: Vec<&Layer> = stack.iter().rev().collect();
             let (low, high) = ([low], [high]);

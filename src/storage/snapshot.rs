@@ -12,7 +12,7 @@ use super::{
     StateStore, StorageError,
     layer::Layer,
     state_store::{failed, members_of},
-    tables::{Durable, definition, get_frozen, staged_definition},
+    tables::{Durable, Reader, definition, get_frozen, staged_definition},
 };
 use crate::{
     kv::{Header, KeyRange, Read, Table, Visit, contribution},
@@ -96,6 +96,23 @@ pub(super) struct Staged {
     content_hash: u128,
 }
 
+impl Reader {
+    /// Shows the state as it stands, whether it is durable or not. What is changed from now on takes room of its own for as
+    /// long as the view lives.
+    ///
+    /// # Errors
+    /// The disk failed, or the state is corrupt.
+    pub fn view(&self) -> Result<StateView, StorageError> {
+        let (layers, durable) = self.0.frozen();
+        let mut view = StateView { layers, durable, snapshot: Snapshot::default() };
+        let header = Header::load(&view)?;
+        let last = Position { term: header.applied_term, index: header.applied_index };
+        let configuration = members_of(&view)?.unwrap_or_default().into();
+        view.snapshot = Snapshot { last, configuration };
+        Ok(view)
+    }
+}
+
 /// The snapshot's side of the state.
 impl StateStore {
     /// Shows the state as it stands, whether it is durable or not.
@@ -103,13 +120,7 @@ impl StateStore {
     /// # Errors
     /// The disk failed, or the state is corrupt.
     pub fn view(&self) -> Result<StateView, StorageError> {
-        let (layers, durable) = self.file.frozen();
-        let mut view = StateView { layers, durable, snapshot: Snapshot::default() };
-        let header = Header::load(&view)?;
-        let last = Position { term: header.applied_term, index: header.applied_index };
-        let configuration = members_of(&view)?.unwrap_or_default().into();
-        view.snapshot = Snapshot { last, configuration };
-        Ok(view)
+        self.reader().view()
     }
 
     /// Prepares to receive the snapshot that stands for the log up to `last`. Returns where it goes on: what has arrived

@@ -38,6 +38,9 @@ use crate::{
 /// Pages of the file kept in memory: where the hot part of the key space should fit.
 const CACHE_BYTES: usize = 64 << 20;
 
+/// Changes of one layer that are moved into another, at most: whoever applies waits meanwhile.
+const MERGED_BYTES_MAX: usize = 2 << 20;
+
 /// What the file says of itself: the number of its last commit, and of the log's last commit at that time.
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const COMMITS_KEY: &str = "commits";
@@ -107,6 +110,11 @@ impl StateStore {
     /// What the changes take in memory that are not being flushed yet.
     pub fn unflushed_bytes(&self) -> usize {
         self.file.read().active.bytes
+    }
+
+    /// Layers of changes that are not in the file yet, beside the one that grows.
+    pub fn frozen_layers(&self) -> usize {
+        self.file.read().frozen.len()
     }
 
     /// Makes every change so far durable, now. Returns the applied index.
@@ -251,10 +259,27 @@ impl StateFile {
 }
 
 impl Layers {
+    /// A small layer becomes part of the one below, if nobody holds that: views of the state leave many behind.
     fn freeze(&mut self) {
-        if !self.active.is_empty() {
-            self.frozen.push(Arc::new(std::mem::take(&mut self.active)));
+        if self.active.is_empty() {
+            return;
         }
+        let mut newest = std::mem::take(&mut self.active);
+        while newest.bytes < MERGED_BYTES_MAX
+            && let Some(mut below) = self.frozen.pop()
+        {
+            match Arc::get_mut(&mut below) {
+                Some(layer) => {
+                    layer.cover(newest);
+                    newest = std::mem::take(layer);
+                }
+                None => {
+                    self.frozen.push(below);
+                    break;
+                }
+            }
+        }
+        self.frozen.push(Arc::new(newest));
     }
 
     /// The layers, the newest first.

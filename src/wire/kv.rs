@@ -8,7 +8,7 @@ use prost::Message as _;
 use tonic::Code;
 
 use crate::kv::{
-    self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest, Read,
+    self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest,
     Rejection, Reply, SortOrder, SortTarget, Stamp,
 };
 
@@ -127,35 +127,42 @@ pub(crate) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
     }
 }
 
-/// Serves a read from a view of the state.
-pub(crate) fn range<R: Read>(
-    view: &R,
-    request: &etcdserverpb::RangeRequest,
-    header: ResponseHeader,
-) -> Result<Outcome, kv::Error<R::Error>> {
-    let request = match range_from_pb(request) {
-        Ok(request) => request,
-        Err(error) => return Ok(refusal(Reason::Invalid, error.to_string())),
-    };
-    Ok(match kv::range(view, &request)? {
-        Ok(RangeReply { revision, kvs, more, count }) => Outcome::Range(etcdserverpb::RangeResponse {
-            header: Some(ResponseHeader { revision, ..header }),
-            kvs: kvs.into_iter().map(pair_to_pb).collect(),
-            more,
-            count,
-        }),
-        Err(rejection) => {
-            let reason = match &rejection {
-                RangeRejection::Compacted { .. } => Reason::Compacted,
-                RangeRejection::FutureRevision { .. } => Reason::FutureRevision,
-                RangeRejection::Invalid(_) => Reason::Invalid,
-            };
-            refusal(reason, rejection.to_string())
-        }
+/// The answer to a read: what there is to say of it, and pairs; `header` lacks the revision, which the answer brings.
+pub(crate) fn range_to_pb(summary: RangeReply, pairs: Vec<KeyValue>, header: ResponseHeader) -> Outcome {
+    let RangeReply { revision, more, count, .. } = summary;
+    Outcome::Range(etcdserverpb::RangeResponse {
+        header: Some(ResponseHeader { revision, ..header }),
+        kvs: pairs.into_iter().map(pair_to_pb).collect(),
+        more,
+        count,
     })
 }
 
-fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, CallError> {
+/// Pairs as the fields of an encoded answer: whoever appends them to another part of it has both.
+pub(crate) fn encode_pairs(pairs: Vec<KeyValue>, encoded: &mut Vec<u8>) {
+    let kvs = pairs.into_iter().map(pair_to_pb).collect();
+    let part = etcdserverpb::RangeResponse { kvs, ..Default::default() };
+    part.encode(encoded).expect("a vector has room");
+}
+
+/// A read that breaks the protocol.
+pub(crate) fn range_invalid(error: &CallError) -> Outcome {
+    refusal(Reason::Invalid, error.to_string())
+}
+
+/// A read that the state machine refuses.
+pub(crate) fn range_rejected(rejection: &RangeRejection) -> Outcome {
+    let reason = match rejection {
+        RangeRejection::Compacted { .. } => Reason::Compacted,
+        RangeRejection::FutureRevision { .. } => Reason::FutureRevision,
+        RangeRejection::TooLargeToSort => Reason::Limit,
+        RangeRejection::Invalid(_) => Reason::Invalid,
+    };
+    refusal(reason, rejection.to_string())
+}
+
+/// What a read asks of the state machine.
+pub(crate) fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, CallError> {
     let (sort_order, sort_target) = sort_from_pb(request)?;
     Ok(RangeRequest {
         key: request.key.to_vec(),

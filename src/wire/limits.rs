@@ -18,11 +18,15 @@ use super::pb::{
 };
 use crate::rpc::Channel;
 
-/// Largest message between our own processes: room for a batch of forty of the largest values.
+/// Largest message between our own processes. What they send is far smaller: batches are bounded in bytes, and large answers
+/// travel in pieces.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Largest request of a client: etcd's 1.5 MiB, and its allowance of 512 KiB for what surrounds the value.
 pub const CLIENT_REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Largest answer that a client takes: as etcd's client.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = i32::MAX as usize;
 
 /// A message may be as large as Conclave needs, instead of tonic's 4 MiB.
 pub trait WithLimits: Sized {
@@ -32,7 +36,7 @@ pub trait WithLimits: Sized {
 }
 
 macro_rules! limit {
-    ($($server:ident serves $service:ident up to $request_bytes_max:ident, $client:ident;)*) => {$(
+    ($($server:ident serves $service:ident up to $request_bytes_max:ident, $client:ident up to $answer_bytes_max:ident;)*) => {$(
         #[cfg(not(madsim))]
         impl<T: $service> WithLimits for $server<T> {
             fn with_limits(self) -> Self {
@@ -50,16 +54,16 @@ macro_rules! limit {
 
         impl WithLimits for $client<Channel> {
             fn with_limits(self) -> Self {
-                self.max_decoding_message_size(MESSAGE_BYTES_MAX)
+                self.max_decoding_message_size($answer_bytes_max)
             }
         }
     )*};
 }
 
 limit! {
-    PeerServer serves Peer up to MESSAGE_BYTES_MAX, PeerClient;
-    NodeServer serves Node up to MESSAGE_BYTES_MAX, NodeClient;
-    StatusServer serves Status up to MESSAGE_BYTES_MAX, StatusClient;
-    AdminServer serves Admin up to CLIENT_REQUEST_BYTES_MAX, AdminClient;
-    KvServer serves Kv up to CLIENT_REQUEST_BYTES_MAX, KvClient;
+    PeerServer serves Peer up to MESSAGE_BYTES_MAX, PeerClient up to MESSAGE_BYTES_MAX;
+    NodeServer serves Node up to MESSAGE_BYTES_MAX, NodeClient up to MESSAGE_BYTES_MAX;
+    StatusServer serves Status up to MESSAGE_BYTES_MAX, StatusClient up to MESSAGE_BYTES_MAX;
+    AdminServer serves Admin up to CLIENT_REQUEST_BYTES_MAX, AdminClient up to MESSAGE_BYTES_MAX;
+    KvServer serves Kv up to CLIENT_REQUEST_BYTES_MAX, KvClient up to CLIENT_ANSWER_BYTES_MAX;
 }

@@ -23,7 +23,7 @@ pub struct Oracle(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 pub(crate) struct Inner {
-    facts: Facts,
+    pub(crate) facts: Facts,
     failure: Option<Failure>,
     sink: Option<Sink>,
 }

@@ -56,7 +56,7 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         committed: oracle.committed(),
         events: trace.length(),
         faults: count_faults(scenario),
-        operations: judges::count(&recorder.operations()),
+        operations: judges::count(&recorder.operations(), &recorder.large()),
     };
     Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().cloned().collect() }
 }

@@ -6,7 +6,7 @@ use conclave_checks::Timed;
 
 use crate::{
     scenario::Scenario,
-    trace::{ClientEvent, Condition, Event, FaultEvent, MachineEvent, OperatorEvent, Phase},
+    trace::{ClientEvent, Condition, Event, FaultEvent, LargeEvent, MachineEvent, OperatorEvent, Phase},
 };
 
 /// More conditions than this are counted, not listed.
@@ -51,6 +51,7 @@ impl fmt::Display for Told<'_> {
             Event::Client { client, event: ClientEvent::Answered(answer), .. } => {
                 write!(f, "client {client} ◀ {answer:?}")
             }
+            Event::Large(event) => large_in_words(f, event),
             Event::Operator { change, event } => match event {
                 OperatorEvent::Asked => write!(f, "operator ▶ {change}"),
                 OperatorEvent::Done => write!(f, "operator ◀ done: {change}"),
@@ -58,6 +59,22 @@ impl fmt::Display for Told<'_> {
                 OperatorEvent::GivenUp => write!(f, "operator ◀ given up: {change}"),
             },
         }
+    }
+}
+
+fn large_in_words(f: &mut fmt::Formatter<'_>, event: &LargeEvent) -> fmt::Result {
+    match event {
+        LargeEvent::Writes { write, key } => write!(f, "large values ▶ write {write} to key {key}"),
+        LargeEvent::Wrote { write, revision } => {
+            write!(f, "large values ◀ write {write} has revision {revision}")
+        }
+        LargeEvent::DidNotWrite { write } => write!(f, "large values ◀ write {write} did not happen"),
+        LargeEvent::MayHaveWritten { write } => write!(f, "large values ◀ write {write} may have happened"),
+        LargeEvent::Read { asked, revision, parts, .. } => {
+            write!(f, "large values ◀ {} pairs at revision {revision} to {asked:?}", parts.len())
+        }
+        LargeEvent::Refused => f.write_str("large values ◀ more than a limit"),
+        LargeEvent::DidNotRead { error } => write!(f, "large values ◀ {error}"),
     }
 }
 

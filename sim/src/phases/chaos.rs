@@ -27,6 +27,7 @@ fn introduce_everything(world: &mut World) {
     let proxies = (0..world.shape.proxies).map(MachineId::Proxy);
     let clients = (0..world.shape.clients).map(MachineId::Client);
     founders.chain(proxies).chain(clients).for_each(|id| world.machines.introduce(id));
+    world.large_clients.start();
 }
 
 /// A fault strikes or heals. At one time what heals comes last, and in the order of the scenario.

@@ -9,12 +9,15 @@ use super::timed::Timed;
 use crate::{
     faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
     trace::Range,
-    workload::Workload,
-    world::{NUMBER_MAX, Retention},
+    workload::{LargeValues, Workload},
+    world::{Answers, NUMBER_MAX, Retention},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
 const WAIT_MS_MAX: u64 = 60_000;
+
+/// A value is not larger than this: it must be a write that is accepted.
+const LARGE_BYTES_MAX: u64 = 1 << 20;
 
 /// The shape's fields beside the others.
 #[derive(Serialize, Deserialize)]
@@ -31,6 +34,8 @@ pub(super) struct ScenarioFile {
     pub(super) election_timeout_ms: u64,
     #[serde(default)]
     pub(super) retention: Retention,
+    #[serde(default)]
+    pub(super) answers: Answers,
     #[serde(default)]
     pub(super) lease_reads: bool,
     pub(super) workload: Workload,
@@ -57,16 +62,25 @@ impl ScenarioFile {
         check("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;
         check("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
         check("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
-        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)
+        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)?;
+        let Answers { short_records, slice_records, piece_bytes, held_bytes } = self.answers;
+        check("answers.short_records", short_records, 1..=u64::from(u32::MAX))?;
+        check("answers.slice_records", slice_records, 1..=u64::from(u32::MAX))?;
+        check("answers.piece_bytes", piece_bytes, 1..=1 << 20)?;
+        check("answers.held_bytes", held_bytes, 0..=1 << 40)
     }
 
     fn check_workload(&self) -> Result<(), String> {
-        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms } = &self.workload;
+        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms, large } = &self.workload;
         check("workload.keys", *keys, 1..=1_000_000)?;
         check("workload.reads_percent", *reads_percent, 0..=100)?;
         check("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
         check_range("workload.pause_ms", *pause_ms, WAIT_MS_MAX)?;
-        check("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)
+        check("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)?;
+        let Some(LargeValues { keys, bytes, pause_ms }) = large else { return Ok(()) };
+        check("workload.large.keys", *keys, 1..=1_000_000)?;
+        check_range("workload.large.bytes", *bytes, LARGE_BYTES_MAX)?;
+        check_range("workload.large.pause_ms", *pause_ms, WAIT_MS_MAX)
     }
 
     fn check_faults(&self) -> Result<(), String> {

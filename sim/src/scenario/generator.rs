@@ -9,8 +9,8 @@ use super::{Scenario, timed::Timed};
 use crate::{
     faults::{Fault, Recipe, Roster},
     trace::Range,
-    workload::Workload,
-    world::{Retention, Shape},
+    workload::{LargeValues, Workload},
+    world::{Answers, Retention, Shape},
 };
 
 /// The scenario of a seed.
@@ -37,6 +37,7 @@ pub fn generate(seed: u64) -> Scenario {
         heartbeat_ms,
         election_timeout_ms: heartbeat_ms * draw.between(4, 8),
         retention: retention(seed),
+        answers: answers(seed),
         lease_reads: Draw::new(seed, "leases", 0).chance(30),
     };
     Scenario { faults: faults(&shape, chaos_ms), shape, workload: workload(seed), chaos_ms }
@@ -53,6 +54,30 @@ fn retention(seed: u64) -> Retention {
     }
 }
 
+/// Often so little that a range of a few keys is a large one, and sometimes one that a proxy has no room for.
+fn answers(seed: u64) -> Answers {
+    let mut draw = Draw::new(seed, "answers", 0);
+    Answers {
+        short_records: *draw.pick(&[1, 3, 1_000]),
+        slice_records: *draw.pick(&[1, 4, 10_000]),
+        piece_bytes: *draw.pick(&[300, 20_000, 256 << 10]),
+        held_bytes: *draw.pick(&[20_000, 1_000_000, 512 << 20]),
+    }
+}
+
+fn large_values(seed: u64) -> Option<LargeValues> {
+    let mut draw = Draw::new(seed, "large values", 0);
+    draw.chance(40).then(|| LargeValues {
+        keys: draw.between(2, 20),
+        bytes: *draw.pick(&[
+            Range { low: 0, high: 200 },
+            Range { low: 1_000, high: 20_000 },
+            Range { low: 0, high: 300_000 },
+        ]),
+        pause_ms: Range { low: 20, high: *draw.pick(&[40, 400]) },
+    })
+}
+
 fn workload(seed: u64) -> Workload {
     let mut draw = Draw::new(seed, "workload", 0);
     Workload {
@@ -65,6 +90,7 @@ fn workload(seed: u64) -> Workload {
             Range { low: 50, high: 200 },
         ]),
         patience_ms: *draw.pick(&[500, 2_000, 5_000]),
+        large: large_values(seed),
     }
 }
 

@@ -40,7 +40,7 @@ impl Scenario {
 impl From<Scenario> for ScenarioFile {
     fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = shape;
+        let Shape { heartbeat_ms, election_timeout_ms, retention, answers, lease_reads, .. } = shape;
         Self {
             seed,
             priorities,
@@ -52,6 +52,7 @@ impl From<Scenario> for ScenarioFile {
             heartbeat_ms,
             election_timeout_ms,
             retention,
+            answers,
             lease_reads,
             workload,
             faults,
@@ -66,7 +67,14 @@ impl TryFrom<ScenarioFile> for Scenario {
         file.check()?;
         let ScenarioFile { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = file;
         let ScenarioFile {
-            heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, ..
+            heartbeat_ms,
+            election_timeout_ms,
+            retention,
+            answers,
+            lease_reads,
+            workload,
+            faults,
+            ..
         } = file;
         let shape = Shape {
             seed,
@@ -78,6 +86,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             heartbeat_ms,
             election_timeout_ms,
             retention,
+            answers,
             lease_reads,
         };
         Ok(Self { shape, workload, chaos_ms, faults })

@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::CoreEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Condition, MachineId};
+use super::{Answer, Call, Condition, LargeEvent, MachineId};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -23,6 +23,8 @@ pub enum Event {
     Core(CoreEvent),
     /// A client asked or was told something; operations are counted through the run.
     Client { client: u64, operation: usize, event: ClientEvent },
+    /// A client of large values asked or was told something.
+    Large(LargeEvent),
     /// An operator asked or was told something.
     Operator { change: Change, event: OperatorEvent },
 }

@@ -7,16 +7,19 @@
 //! | `names.rs` | who it happens to: nodes, proxies, clients |
 //! | `condition.rs` | what a fault makes true until it heals |
 //! | `operation.rs` | what clients ask, and what they are told |
+//! | `large.rs` | what clients of large values ask, and what they are told |
 //! | `recorder.rs` | takes every event, with its time |
 
 mod condition;
 mod event;
+mod large;
 mod names;
 mod operation;
 mod recorder;
 
 pub use condition::{Condition, Range};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
+pub use large::{Asked, LargeEvent, Part};
 pub use names::MachineId;
 pub use operation::{Answer, Call, Found, Operation};
 pub use recorder::Recorder;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use conclave_checks::Trace;
 
-use super::{Answer, Call, ClientEvent, Event, Operation};
+use super::{Answer, Call, ClientEvent, Event, LargeEvent, Operation};
 
 /// Records the events of a run. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -15,12 +15,14 @@ struct Records {
     trace: Trace<Event>,
     /// The clients' operations, gathered from the events.
     operations: Vec<Operation>,
+    /// What clients of large values did and were told, gathered too.
+    large: Vec<LargeEvent>,
 }
 
 impl Recorder {
     /// A recorder of a run whose time is `now_ns`.
     pub fn new(now_ns: fn() -> u64, trace: Trace<Event>) -> Self {
-        Self(Arc::new(Mutex::new(Records { now_ns, trace, operations: Vec::new() })))
+        Self(Arc::new(Mutex::new(Records { now_ns, trace, operations: Vec::new(), large: Vec::new() })))
     }
 
     /// Records an event of the present moment.
@@ -46,6 +48,11 @@ impl Recorder {
         self.records().operations.clone()
     }
 
+    /// What clients of large values did and were told so far.
+    pub fn large(&self) -> Vec<LargeEvent> {
+        self.records().large.clone()
+    }
+
     /// The trace so far. The recorder begins another one.
     pub fn take_trace(&self) -> Trace<Event> {
         std::mem::take(&mut self.records().trace)
@@ -69,6 +76,9 @@ impl Records {
                     self.operations[*operation].answer = Some((at_ns, answer.clone()));
                 }
             }
+        }
+        if let Event::Large(event) = &event {
+            self.large.push(event.clone());
         }
         self.trace.push(at_ns, event);
     }

@@ -3,6 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `client.rs` | clients: one operation after another on a few keys |
+//! | `large.rs` | clients of large values: ranges of many bytes, whole and in pieces |
 //! | `operator.rs` | operators: other members, another leader |
 //! | `console.rs` | where operators sit |
 //!
@@ -10,6 +11,7 @@
 
 mod client;
 mod console;
+mod large;
 mod operator;
 
 use serde::{Deserialize, Serialize};
@@ -17,9 +19,11 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     client::{Client, ask},
     console::Console,
+    large::LargeClients,
     operator::{NewNode, Operators},
 };
 
+pub use self::large::LargeValues;
 use crate::trace::Range;
 
 /// What clients do: each one operation after another.
@@ -36,6 +40,9 @@ pub struct Workload {
     pub pause_ms: Range,
     /// How long a client waits for an answer.
     pub patience_ms: u64,
+    /// What clients of large values do, if there are any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub large: Option<LargeValues>,
 }
 
 impl Workload {

@@ -31,11 +31,11 @@ pub(crate) use self::{addresses::NUMBER_MAX, clock::now_ns, machines::Machines, 
 use self::{conditions::Conditions, network::Network, programs::Programs};
 pub use self::{
     disk::{DiskTiming, SimDisk},
-    shape::{Retention, Shape},
+    shape::{Answers, Retention, Shape},
 };
 use crate::{
     trace::{Condition, Event, MachineId, Recorder},
-    workload::{Console, NewNode, Operators, Workload},
+    workload::{Console, LargeClients, NewNode, Operators, Workload},
 };
 
 /// Everything that a run has, and that faults act upon.
@@ -46,6 +46,7 @@ pub(crate) struct World {
     pub(crate) machines: Machines,
     pub(crate) network: Network,
     pub(crate) operators: Operators,
+    pub(crate) large_clients: LargeClients,
     pub(crate) console: Console,
     conditions: Conditions,
 }
@@ -83,6 +84,13 @@ impl World {
             network: Network::new(machines.network_ids()),
             machines,
             operators: Operators::new(console.clone(), recorder.clone()),
+            large_clients: LargeClients::new(
+                console.clone(),
+                recorder.clone(),
+                shape.seed,
+                workload.large,
+                workload.patience_ms,
+            ),
             console,
             conditions: Conditions::default(),
             recorder: recorder.clone(),

@@ -12,7 +12,7 @@ use std::{
 
 use conclave::{
     env::{Environment, Nobody, Observer},
-    node::{self, Timing},
+    node::{self, ReadLimits, Timing},
     proxy,
 };
 use conclave_checks::Oracle;
@@ -95,6 +95,7 @@ impl Programs {
             listen: addresses::proxy(number),
             nodes: members.iter().map(|&id| addresses::node_endpoint(id)).collect(),
             patience: PROXY_PATIENCE,
+            answers_bytes_max: self.shape.answers.held_bytes as usize,
         };
         self.proxies_told.insert(number, members);
         let environment = self.environment(machine, "proxy", Arc::new(Nobody));
@@ -140,6 +141,7 @@ impl Programs {
         let founders: BTreeMap<u64, String> =
             shape.founders().map(|id| (id, addresses::node_endpoint(id))).collect();
         let Retention { sync_entries, log_entries, piece_bytes } = shape.retention;
+        let answers = shape.answers;
         node::Config {
             cluster: CLUSTER.to_owned(),
             id,
@@ -150,6 +152,11 @@ impl Programs {
             timing: Timing {
                 heartbeat: Duration::from_millis(shape.heartbeat_ms),
                 election_timeout: Duration::from_millis(shape.election_timeout_ms),
+            },
+            reads: ReadLimits {
+                short_records: answers.short_records as usize,
+                slice_records: answers.slice_records as usize,
+                piece_bytes: answers.piece_bytes as usize,
             },
             lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
             retention: node::Retention {

@@ -1,5 +1,7 @@
 //! What a world is built of.
 
+use conclave::{node::ReadLimits, proxy};
+
 use crate::trace::Range;
 
 /// The machines of a run and how they are set up. Spans are in simulated time.
@@ -23,6 +25,8 @@ pub struct Shape {
     pub election_timeout_ms: u64,
     /// How much of the past nodes keep.
     pub retention: Retention,
+    /// How large answers are cut, and how much of them a proxy holds.
+    pub answers: Answers,
     /// Nodes serve reads by lease.
     pub lease_reads: bool,
 }
@@ -43,6 +47,33 @@ impl Default for Retention {
     /// As much as in production: no run lives long enough for a snapshot.
     fn default() -> Self {
         Self { sync_entries: 50_000, log_entries: 200_000, piece_bytes: 512 << 10 }
+    }
+}
+
+/// How large answers are cut, and how much of them a proxy holds: little makes every range a large one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answers {
+    /// A read that looks at more records is long.
+    pub short_records: u64,
+    /// Records that a long read looks at in its turn.
+    pub slice_records: u64,
+    /// Large answers travel in pieces of about this size.
+    pub piece_bytes: u64,
+    /// What all large answers together may hold at a proxy.
+    pub held_bytes: u64,
+}
+
+impl Default for Answers {
+    /// As in production.
+    fn default() -> Self {
+        let ReadLimits { short_records, slice_records, piece_bytes } = ReadLimits::default();
+        Self {
+            short_records: short_records as u64,
+            slice_records: slice_records as u64,
+            piece_bytes: piece_bytes as u64,
+            held_bytes: proxy::Config::ANSWERS_BYTES_MAX as u64,
+        }
     }
 }
 

@@ -241,6 +241,8 @@ proptest! {
     fn random_commands_are_answered_and_read_back_as_the_model_says(
         log in log(),
         requests in vec(request(), 1..20),
+        records in 1..6usize,
+        bytes in select(vec![1, 200, usize::MAX]),
     ) {
         let mut model = Model::new();
         let expected: Vec<Reply> = (1..).zip(&log).map(|(index, command)| model.apply(index, command)).collect();
@@ -251,7 +253,9 @@ proptest! {
             for request in &requests {
                 let request = RangeRequest { revision, ..request.clone() };
                 let reply = range(&store, &request).expect("the store is sound");
-                prop_assert_eq!(reply, Ok(model.range(&request)), "{:?}", request);
+                prop_assert_eq!(&reply, &Ok(model.range(&request)), "{:?}", request);
+                let in_steps = range_in_steps(&store, &request, StepBudget { records, bytes });
+                prop_assert_eq!(in_steps.expect("the store is sound"), reply, "{:?}", request);
             }
         }
     }

@@ -6,7 +6,6 @@ use super::super::{event::Stage, reply::ReplySender};
 use crate::{
     raft::{Entry, Index, Snapshot, Term},
     storage::StateView,
-    wire::pb::etcdserverpb,
 };
 
 pub(in crate::node) enum Job {
@@ -14,8 +13,6 @@ pub(in crate::node) enum Job {
     Await(Vec<Waiter>),
     /// Committed entries, to be applied.
     Apply(Vec<Entry>),
-    /// Reads to serve once the index is applied; the replies name the term.
-    Read { index: Index, term: Term, reads: Vec<Read> },
     /// A piece of a snapshot that is being received.
     Stage(Stage),
     /// Puts the staged snapshot in the state's place. Until that is reported the core hands out no entries.
@@ -29,12 +26,5 @@ pub(in crate::node) struct Waiter {
     pub(in crate::node) index: Index,
     pub(in crate::node) term: Term,
     pub(in crate::node) request: u64,
-    pub(in crate::node) replies: ReplySender,
-}
-
-/// A read of a proxy.
-pub(in crate::node) struct Read {
-    pub(in crate::node) request: u64,
-    pub(in crate::node) range: etcdserverpb::RangeRequest,
     pub(in crate::node) replies: ReplySender,
 }

@@ -9,7 +9,6 @@ use super::{
     },
     flush_schedule::FlushSchedule,
     job::Job,
-    pending_reads::PendingReads,
     waiters::Waiters,
 };
 use crate::{
@@ -23,13 +22,15 @@ use crate::{
     },
 };
 
+/// Every view of the state may leave a layer behind, through which all reads look: a flush puts so many away.
+const FROZEN_LAYERS_MAX: usize = 16;
+
 pub(super) struct Machine {
     node: NodeId,
     cluster: ClusterId,
     state: StateStore,
     observer: Arc<dyn Observer>,
     waiters: Waiters,
-    reads: PendingReads,
     schedule: FlushSchedule,
 }
 
@@ -48,13 +49,12 @@ impl Machine {
             state,
             observer,
             waiters: Waiters::default(),
-            reads: PendingReads::default(),
             schedule: FlushSchedule::new(config, durable),
         }
     }
 
     /// Carries jobs out in their order. Entries that follow each other are applied together: to note meanwhile who waits
-    /// for what changes nothing. Reads come last, and see at least what they asked for.
+    /// for what changes nothing.
     pub(super) fn carry_out(&mut self, jobs: Vec<Job>) -> Result<Applied, StorageError> {
         let mut entries = Vec::new();
         let mut installed = None;
@@ -62,7 +62,6 @@ impl Machine {
             match job {
                 Job::Await(waiters) => waiters.into_iter().for_each(|waiter| self.waiters.add(waiter)),
                 Job::Apply(more) => entries.extend(more),
-                Job::Read { index, term, reads } => self.reads.add(index, term, reads),
                 Job::Stage(piece) => self.stage(piece)?,
                 Job::Install(snapshot) => {
                     self.apply(std::mem::take(&mut entries))?;
@@ -76,13 +75,13 @@ impl Machine {
         }
         self.apply(entries)?;
         let header = Header::load(&self.state.reader().slice())?;
-        self.serve_reads(&header)?;
         Ok(Applied { header, durable: self.schedule.durable(), installed })
     }
 
     /// What makes all that was applied durable, if it is time for that.
     pub(super) fn flush_if_due(&mut self) -> Option<Flusher> {
-        self.schedule.is_due(self.state.unflushed_bytes()).then(|| {
+        let is_due = self.schedule.is_due(self.state.unflushed_bytes());
+        (is_due || self.state.frozen_layers() >= FROZEN_LAYERS_MAX).then(|| {
             self.schedule.flushing();
             self.state.flusher()
         })
@@ -170,20 +169,6 @@ impl Machine {
         let why = "a snapshot took the place of the log: what became of the entry is in its state";
         self.waiters.drop_up_to(header.applied_index, Reason::Forgotten, why);
         Ok(Ok(()))
-    }
-
-    fn serve_reads(&mut self, header: &Header) -> Result<(), StorageError> {
-        let ready = self.reads.take_ready(header.applied_index);
-        if ready.is_empty() {
-            return Ok(());
-        }
-        let reader = self.state.reader();
-        let view = reader.slice();
-        for (term, read) in ready {
-            let outcome = wire::range(&view, &read.range, self.reply_header(term))?;
-            read.replies.send(read.request, outcome);
-        }
-        Ok(())
     }
 
     fn reply_header(&self, term: Term) -> etcdserverpb::ResponseHeader {

@@ -5,13 +5,11 @@
 //! | `job.rs` | what there is to do |
 //! | `machine.rs` | the state machine, and how each job is done |
 //! | `waiters.rs` | who waits for entries to be applied |
-//! | `pending_reads.rs` | reads that wait for an index to be applied |
 //! | `flush_schedule.rs` | when the state is made durable |
 
 mod flush_schedule;
 mod job;
 mod machine;
-mod pending_reads;
 mod waiters;
 
 use std::sync::Arc;
@@ -21,7 +19,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-pub(super) use job::{Job, Read, Waiter};
+pub(super) use job::{Job, Waiter};
 use machine::Machine;
 
 use super::{
@@ -35,7 +33,7 @@ use crate::{
 };
 
 /// Where the event loop leaves jobs. Unbounded because every job follows from an event that was admitted: the bounds are
-/// the event queue, the proposals and the reads that a node admits.
+/// the event queue, and the proposals that a node admits.
 pub(super) type Applier = mpsc::UnboundedSender<Job>;
 
 /// Starts the task for a state of this cluster (0: it is not known yet) that is durable up to an index.

@@ -34,6 +34,11 @@ impl Outstanding {
         self.place
     }
 
+    /// What is left of its time; `None` if that is unbounded.
+    pub(super) fn time_left_us(&self, now_us: u64) -> Option<u64> {
+        self.deadline_us.map(|deadline_us| deadline_us.saturating_sub(now_us))
+    }
+
     /// The queue in which it waits to be sent.
     pub(super) fn queue(&self) -> Queue {
         self.work.queue(self.bytes)

@@ -1,13 +1,21 @@
 //! What follows from the inputs, for the edge to carry out in this order.
 
-use super::{call::CallId, links::LinkId};
+use super::{assembly::Pieces, call::CallId, links::LinkId};
 use crate::wire::{
     CallError,
     pb::v1::{self, reply},
 };
 
 /// The one answer to a call.
-pub(in crate::proxy) type Answer = Result<reply::Outcome, CallError>;
+pub(in crate::proxy) type Answer = Result<Answered, CallError>;
+
+/// What a node answered.
+#[derive(Debug)]
+pub(in crate::proxy) struct Answered {
+    pub(in crate::proxy) outcome: reply::Outcome,
+    /// What belongs to the outcome and came before it.
+    pub(in crate::proxy) pieces: Pieces,
+}
 
 /// Everything that follows from the inputs since the last time.
 #[derive(Debug, Default)]

@@ -63,6 +63,17 @@ impl Attempts {
         self.open.retain(|attempt| attempt.number != number);
     }
 
+    /// Whatever this attempt answers does not count. Returns the link that it went through, if it was open.
+    pub(super) fn close(&mut self, number: u16) -> Option<LinkId> {
+        let place = self.open.iter().position(|attempt| attempt.number == number)?;
+        Some(self.open.remove(place).link)
+    }
+
+    /// Those that are open.
+    pub(super) fn open(&self) -> impl Iterator<Item = (u16, LinkId)> {
+        self.open.iter().map(|attempt| (attempt.number, attempt.link))
+    }
+
     /// Something was sent that may have worked, or may yet.
     pub(super) fn may_have_happened(&self) -> bool {
         self.has_forgotten || !self.open.is_empty()

@@ -237,6 +237,11 @@ impl Links {
         Some(Leader { term, node, link })
     }
 
+    /// Whether a node takes requests there.
+    pub(super) fn is_open(&self, link: LinkId) -> bool {
+        self.links.get(&link).is_some_and(|link| link.claim().is_some())
+    }
+
     /// Open links, in their order.
     pub(super) fn open(&self) -> impl Iterator<Item = LinkId> {
         self.trusted().map(|(id, _)| id)

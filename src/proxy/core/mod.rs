@@ -20,9 +20,12 @@
 //! 4. **What is not known is not guessed.** Only an attempt that was refused certainly did nothing; one that was sent
 //!    and not refused may have worked. `outcome.rs` says for each end of a call what its caller is told.
 //! 5. **A caller who left is not waited for.** What was never sent is never sent. A write that is under way is not sent
-//!    again, but its number is not settled before it is answered, or its deadline comes.
+//!    again, but its number is not settled before it is answered, or its deadline comes. A read that nobody waits for is
+//!    cancelled at its node.
 //! 6. **Everything is bounded** (`limits.rs`): calls by count and, if large, by bytes; what is under way on a link by
 //!    bytes, the rest waits here. Small calls have a queue and room of their own, so that large ones do not stop them.
+//! 7. **A large answer comes in pieces** (`assembly.rs`), all of one attempt: what came of another is worth nothing. All of
+//!    them together hold no more than a proxy may hold; an answer beyond that is refused, and cancelled.
 //!
 //! # The life of a call
 //!
@@ -46,7 +49,6 @@
 //!   applied by an earlier attempt: its outcome is unknown.
 //! - Bytes are counted until a call has its answer or its deadline. What an expired call has left behind in the buffers
 //!   of a stream that stands still is bounded by the silence that ends the link.
-//! - An answer is as large as the node makes it: the core bounds what it sends, not what it asked for.
 //! - Two clusters of one name are one to it: nodes refuse a proxy by the cluster's name.
 //!
 //! | file | idea |
@@ -55,12 +57,14 @@
 //! | `call.rs` | one call: what is asked, and where it is |
 //! | `calls.rs` | all calls, with an index for every question asked of them |
 //! | `links.rs` | the nodes, and what they say: who leads, who is a member |
+//! | `assembly.rs` | answers that arrive in pieces, and what they hold |
 //! | `exactly_once.rs` | sessions, numbers, attempts: what makes a retry apply once |
 //! | `outcome.rs` | what a caller is told, and what is unknown |
 //! | `effects.rs` | what the edge carries out |
 //! | `limits.rs` | every limit, with its reason |
 //! | `tests/` | golden stories, and random inputs |
 
+mod assembly;
 mod call;
 mod calls;
 mod effects;
@@ -73,6 +77,7 @@ mod router;
 mod tests;
 
 pub(super) use call::{Call, CallId, Operation};
-pub(super) use effects::{Answer, Effects};
+pub(super) use effects::{Answer, Answered, Effects};
+pub(super) use limits::ANSWERS_BYTES_MAX;
 pub(super) use links::{DownReason, LinkId};
 pub(super) use router::Router;

@@ -1,17 +1,21 @@
 //! The decisions: inputs change what is known, and effects follow from it.
 
+use bytes::Bytes;
+use tonic::Code;
+
 use super::{
+    assembly::Assembly,
     call::{Call, CallId, Lane, Operation, Place, Queue, Work, from_wire_id, to_wire_id},
     calls::{Calls, Outstanding},
-    effects::Effects,
+    effects::{Answered, Effects},
     exactly_once::Sessions,
     limits::{RETRY_PAUSE_MAX_US, RETRY_PAUSE_MIN_US},
     links::{Changes, DownReason, Leader, LinkId, Links},
     outcome::{self, Next},
 };
 use crate::wire::{
-    ClusterId, Leadership, NodeId,
-    pb::v1::{self, reply},
+    CallError, ClusterId, Leadership, NodeId,
+    pb::v1::{self, reply, request},
 };
 
 /// The proxy's core. Its inputs are methods; [`Router::effects`] returns what follows from them.
@@ -22,6 +26,7 @@ pub(in crate::proxy) struct Router {
     /// Whom calls were last recalled for: term and node.
     followed: (u64, NodeId),
     calls: Calls,
+    assembly: Assembly,
     sessions: Sessions,
     /// Requests of its own so far.
     own_requests: u64,
@@ -30,16 +35,19 @@ pub(in crate::proxy) struct Router {
 
 /// Inputs.
 impl Router {
-    /// A proxy of this cluster, or of the one that these nodes (`host:port`) belong to.
+    /// A proxy of this cluster, or of the one that these nodes (`host:port`) belong to. Large answers may hold so many bytes,
+    /// all together.
     pub(in crate::proxy) fn new<'a>(
         cluster: Option<ClusterId>,
         nodes: impl IntoIterator<Item = &'a str>,
+        answers_bytes_max: usize,
     ) -> Self {
         let mut router = Self {
             now_us: 0,
             links: Links::of_cluster(cluster),
             followed: (0, 0),
             calls: Calls::default(),
+            assembly: Assembly::new(answers_bytes_max),
             sessions: Sessions::Closed,
             own_requests: 0,
             effects: Effects { view_changed: true, ..Effects::default() },
@@ -111,16 +119,16 @@ impl Router {
             };
             match (&call.work, outcome) {
                 (_, Some(reply::Outcome::Refusal(refusal))) => self.refused(id, attempt, link, &refusal),
-                (_, None) => self.refused(id, attempt, link, &v1::Refusal::default()),
+                (Work::Read(_), Some(reply::Outcome::Piece(piece))) => self.piece(id, attempt, piece),
+                (_, None | Some(reply::Outcome::Piece(_))) => {
+                    self.refused(id, attempt, link, &v1::Refusal::default());
+                }
                 (Work::OpenSession, Some(reply::Outcome::SessionOpened(session))) => {
                     self.session_opened(id, session);
                 }
                 (Work::OpenSession, Some(_)) => self.refused(id, attempt, link, &v1::Refusal::default()),
                 (Work::Abandoned(_), Some(_)) => drop(self.finish(id)),
-                (Work::Read(_) | Work::Write { .. }, Some(outcome)) => {
-                    self.finish(id);
-                    self.effects.answer.push((id, Ok(outcome)));
-                }
+                (Work::Read(_) | Work::Write { .. }, Some(outcome)) => self.answered(id, attempt, outcome),
             }
         }
     }
@@ -179,6 +187,23 @@ impl Router {
 
 /// What becomes of a call.
 impl Router {
+    fn answered(&mut self, id: CallId, attempt: u16, outcome: reply::Outcome) {
+        let pieces = self.assembly.take(id, attempt);
+        if let Some(call) = self.calls.get_mut(id) {
+            call.attempts.close(attempt);
+        }
+        self.finish(id);
+        self.effects.answer.push((id, Ok(Answered { outcome, pieces })));
+    }
+
+    /// A part of the answer to a read.
+    fn piece(&mut self, id: CallId, attempt: u16, piece: Bytes) {
+        if let Err(why) = self.assembly.add(id, attempt, piece) {
+            self.finish(id);
+            self.effects.answer.push((id, Err(CallError::other(Code::ResourceExhausted, why))));
+        }
+    }
+
     fn session_opened(&mut self, id: CallId, session: u64) {
         self.finish(id);
         if self.sessions.opened(id, session) {
@@ -189,8 +214,9 @@ impl Router {
 
     /// An attempt was refused. If a later one is under way, its word counts.
     fn refused(&mut self, id: CallId, attempt: u16, link: LinkId, refusal: &v1::Refusal) {
+        drop(self.assembly.take(id, attempt));
         let Some(call) = self.calls.get_mut(id) else { return };
-        if outcome::did_nothing(refusal.reason()) {
+        if outcome::did_nothing(refusal.reason()) || matches!(call.work, Work::Read(_)) {
             call.attempts.did_nothing(attempt);
         }
         if !(call.attempts.is_latest(attempt) && call.place() == Place::Sent(link)) {
@@ -220,11 +246,24 @@ impl Router {
         self.calls.place(id, Place::BackingOff { until_us: self.now_us + pause_us });
     }
 
-    /// Removes a call: it is not sent again.
+    /// Removes a call: it is not sent again, and nobody waits for its answer.
     fn finish(&mut self, id: CallId) -> Option<Outstanding> {
+        self.assembly.forget(id);
         let call = self.calls.remove(id)?;
         self.sessions.settle(call.work.number());
+        if matches!(call.work, Work::Read(_)) {
+            call.attempts.open().for_each(|(attempt, link)| self.call_off(id, attempt, link));
+        }
         Some(call)
+    }
+
+    /// Tells a node that a read is not to be answered any more.
+    fn call_off(&mut self, id: CallId, attempt: u16, link: LinkId) {
+        if self.links.is_open(link) {
+            let kind = Some(request::Kind::Cancel(v1::Cancel {}));
+            let request = v1::Request { id: to_wire_id(id, attempt), kind, timeout_ms: 0 };
+            self.effects.send.push((link, request));
+        }
     }
 
     /// What was under way on a link, or at a leader of before, waits to be sent again, under the same number.
@@ -232,8 +271,20 @@ impl Router {
         for id in calls {
             match self.calls.get(id).map(|call| &call.work) {
                 Some(Work::Abandoned(_)) => drop(self.finish(id)),
-                _ => self.calls.requeue(id),
+                _ => {
+                    self.drop_pieces(id);
+                    self.calls.requeue(id);
+                }
             }
+        }
+    }
+
+    /// A call is sent again: an answer that is half there is not waited for, for its rest may never come, or go on in the
+    /// answer to another attempt.
+    fn drop_pieces(&mut self, id: CallId) {
+        for attempt in self.assembly.forget(id) {
+            let link = self.calls.get_mut(id).and_then(|call| call.attempts.close(attempt));
+            link.into_iter().for_each(|link| self.call_off(id, attempt, link));
         }
     }
 
@@ -319,8 +370,11 @@ impl Router {
         match self.sessions.request(&mut call.work, &call.attempts) {
             Some(kind) => {
                 let attempt = call.attempts.begin(link);
+                let left_us = call.time_left_us(self.now_us);
+                // (Zero would stand for no such time.)
+                let timeout_ms = left_us.map_or(0, |left_us| left_us.div_ceil(1000).max(1));
                 self.calls.place(id, Place::Sent(link));
-                let request = v1::Request { id: to_wire_id(id, attempt), kind: Some(kind) };
+                let request = v1::Request { id: to_wire_id(id, attempt), kind: Some(kind), timeout_ms };
                 self.effects.send.push((link, request));
             }
             None => {
@@ -344,5 +398,10 @@ impl Router {
 impl Router {
     pub(super) fn check_indexes(&self) {
         self.calls.check_indexes();
+        self.assembly.check();
+        for id in self.assembly.calls() {
+            let is_read = self.calls.get(id).is_some_and(|call| matches!(call.work, Work::Read(_)));
+            assert!(is_read, "pieces of {id} are kept, and nobody waits for it");
+        }
     }
 }

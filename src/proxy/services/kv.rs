@@ -5,7 +5,11 @@ use prost::Message;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    proxy::{call_sender::CallSender, core::Operation},
+    proxy::{
+        call_sender::CallSender,
+        core::{Answered, Operation},
+    },
+    rpc,
     wire::{
         kv as wire,
         pb::{
@@ -38,7 +42,7 @@ impl KvService {
         let bytes = request.encoded_len();
         let operation = operation(request);
         wire::check_write(&operation)?;
-        Ok(self.calls.call(Operation::Write(operation), bytes, time).await?)
+        Ok(self.calls.call(Operation::Write(operation), bytes, time).await?.outcome)
     }
 }
 
@@ -49,8 +53,13 @@ impl kv_server::Kv for KvService {
         let range = request.into_inner();
         wire::check_read(&range)?;
         let bytes = range.encoded_len();
-        match self.calls.call(Operation::Read(range), bytes, time).await? {
-            Outcome::Range(response) => Ok(Response::new(response)),
+        let Answered { outcome, mut pieces } = self.calls.call(Operation::Read(range), bytes, time).await?;
+        match outcome {
+            Outcome::Range(response) if pieces.is_empty() => Ok(Response::new(response)),
+            Outcome::Range(response) => {
+                let fields = pieces.take();
+                rpc::respond_with(response, fields, pieces, self.calls.clock())
+            }
             other => Err(crossed(&other)),
         }
     }

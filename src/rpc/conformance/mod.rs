@@ -18,7 +18,7 @@ use super::{CONNECT_TIMEOUT, Channel, RpcError, SHUTDOWN_GRACE, Server, connect,
 use crate::wire::{
     WithLimits,
     pb::{
-        etcdserverpb::{PutRequest, PutResponse, kv_client::KvClient},
+        etcdserverpb::{PutRequest, PutResponse, RangeRequest, kv_client::KvClient},
         v1::{
             Command, Envelope, ReplyBatch, Request as NodeRequest, RequestBatch, StatusRequest,
             command::Operation, node_client::NodeClient, peer_client::PeerClient, request::Kind,
@@ -37,7 +37,7 @@ fn put(key: &'static str) -> PutRequest {
 }
 
 fn batch(cluster: &str, ids: impl IntoIterator<Item = u64>) -> RequestBatch {
-    let requests = ids.into_iter().map(|id| NodeRequest { id, kind: None }).collect();
+    let requests = ids.into_iter().map(|id| NodeRequest { id, ..Default::default() }).collect();
     RequestBatch { cluster: cluster.into(), requests, ..RequestBatch::default() }
 }
 
@@ -62,6 +62,23 @@ fn a_unary_call_brings_message_and_metadata_both_ways() {
         assert_eq!(response.metadata().get("answer").unwrap(), "42?");
         let pair = response.into_inner().prev_kv.unwrap();
         assert_eq!((&*pair.key, &*pair.value), (&b"key"[..], &b"value"[..]));
+    });
+}
+
+#[test]
+fn a_large_answer_arrives_whole_and_what_it_holds_is_let_go_when_it_has_left() {
+    tell(|mut world| async move {
+        let mut client = KvClient::new(world.channel().await).with_limits();
+        for count in [3, 1_000] {
+            let request = RangeRequest { limit: count, ..RangeRequest::default() };
+            let answer = client.range(request).await.unwrap().into_inner();
+            assert_eq!((answer.count, answer.kvs.len() as i64), (count, count));
+            for (number, pair) in answer.kvs.iter().enumerate() {
+                assert_eq!(pair.version, number as i64);
+                assert!(*pair.value == [number as u8; toy::PAIR_BYTES]);
+            }
+            assert_eq!([world.event().await, world.event().await], [Event::Entered, Event::Dropped]);
+        }
     });
 }
 
@@ -275,7 +292,7 @@ fn a_batch_of_large_values_passes() {
         let write = |id| {
             let put = PutRequest { value: value.clone(), ..put("large") };
             let command = Command { operation: Some(Operation::Put(put)), ..Command::default() };
-            NodeRequest { id, kind: Some(Kind::Write(command)) }
+            NodeRequest { id, kind: Some(Kind::Write(command)), timeout_ms: 0 }
         };
         let requests = (0..20).map(write).collect();
         let batch = RequestBatch { cluster: "c".into(), requests, ..RequestBatch::default() };

@@ -1,6 +1,8 @@
 //! Services whose behaviour the request asks for.
 
-use std::{future::pending, pin::Pin, time::Duration};
+use std::{future::pending, ops::Range, pin::Pin, time::Duration};
+
+use prost::Message as _;
 
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -9,15 +11,18 @@ use tokio::{
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
-use crate::wire::pb::{
-    etcdserverpb::{
-        DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-        kv_server::Kv,
-    },
-    mvccpb::KeyValue,
-    v1::{
-        Alive, Envelope, Reply, ReplyBatch, RequestBatch, SnapshotPiece, SnapshotStaged, node_server::Node,
-        peer_server::Peer,
+use crate::{
+    rpc,
+    wire::pb::{
+        etcdserverpb::{
+            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+            kv_server::Kv,
+        },
+        mvccpb::KeyValue,
+        v1::{
+            Alive, Envelope, Reply, ReplyBatch, RequestBatch, SnapshotPiece, SnapshotStaged,
+            node_server::Node, peer_server::Peer,
+        },
     },
 };
 
@@ -75,6 +80,9 @@ impl Drop for Handling {
     }
 }
 
+/// The value of a pair in a range.
+pub(super) const PAIR_BYTES: usize = 10_000;
+
 /// How long a `slow` put takes: well within the grace of a shutdown.
 const SLOW: Duration = Duration::from_millis(100);
 
@@ -104,8 +112,18 @@ impl Kv for Toy {
         Ok(response)
     }
 
-    async fn range(&self, _: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
-        Err(Status::internal("the stories only put"))
+    /// As many pairs as it is asked for, each with a value of [`PAIR_BYTES`], the first ones in the message itself.
+    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        let count = request.into_inner().limit;
+        let pair = |number: i64| KeyValue {
+            version: number,
+            value: vec![number as u8; PAIR_BYTES].into(),
+            ..KeyValue::default()
+        };
+        let of =
+            |numbers: Range<i64>| RangeResponse { kvs: numbers.map(pair).collect(), ..Default::default() };
+        let fields = (2..count).map(|number| of(number..number + 1).encode_to_vec().into()).collect();
+        rpc::respond_with(RangeResponse { count, ..of(0..2) }, fields, self.enter(), &super::world::clock())
     }
 
     async fn delete_range(

@@ -2,6 +2,7 @@
 
 mod channel;
 mod deadline;
+mod fields;
 mod server;
 mod status;
 mod stream;
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 pub(super) use channel::establish;
 pub use deadline::Channel;
+pub use fields::respond_with;
 pub use server::{Bound, Server};
 
 /// A connection that is silent for so long is asked whether it lives...

@@ -1,5 +1,6 @@
 //! What tonic itself answers, as gRPC clients know it from elsewhere: it calls an unknown service or method
-//! UNIMPLEMENTED without a word, and a message over the limit OUT_OF_RANGE where others say RESOURCE_EXHAUSTED.
+//! UNIMPLEMENTED without a word, and a message over the limit OUT_OF_RANGE where others say RESOURCE_EXHAUSTED. (On this
+//! way out, large answers get the fields that their services left to be added.)
 
 use std::{
     pin::Pin,
@@ -17,6 +18,7 @@ use tonic::{
 };
 use tower::Layer;
 
+use super::fields::add_fields;
 use crate::rpc::error::unimplemented;
 
 /// Rewrites the answers of tonic itself; those of services pass as they are.
@@ -78,7 +80,7 @@ where
         {
             response = usual.into_http();
         }
-        Poll::Ready(Ok(response))
+        Poll::Ready(Ok(add_fields(response)))
     }
 }
 

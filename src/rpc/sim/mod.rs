@@ -1,11 +1,13 @@
 //! The simulated transport: madsim's network, madsim-tonic's clients, a server of our own.
 
 mod channel;
+mod fields;
 mod server;
 
 use std::time::Duration;
 
 pub(super) use channel::establish;
+pub use fields::respond_with;
 pub use server::{Bound, Server};
 /// A connection, or one to be, for the generated clients. Cheap to clone.
 pub use tonic::transport::Channel;

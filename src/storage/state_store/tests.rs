@@ -150,3 +150,28 @@ fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
     let state = open();
     assert_eq!(contents(&state).len(), 199);
 }
+
+#[test]
+fn views_that_are_gone_leave_one_layer_behind_and_one_that_lives_keeps_what_it_shows() {
+    let scratch = scratch();
+    let state = open(&scratch);
+    let view = |state: &StateStore| state.reader().view().expect("the disk works");
+    for key in 0..9 {
+        put(&state, &[key]);
+        drop(view(&state));
+    }
+    assert_eq!(state.frozen_layers(), 1);
+    let kept = view(&state);
+    for key in 9..20 {
+        put(&state, &[key]);
+        drop(view(&state));
+    }
+    assert_eq!(state.frozen_layers(), 2);
+    let mut shown = 0;
+    let count: Visit<'_> = &mut |_, _| {
+        shown += 1;
+        ControlFlow::Continue(())
+    };
+    kept.scan(Table::Current, EVERYTHING, count).expect("the disk works");
+    assert_eq!((shown, keys(&state, false, EVERYTHING, 99).len()), (9, 20));
+}

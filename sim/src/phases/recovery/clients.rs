@@ -15,7 +15,12 @@ const SLACK: Duration = Duration::from_secs(2);
 
 pub(super) async fn are_answered(world: &mut World, workload: &Workload) -> Result<(), Failure> {
     let bound = Duration::from_millis(workload.patience_ms) * 4 + SLACK;
-    timeout(bound, world.machines.finish_clients()).await.map_err(|_| {
+    let (machines, large_clients) = (&mut world.machines, &mut world.large_clients);
+    let finishing = async move {
+        machines.finish_clients().await;
+        large_clients.finish().await;
+    };
+    timeout(bound, finishing).await.map_err(|_| {
         Failure::new(Rule::ClientsAreAnswered, [], "a client waits beyond its patience".to_owned())
     })
 }

@@ -55,7 +55,7 @@ struct Trial {
 impl Trial {
     fn new() -> Self {
         let mut trial = Self {
-            router: Router::new(None, ["a", "b", "c"]),
+            router: Router::new(None, ["a", "b", "c"], 3000),
             now_us: 0,
             calls: 0,
             sessions: 0,
@@ -158,8 +158,9 @@ impl Trial {
         }
         // Sessions are named by the cluster, each by a name of its own.
         self.sessions += 1;
-        let outcome = match b % 3 {
+        let outcome = match b % 4 {
             0 => reply::Outcome::SessionOpened(self.sessions),
+            1 => reply::Outcome::Piece(vec![0; usize::from(a) % 1000].into()),
             _ => reply::Outcome::Put(Default::default()),
         };
         self.reply(link, id, outcome);
@@ -197,6 +198,11 @@ impl Trial {
     fn check_sent(&mut self, link: LinkId, request: v1::Request) {
         assert_eq!(self.links.get(&link), Some(&true), "{link} has no stream");
         let (call, _) = from_wire_id(request.id);
+        if let Some(request::Kind::Cancel(_)) = request.kind {
+            let is_known = self.sent.iter().any(|(id, through, _)| (*id, *through) == (request.id, link));
+            assert!(is_known, "an attempt of {call} is cancelled that was not sent");
+            return;
+        }
         assert!(self.sent.iter().all(|(id, ..)| *id != request.id), "an attempt of {call} is sent twice");
         let stamp = match request.kind {
             Some(request::Kind::Write(command)) => command.stamp,

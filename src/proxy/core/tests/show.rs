@@ -3,7 +3,7 @@
 use crate::{
     proxy::core::{
         call::{CallId, from_wire_id},
-        effects::{Answer, Effects},
+        effects::{Answer, Answered, Effects},
     },
     wire::{
         Happened,
@@ -53,6 +53,7 @@ fn sent(request: &v1::Request) -> String {
             });
             operation + &stamp.unwrap_or_default()
         }
+        Some(request::Kind::Cancel(_)) => "never mind".to_owned(),
         None => "nothing".to_owned(),
     };
     format!("{}: {what}", attempt_name(call, attempt))
@@ -65,9 +66,14 @@ pub(super) fn attempt_name(call: CallId, attempt: u16) -> String {
 
 fn answered(answer: &Answer) -> String {
     match answer {
-        Ok(reply::Outcome::Put(_)) => "ok, put".to_owned(),
-        Ok(reply::Outcome::DeleteRange(_)) => "ok, deleted".to_owned(),
-        Ok(reply::Outcome::Range(_)) => "ok, range".to_owned(),
+        Ok(Answered { outcome: reply::Outcome::Put(_), .. }) => "ok, put".to_owned(),
+        Ok(Answered { outcome: reply::Outcome::DeleteRange(_), .. }) => "ok, deleted".to_owned(),
+        Ok(Answered { outcome: reply::Outcome::Range(_), pieces }) if pieces.is_empty() => {
+            "ok, range".to_owned()
+        }
+        Ok(Answered { outcome: reply::Outcome::Range(_), pieces }) => {
+            format!("ok, range in {} pieces", pieces.len())
+        }
         Ok(other) => format!("{other:?}"),
         Err(error) => {
             let happened = match error.happened {

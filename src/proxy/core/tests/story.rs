@@ -13,6 +13,7 @@
 //! cancel CALL                       a caller leaves
 //! answer LINK ATTEMPT [session=S]   a node answers an attempt (0.1 is the first attempt of call 0; own0.1 of the core's
 //!                                   first own request)
+//! piece LINK ATTEMPT BYTES          a node sends a part of the answer to a read
 //! refuse LINK ATTEMPT REASON [WORDS]
 //! wait MS                           time passes; what is due is done then
 //! status                            what is known, and when something is due
@@ -49,9 +50,12 @@ struct Stage {
 
 impl Default for Stage {
     fn default() -> Self {
-        Self { router: Router::new(None, []), now_us: 0, calls: 0, reads: Vec::new() }
+        Self { router: Router::new(None, [], ANSWERS_BYTES_MAX), now_us: 0, calls: 0, reads: Vec::new() }
     }
 }
+
+/// What large answers may hold.
+const ANSWERS_BYTES_MAX: usize = 1000;
 
 /// Whose nodes all are, unless a story says otherwise.
 const CLUSTER: ClusterId = 1;
@@ -64,7 +68,7 @@ impl goldenscript::Runner for Stage {
         match command.name.as_str() {
             "proxy" => {
                 let addresses: Vec<String> = rest(&mut args);
-                self.router = Router::new(None, addresses.iter().map(String::as_str));
+                self.router = Router::new(None, addresses.iter().map(String::as_str), ANSWERS_BYTES_MAX);
             }
             "cluster" => self.new_cluster(&mut args)?,
             "up" => {
@@ -84,6 +88,7 @@ impl goldenscript::Runner for Stage {
             "crowd" => return self.crowd(&mut args),
             "cancel" => self.router.cancel(CallId::of_client(args.next_pos().ok_or("which call?")?.parse()?)),
             "answer" => self.answer(&mut args)?,
+            "piece" => self.piece(&mut args)?,
             "refuse" => self.refuse(&mut args)?,
             "wait" => {
                 self.now_us += args.next_pos().ok_or("how long?")?.parse::<u64>()? * 1000;
@@ -104,7 +109,7 @@ impl Stage {
     fn new_cluster(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
         let nodes: u64 = args.next_pos().ok_or("how many nodes?")?.parse()?;
         let addresses: Vec<String> = (1..=nodes).map(|node| format!("n{node}")).collect();
-        self.router = Router::new(None, addresses.iter().map(String::as_str));
+        self.router = Router::new(None, addresses.iter().map(String::as_str), ANSWERS_BYTES_MAX);
         for node in 1..=nodes {
             self.router.link_up(LinkId(node - 1));
             let members = (1..=nodes).zip(addresses.clone()).collect();
@@ -186,6 +191,14 @@ impl Stage {
             }
         };
         self.router.replies(link, [v1::Reply { id, outcome: Some(outcome) }]);
+        Ok(())
+    }
+
+    fn piece(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
+        let (link, id) = attempt(args)?;
+        let bytes = args.next_pos().ok_or("how many bytes?")?.parse()?;
+        let outcome = Some(reply::Outcome::Piece(vec![0; bytes].into()));
+        self.router.replies(link, [v1::Reply { id, outcome }]);
         Ok(())
     }
 
@@ -286,6 +299,10 @@ stories! {
     deadline_after_sending
     deadline_before_sending
     deadline_of_refused
+    large_answer
+    large_answer_beyond_the_limit
+    large_answer_interrupted
+    large_answer_of_who_left
     links_all_replaced
     links_ended_stays_ended
     links_foreign_node

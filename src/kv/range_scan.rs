@@ -1,0 +1,336 @@
+//! A read in steps, each of a bounded cost, over a state that stands still meanwhile. So a long read can make room for
+//! others, end early when nobody waits for it, and give its pairs away piece by piece.
+//!
+//! Pairs in the order of keys leave with the step that finds them. Any other order needs all of them first: those are
+//! gathered up to [`SORTED_BYTES_MAX`], sorted, and then leave in steps too.
+//!
+//! The count takes a look at every key of the range, as etcd's does; what a step may look at is bounded instead.
+
+use std::{
+    collections::VecDeque,
+    ops::{
+        Bound::{Excluded, Included, Unbounded},
+        ControlFlow::{Break, Continue},
+    },
+};
+
+use super::{
+    Error, Header, KeyValue, RangeRejection, RangeReply, RangeRequest, Read, SortTarget, Table,
+    error::{Direction, scan},
+    range::{SORTED_BYTES_MAX, read_past},
+    record::Version,
+    span::{OwnedRange, Span, lend},
+};
+
+/// What one step may cost: it ends with the first record beyond either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepBudget {
+    /// Records looked at.
+    pub records: usize,
+    /// Bytes of pairs found.
+    pub bytes: usize,
+}
+
+/// A read that has begun.
+#[derive(Debug)]
+pub struct RangeScan {
+    request: RangeRequest,
+    /// The store's revision when it began.
+    store_revision: i64,
+    /// The revision to read at.
+    revision: i64,
+    /// The keys that were not looked at yet. `None`: all were.
+    rest: Option<OwnedRange>,
+    count: i64,
+    /// Pairs found so far that the request selects.
+    selected: usize,
+    sorting: Option<Sorting>,
+}
+
+/// Pairs on their way into another order than that of their keys.
+#[derive(Debug, Default)]
+struct Sorting {
+    pairs: VecDeque<KeyValue>,
+    bytes: usize,
+    is_sorted: bool,
+}
+
+impl RangeScan {
+    /// Begins to read.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn begin<R: Read>(
+        store: &R,
+        request: RangeRequest,
+    ) -> Result<Result<Self, RangeRejection>, Error<R::Error>> {
+        let header = Header::load(store)?;
+        let revision = match request.revision_in(&header) {
+            Ok(revision) => revision,
+            Err(rejection) => return Ok(Err(rejection)),
+        };
+        let is_sorted_by_key = request.sort_target == SortTarget::Key || request.count_only;
+        let rest =
+            request.span().current().map(|(start, end)| (start.map(<[u8]>::to_vec), end.map(<[u8]>::to_vec)));
+        Ok(Ok(Self {
+            sorting: (!is_sorted_by_key).then(Sorting::default),
+            store_revision: header.revision,
+            revision,
+            rest,
+            count: 0,
+            selected: 0,
+            request,
+        }))
+    }
+
+    /// Nothing is left to be done.
+    pub fn is_done(&self) -> bool {
+        let is_given_away = |sorting: &Sorting| sorting.is_sorted && sorting.pairs.is_empty();
+        self.rest.is_none() && self.sorting.as_ref().is_none_or(is_given_away)
+    }
+
+    /// What there is to say beside the pairs, once it is done.
+    pub fn summary(&self) -> RangeReply {
+        let more =
+            !self.request.count_only && self.selected > self.request.limit_pairs().unwrap_or(usize::MAX);
+        RangeReply { revision: self.store_revision, kvs: Vec::new(), more, count: self.count }
+    }
+
+    /// Goes on, and returns the pairs that are found. The state must be the one that the read began with.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn step<R: Read>(
+        &mut self,
+        store: &R,
+        budget: StepBudget,
+    ) -> Result<Result<Vec<KeyValue>, RangeRejection>, Error<R::Error>> {
+        if let Some(rest) = self.rest.take() {
+            let mut found = Vec::new();
+            self.rest = match self.revision == self.store_revision {
+                true => self.look_at_current(store, rest, budget, &mut found)?,
+                false => self.look_at_past(store, rest, budget, &mut found)?,
+            };
+            let Some(sorting) = &mut self.sorting else { return Ok(Ok(found)) };
+            sorting.bytes += found.iter().map(weight).sum::<usize>();
+            sorting.pairs.extend(found);
+            if sorting.bytes > SORTED_BYTES_MAX {
+                return Ok(Err(RangeRejection::TooLargeToSort));
+            }
+        }
+        Ok(Ok(self.give_sorted(budget)))
+    }
+
+    /// Looks at the latest versions. Returns the keys that are left.
+    fn look_at_current<R: Read>(
+        &mut self,
+        store: &R,
+        rest: OwnedRange,
+        budget: StepBudget,
+        found: &mut Vec<KeyValue>,
+    ) -> Result<Option<OwnedRange>, Error<R::Error>> {
+        if let Span::Key(key) = self.request.span() {
+            // The most frequent read of all: to find one key is cheaper than to begin a scan.
+            let key = key.to_vec();
+            let record = store.get(Table::Current, &key).map_err(Error::Store)?;
+            if let Some(record) = record {
+                self.offer(&key, Version::decode(&record)?, found);
+            }
+            return Ok(None);
+        }
+        let mut reached = None;
+        let (mut records, mut bytes) = (0, 0);
+        let direction = self.request.direction();
+        scan(store, Table::Current, lend(&rest), direction, |key, record| {
+            records += 1;
+            bytes += self.offer(key, Version::decode(record)?, found);
+            if records < budget.records && bytes < budget.bytes {
+                return Ok(Continue(()));
+            }
+            reached = Some(key.to_vec());
+            Ok(Break(()))
+        })?;
+        Ok(reached.map(|key| beyond(rest, key, direction)))
+    }
+
+    /// Reads the part of the range that holds so many keys today as it was at the revision. (Keys that were deleted since
+    /// lie between them, and are not counted by the budget.) Returns the keys that are left.
+    fn look_at_past<R: Read>(
+        &mut self,
+        store: &R,
+        rest: OwnedRange,
+        budget: StepBudget,
+        found: &mut Vec<KeyValue>,
+    ) -> Result<Option<OwnedRange>, Error<R::Error>> {
+        let direction = self.request.direction();
+        let reached = match self.request.span() {
+            Span::Key(_) => None,
+            _ => far_key(store, &rest, budget, direction)?,
+        };
+        let (part, left) = match reached {
+            Some(key) => {
+                let left = beyond(rest.clone(), key.clone(), direction);
+                (up_to(rest, key, direction), Some(left))
+            }
+            None => (rest, None),
+        };
+        let Some((key, range_end)) = named(part) else { return Ok(left) };
+        let RangeRequest { sort_order, sort_target, .. } = self.request;
+        let part = RangeRequest { key, range_end, sort_order, sort_target, ..RangeRequest::default() };
+        for pair in read_past(store, &part, self.revision)? {
+            self.offer_pair(&pair, found);
+        }
+        Ok(left)
+    }
+
+    /// Counts a version, and takes it as far as it is asked for. Returns its weight, if it was taken.
+    fn offer(&mut self, key: &[u8], version: Version<'_>, found: &mut Vec<KeyValue>) -> usize {
+        self.count += 1;
+        if !self.wants(version.mod_revision, version.create_revision) {
+            return 0;
+        }
+        let value_unused = self.request.keys_only && self.request.sort_target != SortTarget::Value;
+        let value = if value_unused { &[] } else { version.value };
+        let pair = Version { value, ..version }.to_key_value(key);
+        let bytes = weight(&pair);
+        found.push(pair);
+        bytes
+    }
+
+    fn offer_pair(&mut self, pair: &KeyValue, found: &mut Vec<KeyValue>) {
+        let KeyValue { create_revision, mod_revision, version, lease, .. } = *pair;
+        let version = Version { create_revision, mod_revision, version, lease, value: &pair.value };
+        self.offer(&pair.key, version, found);
+    }
+
+    /// Whether the answer may need a version of these revisions, beside its being counted.
+    fn wants(&mut self, mod_revision: i64, create_revision: i64) -> bool {
+        if self.request.count_only || !self.request.selects(mod_revision, create_revision) {
+            return false;
+        }
+        self.selected += 1;
+        self.sorting.is_some() || self.selected <= self.request.limit_pairs().unwrap_or(usize::MAX)
+    }
+
+    /// The next of the sorted pairs, once all are found.
+    fn give_sorted(&mut self, budget: StepBudget) -> Vec<KeyValue> {
+        let mut given = Vec::new();
+        let Some(sorting) = &mut self.sorting else { return given };
+        if self.rest.is_some() {
+            return given;
+        }
+        if !sorting.is_sorted {
+            let request = &self.request;
+            let pairs = sorting.pairs.make_contiguous();
+            pairs.sort_by(|a, b| request.compare(a, b));
+            sorting.pairs.truncate(request.limit_pairs().unwrap_or(usize::MAX));
+            sorting.is_sorted = true;
+        }
+        let mut bytes = 0;
+        while given.len() < budget.records
+            && bytes < budget.bytes
+            && let Some(mut pair) = sorting.pairs.pop_front()
+        {
+            if self.request.keys_only {
+                pair.value.clear();
+            }
+            bytes += weight(&pair);
+            given.push(pair);
+        }
+        given
+    }
+}
+
+/// Reads a whole range, in steps of this size.
+#[cfg(test)]
+pub(crate) fn range_in_steps<R: Read>(
+    store: &R,
+    request: &RangeRequest,
+    budget: StepBudget,
+) -> Result<Result<RangeReply, RangeRejection>, Error<R::Error>> {
+    let mut scan = match RangeScan::begin(store, request.clone())? {
+        Ok(scan) => scan,
+        Err(rejection) => return Ok(Err(rejection)),
+    };
+    let mut kvs = Vec::new();
+    while !scan.is_done() {
+        match scan.step(store, budget)? {
+            Ok(found) => kvs.extend(found),
+            Err(rejection) => return Ok(Err(rejection)),
+        }
+    }
+    Ok(Ok(RangeReply { kvs, ..scan.summary() }))
+}
+
+/// Reads a whole range at once.
+#[cfg(test)]
+pub(crate) fn range<R: Read>(
+    store: &R,
+    request: &RangeRequest,
+) -> Result<Result<RangeReply, RangeRejection>, Error<R::Error>> {
+    range_in_steps(store, request, StepBudget { records: usize::MAX, bytes: usize::MAX })
+}
+
+/// What a pair takes, here and in an answer.
+fn weight(pair: &KeyValue) -> usize {
+    size_of::<KeyValue>() + pair.key.len() + pair.value.len()
+}
+
+/// The last key that a step may look at; `None` if it reaches the end.
+fn far_key<R: Read>(
+    store: &R,
+    rest: &OwnedRange,
+    budget: StepBudget,
+    direction: Direction,
+) -> Result<Option<Vec<u8>>, Error<R::Error>> {
+    let (mut records, mut bytes) = (0, 0);
+    let mut reached = None;
+    scan(store, Table::Current, lend(rest), direction, |key, record| {
+        records += 1;
+        bytes += key.len() + record.len();
+        if records < budget.records && bytes < budget.bytes {
+            return Ok(Continue(()));
+        }
+        reached = Some(key.to_vec());
+        Ok(Break(()))
+    })?;
+    Ok(reached)
+}
+
+/// What is left of a range behind a key.
+fn beyond((start, end): OwnedRange, key: Vec<u8>, direction: Direction) -> OwnedRange {
+    match direction {
+        Direction::Ascending => (Excluded(key), end),
+        Direction::Descending => (start, Excluded(key)),
+    }
+}
+
+/// The part of a range up to a key, inclusive.
+fn up_to((start, end): OwnedRange, key: Vec<u8>, direction: Direction) -> OwnedRange {
+    match direction {
+        Direction::Ascending => (start, Included(key)),
+        Direction::Descending => (Included(key), end),
+    }
+}
+
+/// A range as requests name it; `None` if nothing is in it.
+fn named((start, end): OwnedRange) -> Option<(Vec<u8>, Vec<u8>)> {
+    let first = match start {
+        Included(key) => key,
+        Excluded(key) => next_key(key),
+        Unbounded => vec![0],
+    };
+    let end = match end {
+        Included(key) if key == first => return Some((first, Vec::new())),
+        Included(key) => next_key(key),
+        Excluded(key) => key,
+        Unbounded => return Some((first, vec![0])),
+    };
+    (first < end).then_some((first, end))
+}
+
+/// The smallest key that is greater.
+fn next_key(mut key: Vec<u8>) -> Vec<u8> {
+    key.push(0);
+    key
+}

@@ -1,0 +1,131 @@
+//! The reads of one proxy's stream, in their order and many at a time: those that are short are served here, the others
+//! become long reads of their own. While the stream has no room for answers, no read is served.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use prost::Message as _;
+
+use super::{Read, ReadServer, long, read::LaneEnd, server::Tasks};
+use crate::{
+    kv::{KeyValue, RangeReply, RangeScan},
+    storage::StorageError,
+    wire::{
+        kv as wire,
+        pb::{
+            etcdserverpb::ResponseHeader,
+            v1::{self, reply::Outcome},
+        },
+    },
+};
+
+/// Reads that are taken together.
+const READS_PER_ROUND_MAX: usize = 1024;
+/// Answers that leave together: as much as a batch on the stream. The next ones wait.
+const ROUND_BYTES_MAX: usize = 512 << 10;
+
+/// Pairs that weigh more travel as a piece: a proxy counts what pieces hold, until their caller has taken them. Smaller
+/// answers are bounded by the number of calls.
+const WHOLE_BYTES_MAX: usize = 16 << 10;
+
+pub(super) struct Lane {
+    server: Arc<ReadServer>,
+    end: LaneEnd,
+    long_reads: Tasks,
+}
+
+/// What became of some reads.
+#[derive(Default)]
+struct Round {
+    replies: Vec<v1::Reply>,
+    /// Those that are not short.
+    long: Vec<Read>,
+    /// Those that have to wait until there is room for answers.
+    left: VecDeque<Read>,
+}
+
+impl Lane {
+    pub(super) fn new(server: Arc<ReadServer>, end: LaneEnd) -> Self {
+        Self { server, end, long_reads: Tasks::default() }
+    }
+
+    /// Serves as long as there is the stream.
+    pub(super) async fn run(mut self) {
+        let mut taken = Vec::new();
+        loop {
+            tokio::select! { biased;
+                () = self.end.replies.closed() => return,
+                count = self.end.reads.recv_many(&mut taken, READS_PER_ROUND_MAX) => if count == 0 { return },
+            }
+            let mut left: VecDeque<Read> = taken.drain(..).collect();
+            while !left.is_empty() {
+                let server = self.server.clone();
+                let round = match self.server.run(move || serve(&server, left)).await {
+                    Ok(round) => round,
+                    Err(error) => return self.server.failed(error),
+                };
+                for read in round.long {
+                    self.long_reads.spawn(long::serve(self.server.clone(), read, self.end.replies.clone()));
+                }
+                if !self.end.replies.send(round.replies).await {
+                    return;
+                }
+                left = round.left;
+            }
+        }
+    }
+}
+
+/// Serves as many reads as there is room for.
+fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, StorageError> {
+    let mut round = Round::default();
+    let mut bytes = 0;
+    let now = server.now();
+    while bytes < ROUND_BYTES_MAX
+        && let Some(mut read) = reads.pop_front()
+    {
+        if !read.is_awaited(now) {
+            continue;
+        }
+        let outcomes = serve_short(server, &read)?;
+        if outcomes.is_empty() {
+            round.long.push(read);
+            continue;
+        }
+        for outcome in outcomes {
+            let reply = v1::Reply { id: read.request, outcome: Some(outcome) };
+            bytes += reply.encoded_len();
+            round.replies.push(reply);
+        }
+    }
+    round.left = reads;
+    Ok(round)
+}
+
+/// The answer to a read, unless that is long: then there is none.
+fn serve_short(server: &ReadServer, read: &Read) -> Result<Vec<Outcome>, StorageError> {
+    let request = match wire::range_from_pb(&read.range) {
+        Ok(request) => request,
+        Err(error) => return Ok(vec![wire::range_invalid(&error)]),
+    };
+    let state = server.reader.slice();
+    let mut scan = match RangeScan::begin(&state, request)? {
+        Ok(scan) => scan,
+        Err(rejection) => return Ok(vec![wire::range_rejected(&rejection)]),
+    };
+    match scan.step(&state, server.short_budget())? {
+        Ok(pairs) if scan.is_done() => Ok(answer(scan.summary(), pairs, server.header(read.term))),
+        Ok(_) => Ok(Vec::new()),
+        Err(rejection) => Ok(vec![wire::range_rejected(&rejection)]),
+    }
+}
+
+/// Pairs that weigh much go ahead of the answer, as those of a long read do.
+fn answer(summary: RangeReply, pairs: Vec<KeyValue>, header: ResponseHeader) -> Vec<Outcome> {
+    let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
+    if bytes <= WHOLE_BYTES_MAX {
+        return vec![wire::range_to_pb(summary, pairs, header)];
+    }
+    let mut piece = Vec::with_capacity(bytes + bytes / 8);
+    wire::encode_pairs(pairs, &mut piece);
+    vec![Outcome::Piece(piece.into()), wire::range_to_pb(summary, Vec::new(), header)]
+}

@@ -1,0 +1,136 @@
+//! Reads of proxies on their way to the state machine: gathered, confirmed together by the core, and served once their
+//! index is applied, beside whoever applies.
+//!
+//! ```text
+//!  request ─admit─▶ gathered ─ask─▶ asked ─confirmed─▶ waiting ─applied─▶ lane of the proxy's stream ─▶ answer
+//!                       serializable reads need no confirmation ─▲               └─▶ long read ─▶ pieces
+//! ```
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `read.rs` | one read, and whether anybody still waits for it |
+//! | `admission.rs` | how many reads may be under way, and how much they may hold |
+//! | `limits.rs` | how reads are cut |
+//! | `lane.rs` | the reads of one stream, many at a time, in their order: those that are short |
+//! | `long.rs` | a read that is not short: in slices, over a view that stands still, answered in pieces |
+//! | `server.rs` | what all of them share |
+
+mod admission;
+mod lane;
+mod limits;
+mod long;
+mod read;
+mod server;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+pub use self::limits::ReadLimits;
+use self::{admission::Load, lane::Lane, read::Read, server::Tasks};
+pub(super) use self::{
+    read::{Caller, LaneEnd},
+    server::ReadServer,
+};
+use crate::{
+    env::Moment,
+    raft::{ClusterId, Index, Raft, ReadReady, Term},
+    wire::pb::{etcdserverpb::RangeRequest, v1::refusal::Reason},
+};
+
+/// Reads from their admission until they are in the lane of their stream.
+pub(super) struct Reads {
+    server: Arc<ReadServer>,
+    load: Arc<Load>,
+    /// Linearizable reads that the core was not asked for yet.
+    gathered: Vec<Read>,
+    /// Reads that wait to be confirmed, by the name that the core gave them.
+    asked: BTreeMap<u64, Vec<Read>>,
+    /// Reads that may be served from the state at this index, or a later one.
+    waiting: BTreeMap<Index, Vec<Read>>,
+    lanes: Tasks,
+}
+
+impl Reads {
+    pub(super) fn new(server: Arc<ReadServer>) -> Self {
+        Self {
+            server,
+            load: Arc::default(),
+            gathered: Vec::new(),
+            asked: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            lanes: Tasks::default(),
+        }
+    }
+
+    /// Answers name this cluster from now on.
+    pub(super) fn belong_to(&self, cluster: ClusterId) {
+        self.server.belong_to(cluster);
+    }
+
+    /// A proxy's stream is open.
+    pub(super) fn open(&mut self, end: LaneEnd) {
+        self.lanes.spawn(Lane::new(self.server.clone(), end).run());
+    }
+
+    /// Takes a read, unless too many are under way. Nobody waits for its answer after `deadline`.
+    pub(super) fn admit(
+        &mut self,
+        caller: &Caller,
+        request: u64,
+        range: RangeRequest,
+        deadline: Option<Moment>,
+    ) {
+        match self.load.admit(&range) {
+            Ok(permit) => {
+                let is_serializable = range.serializable;
+                let read = Read::new(caller.clone(), request, range, deadline, permit);
+                match is_serializable {
+                    true => self.waiting.entry(0).or_default().push(read),
+                    false => self.gathered.push(read),
+                }
+            }
+            Err(why) => caller.replies.refuse(request, Reason::Overloaded, why),
+        }
+    }
+
+    /// Asks the core once for all linearizable reads that were gathered.
+    pub(super) fn ask(&mut self, core: &mut Raft) {
+        let now = self.server.now();
+        self.gathered.retain_mut(|read| read.is_awaited(now));
+        if self.gathered.is_empty() {
+            return;
+        }
+        let reads = std::mem::take(&mut self.gathered);
+        match core.read() {
+            Some(name) => drop(self.asked.insert(name, reads)),
+            None => refuse(reads, Reason::NotLeader, "no leader is known"),
+        }
+    }
+
+    /// The core confirmed a read.
+    pub(super) fn confirmed(&mut self, ready: ReadReady) {
+        if let Some(reads) = self.asked.remove(&ready.id) {
+            self.waiting.entry(ready.index).or_default().extend(reads);
+        }
+    }
+
+    /// The core could not confirm a read.
+    pub(super) fn failed(&mut self, name: u64) {
+        let reads = self.asked.remove(&name).unwrap_or_default();
+        refuse(reads, Reason::NotLeader, "leadership changed before the read was confirmed");
+    }
+
+    /// The state machine stands at `applied`. Whoever may be served by that goes on to be served; the answers name the
+    /// term.
+    pub(super) fn serve(&mut self, applied: Index, term: Term) {
+        while let Some(next) = self.waiting.first_entry().filter(|next| *next.key() <= applied) {
+            let (index, reads) = next.remove_entry();
+            reads.into_iter().for_each(|read| read.go(index, term));
+        }
+    }
+}
+
+fn refuse(reads: Vec<Read>, reason: Reason, message: &str) {
+    for read in reads {
+        read.refuse(reason, message);
+    }
+}

@@ -1,0 +1,151 @@
+//! What all reads of a node share: the state beside whoever applies, threads of the disk, and what bounds them.
+
+use std::sync::{
+    Arc, Weak,
+    atomic::{AtomicU64, Ordering},
+};
+
+use tokio::{
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot},
+    task::JoinHandle,
+};
+
+use super::{
+    super::{config::Config, event::Report},
+    limits::ReadLimits,
+};
+use crate::{
+    env::{Clock, Moment},
+    kv::StepBudget,
+    raft::{ClusterId, Index, NodeId, Term},
+    storage::{Disk, Reader, StateView, StorageError},
+    wire::pb::etcdserverpb::ResponseHeader,
+};
+
+/// Long reads that go on at the same time; the others wait for their turn. Each may hold a view of the state, and pieces
+/// that wait for room on its stream.
+const LONG_READS_MAX: usize = 16;
+/// Slices of long reads that run at the same time: they take turns, and leave processors to everything else.
+const SLICES_MAX: usize = 2;
+
+pub(in crate::node) struct ReadServer {
+    node: NodeId,
+    /// The cluster, once the node knows it; else 0.
+    cluster: AtomicU64,
+    pub(super) limits: ReadLimits,
+    pub(super) reader: Reader,
+    pub(super) clock: Clock,
+    disk: Arc<dyn Disk>,
+    reports: mpsc::UnboundedSender<Report>,
+    long_reads: Semaphore,
+    slices: Arc<Semaphore>,
+    /// The latest view that a long read took, as long as any needs it.
+    view: Mutex<Weak<StateView>>,
+}
+
+impl ReadServer {
+    pub(in crate::node) fn new(
+        config: &Config,
+        reader: Reader,
+        clock: &Clock,
+        disk: Arc<dyn Disk>,
+        reports: mpsc::UnboundedSender<Report>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            node: config.id,
+            cluster: AtomicU64::new(0),
+            limits: config.reads,
+            reader,
+            clock: clock.clone(),
+            disk,
+            reports,
+            long_reads: Semaphore::new(LONG_READS_MAX),
+            slices: Arc::new(Semaphore::new(SLICES_MAX)),
+            view: Mutex::new(Weak::new()),
+        })
+    }
+
+    /// Answers name this cluster from now on.
+    pub(super) fn belong_to(&self, cluster: ClusterId) {
+        self.cluster.store(cluster, Ordering::Relaxed);
+    }
+
+    pub(super) fn now(&self) -> Moment {
+        self.clock.now()
+    }
+
+    pub(super) fn short_budget(&self) -> StepBudget {
+        StepBudget { records: self.limits.short_records, bytes: self.limits.piece_bytes }
+    }
+
+    pub(super) fn slice_budget(&self) -> StepBudget {
+        StepBudget { records: self.limits.slice_records, bytes: self.limits.piece_bytes }
+    }
+
+    /// Who answers; the revision is the answer's own.
+    pub(super) fn header(&self, term: Term) -> ResponseHeader {
+        let (cluster_id, member_id) = (self.cluster.load(Ordering::Relaxed), self.node);
+        ResponseHeader { cluster_id, member_id, raft_term: term, ..Default::default() }
+    }
+
+    /// Works away from the tasks that must stay responsive.
+    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let (done_tx, done_rx) = oneshot::channel();
+        let job = move || {
+            let _ = done_tx.send(work());
+        };
+        self.disk.run(Box::new(job)).await;
+        done_rx.await.expect("the disk runs every job to its end")
+    }
+
+    /// The state could not be read: the node must stop.
+    pub(super) fn failed(&self, error: StorageError) {
+        let _ = self.reports.send(Report::Failed(error.into()));
+    }
+
+    /// A place among the long reads that go on, in the order in which they came.
+    pub(super) async fn place(&self) -> SemaphorePermit<'_> {
+        self.long_reads.acquire().await.expect("it is never closed")
+    }
+
+    /// A long read's turn, in the order in which they asked.
+    pub(super) async fn turn(&self) -> OwnedSemaphorePermit {
+        self.slices.clone().acquire_owned().await.expect("it is never closed")
+    }
+
+    /// The state as it stands for good, at this index or a later one. Reads share a view if they can.
+    pub(super) async fn view(&self, index: Index) -> Result<Arc<StateView>, StorageError> {
+        let mut latest = self.view.lock().await;
+        if let Some(view) = latest.upgrade().filter(|view| view.snapshot.last.index >= index) {
+            return Ok(view);
+        }
+        let reader = self.reader.clone();
+        let view = Arc::new(self.run(move || reader.view()).await?);
+        *latest = Arc::downgrade(&view);
+        Ok(view)
+    }
+}
+
+/// Tasks that end with this, if they have not ended before.
+#[derive(Debug, Default)]
+pub(super) struct Tasks {
+    tasks: Vec<JoinHandle<()>>,
+    /// When there are so many, those that have ended are forgotten.
+    prune_at: usize,
+}
+
+impl Tasks {
+    pub(super) fn spawn(&mut self, work: impl Future<Output = ()> + Send + 'static) {
+        if self.tasks.len() >= self.prune_at {
+            self.tasks.retain(|task| !task.is_finished());
+            self.prune_at = 2 * self.tasks.len() + 16;
+        }
+        self.tasks.push(tokio::spawn(work));
+    }
+}
+
+impl Drop for Tasks {
+    fn drop(&mut self) {
+        self.tasks.iter().for_each(JoinHandle::abort);
+    }
+}

@@ -1,0 +1,196 @@
+//! Large answers of a unary call: fields that are encoded already follow those of the message as they are. To encode
+//! hundreds of megabytes at once would hold up a thread, and need as much room again.
+
+use std::{
+    any::Any,
+    collections::VecDeque,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::{BufMut, Bytes, BytesMut};
+use http_body::Frame;
+use tokio::sync::oneshot;
+use tonic::{Response, Status, body::Body, codegen::http};
+
+use crate::env::Clock;
+
+/// gRPC's frame around a message: a flag and the length.
+const HEAD_BYTES: usize = 5;
+
+/// An answer of which its caller takes nothing for so long is given up: it would hold its place for ever.
+const IDLE_MAX: Duration = Duration::from_secs(20);
+
+/// What follows the fields of a response's message. `None`: it was given up.
+type Fields = Arc<Mutex<Option<Waiting>>>;
+
+struct Waiting {
+    fields: VecDeque<Bytes>,
+    /// Dropped when all is sent, or nobody wants it any more.
+    _held: Box<dyn Any + Send + Sync>,
+}
+
+/// On its way to the body.
+#[derive(Clone)]
+struct Following {
+    fields: Fields,
+    /// Closed when the response has left.
+    _lives: Arc<oneshot::Sender<()>>,
+}
+
+/// A response to a unary call whose message is encoded as `message` and then these fields. What is `held` is dropped when
+/// the response has left, or its caller has not taken any of it for long.
+///
+/// # Errors
+/// None here; in the other world the fields may be malformed.
+pub fn respond_with<M>(
+    message: M,
+    fields: Vec<Bytes>,
+    held: impl Any + Send + Sync,
+    clock: &Clock,
+) -> Result<Response<M>, Status> {
+    let waiting = Waiting { fields: fields.into(), _held: Box::new(held) };
+    let fields = Arc::new(Mutex::new(Some(waiting)));
+    let (lives, left) = oneshot::channel();
+    tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), IDLE_MAX));
+    let mut response = Response::new(message);
+    response.extensions_mut().insert(Following { fields, _lives: Arc::new(lives) });
+    Ok(response)
+}
+
+async fn give_up_when_idle(
+    fields: Fields,
+    mut left: oneshot::Receiver<()>,
+    clock: Clock,
+    idle_max: Duration,
+) {
+    let mut before = usize::MAX;
+    while clock.timeout(idle_max, &mut left).await.is_err() {
+        let mut waiting = locked(&fields);
+        let now = waiting.as_ref().map_or(before, |waiting| waiting.fields.len());
+        if now == before {
+            *waiting = None;
+            return;
+        }
+        before = now;
+    }
+}
+
+fn locked(fields: &Fields) -> MutexGuard<'_, Option<Waiting>> {
+    fields.lock().expect("nobody panics with it")
+}
+
+/// Lets the fields that a service added follow its message.
+pub(super) fn add_fields(mut response: http::Response<Body>) -> http::Response<Body> {
+    match response.extensions_mut().remove::<Following>() {
+        Some(following) => response.map(|body| Body::new(WithFields::new(body, following))),
+        None => response,
+    }
+}
+
+/// The body: head, message, fields, trailers.
+struct WithFields {
+    message: Body,
+    following: Following,
+    fields_bytes: usize,
+    is_head_sent: bool,
+}
+
+impl WithFields {
+    fn new(message: Body, following: Following) -> Self {
+        let bytes = |waiting: &Waiting| waiting.fields.iter().map(Bytes::len).sum();
+        let fields_bytes = locked(&following.fields).as_ref().map_or(0, bytes);
+        Self { message, following, fields_bytes, is_head_sent: false }
+    }
+
+    /// The next field, if there is one.
+    fn next(&mut self) -> Result<Option<Bytes>, Status> {
+        let given_up = || Status::aborted(format!("nothing of the answer was taken for {IDLE_MAX:?}"));
+        locked(&self.following.fields).as_mut().map(|waiting| waiting.fields.pop_front()).ok_or_else(given_up)
+    }
+
+    /// The first frame: the length of the message counts the fields.
+    fn with_length(&self, first: &Bytes) -> Result<Bytes, Status> {
+        let malformed = || Status::internal("the answer is not encoded as expected: this is a bug");
+        let (head, message) = first.split_at_checked(HEAD_BYTES).ok_or_else(malformed)?;
+        let [0, length @ ..] = head else { return Err(malformed()) };
+        let length = <[u8; 4]>::try_from(length).map(u32::from_be_bytes).map_err(|_| malformed())?;
+        if length as usize != message.len() {
+            return Err(malformed());
+        }
+        let too_large =
+            |_| Status::resource_exhausted("the answer has more bytes than gRPC can carry: ask with a limit");
+        let length = u32::try_from(message.len() + self.fields_bytes).map_err(too_large)?;
+        let mut whole = BytesMut::with_capacity(first.len());
+        whole.put_u8(0);
+        whole.put_u32(length);
+        whole.put_slice(message);
+        Ok(whole.freeze())
+    }
+}
+
+impl http_body::Body for WithFields {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Status>>> {
+        if self.is_head_sent
+            && let Some(field) = self.next().transpose()
+        {
+            return Poll::Ready(Some(field.map(Frame::data)));
+        }
+        let frame = ready!(Pin::new(&mut self.message).poll_frame(context));
+        let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
+        let frame = match frame.into_data() {
+            Ok(first) => {
+                self.is_head_sent = true;
+                self.with_length(&first).map(Frame::data)
+            }
+            // Trailers.
+            Err(frame) => Ok(frame),
+        };
+        Poll::Ready(Some(frame))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(count: usize) -> (Fields, Arc<()>) {
+        let held = Arc::new(());
+        let fields = vec![Bytes::from_static(b"field"); count].into();
+        (Arc::new(Mutex::new(Some(Waiting { fields, _held: Box::new(held.clone()) }))), held)
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_which_nothing_is_taken_is_given_up_and_holds_nothing() {
+        let (fields, held) = waiting(2);
+        let (_lives, left) = oneshot::channel();
+        let clock = Clock::new(Duration::ZERO);
+        give_up_when_idle(fields.clone(), left, clock, Duration::from_millis(5)).await;
+        assert!(locked(&fields).is_none());
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_taken_slowly_is_not() {
+        let (fields, held) = waiting(20);
+        let (lives, left) = oneshot::channel();
+        let clock = Clock::new(Duration::ZERO);
+        let watching =
+            tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), Duration::from_millis(200)));
+        for _ in 0..10 {
+            clock.sleep(Duration::from_millis(50)).await;
+            locked(&fields).as_mut().expect("it is not given up").fields.pop_front();
+        }
+        drop(lives);
+        watching.await.expect("it ends with the answer");
+        assert_eq!(Arc::strong_count(&held), 2);
+    }
+}
