@@ -22,17 +22,16 @@ impl Raft {
         }
     }
 
-    /// Only voters campaign. A voter that an uncommitted change removes still may: its log may be the only complete
-    /// one, and without it the change itself could never commit. One whose log is on its way out lacks what is committed.
+    /// Only voters campaign. A voter that uncommitted changes remove still may: its log may be the only complete one, and
+    /// without it the changes themselves could never commit. One whose log is on its way out lacks what is committed.
     fn may_campaign(&self) -> bool {
         let id = self.shared.options.id;
         if self.removed_by().is_some() || self.shared.log_is_replaced() {
             return false;
         }
-        let mut in_force = self.shared.configurations.iter().rev();
-        let Some((index, latest)) = in_force.next() else { return false };
-        latest.is_voter(id)
-            || (*index > self.shared.commit && in_force.next().is_some_and(|(_, before)| before.is_voter(id)))
+        let configurations = &self.shared.configurations;
+        let uncommitted = configurations.partition_point(|&(at, _)| at <= self.shared.commit);
+        configurations[uncommitted.saturating_sub(1)..].iter().any(|(_, possible)| possible.is_voter(id))
     }
 
     /// Asks whether an election could be won, before it disturbs anybody with a new term.

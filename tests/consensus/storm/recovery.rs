@@ -22,11 +22,8 @@ impl Storm {
         for id in self.members().into_iter().filter(|id| self.nodes[id].is_leaving).collect::<Vec<_>>() {
             self.crash(id);
         }
-        let lost: Vec<NodeId> = self.lost.iter().copied().collect();
-        for id in lost {
-            self.crash(id);
-            self.nodes.remove(&id);
-        }
+        // Whoever lost its disk stays down, and is removed.
+        self.lost.clone().into_iter().for_each(|id| self.crash(id));
         self.profile.batched_percent = 0;
         (self.profile.stream_failures_percent, self.profile.install_failures_percent) = (0, 0);
         if !(0..RECOVERY_ROUNDS_MAX).any(|_| {
@@ -49,7 +46,7 @@ impl Storm {
     fn healed_round(&mut self) -> bool {
         self.now_us += TICK_US;
         self.remove_lost();
-        for id in self.members() {
+        for id in self.members().into_iter().filter(|id| !self.lost.contains(id)).collect::<Vec<_>>() {
             self.start(id);
             self.with(id, Raft::tick);
             while self.write(id) {}
@@ -63,9 +60,7 @@ impl Storm {
         for message in self.network.take() {
             is_quiet &= [message.from, message.to].iter().any(|&id| !members.contains(id))
                 || matches!(message.body, Body::HeartbeatRequest { .. } | Body::HeartbeatResponse { .. });
-            if self.nodes.contains_key(&message.to) {
-                self.with(message.to, |raft| raft.step(message));
-            }
+            self.with(message.to, |raft| raft.step(message));
         }
         is_quiet
     }

@@ -130,7 +130,9 @@ impl Facts {
         let has_others = configuration.is_voter(id) && configuration.voters.len() > 2;
         // Nor is a change on its way that would leave too few.
         let mut members = configuration.members().filter_map(|id| self.node(id));
-        let is_settled = members.all(|node| node.configuration.voters == configuration.voters);
+        let is_settled = members.all(|node| {
+            node.configuration.voters == configuration.voters && !node.configuration.is_changing()
+        });
         self.is_recorded(id)
             && has_others
             && is_settled
