@@ -1,5 +1,7 @@
 //! `conclave status`.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::json;
 
@@ -122,6 +124,10 @@ fn as_json(status: &StatusResponse) -> serde_json::Value {
 }
 
 fn node_as_json(node: &NodeStatus) -> serde_json::Value {
+    let refused: BTreeMap<&str, u64> =
+        node.refused.iter().map(|refused| (refused.kind.as_str(), refused.count)).collect();
+    let scrubbed = (node.scrubbed_at_ms != 0)
+        .then(|| json!({ "at_unix_ms": node.scrubbed_at_ms, "records": node.scrubbed_records }));
     json!({
         "node": (node.id != 0).then_some(node.id),
         "address": node.address,
@@ -136,6 +142,8 @@ fn node_as_json(node: &NodeStatus) -> serde_json::Value {
         "state_hash": format!("{:016x}", node.state_hash),
         "revision": node.revision,
         "priority": node.priority,
+        "refused": refused,
+        "scrubbed": scrubbed,
     })
 }
 

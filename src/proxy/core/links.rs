@@ -126,7 +126,11 @@ impl Links {
                 DownReason::Lost => None,
             };
         }
-        self.choose_cluster()
+        let mut changes = self.choose_cluster();
+        // A member that was reached by another address than it is said to have may have moved there.
+        let members = self.members.clone();
+        changes.wanted.extend(self.link_to_members(&members));
+        changes
     }
 
     /// A node on an open link says who leads.

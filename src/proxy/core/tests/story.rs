@@ -307,6 +307,7 @@ stories! {
     links_ended_stays_ended
     links_foreign_node
     links_lost_leader
+    links_moved_member
     links_new_leader
     links_wrong_cluster
     reads_serializable
