@@ -1,17 +1,15 @@
 //! Reading: one key or many, now or as the store was at an older revision.
 
-use std::{
-    cmp::Ordering,
-    fmt,
-    ops::ControlFlow::{Break, Continue},
-};
+use std::{cmp::Ordering, fmt, ops::ControlFlow::Continue};
 
 use super::{
     Error, Header, KeyValue, Read, Table,
     command::KEY_NOT_PROVIDED,
     error::{Corrupt, Direction, scan},
-    record::{Past, Version, parse_history_key},
-    span::{Span, lend},
+    past::visit_past,
+    record::Version,
+    reply::{COMPACTED, FUTURE_REVISION},
+    span::Span,
 };
 
 /// What to read. The default of each field but the key asks for nothing special.
@@ -104,10 +102,8 @@ pub enum RangeRejection {
 impl fmt::Display for RangeRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            RangeRejection::Compacted { .. } => "etcdserver: mvcc: required revision has been compacted",
-            RangeRejection::FutureRevision { .. } => {
-                "etcdserver: mvcc: required revision is a future revision"
-            }
+            RangeRejection::Compacted { .. } => COMPACTED,
+            RangeRejection::FutureRevision { .. } => FUTURE_REVISION,
             RangeRejection::Invalid(message) => message,
         })
     }
@@ -125,7 +121,7 @@ pub fn range<R: Read>(
     };
     let mut harvest = read_current(store, request, revision)?;
     if revision < header.revision {
-        harvest.merge(read_history(store, request, revision)?);
+        harvest.merge(read_past(store, request, revision)?);
     }
     Ok(Ok(harvest.into_reply(header.revision)))
 }
@@ -157,22 +153,14 @@ fn read_current<'q, R: Read>(
 }
 
 /// Gathers the versions that were current at a revision and have ended since.
-fn read_history<'q, R: Read>(
+fn read_past<'q, R: Read>(
     store: &R,
     request: &'q RangeRequest,
     revision: i64,
 ) -> Result<Harvest<'q>, Error<R::Error>> {
     let mut harvest = Harvest::new(request);
-    let span = request.span();
-    let Some(range) = span.history(revision) else { return Ok(harvest) };
-    let only_last = matches!(span, Span::Key(_));
-    let direction = if only_last { Direction::Descending } else { request.direction() };
-    scan(store, Table::History, lend(&range), direction, |history_key, record| {
-        if let Some(version) = Past::decode(record)?.at(revision) {
-            let (key, _) = parse_history_key(history_key)?;
-            harvest.offer(&key, version);
-        }
-        Ok(if only_last { Break(()) } else { Continue(()) })
+    visit_past(store, request.span(), revision, request.direction(), |key, version| {
+        harvest.offer(key, version);
     })?;
     Ok(harvest)
 }

@@ -4,7 +4,7 @@ use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
 use super::{
     KeyRange,
-    record::{history_key, history_prefix},
+    record::{index_key, index_prefix},
 };
 
 /// A range of keys that were made for it.
@@ -43,13 +43,12 @@ impl<'a> Span<'a> {
         }
     }
 
-    /// The keys of [`Table::History`](super::Table::History) in the span that a read at a revision must see, or
-    /// nothing. Of one key these end at the revision, so that the last of them is the one that counts.
-    pub(crate) fn history(self, revision: i64) -> Option<OwnedRange> {
+    /// The keys of [`Table::Index`](super::Table::Index) in the span, or nothing.
+    pub(crate) fn index(self) -> Option<OwnedRange> {
         match self {
-            Span::Key(key) => Some((Included(history_prefix(key)), Included(history_key(key, revision)))),
-            Span::From(key) => Some((Included(history_prefix(key)), Unbounded)),
-            Span::Between(key, end) => Some((Included(history_prefix(key)), Excluded(history_prefix(end)))),
+            Span::Key(key) => Some((Included(index_prefix(key)), Included(index_key(key, i64::MAX)))),
+            Span::From(key) => Some((Included(index_prefix(key)), Unbounded)),
+            Span::Between(key, end) => Some((Included(index_prefix(key)), Excluded(index_prefix(end)))),
             Span::Nothing => None,
         }
     }

@@ -29,6 +29,8 @@ pub struct Config {
     pub timing: Timing,
     /// How much of the past is kept.
     pub retention: Retention,
+    /// What is done to keep the state small.
+    pub upkeep: Upkeep,
     /// Reads are served by lease, for no clock of the cluster runs fast or slow by more than this. `None`: they are
     /// not, and nothing rests on clocks.
     pub lease_drift_percent: Option<u32>,
@@ -62,6 +64,31 @@ impl Default for Retention {
             snapshot_piece_bytes: 512 << 10,
         }
     }
+}
+
+/// What a leader does to keep the state small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// The past is compacted without being asked. `None`: only by request.
+    pub auto_compaction: Option<AutoCompaction>,
+    /// When the records of the state, those of the past included, weigh so much, nothing more is put. It counts the
+    /// bytes of keys and values, and so is equal on all nodes.
+    pub quota_bytes: u64,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { auto_compaction: None, quota_bytes: 2 << 30 }
+    }
+}
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCompaction {
+    /// About so many revisions.
+    Revisions(i64),
+    /// What was the present not longer ago than this, as long as one node leads.
+    Age(Duration),
 }
 
 /// How fast failures are noticed.

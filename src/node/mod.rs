@@ -14,6 +14,7 @@
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
 //! | `proposals.rs`, `backlog.rs`, `stamps.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads.rs` | reads on their way to the state machine |
+//! | `upkeep.rs` | what a leader proposes by itself to keep the state small |
 //! | `sessions.rs`, `reply.rs` | the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
@@ -49,13 +50,14 @@ mod services;
 mod sessions;
 mod snapshots;
 mod stamps;
+mod upkeep;
 mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use config::{Config, Retention, Timing};
+pub use config::{AutoCompaction, Config, Retention, Timing, Upkeep};
 pub use error::NodeError;
 
 use self::{

@@ -9,7 +9,7 @@ use super::{
     *,
 };
 use crate::{
-    kv::{Applier, Command, Header, Operation, Put, RangeRequest, range, recompute_content_hash},
+    kv::{Applier, Command, Header, Operation, Put, RangeRequest, range, recompute_content},
     raft::{Entry, Payload, Persist, Vote},
 };
 
@@ -221,7 +221,7 @@ impl Sound {
             assert_eq!(reply.kvs.len(), 1, "key {index} is not there");
             assert_eq!(reply.kvs[0].value, [index as u8; 300], "key {index} has another value");
         }
-        assert_eq!(recompute_content_hash(&tables)?, self.header.content_hash);
+        assert_eq!(recompute_content(&tables)?, self.header.content);
         Ok(())
     }
 }

@@ -4,6 +4,8 @@ use super::pb::{
     etcdserverpb::{
         kv_client::KvClient,
         kv_server::{Kv, KvServer},
+        maintenance_client::MaintenanceClient,
+        maintenance_server::{Maintenance, MaintenanceServer},
     },
     v1::{
         admin_client::AdminClient,
@@ -62,4 +64,5 @@ limit! {
     StatusServer serves Status up to MESSAGE_BYTES_MAX, StatusClient;
     AdminServer serves Admin up to CLIENT_REQUEST_BYTES_MAX, AdminClient;
     KvServer serves Kv up to CLIENT_REQUEST_BYTES_MAX, KvClient;
+    MaintenanceServer serves Maintenance up to CLIENT_REQUEST_BYTES_MAX, MaintenanceClient;
 }

@@ -4,28 +4,32 @@
 //! | --- | --- |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
+//! | `past.rs` | reads of the past tell what was written then, until it is compacted |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
 //!
 //! A new judge is a file here and a line in [`judge`].
 
 mod key_model;
 mod linearizability;
+mod past;
 mod revisions;
 
 use std::collections::BTreeMap;
 
 use crate::{
-    trace::{Answer, MachineId, Operation},
+    trace::{Answer, Call, MachineId, Operation},
     verdict::{Failure, Rule},
 };
 
-/// Judges a history.
+/// Judges a history; `nodes_compact`: they do so by themselves.
 ///
 /// # Errors
 /// What has no explanation.
-pub(crate) fn judge(operations: &[Operation]) -> Result<(), Failure> {
+pub(crate) fn judge(operations: &[Operation], nodes_compact: bool) -> Result<(), Failure> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
+    past::is_true(operations)?;
+    past::is_compacted_as_asked(operations, nodes_compact)?;
     linearizability::judge(operations)
 }
 
@@ -36,7 +40,12 @@ pub(crate) fn count(operations: &[Operation]) -> BTreeMap<&'static str, u64> {
         let outcome = match &operation.answer {
             None => "client died",
             Some((_, Answer::Put { .. })) => "put",
-            Some((_, Answer::Got { .. })) => "get",
+            Some((_, Answer::Got { .. })) => match operation.call {
+                Call::GetPast { .. } => "get of the past",
+                _ => "get",
+            },
+            Some((_, Answer::Compacted)) => "compaction",
+            Some((_, Answer::Gone)) => "compacted already",
             Some((_, Answer::Deleted { .. })) => "delete",
             Some((_, Answer::DidNotHappen(_))) => "did not happen",
             Some((_, Answer::Unknown(_))) => "unknown",

@@ -29,7 +29,7 @@ pub(crate) async fn live(world: &mut World, scenario: &Scenario) -> Result<(), F
     enter(world, Phase::Recovery);
     recovery::recovery(world, &scenario.workload).await?;
     enter(world, Phase::Judgement);
-    judges::judge(&world.recorder.operations())
+    judges::judge(&world.recorder.operations(), world.shape.kept_revisions.is_some())
 }
 
 fn enter(world: &World, phase: Phase) {

@@ -33,6 +33,8 @@ pub(super) struct Stored {
     retention: Retention,
     #[serde(default)]
     lease_reads: bool,
+    #[serde(default)]
+    kept_revisions: Option<u32>,
     workload: Workload,
     faults: Vec<Timed>,
 }
@@ -40,7 +42,7 @@ pub(super) struct Stored {
 impl From<Scenario> for Stored {
     fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = shape;
+        let Shape { heartbeat_ms, election_timeout_ms, retention, lease_reads, kept_revisions, .. } = shape;
         Self {
             seed,
             priorities,
@@ -53,6 +55,7 @@ impl From<Scenario> for Stored {
             election_timeout_ms,
             retention,
             lease_reads,
+            kept_revisions,
             workload,
             faults,
         }
@@ -67,8 +70,8 @@ impl TryFrom<Stored> for Scenario {
         stored.check_workload()?;
         stored.check_faults()?;
         let Stored { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = stored;
-        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, workload, faults, .. } =
-            stored;
+        let Stored { heartbeat_ms, election_timeout_ms, retention, lease_reads, .. } = stored;
+        let Stored { kept_revisions, workload, faults, .. } = stored;
         let shape = Shape {
             seed,
             priorities,
@@ -80,6 +83,7 @@ impl TryFrom<Stored> for Scenario {
             election_timeout_ms,
             retention,
             lease_reads,
+            kept_revisions,
         };
         Ok(Self { shape, workload, chaos_ms, faults })
     }
@@ -101,7 +105,10 @@ impl Stored {
     }
 
     fn check_workload(&self) -> Result<(), String> {
-        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms } = &self.workload;
+        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms, .. } = &self.workload;
+        let Workload { past_percent, compactions_percent, .. } = &self.workload;
+        check("workload.past_percent", *past_percent, 0..=100)?;
+        check("workload.compactions_percent", *compactions_percent, 0..=100 - past_percent)?;
         check("workload.keys", *keys, 1..=1_000_000)?;
         check("workload.reads_percent", *reads_percent, 0..=100)?;
         check("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;

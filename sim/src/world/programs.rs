@@ -12,7 +12,7 @@ use std::{
 
 use conclave::{
     env::{Environment, Nobody, Observer},
-    node::{self, Timing},
+    node::{self, AutoCompaction, Timing},
     proxy,
 };
 use conclave_checks::Oracle;
@@ -137,6 +137,10 @@ impl Programs {
             timing: Timing {
                 heartbeat: Duration::from_millis(shape.heartbeat_ms),
                 election_timeout: Duration::from_millis(shape.election_timeout_ms),
+            },
+            upkeep: node::Upkeep {
+                auto_compaction: shape.kept_revisions.map(|kept| AutoCompaction::Revisions(kept.into())),
+                ..node::Upkeep::default()
             },
             lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
             retention: node::Retention {

@@ -25,6 +25,8 @@ pub struct Shape {
     pub retention: Retention,
     /// Nodes serve reads by lease.
     pub lease_reads: bool,
+    /// Nodes keep about so many revisions of the past; none: all, until a client compacts.
+    pub kept_revisions: Option<u32>,
 }
 
 /// How much of the past nodes keep: little of it makes snapshots frequent.

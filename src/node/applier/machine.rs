@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     env::Observer,
-    kv::{Applier as Transaction, Header},
+    kv::{Applier as Transaction, Header, Pruner},
     raft::{Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
     storage::{self, Flusher, Place, StateStore, StorageError},
     wire::{
@@ -31,7 +31,15 @@ pub(super) struct Machine {
     waiters: Waiters,
     reads: PendingReads,
     schedule: FlushSchedule,
+    pruner: Pruner,
+    compacted_revision: i64,
+    /// There may be compacted records to remove.
+    may_prune: bool,
 }
+
+/// Compacted events that are removed in one go, or twice as many as there were entries to apply: so what writes leave
+/// behind never gathers. While it lasts nobody reads.
+const PRUNED_EVENTS: usize = 256;
 
 impl Machine {
     /// The state is durable up to `durable`.
@@ -44,6 +52,9 @@ impl Machine {
             waiters: Waiters::default(),
             reads: PendingReads::default(),
             schedule: FlushSchedule::new(config, durable),
+            pruner: Pruner::default(),
+            compacted_revision: 0,
+            may_prune: true,
         }
     }
 
@@ -68,10 +79,30 @@ impl Machine {
                 }
             }
         }
+        let pruned_max = PRUNED_EVENTS.max(2 * entries.len());
         self.apply(entries)?;
         let header = Header::load(&self.state.reader().slice())?;
         self.serve_reads(&header)?;
+        self.prune(&header, pruned_max)?;
         Ok(Applied { header, durable: self.schedule.durable(), installed })
+    }
+
+    /// There may be compacted records to remove: to carry out no job at all does some of that.
+    pub(super) fn may_prune(&self) -> bool {
+        self.may_prune
+    }
+
+    /// Removes some of what is compacted.
+    fn prune(&mut self, header: &Header, events_max: usize) -> Result<(), StorageError> {
+        if header.compacted_revision > self.compacted_revision {
+            (self.compacted_revision, self.may_prune) = (header.compacted_revision, true);
+        }
+        if self.may_prune {
+            let mut tables = self.state.tables()?;
+            self.may_prune = self.pruner.step(&mut tables, events_max)?;
+            tables.finish()?;
+        }
+        Ok(())
     }
 
     /// What makes all that was applied durable, if it is time for that.
@@ -133,9 +164,9 @@ impl Machine {
 
     fn stage(&mut self, Stage { last, records, answer }: Stage) -> Result<(), StorageError> {
         let place: Result<Place, String> = match records {
-            None => Ok(self.state.begin_stage(last)?),
+            None => Ok(self.state.staging().begin(last)?),
             Some((after, records)) => {
-                let staged = self.state.stage(last, &after, &records)?;
+                let staged = self.state.staging().take(last, &after, &records)?;
                 let end = records.into_iter().next_back().map(|record| (record.table, record.key));
                 match staged {
                     true => Ok(end.or(after)),
@@ -148,7 +179,7 @@ impl Machine {
     }
 
     fn install(&mut self, snapshot: &Snapshot) -> Result<Result<(), InstallFailure>, StorageError> {
-        let header = match self.state.install(snapshot)? {
+        let header = match self.state.staging().install(snapshot)? {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),
         };
