@@ -11,7 +11,7 @@ use std::{
 use super::{
     address::{Address, InvalidAddress},
     daemon::{CLUSTER, Daemon, check_cluster_name, environment},
-    upkeep,
+    upkeep::UpkeepArgs,
     usage::UsageError,
 };
 use crate::{
@@ -84,7 +84,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "P", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
     clock_drift_percent: u32,
     #[command(flatten)]
-    upkeep: upkeep::Args,
+    upkeep: UpkeepArgs,
     #[command(flatten)]
     daemon: Daemon,
 }

@@ -7,7 +7,7 @@ use crate::node::{AutoCompaction, Upkeep};
 
 /// What the past and the state may grow to.
 #[derive(Clone, Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct UpkeepArgs {
     /// What --auto-compaction-retention counts: time, or revisions
     #[arg(long, value_name = "MODE", default_value = "periodic")]
     auto_compaction_mode: Mode,
@@ -27,7 +27,7 @@ enum Mode {
     Revision,
 }
 
-impl Args {
+impl UpkeepArgs {
     pub(super) fn upkeep(&self) -> Result<Upkeep, UsageError> {
         let defaults = Upkeep::default();
         Ok(Upkeep {
@@ -93,7 +93,7 @@ mod tests {
     #[derive(Debug, Parser)]
     struct Line {
         #[command(flatten)]
-        args: Args,
+        args: UpkeepArgs,
     }
 
     fn upkeep(line: &str) -> Result<Upkeep, String> {
