@@ -63,9 +63,10 @@ fn a_wrong_command_line_is_misuse_and_says_what_would_be_right() {
 
 #[test]
 fn every_command_shows_examples() {
-    for command in
-        ["up", "node", "proxy", "client", "put", "get", "del", "compact", "alarm", "status", "member", "transfer", "bench"]
-    {
+    for command in [
+        "up", "node", "proxy", "client", "put", "get", "del", "compact", "alarm", "status", "member",
+        "transfer", "bench",
+    ] {
         has(&succeed(&format!("{command} --help")), &["EXAMPLES", &format!("conclave {command}")]);
     }
 }

@@ -128,7 +128,8 @@ fn etcdctl_compacts_and_reads_no_further_back() {
     assert_eq!(etcdctl(&up, &["compact", "4"]), "compacted revision 4\n");
     assert_eq!(etcdctl(&up, &["get", "k", "--rev", "4"]), "k\n3\n");
     assert_eq!(etcdctl(&up, &["get", "k"]), "k\n4\n");
-    let (compacted, future) = ("required revision has been compacted", "required revision is a future revision");
+    let (compacted, future) =
+        ("required revision has been compacted", "required revision is a future revision");
     refused(&up.endpoint, &["get", "k", "--rev", "3"], compacted);
     refused(&up.endpoint, &["compact", "4"], compacted);
     refused(&up.endpoint, &["compact", "6"], future);
