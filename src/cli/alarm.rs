@@ -20,23 +20,22 @@ give up the past ('conclave compact REVISION'); then disarm. It is raised again 
 pub(super) struct Args {
     #[command(subcommand)]
     action: Action,
-    #[command(flatten)]
-    connection: Connection,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// Show every alarm that is raised
-    List,
+    List(Connection),
     /// Clear every alarm that is raised, and show them
-    Disarm,
+    Disarm(Connection),
 }
 
 impl Args {
     pub(super) async fn run(self) -> anyhow::Result<String> {
-        let client = self.connection.client()?;
+        let (Action::List(connection) | Action::Disarm(connection)) = &self.action;
+        let client = connection.client()?;
         let raised = client.alarm(request(AlarmAction::Get, &AlarmMember::default())).await?.alarms;
-        if matches!(self.action, Action::Disarm) {
+        if matches!(self.action, Action::Disarm(_)) {
             disarm(&client, &raised).await?;
         }
         Ok(raised.iter().map(line).collect())
