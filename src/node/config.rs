@@ -51,6 +51,9 @@ pub struct Retention {
     pub snapshot_bytes_per_second: usize,
     /// In pieces of about this size.
     pub snapshot_piece_bytes: usize,
+    /// So many events of the past that were compacted are removed in one go, or twice as many as there were entries to
+    /// apply: so what writes leave behind never gathers. While it lasts nobody reads.
+    pub pruned_events: usize,
 }
 
 impl Default for Retention {
@@ -62,6 +65,7 @@ impl Default for Retention {
             log_bytes_max: 256 << 20,
             snapshot_bytes_per_second: 64 << 20,
             snapshot_piece_bytes: 512 << 10,
+            pruned_events: 256,
         }
     }
 }

@@ -51,6 +51,7 @@ fn retention(seed: u64) -> Retention {
         sync_entries: log_entries / 4,
         log_entries,
         piece_bytes: *draw.pick(&[1_000, 16_000, 512 << 10]),
+        pruned_events: *draw.pick(&[1, 256]),
     }
 }
 

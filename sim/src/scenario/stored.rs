@@ -101,7 +101,8 @@ impl Stored {
         check("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;
         check("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
         check("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
-        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)
+        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)?;
+        check("retention.pruned_events", self.retention.pruned_events, 1..=1 << 20)
     }
 
     fn check_workload(&self) -> Result<(), String> {

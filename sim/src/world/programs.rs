@@ -127,7 +127,7 @@ impl Programs {
         let shape = &self.shape;
         let founders: BTreeMap<u64, String> =
             shape.founders().map(|id| (id, addresses::node_endpoint(id))).collect();
-        let Retention { sync_entries, log_entries, piece_bytes } = shape.retention;
+        let Retention { sync_entries, log_entries, piece_bytes, pruned_events } = shape.retention;
         node::Config {
             cluster: CLUSTER.to_owned(),
             id,
@@ -147,6 +147,7 @@ impl Programs {
                 sync_entries: sync_entries as usize,
                 log_entries_max: log_entries as usize,
                 snapshot_piece_bytes: piece_bytes as usize,
+                pruned_events: pruned_events as usize,
                 ..node::Retention::default()
             },
         }

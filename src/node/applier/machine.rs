@@ -32,14 +32,11 @@ pub(super) struct Machine {
     reads: PendingReads,
     schedule: FlushSchedule,
     pruner: Pruner,
+    pruned_events: usize,
     compacted_revision: i64,
     /// There may be compacted records to remove.
     may_prune: bool,
 }
-
-/// Compacted events that are removed in one go, or twice as many as there were entries to apply: so what writes leave
-/// behind never gathers. While it lasts nobody reads.
-const PRUNED_EVENTS: usize = 256;
 
 impl Machine {
     /// The state is durable up to `durable`.
@@ -53,6 +50,7 @@ impl Machine {
             reads: PendingReads::default(),
             schedule: FlushSchedule::new(config, durable),
             pruner: Pruner::default(),
+            pruned_events: config.retention.pruned_events,
             compacted_revision: 0,
             may_prune: true,
         }
@@ -79,7 +77,7 @@ impl Machine {
                 }
             }
         }
-        let pruned_max = PRUNED_EVENTS.max(2 * entries.len());
+        let pruned_max = self.pruned_events.max(2 * entries.len());
         self.apply(entries)?;
         let header = Header::load(&self.state.reader().slice())?;
         self.serve_reads(&header)?;
