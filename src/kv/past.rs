@@ -52,7 +52,7 @@ struct Ended {
     event: EventId,
 }
 
-/// The first end of a version of a key after a revision, which is no latest one.
+/// The first end of a version of a key after a revision that is not the latest.
 fn first_after<R: Read>(store: &R, key: &[u8], revision: i64) -> Result<Option<EventId>, Error<R::Error>> {
     let later = (Included(index_key(key, revision + 1)), Included(index_key(key, i64::MAX)));
     Ok(first(store, lend(&later), Direction::Ascending)?.map(|ended| ended.event))
