@@ -135,6 +135,9 @@ fn node_as_json(node: &NodeStatus) -> serde_json::Value {
         "applied": node.applied_index,
         "state_hash": format!("{:016x}", node.state_hash),
         "revision": node.revision,
+        "compacted_revision": node.compacted_revision,
+        "state_bytes": node.state_bytes,
+        "out_of_space": node.out_of_space,
         "priority": node.priority,
     })
 }
