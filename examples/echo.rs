@@ -26,8 +26,8 @@ async fn main() -> anyhow::Result<()> {
 #[cfg(not(madsim))]
 mod echo {
     use conclave::wire::pb::etcdserverpb::{
-        DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-        kv_server::Kv,
+        CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
+        PutResponse, RangeRequest, RangeResponse, kv_server::Kv,
     };
     use tonic::{Request, Response, Status};
 
@@ -48,6 +48,13 @@ mod echo {
             _: Request<DeleteRangeRequest>,
         ) -> Result<Response<DeleteRangeResponse>, Status> {
             Ok(Response::new(DeleteRangeResponse::default()))
+        }
+
+        async fn compact(
+            &self,
+            _: Request<CompactionRequest>,
+        ) -> Result<Response<CompactionResponse>, Status> {
+            Ok(Response::new(CompactionResponse::default()))
         }
     }
 }

@@ -63,9 +63,10 @@ fn a_wrong_command_line_is_misuse_and_says_what_would_be_right() {
 
 #[test]
 fn every_command_shows_examples() {
-    for command in
-        ["up", "node", "proxy", "client", "put", "get", "del", "status", "member", "transfer", "bench"]
-    {
+    for command in [
+        "up", "node", "proxy", "client", "put", "get", "del", "compact", "alarm", "status", "member",
+        "transfer", "bench",
+    ] {
         has(&succeed(&format!("{command} --help")), &["EXAMPLES", &format!("conclave {command}")]);
     }
 }
@@ -147,6 +148,7 @@ fn a_session_from_up_to_ctrl_c() {
     let missing = format!("get greeting --endpoints {}", up.endpoint);
     has(&complaint_about(&missing), &["no such key: 'greeting'"]);
 
+    the_past_can_be_given_up(&up);
     limits_are_explained(&up.endpoint);
     status_tells_of_every_node(&up);
     the_shell_answers_every_line(&up.endpoint);
@@ -155,6 +157,13 @@ fn a_session_from_up_to_ctrl_c() {
     send_signal(up.program.pid(), Signal::SIGINT);
     eventually("Ctrl+C ends every child", || !up.has_living_children());
     eventually("and 'up' itself", || !is_alive(up.program.pid()));
+}
+
+fn the_past_can_be_given_up(up: &Up) {
+    assert_eq!(up.succeed("compact 3"), "compacted revision 3\n");
+    let again = format!("compact 3 --endpoints {}", up.endpoint);
+    has(&complaint_about(&again), &["required revision has been compacted"]);
+    assert_eq!(up.succeed("alarm list"), "");
 }
 
 fn limits_are_explained(endpoint: &str) {

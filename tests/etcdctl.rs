@@ -10,12 +10,21 @@ use serde_json::Value;
 
 /// Runs etcdctl and returns what it prints.
 fn etcdctl(up: &Up, arguments: &[&str]) -> String {
+    etcdctl_at(&up.endpoint, arguments).unwrap_or_else(|error| panic!("etcdctl {arguments:?}: {error}"))
+}
+
+/// Runs etcdctl and returns what it prints, or what it complains of.
+fn etcdctl_at(endpoint: &str, arguments: &[&str]) -> Result<String, String> {
     let mut command = Command::new("etcdctl");
-    command.env("ETCDCTL_API", "3").args(["--endpoints", &up.endpoint]).args(arguments);
+    command.env("ETCDCTL_API", "3").args(["--endpoints", endpoint]).args(arguments);
     let output = command.output().expect("etcdctl runs");
     let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "etcdctl {arguments:?}: {stdout}{stderr}");
-    stdout
+    if output.status.success() { Ok(stdout) } else { Err(stderr) }
+}
+
+fn refused(endpoint: &str, arguments: &[&str], words: &str) {
+    let complaint = etcdctl_at(endpoint, arguments).expect_err("it is refused");
+    assert!(complaint.contains(words), "etcdctl {arguments:?}: {complaint}");
 }
 
 fn json(up: &Up, arguments: &[&str]) -> Value {
@@ -104,4 +113,73 @@ fn deletes_count_and_make_one_revision(up: &Up, before: i64) {
     etcdctl(up, &["put", "fruit/apple", "again"]);
     let again = json(up, &["get", "fruit/apple"]);
     assert_eq!(history_of(&again), [before + 3, before + 3, 1], "a key that comes back starts anew");
+}
+
+#[test]
+fn etcdctl_compacts_and_reads_no_further_back() {
+    if !is_installed() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let up = Up::start(directory.path());
+    for value in ["1", "2", "3", "4"] {
+        etcdctl(&up, &["put", "k", value]);
+    }
+    assert_eq!(etcdctl(&up, &["compact", "4"]), "compacted revision 4\n");
+    assert_eq!(etcdctl(&up, &["get", "k", "--rev", "4"]), "k\n3\n");
+    assert_eq!(etcdctl(&up, &["get", "k"]), "k\n4\n");
+    let (compacted, future) =
+        ("required revision has been compacted", "required revision is a future revision");
+    refused(&up.endpoint, &["get", "k", "--rev", "3"], compacted);
+    refused(&up.endpoint, &["compact", "4"], compacted);
+    refused(&up.endpoint, &["compact", "6"], future);
+    assert_eq!(etcdctl(&up, &["compact", "5", "--physical"]), "compacted revision 5\n");
+    refused(&up.endpoint, &["get", "k", "--rev", "4"], compacted);
+    assert_eq!(etcdctl(&up, &["get", "k", "--rev", "5"]), "k\n4\n");
+    assert_eq!(etcdctl(&up, &["alarm", "list"]), "");
+}
+
+/// A node and a proxy, the state of which may have this many bytes.
+fn small_cluster(directory: &std::path::Path, quota_bytes: u64) -> (String, [Program; 2]) {
+    let port = free_ports(2);
+    let (node, endpoint) = (format!("127.0.0.1:{port}"), format!("127.0.0.1:{}", port + 1));
+    let directory = directory.display();
+    let node_line = format!(
+        "node --id 1 --listen {node} --peers 1={node} --data-dir {directory} --quota-backend-bytes {quota_bytes}"
+    );
+    let programs =
+        [node_line, format!("proxy --listen {endpoint} --nodes {node}")].map(|line| Program::start(&line));
+    eventually("it serves", || etcdctl_at(&endpoint, &["put", "first", "1"]).is_ok());
+    (endpoint, programs)
+}
+
+#[test]
+fn a_full_state_is_made_room_in_as_etcds_is() {
+    if !is_installed() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let (endpoint, _programs) = small_cluster(directory.path(), 20_000);
+    let value = "v".repeat(3_000);
+    let exceeded = "etcdserver: mvcc: database space exceeded";
+    eventually("the quota is exceeded", || {
+        etcdctl_at(&endpoint, &["put", "large", &value]).is_err_and(|error| error.contains(exceeded))
+    });
+    let etcdctl = |arguments: &[&str]| etcdctl_at(&endpoint, arguments).expect("etcdctl works");
+    assert_eq!(etcdctl(&["alarm", "list"]), "memberID:1 alarm:NOSPACE \n");
+    assert_eq!(succeed(&format!("alarm list --endpoints {endpoint}")), "node 1 raised NOSPACE\n");
+    refused(&endpoint, &["put", "small", "1"], exceeded);
+    assert_eq!(etcdctl(&["get", "first"]), "first\n1\n");
+    assert_eq!(etcdctl(&["del", "large"]), "1\n");
+
+    // It is still too large: the alarm comes back.
+    etcdctl(&["alarm", "disarm"]);
+    eventually("the alarm is raised again", || etcdctl(&["alarm", "list"]).contains("NOSPACE"));
+
+    let answer: Value = serde_json::from_str(&etcdctl(&["get", "first", "-w", "json"])).expect("JSON");
+    let now = revision(&answer).to_string();
+    etcdctl(&["compact", &now]);
+    assert_eq!(succeed(&format!("alarm disarm --endpoints {endpoint}")), "node 1 raised NOSPACE\n");
+    assert_eq!(etcdctl(&["alarm", "list"]), "");
+    assert_eq!(etcdctl(&["put", "small", "1"]), "OK\n");
 }

@@ -47,6 +47,10 @@ pub enum Rule {
     RangesAreSnapshots,
     /// A write that was answered has a lower revision than one asked for later.
     RevisionsFollowTime,
+    /// Reads of the past tell what was written then.
+    PastIsTrue,
+    /// What is compacted cannot be read, and what nobody compacted can.
+    CompactionHolds,
     /// Nodes and proxies run until they are told to stop, or have left.
     ProcessesRunOn,
     /// A healed cluster accepts writes through every proxy.

@@ -2,7 +2,9 @@
 #![allow(clippy::print_stderr)]
 
 mod address;
+mod alarm;
 mod bench;
+mod compact;
 mod connection;
 mod daemon;
 mod del;
@@ -19,6 +21,7 @@ mod status;
 mod stop;
 mod transfer;
 mod up;
+mod upkeep;
 mod usage;
 
 use std::process::ExitCode;
@@ -79,6 +82,15 @@ enum Command {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Give up the past before a revision
+    Compact {
+        #[command(flatten)]
+        args: compact::Args,
+        #[command(flatten)]
+        connection: Connection,
+    },
+    /// Show and clear alarms
+    Alarm(alarm::Args),
     /// Show how every node is and which one leads
     Status {
         #[command(flatten)]
@@ -133,6 +145,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Put { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Del { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Compact { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Alarm(args) => one_shot(args.run()),
         Command::Status { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Member(args) => one_shot(args.run()),
         Command::Transfer { args, connection } => one_shot(async { args.run(&connection.client()?).await }),

@@ -11,6 +11,7 @@ use std::{
 use super::{
     address::{Address, InvalidAddress},
     daemon::{CLUSTER, Daemon, check_cluster_name, environment},
+    upkeep::UpkeepArgs,
     usage::UsageError,
 };
 use crate::{
@@ -86,6 +87,8 @@ pub(super) struct Args {
     #[arg(long, value_name = "P", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=50))]
     clock_drift_percent: u32,
     #[command(flatten)]
+    upkeep: UpkeepArgs,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
@@ -125,6 +128,7 @@ impl Args {
             timing: self.timing()?,
             retention: self.retention(),
             reads: ReadLimits::default(),
+            upkeep: self.upkeep.upkeep()?,
             lease_drift_percent: self.lease_reads.then_some(self.clock_drift_percent),
         })
     }

@@ -27,8 +27,9 @@ use crate::{
         WithLimits,
         pb::{
             etcdserverpb::{
-                DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
-                RangeResponse, kv_client::KvClient,
+                AlarmRequest, AlarmResponse, CompactionRequest, CompactionResponse, DeleteRangeRequest,
+                DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
+                kv_client::KvClient, maintenance_client::MaintenanceClient,
             },
             v1::{
                 ChangeMembersRequest, ChangeMembersResponse, StatusRequest, StatusResponse, TransferRequest,
@@ -134,6 +135,25 @@ impl Client {
         let delete = DeleteRangeRequest { key: key.into(), ..options };
         let calling = async |channel, delete| KvClient::new(channel).with_limits().delete_range(delete).await;
         self.call(Access::Write, delete, calling).await
+    }
+
+    /// Gives up the past before a revision: nothing older can be read from then on.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn compact(&self, revision: i64) -> Result<CompactionResponse, ClientError> {
+        let compact = CompactionRequest { revision, physical: false };
+        let calling = async |channel, compact| KvClient::new(channel).with_limits().compact(compact).await;
+        self.call(Access::Write, compact, calling).await
+    }
+
+    /// Lists, raises or clears alarms.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn alarm(&self, request: AlarmRequest) -> Result<AlarmResponse, ClientError> {
+        let calling = async |channel, ask| MaintenanceClient::new(channel).with_limits().alarm(ask).await;
+        self.call(Access::Write, request, calling).await
     }
 
     /// The cluster as a proxy (or a node, if the endpoint is one) sees it.

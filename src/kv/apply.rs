@@ -7,10 +7,10 @@ use std::ops::{
 
 use super::{
     Command, DeleteRange, Error, Header, KeyRange, Operation, PREV_KVS_BYTES_MAX, Put, Read, Rejection,
-    Reply, Stamp, Table, Write,
+    Reply, Stamp, Table, Write, alarm, compaction,
     error::{Direction, scan},
     ledger::Ledger,
-    record::{Past, Version, history_key},
+    record::{Event, EventId, EventKind, Version, index_key},
     session::{Admission, Sessions},
     span::Span,
     validate,
@@ -45,7 +45,7 @@ impl<'a, W: Write> Applier<'a, W> {
     /// Begins a batch where the store stands.
     pub fn begin(store: &'a mut W) -> Result<Self, Error<W::Error>> {
         let header = Header::load(store)?;
-        let ledger = Ledger { store, content_hash: header.content_hash };
+        let ledger = Ledger { store, content: header.content, history: header.history };
         Ok(Applier { header, ledger, sessions: Sessions::default(), scratch: Vec::new() })
     }
 
@@ -82,7 +82,7 @@ impl<'a, W: Write> Applier<'a, W> {
     /// Ends the batch: writes what was gathered, and the header once.
     pub fn finish(mut self) -> Result<Header, Error<W::Error>> {
         self.sessions.flush(&mut self.ledger)?;
-        self.header.content_hash = self.ledger.content_hash;
+        (self.header.content, self.header.history) = (self.ledger.content, self.ledger.history);
         self.header.save(self.ledger.store)?;
         Ok(self.header)
     }
@@ -128,10 +128,15 @@ impl<'a, W: Write> Applier<'a, W> {
             Operation::Put(put) => self.put(put),
             Operation::DeleteRange(delete) => self.delete_range(delete),
             Operation::OpenSession => self.open_session(),
+            Operation::Compact { revision } => self.compact(*revision),
+            Operation::Alarm(request) => alarm::execute(&mut self.header, &mut self.ledger, *request),
         }
     }
 
     fn put(&mut self, put: &Put) -> Result<Reply, Error<W::Error>> {
+        if self.header.is_out_of_space {
+            return Ok(Reply::Rejected(Rejection::NoSpace));
+        }
         let stored = self.ledger.get(Table::Current, &put.key)?;
         let previous = stored.as_deref().map(Version::decode).transpose()?;
         if previous.is_none() && (put.ignore_value || put.ignore_lease) {
@@ -141,9 +146,8 @@ impl<'a, W: Write> Applier<'a, W> {
         self.scratch.clear();
         next_version(put, previous, revision).encode(&mut self.scratch);
         self.ledger.insert(Table::Current, &put.key, &self.scratch)?;
-        if let (Some(record), Some(previous)) = (&stored, previous) {
-            self.retire(&put.key, previous.mod_revision, record, revision)?;
-        }
+        let kind = if previous.is_some() { EventKind::Replaced } else { EventKind::Created };
+        self.record(EventId::first_of(revision), kind, &put.key, stored.as_deref().unwrap_or_default())?;
         self.header.revision = revision;
         let prev_kv = previous.filter(|_| put.prev_kv).map(|version| version.to_key_value(&put.key));
         Ok(Reply::Put { revision, prev_kv })
@@ -158,17 +162,17 @@ impl<'a, W: Write> Applier<'a, W> {
         if delete.prev_kv && self.weighs_more_than((start, end), PREV_KVS_BYTES_MAX)? {
             return Ok(Reply::Rejected(Rejection::PrevKvsTooLarge));
         }
-        let (mut deleted, mut prev_kvs) = (0, Vec::new());
+        let (mut deleted, mut prev_kvs) = (0u32, Vec::new());
         let mut last: Option<Vec<u8>> = None;
         loop {
             let rest = (last.as_deref().map_or(start, Excluded), end);
             let doomed = self.first_records(rest)?;
-            for (key, record) in &doomed {
-                let pair = self.delete(key, record, unchanged + 1)?;
+            for (sub, (key, record)) in (deleted..).zip(&doomed) {
+                let pair = self.delete(EventId { main: unchanged + 1, sub }, key, record)?;
                 prev_kvs
                     .extend(Some(pair).filter(|_| delete.prev_kv).map(|version| version.to_key_value(key)));
             }
-            deleted += doomed.len() as i64;
+            deleted += doomed.len() as u32;
             let Some((key, _)) = doomed.into_iter().next_back() else { break };
             last = Some(key);
         }
@@ -176,19 +180,18 @@ impl<'a, W: Write> Applier<'a, W> {
             return Ok(nothing);
         }
         self.header.revision = unchanged + 1;
-        Ok(Reply::DeleteRange { revision: unchanged + 1, deleted, prev_kvs })
+        Ok(Reply::DeleteRange { revision: unchanged + 1, deleted: deleted.into(), prev_kvs })
     }
 
     fn delete<'r>(
         &mut self,
+        event: EventId,
         key: &[u8],
         record: &'r [u8],
-        revision: i64,
     ) -> Result<Version<'r>, Error<W::Error>> {
         let version = Version::decode(record)?;
         self.ledger.remove(Table::Current, key)?;
-        self.retire(key, version.mod_revision, record, revision)?;
-        self.bury(key, revision)?;
+        self.record(event, EventKind::Deleted, key, record)?;
         Ok(version)
     }
 
@@ -212,24 +215,29 @@ impl<'a, W: Write> Applier<'a, W> {
         Ok(bytes > bytes_max)
     }
 
-    /// Moves a version that ends at a revision to the history.
-    fn retire(
+    /// Enters an event into the history; `previous` is the record of the version that it ends, if it ends one.
+    fn record(
         &mut self,
+        event: EventId,
+        kind: EventKind,
         key: &[u8],
-        mod_revision: i64,
-        version: &[u8],
-        ended: i64,
+        previous: &[u8],
     ) -> Result<(), Error<W::Error>> {
         self.scratch.clear();
-        Past::encode_version(ended, version, &mut self.scratch);
-        self.ledger.append(Table::History, &history_key(key, mod_revision), &self.scratch)
+        Event::encode(self.ledger.history, kind, key, previous, &mut self.scratch);
+        self.ledger.append_history(Table::History, &event.to_key(), &self.scratch)?;
+        if kind != EventKind::Created {
+            let (key, sub) = (index_key(key, event.main), event.sub.to_be_bytes());
+            self.ledger.append_history(Table::Index, &key, &sub)?;
+        }
+        Ok(())
     }
 
-    /// Notes in the history that a key was deleted.
-    fn bury(&mut self, key: &[u8], revision: i64) -> Result<(), Error<W::Error>> {
-        self.scratch.clear();
-        Past::encode_tombstone(&mut self.scratch);
-        self.ledger.append(Table::History, &history_key(key, revision), &self.scratch)
+    fn compact(&mut self, revision: i64) -> Result<Reply, Error<W::Error>> {
+        Ok(match compaction::compact(&mut self.header, &mut self.ledger, revision)? {
+            Ok(()) => Reply::Compacted { revision: self.header.revision },
+            Err(rejection) => Reply::Rejected(rejection),
+        })
     }
 
     fn open_session(&mut self) -> Result<Reply, Error<W::Error>> {

@@ -1,6 +1,6 @@
 //! The bytes of stored records: big-endian integers and length-prefixed strings, every length checked.
 
-use super::{Table, error::Corrupt};
+use super::{Table, error::Corrupt, hash::Digest};
 
 /// Appends the parts of a record to a buffer.
 pub(crate) trait Encode {
@@ -8,6 +8,7 @@ pub(crate) trait Encode {
     fn u64(&mut self, value: u64);
     fn i64(&mut self, value: i64);
     fn bytes(&mut self, value: &[u8]);
+    fn digest(&mut self, value: Digest);
 }
 
 impl Encode for Vec<u8> {
@@ -27,6 +28,11 @@ impl Encode for Vec<u8> {
         let length = u32::try_from(value.len()).expect("keys and values are limited to far less than 4 GiB");
         self.extend_from_slice(&length.to_be_bytes());
         self.extend_from_slice(value);
+    }
+
+    fn digest(&mut self, value: Digest) {
+        self.extend_from_slice(&value.hash.to_be_bytes());
+        self.u64(value.bytes);
     }
 }
 
@@ -70,6 +76,10 @@ impl<'a> Decoder<'a> {
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Corrupt> {
         let length = u32::from_be_bytes(self.array()?);
         self.take(length as usize)
+    }
+
+    pub(crate) fn digest(&mut self) -> Result<Digest, Corrupt> {
+        Ok(Digest { hash: u128::from_be_bytes(self.array()?), bytes: self.u64()? })
     }
 
     /// Asserts that the whole record was read: bytes left over are no record of ours.

@@ -1,5 +1,7 @@
 //! What the log asks of the state machine.
 
+use super::AlarmRequest;
+
 /// Longest key, in bytes. Keys share the pages of a B-tree: longer ones would leave few to a page.
 pub const KEY_BYTES_MAX: usize = 32 * 1024;
 
@@ -38,6 +40,13 @@ pub enum Operation {
     DeleteRange(DeleteRange),
     /// Opens a session; its id is the index of the entry.
     OpenSession,
+    /// Gives up the past before a revision.
+    Compact {
+        /// The oldest revision that can be read from then on.
+        revision: i64,
+    },
+    /// Asks about alarms, raises or clears one.
+    Alarm(AlarmRequest),
 }
 
 /// Writes one pair.
@@ -78,7 +87,7 @@ pub fn validate(operation: &Operation) -> Result<(), String> {
             validate_put(key, value, *lease, *ignore_value, *ignore_lease)
         }
         Operation::DeleteRange(DeleteRange { key, range_end, prev_kv: _ }) => validate_delete(key, range_end),
-        Operation::OpenSession => Ok(()),
+        Operation::OpenSession | Operation::Compact { .. } | Operation::Alarm(_) => Ok(()),
     }
 }
 

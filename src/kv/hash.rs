@@ -9,9 +9,34 @@ const START_HIGH: u64 = 0xbb67_ae85_84ca_a73b;
 const FACTOR_LOW: u64 = 0x3c6e_f372_fe94_f82b;
 const FACTOR_HIGH: u64 = 0xa54f_f53a_5f1d_36f1;
 
+/// What replicas compare of a set of records: the sum of their hashes, and how much they weigh.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Digest {
+    /// Sum of the hashes of the records.
+    pub hash: u128,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+}
+
+impl Digest {
+    /// What one record adds.
+    pub(crate) fn of(table: Table, key: &[u8], value: &[u8]) -> Self {
+        Digest { hash: contribution(table, key, value), bytes: (key.len() + value.len()) as u64 }
+    }
+
+    pub(crate) fn plus(self, other: Digest) -> Self {
+        Digest { hash: self.hash.wrapping_add(other.hash), bytes: self.bytes.wrapping_add(other.bytes) }
+    }
+
+    /// Wraps, so that a corrupt record makes a wrong sum and no panic.
+    pub(crate) fn minus(self, other: Digest) -> Self {
+        Digest { hash: self.hash.wrapping_sub(other.hash), bytes: self.bytes.wrapping_sub(other.bytes) }
+    }
+}
+
 /// What one record adds to the content hash. The hash of a set of records is the wrapping sum of what each adds, so
 /// that one change costs one addition and the order of changes leaves no mark.
-pub(crate) fn contribution(table: Table, key: &[u8], value: &[u8]) -> u128 {
+fn contribution(table: Table, key: &[u8], value: &[u8]) -> u128 {
     let mut mixer = Mixer::new();
     mixer.word(number(table));
     mixer.bytes(key);
@@ -35,6 +60,8 @@ fn number(table: Table) -> u64 {
         Table::Sessions => 3,
         Table::Replies => 4,
         Table::Members => 5,
+        Table::Index => 6,
+        Table::Alarms => 7,
     }
 }
 

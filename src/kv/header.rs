@@ -4,13 +4,13 @@ use super::{
     Error, Read, Table, Write,
     codec::{Decoder, Encode},
     error::Corrupt,
-    hash,
+    hash::{self, Digest},
 };
 
 const KEY: &[u8] = b"header";
 
 /// Layout of every table. A program refuses a store of a layout that it does not know.
-const FORMAT: u8 = 2;
+const FORMAT: u8 = 3;
 
 /// Where the state machine stands: what it has applied, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,15 @@ pub struct Header {
     pub compacted_revision: i64,
     /// The store's clock, in milliseconds since 1970: the latest time that a leader stamped. It never runs backwards.
     pub timestamp_ms: u64,
-    /// Sum of the hashes of every record of every other table.
-    pub content_hash: u128,
+    /// An alarm is raised: nothing is put until it is cleared.
+    pub is_out_of_space: bool,
+    /// Every record of every other table but what is compacted.
+    pub content: Digest,
+    /// Every record that was ever entered into the history and its index, compacted or not. Each event notes what it
+    /// was before it: so what a compaction takes from the contents is known without reading it.
+    pub history: Digest,
+    /// As much of `history` as is compacted.
+    pub compacted: Digest,
 }
 
 impl Default for Header {
@@ -38,7 +45,10 @@ impl Default for Header {
             revision: 1,
             compacted_revision: 0,
             timestamp_ms: 0,
-            content_hash: 0,
+            is_out_of_space: false,
+            content: Digest::default(),
+            history: Digest::default(),
+            compacted: Digest::default(),
         }
     }
 }
@@ -57,6 +67,22 @@ impl Header {
         Ok(())
     }
 
+    /// What a record adds to [`Header::content`]: nothing if it is compacted.
+    pub(crate) fn digest_of(&self, table: Table, key: &[u8], value: &[u8]) -> Digest {
+        if self.is_compacted(table, key) { Digest::default() } else { Digest::of(table, key, value) }
+    }
+
+    /// A record of the history that no read needs any more: it belongs to the state no longer, and each node removes it
+    /// when it has the time.
+    pub(crate) fn is_compacted(&self, table: Table, key: &[u8]) -> bool {
+        let revision = match table {
+            Table::History => key.first_chunk(),
+            Table::Index => key.last_chunk(),
+            _ => None,
+        };
+        revision.is_some_and(|revision| i64::from_be_bytes(*revision) < self.compacted_revision)
+    }
+
     /// One number that replicas compare: equal at equal applied index, whatever path led there.
     pub fn state_hash(&self) -> u64 {
         hash::of_words(&[
@@ -65,20 +91,27 @@ impl Header {
             self.revision as u64,
             self.compacted_revision as u64,
             self.timestamp_ms,
-            self.content_hash as u64,
-            (self.content_hash >> 64) as u64,
+            self.is_out_of_space.into(),
+            self.content.hash as u64,
+            (self.content.hash >> 64) as u64,
+            self.content.bytes,
+            self.history.hash as u64,
+            self.compacted.hash as u64,
         ])
     }
 
     fn encode(&self) -> Vec<u8> {
-        let mut record = Vec::with_capacity(57);
+        let mut record = Vec::with_capacity(114);
         record.u8(FORMAT);
         record.u64(self.applied_term);
         record.u64(self.applied_index);
         record.i64(self.revision);
         record.i64(self.compacted_revision);
         record.u64(self.timestamp_ms);
-        record.extend_from_slice(&self.content_hash.to_be_bytes());
+        record.u8(self.is_out_of_space.into());
+        for digest in [self.content, self.history, self.compacted] {
+            record.digest(digest);
+        }
         record
     }
 
@@ -93,7 +126,10 @@ impl Header {
             revision: decoder.i64()?,
             compacted_revision: decoder.i64()?,
             timestamp_ms: decoder.u64()?,
-            content_hash: u128::from_be_bytes(decoder.array()?),
+            is_out_of_space: decoder.u8()? != 0,
+            content: decoder.digest()?,
+            history: decoder.digest()?,
+            compacted: decoder.digest()?,
         };
         if header.revision < 1 || header.compacted_revision > header.revision {
             return Err(decoder.corrupt("its revisions are impossible"));

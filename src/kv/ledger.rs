@@ -1,13 +1,21 @@
-//! The store as the state machine writes it: every change is entered into the content hash as well.
+//! The store as the state machine writes it: every change is entered into the digest of the contents as well.
 
-use super::{Error, Read, Table, Write, error::Direction, error::scan, hash::contribution};
-use std::ops::{Bound::Unbounded, ControlFlow::Continue};
+use std::ops::{
+    Bound::{Included, Unbounded},
+    ControlFlow::Continue,
+};
 
-/// A transaction together with the hash of its contents. [`Table::Header`] is not part of the contents, because it
-/// holds the hash.
+use super::{
+    Error, Header, Read, Table, Write, error::Direction, error::scan, hash::Digest, record::EventId,
+};
+
+/// A transaction together with the digest of its contents. [`Table::Header`] is not part of the contents, because it
+/// holds the digest.
 pub(crate) struct Ledger<'a, W> {
     pub(crate) store: &'a mut W,
-    pub(crate) content_hash: u128,
+    pub(crate) content: Digest,
+    /// See [`Header::history`].
+    pub(crate) history: Digest,
 }
 
 impl<W: Write> Ledger<'_, W> {
@@ -19,13 +27,26 @@ impl<W: Write> Ledger<'_, W> {
         debug_assert_ne!(table, Table::Header, "the header is not part of the contents");
         let replaced = self.store.insert(table, key, value).map_err(Error::Store)?;
         self.forget(table, key, replaced);
-        self.content_hash = self.content_hash.wrapping_add(contribution(table, key, value));
+        self.content = self.content.plus(Digest::of(table, key, value));
         Ok(())
     }
 
     /// Stores a record under a key that is not there.
     pub(crate) fn append(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Error<W::Error>> {
-        self.content_hash = self.content_hash.wrapping_add(contribution(table, key, value));
+        self.content = self.content.plus(Digest::of(table, key, value));
+        self.store.append(table, key, value).map_err(Error::Store)
+    }
+
+    /// [`Ledger::append`] for what belongs to the history.
+    pub(crate) fn append_history(
+        &mut self,
+        table: Table,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), Error<W::Error>> {
+        debug_assert!(matches!(table, Table::History | Table::Index), "the history lies in two tables");
+        let added = Digest::of(table, key, value);
+        (self.content, self.history) = (self.content.plus(added), self.history.plus(added));
         self.store.append(table, key, value).map_err(Error::Store)
     }
 
@@ -38,19 +59,23 @@ impl<W: Write> Ledger<'_, W> {
 
     fn forget(&mut self, table: Table, key: &[u8], value: Option<Vec<u8>>) {
         if let Some(value) = value {
-            self.content_hash = self.content_hash.wrapping_sub(contribution(table, key, &value));
+            self.content = self.content.minus(Digest::of(table, key, &value));
         }
     }
 }
 
-/// The content hash from scratch: it reads every record, and must equal [`Header::content_hash`](super::Header).
-pub fn recompute_content_hash<R: Read>(store: &R) -> Result<u128, Error<R::Error>> {
-    let mut hash = 0u128;
+/// The digest of the contents from scratch: it reads every record, and must equal [`Header::content`]. What is compacted
+/// is no part of it, whether it has been removed yet or not.
+pub fn recompute_content<R: Read>(store: &R) -> Result<Digest, Error<R::Error>> {
+    let header = Header::load(store)?;
+    let first_kept = EventId::first_of(header.compacted_revision).to_key();
+    let mut content = Digest::default();
     for table in Table::ALL.into_iter().filter(|table| *table != Table::Header) {
-        scan(store, table, (Unbounded, Unbounded), Direction::Ascending, |key, value| {
-            hash = hash.wrapping_add(contribution(table, key, value));
+        let start = if table == Table::History { Included(&first_kept[..]) } else { Unbounded };
+        scan(store, table, (start, Unbounded), Direction::Ascending, |key, value| {
+            content = content.plus(header.digest_of(table, key, value));
             Ok(Continue(()))
         })?;
     }
-    Ok(hash)
+    Ok(content)
 }

@@ -2,21 +2,30 @@
 //! clock is the time that leaders stamp into commands.
 //!
 //! Like etcd, the store has one revision, which each write that changes something raises by one, and keeps every
-//! version of every key, so that it can be read as it was.
+//! version of every key, so that it can be read as it was, until that past is compacted.
+//!
+//! ```text
+//!  Current: key ─▶ latest version      History: revision ─▶ what was written or deleted, and what was there before
+//!                                                ▲ append only; compaction drops its beginning
+//!                                      Index: key, revision at which a version ended
+//! ```
 //!
 //! - [`Applier`] applies batches of the log; [`RangeScan`] reads; [`Header`] says where the state stands.
 //! - Sessions make a retried write apply once: a command's [`Stamp`] finds the reply of the first attempt.
-//! - [`Header::state_hash`] is equal on all replicas at equal applied index; [`recompute_content_hash`] checks a
+//! - [`Header::state_hash`] is equal on all replicas at equal applied index; [`recompute_content`] checks a
 //!   replica against itself.
 
+mod alarm;
 mod apply;
 mod codec;
 mod command;
+mod compaction;
 mod error;
 mod hash;
 mod header;
 mod ledger;
 mod memory;
+mod past;
 mod range;
 mod range_scan;
 mod record;
@@ -27,13 +36,15 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use alarm::AlarmRequest;
 pub use apply::{Applier, members};
 pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
 pub(crate) use command::{validate_delete, validate_put};
+pub use compaction::Pruner;
 pub use error::Error;
-pub(crate) use hash::contribution;
+pub use hash::Digest;
 pub use header::Header;
-pub use ledger::recompute_content_hash;
+pub use ledger::recompute_content;
 pub use memory::MemoryStore;
 pub use range::{RangeRejection, RangeReply, RangeRequest, SORTED_BYTES_MAX, SortOrder, SortTarget};
 pub use range_scan::{RangeScan, StepBudget};

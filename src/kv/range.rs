@@ -1,17 +1,13 @@
 //! Reading: one key or many, now or as the store was at an older revision.
 
-use std::{
-    cmp::Ordering,
-    fmt,
-    ops::ControlFlow::{Break, Continue},
-};
+use std::{cmp::Ordering, fmt};
 
 use super::{
-    Error, Header, KeyValue, Read, Table,
+    Header, KeyValue,
     command::KEY_NOT_PROVIDED,
-    error::{Corrupt, Direction, scan},
-    record::{Past, Version, parse_history_key},
-    span::{Span, lend},
+    error::Direction,
+    reply::{COMPACTED, FUTURE_REVISION},
+    span::Span,
 };
 
 /// What may be gathered of a range that is to be sorted by something else than its keys. Whoever sorts holds all of it.
@@ -116,72 +112,11 @@ impl fmt::Display for RangeRejection {
                      ask for fewer, or in the order of keys"
                 );
             }
-            RangeRejection::Compacted { .. } => "etcdserver: mvcc: required revision has been compacted",
-            RangeRejection::FutureRevision { .. } => {
-                "etcdserver: mvcc: required revision is a future revision"
-            }
+            RangeRejection::Compacted { .. } => COMPACTED,
+            RangeRejection::FutureRevision { .. } => FUTURE_REVISION,
             RangeRejection::Invalid(message) => message,
         })
     }
-}
-
-/// Reads the pairs of a range as they were at an older revision, all at once, in the order that the request's own goes
-/// through the keys: what else it asks for is up to [`RangeScan`](super::RangeScan).
-pub(super) fn read_past<R: Read>(
-    store: &R,
-    request: &RangeRequest,
-    revision: i64,
-) -> Result<Vec<KeyValue>, Error<R::Error>> {
-    let mut harvest = read_current(store, request, revision)?;
-    harvest.merge(read_history(store, request, revision)?);
-    Ok(harvest.kept)
-}
-
-/// Gathers the latest versions, as far as they are not newer than a revision.
-fn read_current<'q, R: Read>(
-    store: &R,
-    request: &'q RangeRequest,
-    revision: i64,
-) -> Result<Harvest<'q>, Error<R::Error>> {
-    let mut harvest = Harvest::new(request);
-    let mut offer = |key: &[u8], record: &[u8]| -> Result<(), Corrupt> {
-        let version = Version::decode(record)?;
-        if version.mod_revision <= revision {
-            harvest.offer(key, version);
-        }
-        Ok(())
-    };
-    if let Span::Key(key) = request.span() {
-        // The most frequent read of all: to find one key is cheaper than to begin a scan.
-        let record = store.get(Table::Current, key).map_err(Error::Store)?;
-        record.map(|record| offer(key, &record)).transpose()?;
-    } else if let Some(range) = request.span().current() {
-        scan(store, Table::Current, range, request.direction(), |key, record| {
-            offer(key, record).map(Continue)
-        })?;
-    }
-    Ok(harvest)
-}
-
-/// Gathers the versions that were current at a revision and have ended since.
-fn read_history<'q, R: Read>(
-    store: &R,
-    request: &'q RangeRequest,
-    revision: i64,
-) -> Result<Harvest<'q>, Error<R::Error>> {
-    let mut harvest = Harvest::new(request);
-    let span = request.span();
-    let Some(range) = span.history(revision) else { return Ok(harvest) };
-    let only_last = matches!(span, Span::Key(_));
-    let direction = if only_last { Direction::Descending } else { request.direction() };
-    scan(store, Table::History, lend(&range), direction, |history_key, record| {
-        if let Some(version) = Past::decode(record)?.at(revision) {
-            let (key, _) = parse_history_key(history_key)?;
-            harvest.offer(&key, version);
-        }
-        Ok(if only_last { Break(()) } else { Continue(()) })
-    })?;
-    Ok(harvest)
 }
 
 impl RangeRequest {
@@ -235,30 +170,5 @@ impl RangeRequest {
             SortOrder::Descend => ascending.reverse(),
             SortOrder::None | SortOrder::Ascend => ascending,
         }
-    }
-}
-
-/// What scans have found so far.
-struct Harvest<'q> {
-    request: &'q RangeRequest,
-    kept: Vec<KeyValue>,
-}
-
-impl<'q> Harvest<'q> {
-    fn new(request: &'q RangeRequest) -> Self {
-        Harvest { request, kept: Vec::new() }
-    }
-
-    fn offer(&mut self, key: &[u8], version: Version<'_>) {
-        self.kept.push(version.to_key_value(key));
-    }
-
-    /// Joins what two scans found. A version lies in one table only, so none is there twice.
-    fn merge(&mut self, other: Harvest<'_>) {
-        self.kept.extend(other.kept);
-        self.kept.sort_by(|a, b| match self.request.direction() {
-            Direction::Ascending => a.key.cmp(&b.key),
-            Direction::Descending => b.key.cmp(&a.key),
-        });
     }
 }

@@ -7,17 +7,19 @@
 //! The count takes a look at every key of the range, as etcd's does; what a step may look at is bounded instead.
 
 use std::{
+    cmp::Ordering,
     collections::VecDeque,
     ops::{
-        Bound::{Excluded, Included, Unbounded},
-        ControlFlow::{Break, Continue},
+        Bound::{Excluded, Included},
+        ControlFlow::{self, Break, Continue},
     },
 };
 
 use super::{
     Error, Header, KeyValue, RangeRejection, RangeReply, RangeRequest, Read, SortTarget, Table,
     error::{Direction, scan},
-    range::{SORTED_BYTES_MAX, read_past},
+    past::visit_past,
+    range::SORTED_BYTES_MAX,
     record::Version,
     span::{OwnedRange, Span, lend},
 };
@@ -153,8 +155,8 @@ impl RangeScan {
         Ok(reached.map(|key| beyond(rest, key, direction)))
     }
 
-    /// Reads the part of the range that holds so many keys today as it was at the revision. (Keys that were deleted since
-    /// lie between them, and are not counted by the budget.) Returns the keys that are left.
+    /// Looks at the versions that a key had at the revision: those that have ended since, and those that are current still.
+    /// Each kind is looked at as far as the budget goes, and taken up to the nearer end. Returns the keys that are left.
     fn look_at_past<R: Read>(
         &mut self,
         store: &R,
@@ -163,24 +165,32 @@ impl RangeScan {
         found: &mut Vec<KeyValue>,
     ) -> Result<Option<OwnedRange>, Error<R::Error>> {
         let direction = self.request.direction();
-        let reached = match self.request.span() {
-            Span::Key(_) => None,
-            _ => far_key(store, &rest, budget, direction)?,
+        let mut ended = Look::new(budget);
+        visit_past(store, lend(&rest), self.revision, direction, |key, version| {
+            ended.take(key, version.map(|version| version.to_key_value(key)))
+        })?;
+        let part = match &ended.reached {
+            Some(key) => up_to(rest.clone(), key.clone(), direction),
+            None => rest.clone(),
         };
-        let (part, left) = match reached {
-            Some(key) => {
-                let left = beyond(rest.clone(), key.clone(), direction);
-                (up_to(rest, key, direction), Some(left))
+        let mut lasting = Look::new(budget);
+        scan(store, Table::Current, lend(&part), direction, |key, record| {
+            let version = Version::decode(record)?;
+            let was_there = version.mod_revision <= self.revision;
+            Ok(lasting.take(key, was_there.then(|| version.to_key_value(key))))
+        })?;
+        let reached = lasting.reached.or(ended.reached);
+        // A version is of one kind only, so none is there twice.
+        let mut pairs = lasting.pairs;
+        pairs.extend(ended.pairs);
+        pairs.sort_by(|a, b| order(&a.key, &b.key, direction));
+        for pair in &pairs {
+            if reached.as_ref().is_none_or(|reached| order(&pair.key, reached, direction).is_le()) {
+                self.offer_pair(pair, found);
             }
-            None => (rest, None),
-        };
-        let Some((key, range_end)) = named(part) else { return Ok(left) };
-        let RangeRequest { sort_order, sort_target, .. } = self.request;
-        let part = RangeRequest { key, range_end, sort_order, sort_target, ..RangeRequest::default() };
-        for pair in read_past(store, &part, self.revision)? {
-            self.offer_pair(&pair, found);
         }
-        Ok(left)
+        let is_one_key = matches!(self.request.span(), Span::Key(_));
+        Ok(reached.filter(|_| !is_one_key).map(|key| beyond(rest, key, direction)))
     }
 
     /// Counts a version, and takes it as far as it is asked for. Returns its weight, if it was taken.
@@ -276,25 +286,39 @@ fn weight(pair: &KeyValue) -> usize {
     size_of::<KeyValue>() + pair.key.len() + pair.value.len()
 }
 
-/// The last key that a step may look at; `None` if it reaches the end.
-fn far_key<R: Read>(
-    store: &R,
-    rest: &OwnedRange,
+/// A look at keys as they were.
+struct Look {
     budget: StepBudget,
-    direction: Direction,
-) -> Result<Option<Vec<u8>>, Error<R::Error>> {
-    let (mut records, mut bytes) = (0, 0);
-    let mut reached = None;
-    scan(store, Table::Current, lend(rest), direction, |key, record| {
-        records += 1;
-        bytes += key.len() + record.len();
-        if records < budget.records && bytes < budget.bytes {
-            return Ok(Continue(()));
+    records: usize,
+    bytes: usize,
+    pairs: Vec<KeyValue>,
+    /// The last key, if the look ended with the budget.
+    reached: Option<Vec<u8>>,
+}
+
+impl Look {
+    fn new(budget: StepBudget) -> Self {
+        Self { budget, records: 0, bytes: 0, pairs: Vec::new(), reached: None }
+    }
+
+    fn take(&mut self, key: &[u8], pair: Option<KeyValue>) -> ControlFlow<()> {
+        self.records += 1;
+        self.bytes += pair.as_ref().map_or(0, weight);
+        self.pairs.extend(pair);
+        if self.records < self.budget.records && self.bytes < self.budget.bytes {
+            return Continue(());
         }
-        reached = Some(key.to_vec());
-        Ok(Break(()))
-    })?;
-    Ok(reached)
+        self.reached = Some(key.to_vec());
+        Break(())
+    }
+}
+
+/// How keys follow each other in a scan.
+fn order(a: &[u8], b: &[u8], direction: Direction) -> Ordering {
+    match direction {
+        Direction::Ascending => a.cmp(b),
+        Direction::Descending => b.cmp(a),
+    }
 }
 
 /// What is left of a range behind a key.
@@ -311,26 +335,4 @@ fn up_to((start, end): OwnedRange, key: Vec<u8>, direction: Direction) -> OwnedR
         Direction::Ascending => (start, Included(key)),
         Direction::Descending => (Included(key), end),
     }
-}
-
-/// A range as requests name it; `None` if nothing is in it.
-fn named((start, end): OwnedRange) -> Option<(Vec<u8>, Vec<u8>)> {
-    let first = match start {
-        Included(key) => key,
-        Excluded(key) => next_key(key),
-        Unbounded => vec![0],
-    };
-    let end = match end {
-        Included(key) if key == first => return Some((first, Vec::new())),
-        Included(key) => next_key(key),
-        Excluded(key) => key,
-        Unbounded => return Some((first, vec![0])),
-    };
-    (first < end).then_some((first, end))
-}
-
-/// The smallest key that is greater.
-fn next_key(mut key: Vec<u8>) -> Vec<u8> {
-    key.push(0);
-    key
 }

@@ -1,12 +1,16 @@
 //! The stored forms of a key's versions.
 //!
 //! [`Table::Current`](super::Table::Current) maps a key to its latest [`Version`].
-//! [`Table::History`](super::Table::History) maps a key and the revision of a version to a [`Past`].
+//! [`Table::History`](super::Table::History) maps an [`EventId`] to an [`Event`]: what is new goes to its end.
+//! [`Table::Index`](super::Table::Index) maps a key, and a revision at which a version of it ended, to the rest of the
+//! event's id. So the version that a key had at a revision is the one that ends at the first such revision after it, if
+//! it had begun by then; or the current one.
 
 use super::{
     KeyValue, Table,
     codec::{Decoder, Encode},
     error::Corrupt,
+    hash::Digest,
 };
 
 /// One version of a key.
@@ -61,57 +65,91 @@ impl<'a> Version<'a> {
     }
 }
 
-/// What the history tells of one revision of a key.
+/// What happened at one place of the history: a key was written or deleted.
+///
+/// It holds what the key was before, not what it became: that is told by the next event that ended a version of the key,
+/// which [`Table::Index`] finds, or by [`Table::Current`]. So a value lies in one place only, and who compacts the
+/// history drops its beginning and nothing else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Past<'a> {
-    /// The key had this version until revision `ended`, when it was overwritten or deleted. Knowing its end, a read
-    /// at an old revision judges each record by itself.
-    Version { ended: i64, version: Version<'a> },
-    /// The key was deleted. No read needs it: it is what a watcher of the history is told.
-    Tombstone,
+pub(crate) struct Event<'a> {
+    /// Everything that was ever entered into the history before this: see [`Header::history`](super::Header::history).
+    pub(crate) before: Digest,
+    pub(crate) key: &'a [u8],
+    /// The version that ended here; none if this event created the key.
+    pub(crate) previous: Option<Version<'a>>,
 }
 
-const TOMBSTONE: u8 = 0;
-const VERSION: u8 = 1;
+/// What happened to the key. Reads do not ask; who watches is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventKind {
+    Created = 0,
+    Replaced = 1,
+    Deleted = 2,
+}
 
-impl<'a> Past<'a> {
-    /// Writes a version that has ended; `record` is its encoded form, taken over as it is.
-    pub(crate) fn encode_version(ended: i64, version: &[u8], record: &mut Vec<u8>) {
-        record.u8(VERSION);
-        record.i64(ended);
-        record.extend_from_slice(version);
-    }
+impl EventKind {
+    const ALL: [EventKind; 3] = [EventKind::Created, EventKind::Replaced, EventKind::Deleted];
+}
 
-    pub(crate) fn encode_tombstone(record: &mut Vec<u8>) {
-        record.u8(TOMBSTONE);
+impl<'a> Event<'a> {
+    /// Writes an event; `previous` is the encoded form of the version that ended, taken over as it is: nothing for a key
+    /// that was created.
+    pub(crate) fn encode(before: Digest, kind: EventKind, key: &[u8], previous: &[u8], record: &mut Vec<u8>) {
+        record.digest(before);
+        record.u8(kind as u8);
+        record.bytes(key);
+        record.extend_from_slice(previous);
     }
 
     pub(crate) fn decode(record: &'a [u8]) -> Result<Self, Corrupt> {
         let mut decoder = Decoder::new(Table::History, record);
-        match decoder.u8()? {
-            TOMBSTONE => decoder.end().map(|()| Past::Tombstone),
-            VERSION => Ok(Past::Version { ended: decoder.i64()?, version: Version::take(decoder)? }),
-            _ => Err(decoder.corrupt("it is neither a version nor a tombstone")),
-        }
+        let before = decoder.digest()?;
+        let kind = EventKind::ALL
+            .get(usize::from(decoder.u8()?))
+            .ok_or(decoder.corrupt("it is no kind of event"))?;
+        let key = decoder.bytes()?;
+        let previous = match kind {
+            EventKind::Created => decoder.end().map(|()| None)?,
+            EventKind::Replaced | EventKind::Deleted => Some(Version::take(decoder)?),
+        };
+        Ok(Event { before, key, previous })
+    }
+}
+
+/// Where an event lies in the history: its revision, and its place among those of the same revision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct EventId {
+    pub(crate) main: i64,
+    pub(crate) sub: u32,
+}
+
+impl EventId {
+    /// The first event of a revision.
+    pub(crate) fn first_of(main: i64) -> Self {
+        EventId { main, sub: 0 }
     }
 
-    /// The version, if the key had it at a revision.
-    pub(crate) fn at(self, revision: i64) -> Option<Version<'a>> {
-        match self {
-            Past::Version { ended, version } if (version.mod_revision..ended).contains(&revision) => {
-                Some(version)
-            }
-            _ => None,
-        }
+    pub(crate) fn from_key(key: &[u8]) -> Result<Self, Corrupt> {
+        let mut decoder = Decoder::new(Table::History, key);
+        let (main, sub) = (decoder.i64()?, u32::from_be_bytes(decoder.array()?));
+        decoder.end()?;
+        Ok(EventId { main, sub })
+    }
+
+    pub(crate) fn to_key(self) -> [u8; 12] {
+        let mut key = [0; 12];
+        key[..8].copy_from_slice(&self.main.to_be_bytes());
+        key[8..].copy_from_slice(&self.sub.to_be_bytes());
+        key
     }
 }
 
 const ESCAPED: u8 = 0xff;
 const END: u8 = 0x00;
 
-/// Where the history of a key begins: the key with its zero bytes escaped, then an end mark that sorts before every
-/// longer key. So the history is ordered by key, and within a key by revision.
-pub(crate) fn history_prefix(key: &[u8]) -> Vec<u8> {
+/// Where the index of a key begins: the key with its zero bytes escaped, then an end mark that sorts before every longer
+/// key. So the index is ordered by key, and within a key by revision.
+pub(crate) fn index_prefix(key: &[u8]) -> Vec<u8> {
     let mut prefix = Vec::with_capacity(key.len() + 2 + 8);
     for byte in key {
         prefix.push(*byte);
@@ -123,17 +161,17 @@ pub(crate) fn history_prefix(key: &[u8]) -> Vec<u8> {
     prefix
 }
 
-/// The key of one revision of a key in the history.
-pub(crate) fn history_key(key: &[u8], revision: i64) -> Vec<u8> {
-    let mut history_key = history_prefix(key);
-    history_key.i64(revision);
-    history_key
+/// The key of the index for a version of a key that ended at a revision.
+pub(crate) fn index_key(key: &[u8], ended: i64) -> Vec<u8> {
+    let mut index_key = index_prefix(key);
+    index_key.i64(ended);
+    index_key
 }
 
-/// Takes a history key apart: the key and its revision.
-pub(crate) fn parse_history_key(history_key: &[u8]) -> Result<(Vec<u8>, i64), Corrupt> {
-    let mut decoder = Decoder::new(Table::History, history_key);
-    let mut key = Vec::with_capacity(history_key.len());
+/// Takes a key of the index apart: the key, and the revision at which a version of it ended.
+pub(crate) fn parse_index_key(index_key: &[u8]) -> Result<(Vec<u8>, i64), Corrupt> {
+    let mut decoder = Decoder::new(Table::Index, index_key);
+    let mut key = Vec::with_capacity(index_key.len());
     loop {
         match decoder.u8()? {
             0 => match decoder.u8()? {
@@ -144,7 +182,15 @@ pub(crate) fn parse_history_key(history_key: &[u8]) -> Result<(Vec<u8>, i64), Co
             byte => key.push(byte),
         }
     }
-    let revision = decoder.i64()?;
+    let ended = decoder.i64()?;
     decoder.end()?;
-    Ok((key, revision))
+    Ok((key, ended))
+}
+
+/// What the index holds under such a key.
+pub(crate) fn decode_sub(record: &[u8]) -> Result<u32, Corrupt> {
+    let mut decoder = Decoder::new(Table::Index, record);
+    let sub = u32::from_be_bytes(decoder.array()?);
+    decoder.end()?;
+    Ok(sub)
 }

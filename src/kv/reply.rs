@@ -36,6 +36,18 @@ pub enum Reply {
         /// Its id.
         session: u64,
     },
+    /// The past before the revision that was named is given up.
+    Compacted {
+        /// The store's revision.
+        revision: i64,
+    },
+    /// The members whose alarm was asked for, raised or cleared.
+    Alarms {
+        /// The store's revision.
+        revision: i64,
+        /// Their ids.
+        raised: Vec<u64>,
+    },
     /// This attempt changed nothing.
     Rejected(Rejection),
 }
@@ -64,6 +76,12 @@ pub enum Rejection {
     KeyNotFound,
     /// The pairs to delete and to return weigh more than an answer may.
     PrevKvsTooLarge,
+    /// An alarm is raised: the state has outgrown its quota.
+    NoSpace,
+    /// The revision to compact to is compacted already.
+    Compacted,
+    /// The revision to compact to lies in the future.
+    FutureRevision,
     /// The session is unknown, or was idle for too long: this attempt did nothing, an earlier one may have.
     SessionExpired,
     /// The session has already acknowledged the answer to this write: it was applied at most once, and is not again.
@@ -83,12 +101,18 @@ impl fmt::Display for Rejection {
                      returns; nothing was deleted"
                 );
             }
+            Rejection::NoSpace => "etcdserver: mvcc: database space exceeded",
+            Rejection::Compacted => COMPACTED,
+            Rejection::FutureRevision => FUTURE_REVISION,
             Rejection::SessionExpired => "the session has expired: an earlier attempt may have been applied",
             Rejection::Stale => "the session has already acknowledged the answer to this write",
             Rejection::Invalid(message) => message,
         })
     }
 }
+
+pub(crate) const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
+pub(crate) const FUTURE_REVISION: &str = "etcdserver: mvcc: required revision is a future revision";
 
 const PUT: u8 = 1;
 const DELETE_RANGE: u8 = 2;
@@ -98,6 +122,11 @@ const SESSION_EXPIRED: u8 = 5;
 const STALE: u8 = 6;
 const INVALID: u8 = 7;
 const PREV_KVS_TOO_LARGE: u8 = 8;
+const COMPACTION: u8 = 9;
+const ALARMS: u8 = 10;
+const NO_SPACE: u8 = 11;
+const COMPACTED_ALREADY: u8 = 12;
+const IN_THE_FUTURE: u8 = 13;
 
 impl Reply {
     /// Writes the reply as the sessions cache it.
@@ -118,14 +147,17 @@ impl Reply {
                 record.u8(SESSION_OPENED);
                 record.u64(*session);
             }
-            Reply::Rejected(Rejection::KeyNotFound) => record.u8(KEY_NOT_FOUND),
-            Reply::Rejected(Rejection::PrevKvsTooLarge) => record.u8(PREV_KVS_TOO_LARGE),
-            Reply::Rejected(Rejection::SessionExpired) => record.u8(SESSION_EXPIRED),
-            Reply::Rejected(Rejection::Stale) => record.u8(STALE),
-            Reply::Rejected(Rejection::Invalid(message)) => {
-                record.u8(INVALID);
-                record.bytes(message.as_bytes());
+            Reply::Compacted { revision } => {
+                record.u8(COMPACTION);
+                record.i64(*revision);
             }
+            Reply::Alarms { revision, raised } => {
+                record.u8(ALARMS);
+                record.i64(*revision);
+                record.u64(raised.len() as u64);
+                raised.iter().for_each(|member| record.u64(*member));
+            }
+            Reply::Rejected(rejection) => rejection.encode(record),
         }
     }
 
@@ -139,6 +171,11 @@ impl Reply {
                 prev_kvs: decode_pairs(&mut decoder)?,
             },
             SESSION_OPENED => Reply::SessionOpened { session: decoder.u64()? },
+            COMPACTION => Reply::Compacted { revision: decoder.i64()? },
+            ALARMS => Reply::Alarms { revision: decoder.i64()?, raised: decode_members(&mut decoder)? },
+            NO_SPACE => Reply::Rejected(Rejection::NoSpace),
+            COMPACTED_ALREADY => Reply::Rejected(Rejection::Compacted),
+            IN_THE_FUTURE => Reply::Rejected(Rejection::FutureRevision),
             KEY_NOT_FOUND => Reply::Rejected(Rejection::KeyNotFound),
             PREV_KVS_TOO_LARGE => Reply::Rejected(Rejection::PrevKvsTooLarge),
             SESSION_EXPIRED => Reply::Rejected(Rejection::SessionExpired),
@@ -148,6 +185,24 @@ impl Reply {
         };
         decoder.end()?;
         Ok(reply)
+    }
+}
+
+impl Rejection {
+    fn encode(&self, record: &mut Vec<u8>) {
+        record.u8(match self {
+            Rejection::KeyNotFound => KEY_NOT_FOUND,
+            Rejection::PrevKvsTooLarge => PREV_KVS_TOO_LARGE,
+            Rejection::NoSpace => NO_SPACE,
+            Rejection::Compacted => COMPACTED_ALREADY,
+            Rejection::FutureRevision => IN_THE_FUTURE,
+            Rejection::SessionExpired => SESSION_EXPIRED,
+            Rejection::Stale => STALE,
+            Rejection::Invalid(_) => INVALID,
+        });
+        if let Rejection::Invalid(message) = self {
+            record.bytes(message.as_bytes());
+        }
     }
 }
 
@@ -178,6 +233,11 @@ fn decode_pair(decoder: &mut Decoder<'_>) -> Result<KeyValue, Corrupt> {
         lease: decoder.i64()?,
         value: decoder.bytes()?.to_vec(),
     })
+}
+
+fn decode_members(decoder: &mut Decoder<'_>) -> Result<Vec<u64>, Corrupt> {
+    let count = decoder.u64()?;
+    (0..count).map(|_| decoder.u64()).collect()
 }
 
 fn decode_text(decoder: &mut Decoder<'_>) -> Result<String, Corrupt> {

@@ -4,7 +4,7 @@ use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
 use super::{
     KeyRange,
-    record::{history_key, history_prefix},
+    record::{index_key, index_prefix},
 };
 
 /// A range of keys that were made for it.
@@ -42,17 +42,22 @@ impl<'a> Span<'a> {
             Span::Nothing => None,
         }
     }
+}
 
-    /// The keys of [`Table::History`](super::Table::History) in the span that a read at a revision must see, or
-    /// nothing. Of one key these end at the revision, so that the last of them is the one that counts.
-    pub(crate) fn history(self, revision: i64) -> Option<OwnedRange> {
-        match self {
-            Span::Key(key) => Some((Included(history_prefix(key)), Included(history_key(key, revision)))),
-            Span::From(key) => Some((Included(history_prefix(key)), Unbounded)),
-            Span::Between(key, end) => Some((Included(history_prefix(key)), Excluded(history_prefix(end)))),
-            Span::Nothing => None,
-        }
-    }
+/// The keys of [`Table::Index`](super::Table::Index) for a range of keys.
+pub(crate) fn index_range((start, end): KeyRange<'_>) -> OwnedRange {
+    let last = |key| index_key(key, i64::MAX);
+    let start = match start {
+        Included(key) => Included(index_prefix(key)),
+        Excluded(key) => Excluded(last(key)),
+        Unbounded => Unbounded,
+    };
+    let end = match end {
+        Included(key) => Included(last(key)),
+        Excluded(key) => Excluded(index_prefix(key)),
+        Unbounded => Unbounded,
+    };
+    (start, end)
 }
 
 /// Lends the bounds of a range.

@@ -9,7 +9,8 @@ pub enum Table {
     Header,
     /// The live pairs: key -> record of its latest version.
     Current,
-    /// Superseded versions and tombstones: key and revision -> record.
+    /// What was written and deleted, in this order: revision -> what the key was before. Appended to, until compaction
+    /// drops its beginning.
     History,
     /// Open sessions.
     Sessions,
@@ -17,12 +18,24 @@ pub enum Table {
     Replies,
     /// One record: who belongs to the cluster, opaque to the state machine.
     Members,
+    /// Where versions ended: key and revision -> the rest of the event's id in the history.
+    Index,
+    /// Alarms that are raised, by member and kind.
+    Alarms,
 }
 
 impl Table {
     /// Every table, in the order in which snapshots carry them.
-    pub const ALL: [Table; 6] =
-        [Table::Header, Table::Current, Table::History, Table::Sessions, Table::Replies, Table::Members];
+    pub const ALL: [Table; 8] = [
+        Table::Header,
+        Table::Current,
+        Table::History,
+        Table::Sessions,
+        Table::Replies,
+        Table::Members,
+        Table::Index,
+        Table::Alarms,
+    ];
 }
 
 /// A range of keys.

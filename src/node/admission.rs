@@ -29,7 +29,7 @@ impl Admission {
         self.batches.is_empty()
     }
 
-    /// How many of the next proposals, of these sizes, may be made.
+    /// How many of the next proposals, of these sizes, may be made. (What the node proposes by itself is made in any case.)
     pub(super) fn room_for(&self, sizes: impl Iterator<Item = usize>) -> usize {
         let mut bytes = self.bytes;
         let fits = |size: &usize| {
@@ -37,7 +37,7 @@ impl Admission {
             bytes += size;
             fits
         };
-        sizes.take(PROPOSALS_MAX - self.count).take_while(fits).count()
+        sizes.take(PROPOSALS_MAX.saturating_sub(self.count)).take_while(fits).count()
     }
 
     /// A batch was proposed; its last entry is at this index. What it replaces in the log is gone for good.
@@ -84,6 +84,9 @@ mod tests {
         admission.applied(100);
         assert!(admission.is_empty());
         assert_eq!(room(&admission, 5, 1), 5);
+        admission.proposed(200, PROPOSALS_MAX, 1);
+        admission.proposed(201, 1, 1);
+        assert_eq!(room(&admission, 5, 1), 0, "what the node proposes by itself is more than the most");
     }
 
     #[test]

@@ -40,6 +40,8 @@ pub struct Config {
     pub retention: Retention,
     /// How reads are cut.
     pub reads: ReadLimits,
+    /// What is done to keep the state small.
+    pub upkeep: Upkeep,
     /// Reads are served by lease, for no clock of the cluster runs fast or slow by more than this. `None`: they are
     /// not, and nothing rests on clocks.
     pub lease_drift_percent: Option<u32>,
@@ -60,6 +62,9 @@ pub struct Retention {
     pub snapshot_bytes_per_second: usize,
     /// In pieces of about this size.
     pub snapshot_piece_bytes: usize,
+    /// So many events of the past that were compacted are removed in one go, or twice as many as there were entries to
+    /// apply: so what writes leave behind never gathers. While it lasts nobody reads.
+    pub pruned_events: usize,
 }
 
 impl Default for Retention {
@@ -71,8 +76,34 @@ impl Default for Retention {
             log_bytes_max: 256 << 20,
             snapshot_bytes_per_second: 64 << 20,
             snapshot_piece_bytes: 512 << 10,
+            pruned_events: 256,
         }
     }
+}
+
+/// What a leader does to keep the state small.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Upkeep {
+    /// The past is compacted without being asked. `None`: only by request.
+    pub auto_compaction: Option<AutoCompaction>,
+    /// When the records of the state, those of the past included, weigh so much, nothing more is put. It counts the
+    /// bytes of keys and values, and so is equal on all nodes.
+    pub quota_bytes: u64,
+}
+
+impl Default for Upkeep {
+    fn default() -> Self {
+        Self { auto_compaction: None, quota_bytes: 2 << 30 }
+    }
+}
+
+/// How much of the past is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AutoCompaction {
+    /// About so many revisions.
+    Revisions(i64),
+    /// What was the present not longer ago than this, as long as one node leads.
+    Age(Duration),
 }
 
 /// How fast failures are noticed.

@@ -18,6 +18,7 @@ use super::{
     reads::{Caller, ReadServer, Reads},
     refusals::Refusals,
     snapshots::Streams,
+    upkeep::Upkeep,
     view::NodeView,
 };
 use crate::{
@@ -57,6 +58,7 @@ pub(super) struct EventLoop {
     proposals: Proposals,
     reads: Reads,
     proxy_streams: ProxyStreams,
+    upkeep: Upkeep,
     diagnostics: Diagnostics,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
@@ -79,6 +81,7 @@ impl EventLoop {
         let tick = Alarm::after(&environment.clock, config.timing.tick());
         Self {
             proposals: Proposals::new(header.timestamp_ms, &environment.clock),
+            upkeep: Upkeep::new(config.id, config.upkeep),
             diagnostics: Diagnostics::new(&core),
             core,
             config,
@@ -116,6 +119,7 @@ impl EventLoop {
             () = self.tick.ring() => {
                 self.schedule_tick();
                 self.core.tick();
+                self.keep_small();
             }
             Some(report) = self.parts.reports.recv() => self.on_report(report)?,
             Some(event) = self.parts.events.recv() => self.on_event(event),
@@ -131,6 +135,16 @@ impl EventLoop {
             }
         }
         Ok(())
+    }
+
+    /// Proposes what keeps the state small, if this node leads.
+    fn keep_small(&mut self) {
+        let due = self.upkeep.due(&self.header, self.environment.clock.now());
+        if self.core.is_leader() {
+            for operation in due {
+                self.proposals.propose_own(&mut self.core, &self.environment.clock, operation);
+            }
+        }
     }
 
     /// A late tick is not made up for: a burst of ticks would look like a silent leader.

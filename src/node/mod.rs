@@ -14,6 +14,7 @@
 //! | `event.rs` | the inputs: events from outside, reports of the parts |
 //! | `proposals.rs`, `admission.rs`, `proposal_clock.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads/` | reads, served beside whoever applies |
+//! | `upkeep.rs` | what a leader proposes by itself to keep the state small |
 //! | `proxy_streams.rs`, `reply.rs` | the streams of the proxies: who leads, and what they are answered |
 //! | `admin.rs` | changes of members and leader, as operators ask for them |
 //! | `log_writer.rs` | everything that waits shares one durable write |
@@ -49,13 +50,14 @@ mod reply;
 mod scrub;
 mod services;
 mod snapshots;
+mod upkeep;
 mod view;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use config::{Config, Retention, Timing};
+pub use config::{AutoCompaction, Config, Retention, Timing, Upkeep};
 pub use error::NodeError;
 pub use reads::ReadLimits;
 

@@ -73,6 +73,17 @@ impl Proposals {
         }
     }
 
+    /// Proposes what this node itself wants: nobody waits for it, and if it is lost it is wanted again.
+    pub(super) fn propose_own(&mut self, core: &mut Raft, clock: &Clock, operation: v1::command::Operation) {
+        let timestamp_ms = self.proposal_clock.next(clock.unix_ms(), clock.now());
+        let command = v1::Command { timestamp_ms, stamp: None, operation: Some(operation) };
+        let command: Arc<[u8]> = command.encode_to_vec().into();
+        let bytes = command.len();
+        if core.propose(vec![command]).is_ok() {
+            self.admission.proposed(core.last().index, 1, bytes);
+        }
+    }
+
     /// The state machine stands here.
     pub(super) fn applied(&mut self, header: &Header, clock: &Clock) {
         self.admission.applied(header.applied_index);

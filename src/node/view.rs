@@ -74,6 +74,9 @@ impl NodeView {
             scrubbed_records: self.scrubbed.records,
             peers: self.peers.into_iter().map(wire::peer_to_pb).collect(),
             refused,
+            compacted_revision: self.header.compacted_revision,
+            state_bytes: self.header.content.bytes,
+            out_of_space: self.header.is_out_of_space,
         }
     }
 }

@@ -21,6 +21,7 @@ mod block_sums;
 mod codec;
 mod database;
 mod disk;
+mod durable;
 mod error;
 #[cfg(not(madsim))]
 mod file_disk;
@@ -29,6 +30,7 @@ mod log_store;
 mod open;
 mod scrub;
 mod snapshot;
+mod state_file;
 mod state_store;
 mod tables;
 #[cfg(all(test, not(madsim)))]
@@ -45,7 +47,7 @@ pub use file_disk::FileDisk;
 pub use log_store::{LogStore, Recovered};
 pub use open::{Founding, Opened, open};
 pub use scrub::Scrub;
-pub use snapshot::{Place, Record, StateView};
+pub use snapshot::{Place, Record, Staging, StateView};
 pub use state_store::{Flusher, StateStore};
 pub use tables::{Reader, Slice, Tables};
 pub use volume::Identity;

@@ -6,14 +6,14 @@ use std::{
     sync::Arc,
 };
 
-use super::{Reader, STATE_FILE, StorageError, snapshot::Place, tables::Durable};
-use crate::kv::{Header, Read, Table, contribution};
+use super::{Reader, STATE_FILE, StorageError, durable::Durable, snapshot::Place};
+use crate::kv::{Digest, Header, Read, Table};
 
 /// One pass over the file, as its last commit left it.
 pub struct Scrub {
     durable: Arc<Durable>,
     place: Place,
-    content_hash: u128,
+    content: Digest,
     /// Records read so far.
     pub records: u64,
 }
@@ -21,7 +21,7 @@ pub struct Scrub {
 impl Scrub {
     /// Begins a pass.
     pub fn new(reader: &Reader) -> Self {
-        Self { durable: reader.durable(), place: None, content_hash: 0, records: 0 }
+        Self { durable: reader.durable(), place: None, content: Digest::default(), records: 0 }
     }
 
     /// Reads on: about so many bytes. True: that was all, and it is sound.
@@ -29,6 +29,7 @@ impl Scrub {
     /// # Errors
     /// The state is damaged, or the disk failed.
     pub fn step(&mut self, bytes_max: usize) -> Result<bool, StorageError> {
+        let header = Header::load(&*self.durable)?;
         let place = self.place.take();
         let mut bytes = 0;
         for table in Table::ALL.into_iter().filter(|table| *table != Table::Header) {
@@ -37,9 +38,9 @@ impl Scrub {
                 Some((reached, key)) if table == *reached => Bound::Excluded(key.as_slice()),
                 _ => Bound::Unbounded,
             };
-            let (mut last, mut hash, mut records) = (None, self.content_hash, self.records);
+            let (mut last, mut content, mut records) = (None, self.content, self.records);
             self.durable.scan(table, (start, Bound::Unbounded), &mut |key, value| {
-                hash = hash.wrapping_add(contribution(table, key, value));
+                content = content.plus(header.digest_of(table, key, value));
                 records += 1;
                 bytes += key.len() + value.len();
                 if bytes < bytes_max {
@@ -48,13 +49,13 @@ impl Scrub {
                 last = Some(key.to_vec());
                 ControlFlow::Break(())
             })?;
-            (self.content_hash, self.records) = (hash, records);
+            (self.content, self.records) = (content, records);
             if let Some(key) = last {
                 self.place = Some((table, key));
                 return Ok(false);
             }
         }
-        match Header::load(&*self.durable)?.content_hash == self.content_hash {
+        match header.content == self.content {
             true => Ok(true),
             false => Err(StorageError::Corrupt {
                 file: STATE_FILE,

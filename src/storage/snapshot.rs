@@ -9,13 +9,14 @@ use std::{
 use redb::WriteTransaction;
 
 use super::{
-    StateStore, StorageError,
+    StorageError,
+    durable::{Durable, definition, failed, get_frozen, staged_definition},
     layer::Layer,
-    state_store::{failed, members_of},
-    tables::{Durable, Reader, definition, get_frozen, staged_definition},
+    state_file::{StateFile, members_of},
+    tables::Reader,
 };
 use crate::{
-    kv::{Header, KeyRange, Read, Table, Visit, contribution},
+    kv::{Digest, Header, KeyRange, Read, Table, Visit},
     raft::{InstallFailure, Position, Snapshot},
 };
 
@@ -38,11 +39,23 @@ pub struct StateView {
     /// The oldest first.
     layers: Vec<Arc<Layer>>,
     durable: Arc<Durable>,
+    header: Header,
     /// What it stands for.
     pub snapshot: Snapshot,
 }
 
 impl StateView {
+    fn new(file: &StateFile) -> Result<Self, StorageError> {
+        let (layers, durable) = file.frozen();
+        let mut view =
+            StateView { layers, durable, header: Header::default(), snapshot: Snapshot::default() };
+        view.header = Header::load(&view)?;
+        let last = Position { term: view.header.applied_term, index: view.header.applied_index };
+        let configuration = members_of(&view)?.unwrap_or_default().into();
+        view.snapshot = Snapshot { last, configuration };
+        Ok(view)
+    }
+
     /// The records that follow a place: about as many as weigh `bytes_max`, none at the end.
     ///
     /// # Errors
@@ -59,6 +72,9 @@ impl StateView {
             self.scan(table, (start, Bound::Unbounded), &mut |key, value| {
                 if bytes >= bytes_max {
                     return ControlFlow::Break(());
+                }
+                if self.header.is_compacted(table, key) {
+                    return ControlFlow::Continue(());
                 }
                 bytes += key.len() + value.len();
                 records.push(Record { table, key: key.to_vec(), value: value.to_vec() });
@@ -89,13 +105,6 @@ impl Read for StateView {
     }
 }
 
-/// What has arrived of a snapshot.
-pub(super) struct Staged {
-    last: Position,
-    place: Place,
-    content_hash: u128,
-}
-
 impl Reader {
     /// Shows the state as it stands, whether it is durable or not. What is changed from now on takes room of its own for as
     /// long as the view lives.
@@ -103,24 +112,26 @@ impl Reader {
     /// # Errors
     /// The disk failed, or the state is corrupt.
     pub fn view(&self) -> Result<StateView, StorageError> {
-        let (layers, durable) = self.0.frozen();
-        let mut view = StateView { layers, durable, snapshot: Snapshot::default() };
-        let header = Header::load(&view)?;
-        let last = Position { term: header.applied_term, index: header.applied_index };
-        let configuration = members_of(&view)?.unwrap_or_default().into();
-        view.snapshot = Snapshot { last, configuration };
-        Ok(view)
+        StateView::new(&self.0)
     }
 }
 
-/// The snapshot's side of the state.
-impl StateStore {
-    /// Shows the state as it stands, whether it is durable or not.
-    ///
-    /// # Errors
-    /// The disk failed, or the state is corrupt.
-    pub fn view(&self) -> Result<StateView, StorageError> {
-        self.reader().view()
+/// A snapshot of another node on its way into the place of the state.
+pub struct Staging {
+    file: Arc<StateFile>,
+    staged: Option<Staged>,
+}
+
+/// What has arrived of a snapshot.
+struct Staged {
+    last: Position,
+    place: Place,
+    content: Digest,
+}
+
+impl Staging {
+    pub(super) fn new(file: Arc<StateFile>) -> Self {
+        Self { file, staged: None }
     }
 
     /// Prepares to receive the snapshot that stands for the log up to `last`. Returns where it goes on: what has arrived
@@ -128,14 +139,14 @@ impl StateStore {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn begin_stage(&mut self, last: Position) -> Result<Place, StorageError> {
+    pub fn begin(&mut self, last: Position) -> Result<Place, StorageError> {
         if let Some(staged) = self.staged.as_ref().filter(|staged| staged.last == last) {
             return Ok(staged.place.clone());
         }
         let transaction = self.file.begin_volatile()?;
         empty_stage(&transaction)?;
         transaction.commit().map_err(failed)?;
-        self.staged = Some(Staged { last, place: None, content_hash: 0 });
+        self.staged = Some(Staged { last, place: None, content: Digest::default() });
         Ok(None)
     }
 
@@ -143,7 +154,7 @@ impl StateStore {
     ///
     /// # Errors
     /// The disk failed.
-    pub fn stage(&mut self, last: Position, after: &Place, records: &[Record]) -> Result<bool, StorageError> {
+    pub fn take(&mut self, last: Position, after: &Place, records: &[Record]) -> Result<bool, StorageError> {
         let Some(mut staged) = self.staged.take() else { return Ok(false) };
         let follows = staged.last == last && staged.place == *after;
         if follows {
@@ -152,7 +163,7 @@ impl StateStore {
                 let mut stored = transaction.open_table(staged_definition(*table)).map_err(failed)?;
                 stored.insert(key.as_slice(), value.as_slice()).map_err(failed)?;
                 if *table != Table::Header {
-                    staged.content_hash = staged.content_hash.wrapping_add(contribution(*table, key, value));
+                    staged.content = staged.content.plus(Digest::of(*table, key, value));
                 }
             }
             transaction.commit().map_err(failed)?;
@@ -175,7 +186,7 @@ impl StateStore {
         };
         let header = Header::load(&self.file.staged()?)?;
         let last = Position { term: header.applied_term, index: header.applied_index };
-        if last != snapshot.last || header.content_hash != staged.content_hash {
+        if last != snapshot.last || header.content != staged.content {
             return Ok(Err(InstallFailure::Damaged));
         }
         let transaction = self.file.begin()?;

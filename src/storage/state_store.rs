@@ -12,64 +12,24 @@
 //! Who writes to the file holds the engine's one write transaction: a flush, a piece of a received snapshot, its
 //! installation, or a batch too large for memory. `generation` counts what makes a flush that has not begun obsolete.
 
-use std::sync::{
-    Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicU64, Ordering},
-};
-
-use redb::{
-    Database, Durability, ReadableDatabase, ReadableTable, TableDefinition, TableHandle, WriteTransaction,
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
-    LOG_FILE, STATE_FILE, StorageError,
-    block_sums::Keeping,
-    codec, database,
-    layer::Layer,
-    snapshot::Staged,
-    tables::{Durable, Reader, STAGED, Tables, definition, staged_definition},
+    STATE_FILE, StorageError, database,
+    snapshot::{Staging, StateView},
+    state_file::{StateFile, members_of},
+    tables::{Reader, Tables},
     volume::Volume,
 };
 use crate::{
-    kv::{self, Header, Read, Table},
+    kv::Header,
     raft::{Configuration, Index},
 };
 
-/// Pages of the file kept in memory: where the hot part of the key space should fit.
-const CACHE_BYTES: usize = 64 << 20;
-
-/// Changes of one layer that are moved into another, at most: whoever applies waits meanwhile.
-const MERGED_BYTES_MAX: usize = 2 << 20;
-
-/// What the file says of itself: the number of its last commit, and of the log's last commit at that time.
-const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
-const COMMITS_KEY: &str = "commits";
-
 /// The state of one node's state machine.
 pub struct StateStore {
-    pub(super) file: Arc<StateFile>,
-    /// The snapshot that is being received.
-    pub(super) staged: Option<Staged>,
-}
-
-/// What the store and those who read and flush it beside share.
-pub(super) struct StateFile {
-    database: Database,
-    volume: Arc<Volume>,
-    layers: RwLock<Layers>,
-    /// Changed by who holds the write transaction.
-    commits: AtomicU64,
-    generation: AtomicU64,
-    log_commits: Arc<AtomicU64>,
-    /// The log's last commit, as the file tells it.
-    log_commits_recorded: AtomicU64,
-}
-
-pub(super) struct Layers {
-    pub(super) active: Layer,
-    /// The oldest first.
-    pub(super) frozen: Vec<Arc<Layer>>,
-    pub(super) durable: Arc<Durable>,
+    file: Arc<StateFile>,
+    staging: Staging,
 }
 
 impl StateStore {
@@ -77,7 +37,7 @@ impl StateStore {
     pub(super) fn open(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
         database::opening(STATE_FILE, || {
             let file = Arc::new(StateFile::open(volume, log_commits)?);
-            Ok(Self { file, staged: None })
+            Ok(Self { staging: Staging::new(file.clone()), file })
         })
     }
 
@@ -95,6 +55,19 @@ impl StateStore {
     /// The disk failed, or the record is corrupt.
     pub fn configuration(&self) -> Result<Option<Configuration>, StorageError> {
         members_of(&self.reader().slice())
+    }
+
+    /// Shows the state as it stands, whether it is durable or not.
+    ///
+    /// # Errors
+    /// The disk failed, or the state is corrupt.
+    pub fn view(&self) -> Result<StateView, StorageError> {
+        self.reader().view()
+    }
+
+    /// Where a snapshot of another node gathers.
+    pub fn staging(&mut self) -> &mut Staging {
+        &mut self.staging
     }
 
     /// What reads the state beside whoever applies.
@@ -136,220 +109,9 @@ impl Flusher {
     /// # Errors
     /// The disk failed.
     pub fn flush(&self) -> Result<Index, StorageError> {
-        let file = &*self.0;
-        let generation = file.generation.load(Ordering::Acquire);
-        let frozen = {
-            let mut layers = file.write();
-            layers.freeze();
-            layers.frozen.clone()
-        };
-        let recorded = file.log_commits_recorded.load(Ordering::Acquire);
-        if !frozen.is_empty() || recorded < file.log_commits.load(Ordering::Acquire) {
-            let transaction = file.begin()?;
-            if file.generation.load(Ordering::Acquire) == generation {
-                for layer in &frozen {
-                    write_layer(&transaction, layer)?;
-                }
-                let durable = file.commit(transaction)?;
-                let mut layers = file.write();
-                if file.generation.load(Ordering::Acquire) == generation {
-                    layers.frozen.drain(..frozen.len());
-                    layers.durable = durable;
-                }
-            }
-        }
-        let durable = file.read().durable.clone();
+        let durable = self.0.flush()?;
         Ok(Header::load(&*durable)?.applied_index)
     }
-}
-
-impl StateFile {
-    fn open(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
-        let volume = Arc::new(volume);
-        let database = database::open(&volume, Keeping::InFile, CACHE_BYTES)?;
-        let (commits, log_commits_seen) = read_commits(&database)?;
-        volume.check_commits(commits)?;
-        let log_has = log_commits.load(Ordering::Relaxed);
-        if log_commits_seen > log_has {
-            let what = format!(
-                "{LOG_FILE} ends with commit {log_has}, but {STATE_FILE} has seen its commit {log_commits_seen}: \
-                 an older log was put in its place"
-            );
-            return Err(StorageError::Lost { what });
-        }
-        prepare(&database)?;
-        let durable = Durable::open(&database, definition)?.into();
-        let layers = Layers { active: Layer::default(), frozen: Vec::new(), durable };
-        Ok(Self {
-            database,
-            volume,
-            layers: RwLock::new(layers),
-            commits: AtomicU64::new(commits),
-            generation: AtomicU64::new(0),
-            log_commits,
-            log_commits_recorded: AtomicU64::new(log_commits_seen),
-        })
-    }
-
-    pub(super) fn read(&self) -> RwLockReadGuard<'_, Layers> {
-        self.layers.read().expect("who changes the state does not panic")
-    }
-
-    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Layers> {
-        self.layers.write().expect("who changes the state does not panic")
-    }
-
-    /// The one write transaction: waits until nobody else has it.
-    pub(super) fn begin(&self) -> Result<WriteTransaction, StorageError> {
-        begin(&self.database)
-    }
-
-    /// Commits in two phases, so that what the file points at is whole, and records which pages are free: opening
-    /// after a crash is a matter of moments, however large the state.
-    fn commit(&self, transaction: WriteTransaction) -> Result<Arc<Durable>, StorageError> {
-        let commit = self.commits.load(Ordering::Acquire) + 1;
-        let log_commits = self.log_commits.load(Ordering::Acquire);
-        let numbers = [commit, log_commits].map(u64::to_le_bytes);
-        let record = codec::seal(COMMITS_KEY.as_bytes(), numbers.as_flattened());
-        let mut meta = transaction.open_table(META).map_err(failed)?;
-        meta.insert(COMMITS_KEY, record.as_slice()).map_err(failed)?;
-        drop(meta);
-        self.commits.store(commit, Ordering::Release);
-        self.log_commits_recorded.store(log_commits, Ordering::Release);
-        transaction.commit().map_err(failed)?;
-        self.volume.note_commit(commit)?;
-        Ok(Durable::open(&self.database, definition)?.into())
-    }
-
-    /// Commits what takes the place of the file and of all layers.
-    pub(super) fn replace(&self, transaction: WriteTransaction) -> Result<(), StorageError> {
-        self.replace_under(&mut self.write(), transaction)
-    }
-
-    pub(super) fn replace_under(
-        &self,
-        layers: &mut Layers,
-        transaction: WriteTransaction,
-    ) -> Result<(), StorageError> {
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        layers.durable = self.commit(transaction)?;
-        layers.active = Layer::default();
-        layers.frozen.clear();
-        Ok(())
-    }
-
-    /// A transaction whose changes a crash may lose: pieces of a snapshot are sent again.
-    pub(super) fn begin_volatile(&self) -> Result<WriteTransaction, StorageError> {
-        let mut transaction = self.database.begin_write().map_err(failed)?;
-        transaction.set_durability(Durability::None).map_err(failed)?;
-        Ok(transaction)
-    }
-
-    /// The tables in which a received snapshot gathers.
-    pub(super) fn staged(&self) -> Result<Durable, StorageError> {
-        Durable::open(&self.database, staged_definition)
-    }
-
-    /// The state as it stands, for good.
-    pub(super) fn frozen(&self) -> (Vec<Arc<Layer>>, Arc<Durable>) {
-        let mut layers = self.write();
-        layers.freeze();
-        (layers.frozen.clone(), layers.durable.clone())
-    }
-}
-
-impl Layers {
-    /// A small layer becomes part of the one below, if nobody holds that: views of the state leave many behind.
-    fn freeze(&mut self) {
-        if self.active.is_empty() {
-            return;
-        }
-        let mut newest = std::mem::take(&mut self.active);
-        while newest.bytes < MERGED_BYTES_MAX
-            && let Some(mut below) = self.frozen.pop()
-        {
-            match Arc::get_mut(&mut below) {
-                Some(layer) => {
-                    layer.cover(newest);
-                    newest = std::mem::take(layer);
-                }
-                None => {
-                    self.frozen.push(below);
-                    break;
-                }
-            }
-        }
-        self.frozen.push(Arc::new(newest));
-    }
-
-    /// The layers, the newest first.
-    pub(super) fn newest_first(&self) -> Vec<&Layer> {
-        std::iter::once(&self.active).chain(self.frozen.iter().rev().map(|layer| &**layer)).collect()
-    }
-}
-
-pub(super) fn members_of(
-    state: &impl Read<Error = StorageError>,
-) -> Result<Option<Configuration>, StorageError> {
-    let Some(record) = kv::members(state)? else { return Ok(None) };
-    let corrupt = || StorageError::Corrupt { file: STATE_FILE, what: "the record of the members".to_owned() };
-    codec::decode_members(&record).map(Some).ok_or_else(corrupt)
-}
-
-pub(super) fn write_layer(transaction: &WriteTransaction, layer: &Layer) -> Result<(), StorageError> {
-    for table in Table::ALL {
-        let mut stored = transaction.open_table(definition(table)).map_err(failed)?;
-        for (key, value) in layer.changes(table) {
-            match value {
-                Some(value) => stored.insert(key, value).map_err(failed)?,
-                None => stored.remove(key).map_err(failed)?,
-            };
-        }
-    }
-    Ok(())
-}
-
-/// Makes sure that all tables exist, and forgets what was staged of a snapshot.
-fn prepare(database: &Database) -> Result<(), StorageError> {
-    let known = database.begin_read().map_err(failed)?;
-    let known: Vec<String> =
-        known.list_tables().map_err(failed)?.map(|table| table.name().to_owned()).collect();
-    let staged = known.iter().any(|name| name.starts_with(STAGED));
-    if !staged && Table::ALL.iter().all(|table| known.contains(&definition(*table).name().to_owned())) {
-        return Ok(());
-    }
-    let transaction = begin(database)?;
-    for table in Table::ALL {
-        transaction.open_table(definition(table)).map_err(failed)?;
-        transaction.delete_table(staged_definition(table)).map_err(failed)?;
-    }
-    transaction.commit().map_err(failed)
-}
-
-fn begin(database: &Database) -> Result<WriteTransaction, StorageError> {
-    let mut transaction = database.begin_write().map_err(failed)?;
-    transaction.set_durability(Durability::Immediate).map_err(failed)?;
-    transaction.set_quick_repair(true);
-    Ok(transaction)
-}
-
-/// The numbers of the state's last commit and of the log's at that time; 0 for none.
-fn read_commits(database: &Database) -> Result<(u64, u64), StorageError> {
-    let corrupt =
-        || StorageError::Corrupt { file: STATE_FILE, what: "the number of its last commit".to_owned() };
-    let meta = match database.begin_read().map_err(failed)?.open_table(META) {
-        Ok(meta) => meta,
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok((0, 0)),
-        Err(error) => return Err(failed(error)),
-    };
-    let Some(record) = ReadableTable::get(&meta, COMMITS_KEY).map_err(failed)? else { return Ok((0, 0)) };
-    let body = codec::open(COMMITS_KEY.as_bytes(), record.value()).ok_or_else(corrupt)?;
-    let [commits, log_commits] = *body.as_chunks::<8>().0 else { return Err(corrupt()) };
-    Ok((u64::from_le_bytes(commits), u64::from_le_bytes(log_commits)))
-}
-
-pub(super) fn failed(error: impl Into<redb::Error>) -> StorageError {
-    database::failed(STATE_FILE, error)
 }
 
 #[cfg(all(test, not(madsim)))]

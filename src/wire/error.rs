@@ -55,13 +55,14 @@ pub(crate) mod etcd {
         (Code::OutOfRange, "etcdserver: mvcc: required revision has been compacted");
     pub(crate) const FUTURE_REVISION: Known =
         (Code::OutOfRange, "etcdserver: mvcc: required revision is a future revision");
+    pub(crate) const NO_SPACE: Known = (Code::ResourceExhausted, "etcdserver: mvcc: database space exceeded");
     pub(crate) const TOO_MANY_REQUESTS: Known = (Code::ResourceExhausted, "etcdserver: too many requests");
     pub(crate) const NO_LEADER: Known = (Code::Unavailable, "etcdserver: no leader");
     pub(crate) const TIMED_OUT: Known = (Code::Unavailable, "etcdserver: request timed out");
     pub(crate) const STOPPED: Known = (Code::Unavailable, "etcdserver: server stopped");
 
     /// All that a node may say in a refusal.
-    pub(super) const SAID_BY_NODES: [Known; 9] = [
+    pub(super) const SAID_BY_NODES: [Known; 10] = [
         KEY_NOT_PROVIDED,
         KEY_NOT_FOUND,
         VALUE_PROVIDED,
@@ -71,6 +72,7 @@ pub(crate) mod etcd {
         LEASE_NOT_FOUND,
         COMPACTED,
         FUTURE_REVISION,
+        NO_SPACE,
     ];
 }
 

@@ -8,14 +8,14 @@ use prost::Message as _;
 use tonic::Code;
 
 use crate::kv::{
-    self, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply, RangeRequest,
-    Rejection, Reply, SortOrder, SortTarget, Stamp,
+    self, AlarmRequest, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply,
+    RangeRequest, Rejection, Reply, SortOrder, SortTarget, Stamp,
 };
 
 use super::{
     CallError, etcd,
     pb::{
-        etcdserverpb::{self, ResponseHeader, range_request},
+        etcdserverpb::{self, AlarmType, ResponseHeader, alarm_request::AlarmAction, range_request},
         mvccpb,
         v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
     },
@@ -57,6 +57,17 @@ fn operation_from_pb(operation: WireOperation) -> Operation {
             prev_kv: delete.prev_kv,
         }),
         WireOperation::OpenSession(v1::OpenSession {}) => Operation::OpenSession,
+        WireOperation::Compact(compact) => Operation::Compact { revision: compact.revision },
+        WireOperation::Alarm(alarm) => Operation::Alarm(alarm_from_pb(&alarm)),
+    }
+}
+
+/// What is asked of the one kind of alarm that there is. Of another kind none is raised, so none can be cleared.
+fn alarm_from_pb(request: &etcdserverpb::AlarmRequest) -> AlarmRequest {
+    match (request.action(), request.alarm()) {
+        (AlarmAction::Activate, AlarmType::Nospace) => AlarmRequest::Raise(request.member_id),
+        (AlarmAction::Deactivate, AlarmType::Nospace) => AlarmRequest::Clear(request.member_id),
+        _ => AlarmRequest::List,
     }
 }
 
@@ -78,7 +89,8 @@ pub(crate) fn check_write(operation: &WireOperation) -> Result<(), CallError> {
         WireOperation::DeleteRange(delete) => {
             (kv::validate_delete(&delete.key, &delete.range_end), delete.encoded_len())
         }
-        WireOperation::OpenSession(v1::OpenSession {}) => (Ok(()), 0),
+        WireOperation::OpenSession(v1::OpenSession {}) | WireOperation::Compact(_) => (Ok(()), 0),
+        WireOperation::Alarm(alarm) => (check_alarm(alarm), 0),
     };
     checked.map_err(|words| CallError::refused(Code::InvalidArgument, &words))?;
     if bytes > WRITE_BYTES_MAX {
@@ -90,6 +102,19 @@ pub(crate) fn check_write(operation: &WireOperation) -> Result<(), CallError> {
 
 fn check_put(put: &etcdserverpb::PutRequest) -> Result<(), String> {
     kv::validate_put(&put.key, &put.value, put.lease, put.ignore_value, put.ignore_lease)
+}
+
+fn check_alarm(request: &etcdserverpb::AlarmRequest) -> Result<(), String> {
+    let is_known =
+        AlarmAction::try_from(request.action).is_ok() && AlarmType::try_from(request.alarm).is_ok();
+    let words = match (request.action(), request.alarm()) {
+        _ if !is_known => "an alarm, or what is to be done with it, that this program does not know",
+        (AlarmAction::Activate, AlarmType::Corrupt) => {
+            "no such alarm is raised: a member whose data is damaged stops"
+        }
+        _ => return Ok(()),
+    };
+    Err(words.to_owned())
 }
 
 /// Whether a read can be served, whatever the state.
@@ -115,10 +140,23 @@ pub(crate) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
             })
         }
         Reply::SessionOpened { session } => Outcome::SessionOpened(session),
+        Reply::Compacted { revision } => Outcome::Compact(etcdserverpb::CompactionResponse {
+            header: Some(ResponseHeader { revision, ..header }),
+        }),
+        Reply::Alarms { revision, raised } => {
+            let alarm = AlarmType::Nospace.into();
+            let alarms = raised.into_iter().map(|member_id| etcdserverpb::AlarmMember { member_id, alarm });
+            Outcome::Alarm(etcdserverpb::AlarmResponse {
+                header: Some(ResponseHeader { revision, ..header }),
+                alarms: alarms.collect(),
+            })
+        }
         Reply::Rejected(rejection) => {
             let reason = match rejection {
                 Rejection::KeyNotFound | Rejection::Invalid(_) => Reason::Invalid,
-                Rejection::PrevKvsTooLarge => Reason::Limit,
+                Rejection::PrevKvsTooLarge | Rejection::NoSpace => Reason::Limit,
+                Rejection::Compacted => Reason::Compacted,
+                Rejection::FutureRevision => Reason::FutureRevision,
                 Rejection::SessionExpired => Reason::SessionExpired,
                 Rejection::Stale => Reason::Stale,
             };

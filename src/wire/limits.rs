@@ -4,6 +4,8 @@ use super::pb::{
     etcdserverpb::{
         kv_client::KvClient,
         kv_server::{Kv, KvServer},
+        maintenance_client::MaintenanceClient,
+        maintenance_server::{Maintenance, MaintenanceServer},
     },
     v1::{
         admin_client::AdminClient,
@@ -66,4 +68,5 @@ limit! {
     StatusServer serves Status up to MESSAGE_BYTES_MAX, StatusClient up to MESSAGE_BYTES_MAX;
     AdminServer serves Admin up to CLIENT_REQUEST_BYTES_MAX, AdminClient up to MESSAGE_BYTES_MAX;
     KvServer serves Kv up to CLIENT_REQUEST_BYTES_MAX, KvClient up to CLIENT_ANSWER_BYTES_MAX;
+    MaintenanceServer serves Maintenance up to CLIENT_REQUEST_BYTES_MAX, MaintenanceClient up to MESSAGE_BYTES_MAX;
 }

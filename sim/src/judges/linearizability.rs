@@ -39,7 +39,7 @@ fn for_search(operations: &[Operation]) -> (Vec<&Operation>, Vec<KeyOperation>) 
     let kept = operations.iter().filter(|operation| counts(operation));
     kept.map(|operation| {
         let mut returned = returned(operation);
-        let key = operation.call.key();
+        let key = operation.call.key().expect("what counts is about a key");
         let change = match &operation.call {
             Call::Put { value, .. } => {
                 let learned = read.get(&(key, value.as_str())).copied();
@@ -51,6 +51,7 @@ fn for_search(operations: &[Operation]) -> (Vec<&Operation>, Vec<KeyOperation>) 
             }
             Call::Get { .. } => KeyChange::Get,
             Call::Delete { .. } => KeyChange::Delete,
+            Call::GetPast { .. } | Call::Compact { .. } => unreachable!("it does not count"),
         };
         let call = KeyCall { key: key.to_owned(), change };
         (operation, KeyOperation { called: operation.called_ns, returned, call })
@@ -62,7 +63,7 @@ fn unexplained(rule: Rule, what: &str, operations: &[&Operation], evidence: &Evi
     let chosen = |positions: &[usize]| -> Vec<&Operation> {
         positions.iter().map(|&position| operations[position]).collect()
     };
-    let key = chosen(&evidence.part).first().map_or("a key", |operation| operation.call.key());
+    let key = chosen(&evidence.part).first().and_then(|operation| operation.call.key()).unwrap_or("a key");
     let explained = chosen(&evidence.explained);
     let mut detail = format!("{key} {what}: after {} operations, the last being", explained.len());
     let last = &explained[explained.len().saturating_sub(12)..];
@@ -79,14 +80,17 @@ type Learned = (i64, i64);
 fn value_read(operation: &Operation) -> Option<(Value<'_>, Learned)> {
     match &operation.answer {
         Some((_, Answer::Got { found: Some(found), .. })) => {
-            Some(((operation.call.key(), &found.value), (found.mod_revision, found.version)))
+            Some(((operation.call.key()?, &found.value), (found.mod_revision, found.version)))
         }
         _ => None,
     }
 }
 
-/// Whether it may have happened, and would be seen.
+/// Whether it may have happened, and would be seen in the present.
 fn counts(operation: &Operation) -> bool {
+    if matches!(operation.call, Call::GetPast { .. } | Call::Compact { .. }) {
+        return false;
+    }
     match &operation.answer {
         Some((_, Answer::DidNotHappen(_))) => false,
         None | Some((_, Answer::Unknown(_))) => !matches!(operation.call, Call::Get { .. }),
@@ -104,7 +108,7 @@ fn returned(operation: &Operation) -> Option<(u64, KeyReturn)> {
             let found = found.as_ref().map(|found| (found.value.clone(), found.mod_revision, found.version));
             (revision, KeyAnswer::Got(found))
         }
-        Answer::DidNotHappen(_) | Answer::Unknown(_) => return None,
+        Answer::Compacted | Answer::Gone | Answer::DidNotHappen(_) | Answer::Unknown(_) => return None,
     };
     Some((*at, KeyReturn { revision: *revision, answer }))
 }

@@ -5,6 +5,7 @@
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
 //! | `snapshots.rs` | a range is the store as it was at one revision |
+//! | `past.rs` | reads of the past tell what was written then, until it is compacted |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
@@ -13,24 +14,31 @@
 mod evidence;
 mod key_model;
 mod linearizability;
+mod past;
 mod revisions;
 mod snapshots;
 
 use std::collections::BTreeMap;
 
 use crate::{
-    trace::{Answer, LargeEvent, MachineId, Operation},
-    verdict::{Failure, Rule},
+    trace::{Answer, Call, LargeEvent, Operation},
+    verdict::Failure,
 };
 
-/// Judges a history.
+/// Judges a history; `nodes_compact`: they do so by themselves.
 ///
 /// # Errors
 /// What has no explanation.
-pub(crate) fn judge(operations: &[Operation], large: &[LargeEvent]) -> Result<(), Failure> {
+pub(crate) fn judge(
+    operations: &[Operation],
+    large: &[LargeEvent],
+    nodes_compact: bool,
+) -> Result<(), Failure> {
     snapshots::judge(large)?;
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
+    past::is_true(operations)?;
+    past::is_compacted_as_asked(operations, nodes_compact)?;
     linearizability::judge(operations)
 }
 
@@ -50,7 +58,12 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
         let outcome = match &operation.answer {
             None => "client died",
             Some((_, Answer::Put { .. })) => "put",
-            Some((_, Answer::Got { .. })) => "get",
+            Some((_, Answer::Got { .. })) => match operation.call {
+                Call::GetPast { .. } => "get of the past",
+                _ => "get",
+            },
+            Some((_, Answer::Compacted)) => "compaction",
+            Some((_, Answer::Gone)) => "compacted already",
             Some((_, Answer::Deleted { .. })) => "delete",
             Some((_, Answer::DidNotHappen(_))) => "did not happen",
             Some((_, Answer::Unknown(_))) => "unknown",

@@ -29,7 +29,8 @@ pub(crate) async fn live(world: &mut World, scenario: &Scenario) -> Result<(), F
     enter(world, Phase::Recovery);
     recovery::recovery(world, &scenario.workload).await?;
     enter(world, Phase::Judgement);
-    judges::judge(&world.recorder.operations(), &world.recorder.large())
+    let nodes_compact = world.shape.kept_revisions.is_some();
+    judges::judge(&world.recorder.operations(), &world.recorder.large(), nodes_compact)
 }
 
 fn enter(world: &World, phase: Phase) {

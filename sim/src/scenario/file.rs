@@ -38,6 +38,8 @@ pub(super) struct ScenarioFile {
     pub(super) answers: Answers,
     #[serde(default)]
     pub(super) lease_reads: bool,
+    #[serde(default)]
+    pub(super) kept_revisions: Option<u32>,
     pub(super) workload: Workload,
     pub(super) faults: Vec<Timed>,
 }
@@ -63,6 +65,7 @@ impl ScenarioFile {
         check("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
         check("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
         check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)?;
+        check("retention.pruned_events", self.retention.pruned_events, 1..=1 << 20)?;
         let Answers { short_records, slice_records, piece_bytes, held_bytes } = self.answers;
         check("answers.short_records", short_records, 1..=u64::from(u32::MAX))?;
         check("answers.slice_records", slice_records, 1..=u64::from(u32::MAX))?;
@@ -71,7 +74,10 @@ impl ScenarioFile {
     }
 
     fn check_workload(&self) -> Result<(), String> {
-        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms, large } = &self.workload;
+        let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms, .. } = &self.workload;
+        let Workload { past_percent, compactions_percent, large, .. } = &self.workload;
+        check("workload.past_percent", *past_percent, 0..=100)?;
+        check("workload.compactions_percent", *compactions_percent, 0..=100 - past_percent)?;
         check("workload.keys", *keys, 1..=1_000_000)?;
         check("workload.reads_percent", *reads_percent, 0..=100)?;
         check("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;

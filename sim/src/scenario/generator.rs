@@ -39,6 +39,7 @@ pub fn generate(seed: u64) -> Scenario {
         retention: retention(seed),
         answers: answers(seed),
         lease_reads: Draw::new(seed, "leases", 0).chance(30),
+        kept_revisions: kept_revisions(seed),
     };
     Scenario { faults: faults(&shape, chaos_ms), shape, workload: workload(seed), chaos_ms }
 }
@@ -51,6 +52,7 @@ fn retention(seed: u64) -> Retention {
         sync_entries: log_entries / 4,
         log_entries,
         piece_bytes: *draw.pick(&[1_000, 16_000, 512 << 10]),
+        pruned_events: *draw.pick(&[1, 256]),
     }
 }
 
@@ -78,12 +80,20 @@ fn large_values(seed: u64) -> Option<LargeValues> {
     })
 }
 
+/// So few that the log, or a snapshot, often outlives what it tells of.
+fn kept_revisions(seed: u64) -> Option<u32> {
+    *Draw::new(seed, "kept revisions", 0).pick(&[None, None, Some(5), Some(50)])
+}
+
 fn workload(seed: u64) -> Workload {
     let mut draw = Draw::new(seed, "workload", 0);
+    let mut past = Draw::new(seed, "past", 0);
     Workload {
         keys: *draw.pick(&[1, 3, 8, 20]),
         reads_percent: *draw.pick(&[20, 50, 80]),
         deletes_percent: *draw.pick(&[0, 5, 20]),
+        past_percent: *past.pick(&[0, 5, 20]),
+        compactions_percent: *past.pick(&[0, 1, 5]),
         pause_ms: *draw.pick(&[
             Range { low: 0, high: 5 },
             Range { low: 5, high: 60 },

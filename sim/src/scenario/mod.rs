@@ -40,7 +40,8 @@ impl Scenario {
 impl From<Scenario> for ScenarioFile {
     fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, answers, lease_reads, .. } = shape;
+        let Shape { heartbeat_ms, election_timeout_ms, retention, answers, .. } = shape;
+        let Shape { lease_reads, kept_revisions, .. } = shape;
         Self {
             seed,
             priorities,
@@ -54,6 +55,7 @@ impl From<Scenario> for ScenarioFile {
             retention,
             answers,
             lease_reads,
+            kept_revisions,
             workload,
             faults,
         }
@@ -66,16 +68,8 @@ impl TryFrom<ScenarioFile> for Scenario {
     fn try_from(file: ScenarioFile) -> Result<Self, String> {
         file.check()?;
         let ScenarioFile { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = file;
-        let ScenarioFile {
-            heartbeat_ms,
-            election_timeout_ms,
-            retention,
-            answers,
-            lease_reads,
-            workload,
-            faults,
-            ..
-        } = file;
+        let ScenarioFile { heartbeat_ms, election_timeout_ms, retention, answers, .. } = file;
+        let ScenarioFile { lease_reads, kept_revisions, workload, faults, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -88,6 +82,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             retention,
             answers,
             lease_reads,
+            kept_revisions,
         };
         Ok(Self { shape, workload, chaos_ms, faults })
     }

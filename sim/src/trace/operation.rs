@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a client asks about one key.
+/// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Call {
@@ -16,6 +16,15 @@ pub enum Call {
     },
     Delete {
         key: String,
+    },
+    /// Reads a key as it was at a revision.
+    GetPast {
+        key: String,
+        revision: i64,
+    },
+    /// Gives up the past before a revision.
+    Compact {
+        revision: i64,
     },
 }
 
@@ -34,6 +43,9 @@ pub enum Answer {
         revision: i64,
         count: i64,
     },
+    Compacted,
+    /// The revision is compacted: it cannot be read, or not again compacted.
+    Gone,
     /// It did not happen and will not: the reason that the client was given.
     DidNotHappen(String),
     /// It may have happened, or may yet: the reason that the client was given.
@@ -61,15 +73,26 @@ pub struct Operation {
 }
 
 impl Call {
-    /// The key that it is about.
-    pub fn key(&self) -> &str {
+    /// The key that it is about, if it is about one.
+    pub fn key(&self) -> Option<&str> {
         match self {
-            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key } => key,
+            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key } | Self::GetPast { key, .. } => {
+                Some(key)
+            }
+            Self::Compact { .. } => None,
         }
     }
 }
 
 impl Answer {
+    /// The store's revision, as far as the client was told; 0 if it was not.
+    pub fn revision(&self) -> i64 {
+        match self {
+            Self::Put { revision } | Self::Got { revision, .. } | Self::Deleted { revision, .. } => *revision,
+            Self::Compacted | Self::Gone | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
+        }
+    }
+
     /// Whether the client was told of an error.
     pub fn is_error(&self) -> bool {
         matches!(self, Self::DidNotHappen(_) | Self::Unknown(_))

@@ -36,6 +36,12 @@ pub struct Workload {
     pub reads_percent: u64,
     /// Percentage of deletes; the rest are puts.
     pub deletes_percent: u64,
+    /// Instead of such an operation, in so many of a hundred cases, the past is read.
+    #[serde(default)]
+    pub past_percent: u64,
+    /// Or it is compacted.
+    #[serde(default)]
+    pub compactions_percent: u64,
     /// Pause between two operations of a client.
     pub pause_ms: Range,
     /// How long a client waits for an answer.

@@ -12,7 +12,7 @@ use std::{
 
 use conclave::{
     env::{Environment, Nobody, Observer},
-    node::{self, ReadLimits, Timing},
+    node::{self, AutoCompaction, ReadLimits, Timing},
     proxy,
 };
 use conclave_checks::Oracle;
@@ -140,7 +140,7 @@ impl Programs {
         let shape = &self.shape;
         let founders: BTreeMap<u64, String> =
             shape.founders().map(|id| (id, addresses::node_endpoint(id))).collect();
-        let Retention { sync_entries, log_entries, piece_bytes } = shape.retention;
+        let Retention { sync_entries, log_entries, piece_bytes, pruned_events } = shape.retention;
         let answers = shape.answers;
         node::Config {
             cluster: CLUSTER.to_owned(),
@@ -158,11 +158,16 @@ impl Programs {
                 slice_records: answers.slice_records as usize,
                 piece_bytes: answers.piece_bytes as usize,
             },
+            upkeep: node::Upkeep {
+                auto_compaction: shape.kept_revisions.map(|kept| AutoCompaction::Revisions(kept.into())),
+                ..node::Upkeep::default()
+            },
             lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
             retention: node::Retention {
                 sync_entries: sync_entries as usize,
                 log_entries_max: log_entries as usize,
                 snapshot_piece_bytes: piece_bytes as usize,
+                pruned_events: pruned_events as usize,
                 ..node::Retention::default()
             },
         }

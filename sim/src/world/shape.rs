@@ -29,6 +29,8 @@ pub struct Shape {
     pub answers: Answers,
     /// Nodes serve reads by lease.
     pub lease_reads: bool,
+    /// Nodes keep about so many revisions of the past; none: all, until a client compacts.
+    pub kept_revisions: Option<u32>,
 }
 
 /// How much of the past nodes keep: little of it makes snapshots frequent.
@@ -41,12 +43,25 @@ pub struct Retention {
     pub log_entries: u64,
     /// Snapshots travel in pieces of about this size.
     pub piece_bytes: u64,
+    /// So many events of the past that were compacted are removed in one go.
+    #[serde(default = "pruned_events")]
+    pub pruned_events: u64,
+}
+
+/// As in production: what is compacted is hardly ever seen before it is removed.
+fn pruned_events() -> u64 {
+    256
 }
 
 impl Default for Retention {
     /// As much as in production: no run lives long enough for a snapshot.
     fn default() -> Self {
-        Self { sync_entries: 50_000, log_entries: 200_000, piece_bytes: 512 << 10 }
+        Self {
+            sync_entries: 50_000,
+            log_entries: 200_000,
+            piece_bytes: 512 << 10,
+            pruned_events: pruned_events(),
+        }
     }
 }
 

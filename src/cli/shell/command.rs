@@ -3,7 +3,7 @@
 use clap::{Parser, error::ErrorKind};
 
 use crate::{
-    cli::{del, get, put, status, usage},
+    cli::{compact, del, get, put, status, usage},
     client::Client,
 };
 
@@ -35,6 +35,8 @@ pub(super) enum Request {
     /// Delete a key, a range of keys, or all keys with a prefix
     #[command(visible_alias = "delete")]
     Del(del::Args),
+    /// Give up the past before a revision
+    Compact(compact::Args),
     /// Show how every node is and which one leads
     Status(status::Args),
     /// Leave the shell
@@ -61,6 +63,7 @@ impl Request {
             Self::Put(args) => args.run(client).await?,
             Self::Get(args) => args.run(client).await?,
             Self::Del(args) => args.run(client).await?,
+            Self::Compact(args) => args.run(client).await?,
             Self::Status(args) => args.run(client).await?,
             Self::Show(text) => text,
             Self::Exit => return Ok((String::new(), Outcome::Leave)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::{address::Address, logging::LogFormat};
+use super::super::{address::Address, logging::LogFormat, upkeep::UpkeepArgs};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -37,6 +37,8 @@ pub(in crate::cli) struct Args {
     /// How the lines of the log files look
     #[arg(long, value_enum, default_value_t)]
     pub(super) log: LogFormat,
+    #[command(flatten)]
+    pub(super) upkeep: UpkeepArgs,
 }
 
 /// A cluster of an even number survives no more failures than one of a node less.

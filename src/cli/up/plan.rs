@@ -20,6 +20,8 @@ pub(super) struct Plan {
     /// Where the nodes listen; the first is node 1.
     nodes: Vec<SocketAddr>,
     log: &'static str,
+    /// Options of every node.
+    upkeep: Vec<String>,
 }
 
 /// One process of the cluster.
@@ -52,7 +54,8 @@ impl Plan {
             .into());
         }
         let nodes = (base_port..=last_port).map(|port| (Ipv4Addr::LOCALHOST, port).into()).collect();
-        Ok(Self { data_dir: args.data_dir.clone(), proxy, nodes, log: args.log.name() })
+        let upkeep = args.upkeep.options()?;
+        Ok(Self { data_dir: args.data_dir.clone(), proxy, nodes, log: args.log.name(), upkeep })
     }
 
     /// Finds out, before anything is started, whether every port can be had.
@@ -137,6 +140,7 @@ impl Plan {
             "--log".into(),
             self.log.into(),
         ]);
+        arguments.extend(self.upkeep.iter().map(OsString::from));
         let log_file = self.data_dir.join(format!("node-{id}.log"));
         Part { name: format!("node {id}"), address, arguments, log_file }
     }

@@ -2,7 +2,7 @@
 
 use std::ops::{Bound::Unbounded, ControlFlow::Continue};
 
-use super::*;
+use super::{record::index_key, *};
 
 /// A machine with records in every table.
 fn machine() -> Machine {
@@ -13,6 +13,7 @@ fn machine() -> Machine {
     machine.delete("a", "");
     machine.put("a", "3");
     machine.run(Some(Stamp { session, sequence: 1, acknowledged_below: 0 }), put("b", "1"));
+    machine.alarm(AlarmRequest::Raise(1));
     machine
 }
 
@@ -21,11 +22,17 @@ fn exercise(machine: &mut Machine, table: Table) -> Result<(), Error<std::conver
     let past = RangeRequest { revision: 3, ..everything() };
     let retry = Stamp { session: 1, sequence: 1, acknowledged_below: 0 };
     let stamp = (table == Table::Replies).then_some(retry);
-    let operation = if table == Table::Sessions { Operation::OpenSession } else { put("c", "1") };
+    let operation = match table {
+        Table::Sessions => Operation::OpenSession,
+        Table::History => Operation::Compact { revision: 6 },
+        Table::Alarms => Operation::Alarm(AlarmRequest::List),
+        _ => put("c", "1"),
+    };
     range(&machine.store, &past)?.expect("revision 3 exists");
     let mut applier = Applier::begin(&mut machine.store)?;
-    applier.apply((1, 7), &Command { timestamp_ms: 0, stamp, operation })?;
+    applier.apply((1, 8), &Command { timestamp_ms: 0, stamp, operation })?;
     applier.finish()?;
+    while Pruner::default().step(&mut machine.store, 2)? {}
     Ok(())
 }
 
@@ -61,9 +68,31 @@ fn every_record_that_was_cut_or_grew_is_refused() {
 }
 
 #[test]
-fn a_history_key_that_is_none_is_refused() {
+fn a_key_of_the_index_that_is_none_is_refused() {
     for key in [&b"a"[..], b"a\0", b"a\0\0", b"a\0\0\0\0\0\0\0\0\0", b"a\0\0\0\0\0\0\0\0\0\x02\0", b"a\0\x07"]
     {
+        let mut machine = machine();
+        let (_, value) = records(&machine.store, Table::Index).swap_remove(1);
+        let Ok(_) = machine.store.insert(Table::Index, key, &value);
+        let refused = exercise(&mut machine, Table::Index);
+        assert!(matches!(refused, Err(Error::Corrupt { table: Table::Index, .. })), "{key:?}: {refused:?}");
+    }
+}
+
+#[test]
+fn an_entry_of_the_index_that_names_no_event_or_another_keys_is_refused() {
+    for (sub, ended) in [(9u32, 4), (0, 6)] {
+        let mut machine = machine();
+        let Ok(_) = machine.store.remove(Table::Index, &index_key(b"a", 4));
+        let Ok(_) = machine.store.insert(Table::Index, &index_key(b"a", ended), &sub.to_be_bytes());
+        let refused = exercise(&mut machine, Table::Index);
+        assert!(matches!(refused, Err(Error::Corrupt { table: Table::Index, .. })), "{ended}: {refused:?}");
+    }
+}
+
+#[test]
+fn a_key_of_the_history_that_is_none_is_refused() {
+    for key in [&b""[..], b"\0\0\0", &[0; 13]] {
         let mut machine = machine();
         let (_, value) = records(&machine.store, Table::History).swap_remove(1);
         let Ok(_) = machine.store.insert(Table::History, key, &value);
@@ -85,7 +114,7 @@ fn a_store_of_another_format_is_refused() {
 #[test]
 fn any_changed_byte_shows_in_the_recomputed_content_hash() {
     let machine = machine();
-    assert_eq!(recompute_content_hash(&machine.store), Ok(machine.header.content_hash));
+    assert_eq!(recompute_content(&machine.store), Ok(machine.header.content));
     for table in Table::ALL.into_iter().filter(|table| *table != Table::Header) {
         for (key, value) in records(&machine.store, table) {
             for place in 0..value.len() {
@@ -93,7 +122,7 @@ fn any_changed_byte_shows_in_the_recomputed_content_hash() {
                 let mut value = value.clone();
                 value[place] ^= 0x10;
                 let Ok(_) = corrupt.insert(table, &key, &value);
-                assert_ne!(recompute_content_hash(&corrupt), Ok(machine.header.content_hash));
+                assert_ne!(recompute_content(&corrupt), Ok(machine.header.content));
             }
         }
     }

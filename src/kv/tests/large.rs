@@ -81,7 +81,7 @@ fn a_large_range_is_deleted_in_steps_and_as_one() {
     let (reply, header) = run(&mut store, 3001, delete_all(false));
     assert_eq!(reply, Reply::DeleteRange { revision: 3002, deleted: 3000, prev_kvs: vec![] });
     assert!(store.scan_bytes_max.get() < 300 << 10, "{} bytes at a time", store.scan_bytes_max.get());
-    assert_eq!(recompute_content_hash(&store), Ok(header.content_hash));
+    assert_eq!(recompute_content(&store), Ok(header.content));
     let now = range(&store, &everything()).expect("the store is sound").expect("it can be read");
     assert_eq!((now.count, now.kvs.len()), (0, 0));
     let before = RangeRequest { revision: 3001, count_only: true, ..everything() };
@@ -101,7 +101,26 @@ fn previous_pairs_that_weigh_too_much_are_refused_and_nothing_is_deleted() {
     let before = Header::load(&store).expect("the store is sound");
     let (reply, header) = run(&mut store, too_many + 1, delete_all(true));
     assert_eq!(reply, Reply::Rejected(Rejection::PrevKvsTooLarge));
-    assert_eq!((header.revision, header.content_hash), (before.revision, before.content_hash));
+    assert_eq!((header.revision, header.content), (before.revision, before.content));
     let (reply, _) = run(&mut store, too_many + 2, delete_all(false));
     assert!(matches!(reply, Reply::DeleteRange { deleted, .. } if deleted as u64 == too_many));
+}
+
+#[test]
+fn the_past_of_a_key_of_many_versions_is_found_without_reading_them() {
+    let mut store = Watched::default();
+    for index in 1..=3000u64 {
+        let value = index.to_be_bytes().to_vec();
+        run(&mut store, index, Operation::Put(Put { key: b"hot".to_vec(), value, ..Put::default() }));
+    }
+    store.scan_bytes_max.set(0);
+    for request in [one("hot"), everything()] {
+        for sort_order in [SortOrder::None, SortOrder::Descend] {
+            let request = RangeRequest { revision: 100, sort_order, ..request.clone() };
+            let reply = range(&store, &request).expect("the store is sound").expect("it can be read");
+            assert_eq!(reply.kvs[0].value, 99u64.to_be_bytes());
+            assert_eq!((reply.count, reply.kvs[0].mod_revision), (1, 100));
+        }
+    }
+    assert!(store.scan_bytes_max.get() < 100, "{} bytes at a time", store.scan_bytes_max.get());
 }

@@ -1,5 +1,6 @@
 //! Stories of what the state machine promises, and random commands against a model of it.
 
+mod compaction;
 mod corruption;
 mod large;
 mod model;
@@ -47,6 +48,20 @@ impl Machine {
             Reply::DeleteRange { revision, deleted, .. } => (revision, deleted),
             reply => panic!("a delete was answered by {reply:?}"),
         }
+    }
+
+    fn compact(&mut self, revision: i64) -> Reply {
+        self.run(None, Operation::Compact { revision })
+    }
+
+    fn alarm(&mut self, request: AlarmRequest) -> Reply {
+        self.run(None, Operation::Alarm(request))
+    }
+
+    /// Removes all that is compacted, so many events at a time.
+    fn prune(&mut self, events_max: usize) {
+        let mut pruner = Pruner::default();
+        while pruner.step(&mut self.store, events_max).expect("the store is sound") {}
     }
 
     fn open_session(&mut self) -> u64 {

@@ -11,6 +11,7 @@ type Pairs = BTreeMap<Vec<u8>, KeyValue>;
 /// The store at every revision: at index 0 the empty store of revision 1.
 struct Model {
     history: Vec<Pairs>,
+    compacted_revision: i64,
     /// The answers of each session, by sequence; none once acknowledged.
     sessions: BTreeMap<u64, ModelSession>,
 }
@@ -23,7 +24,7 @@ struct ModelSession {
 
 impl Model {
     fn new() -> Self {
-        Model { history: vec![Pairs::new()], sessions: BTreeMap::new() }
+        Model { history: vec![Pairs::new()], compacted_revision: 0, sessions: BTreeMap::new() }
     }
 
     fn revision(&self) -> i64 {
@@ -60,7 +61,20 @@ impl Model {
             }
             Operation::Put(put) => self.put(put),
             Operation::DeleteRange(delete) => self.delete(delete),
+            Operation::Compact { revision } => self.compact(*revision),
+            Operation::Alarm(_) => unreachable!("this log raises no alarm"),
         }
+    }
+
+    fn compact(&mut self, revision: i64) -> Reply {
+        if revision <= self.compacted_revision {
+            return Reply::Rejected(Rejection::Compacted);
+        }
+        if revision > self.revision() {
+            return Reply::Rejected(Rejection::FutureRevision);
+        }
+        self.compacted_revision = revision;
+        Reply::Compacted { revision: self.revision() }
     }
 
     fn put(&mut self, put: &Put) -> Reply {
@@ -96,8 +110,15 @@ impl Model {
         Reply::DeleteRange { revision: self.revision(), deleted, prev_kvs }
     }
 
-    fn range(&self, request: &RangeRequest) -> RangeReply {
+    fn range(&self, request: &RangeRequest) -> Result<RangeReply, RangeRejection> {
         let revision = if request.revision > 0 { request.revision } else { self.revision() };
+        if revision < self.compacted_revision {
+            return Err(RangeRejection::Compacted { oldest: self.compacted_revision });
+        }
+        Ok(self.range_at(revision, request))
+    }
+
+    fn range_at(&self, revision: i64, request: &RangeRequest) -> RangeReply {
         let pairs = &self.history[revision as usize - 1];
         let in_range = pairs.values().filter(|pair| contains(&request.key, &request.range_end, &pair.key));
         let mut kvs: Vec<KeyValue> = in_range.cloned().collect();
@@ -162,7 +183,8 @@ fn operation() -> impl Strategy<Value = Operation> {
     let delete = (key(), range_end(), any::<bool>()).prop_map(|(key, range_end, prev_kv)| {
         Operation::DeleteRange(DeleteRange { key, range_end, prev_kv })
     });
-    prop_oneof![8 => put, 2 => delete, 1 => Just(Operation::OpenSession)]
+    let compact = (0..40i64).prop_map(|revision| Operation::Compact { revision });
+    prop_oneof![16 => put, 4 => delete, 2 => Just(Operation::OpenSession), 1 => compact]
 }
 
 fn stamp() -> impl Strategy<Value = Stamp> {
@@ -218,11 +240,13 @@ fn request() -> impl Strategy<Value = RangeRequest> {
         )
 }
 
-/// Applies a log in batches of the given sizes, over and over; returns the replies, the header and the contents.
-fn apply_in_batches(log: &[Command], sizes: &[usize]) -> (Vec<Reply>, Header, MemoryStore) {
+/// Applies a log in batches of the given sizes, over and over; returns the replies, the header and the contents. After
+/// each batch so many compacted events are removed.
+fn apply_in_batches(log: &[Command], sizes: &[usize], pruned: usize) -> (Vec<Reply>, Header, MemoryStore) {
     let mut store = MemoryStore::new();
     let mut replies = Vec::new();
     let mut sizes = sizes.iter().cycle();
+    let mut pruner = Pruner::default();
     while replies.len() < log.len() {
         let size = *sizes.next().expect("a cycle has no end");
         let mut applier = Applier::begin(&mut store).expect("the store is sound");
@@ -231,6 +255,9 @@ fn apply_in_batches(log: &[Command], sizes: &[usize]) -> (Vec<Reply>, Header, Me
             replies.push(applier.apply((1, index), command).expect("the store is sound"));
         }
         applier.finish().expect("the store is sound");
+        if pruned > 0 {
+            pruner.step(&mut store, pruned).expect("the store is sound");
+        }
     }
     let header = Header::load(&store).expect("the store is sound");
     (replies, header, store)
@@ -243,19 +270,22 @@ proptest! {
         requests in vec(request(), 1..20),
         records in 1..6usize,
         bytes in select(vec![1, 200, usize::MAX]),
+        size in 1..10usize,
+        pruned in 0..5usize,
     ) {
         let mut model = Model::new();
         let expected: Vec<Reply> = (1..).zip(&log).map(|(index, command)| model.apply(index, command)).collect();
-        let (replies, header, store) = apply_in_batches(&log, &[7]);
+        let (replies, header, store) = apply_in_batches(&log, &[size], pruned);
         prop_assert_eq!(replies, expected);
         prop_assert_eq!(header.revision, model.revision());
+        prop_assert_eq!(recompute_content(&store), Ok(header.content));
         for revision in 0..=model.revision() {
             for request in &requests {
                 let request = RangeRequest { revision, ..request.clone() };
-                let reply = range(&store, &request).expect("the store is sound");
-                prop_assert_eq!(&reply, &Ok(model.range(&request)), "{:?}", request);
+                let read = range(&store, &request).expect("the store is sound");
+                prop_assert_eq!(&read, &model.range(&request), "{:?}", request);
                 let in_steps = range_in_steps(&store, &request, StepBudget { records, bytes });
-                prop_assert_eq!(in_steps.expect("the store is sound"), reply, "{:?}", request);
+                prop_assert_eq!(in_steps.expect("the store is sound"), read, "{:?}", request);
             }
         }
     }
@@ -271,10 +301,12 @@ proptest! {
             now_ms += hours * SESSION_IDLE_MS_MAX / 2;
             command.timestamp_ms += now_ms;
         }
-        let one_by_one = apply_in_batches(&log, &[1]);
-        prop_assert_eq!(&apply_in_batches(&log, &sizes), &one_by_one);
-        prop_assert_eq!(&apply_in_batches(&log, &[log.len()]), &one_by_one);
-        let (_, header, store) = one_by_one;
-        prop_assert_eq!(recompute_content_hash(&store), Ok(header.content_hash));
+        let one_by_one = apply_in_batches(&log, &[1], 0);
+        prop_assert_eq!(&apply_in_batches(&log, &sizes, 0), &one_by_one);
+        prop_assert_eq!(&apply_in_batches(&log, &[log.len()], 0), &one_by_one);
+        let (replies, header, store) = one_by_one;
+        let (pruned_replies, pruned_header, _) = apply_in_batches(&log, &sizes, 1);
+        prop_assert_eq!((&pruned_replies, &pruned_header), (&replies, &header), "removal leaves no mark");
+        prop_assert_eq!(recompute_content(&store), Ok(header.content));
     }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     env::Observer,
-    kv::{Applier as Transaction, Header},
+    kv::{Applier as Transaction, Header, Pruner},
     raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
     storage::{self, Flusher, Place, StateStore, StorageError},
     wire::{
@@ -32,6 +32,11 @@ pub(super) struct Machine {
     observer: Arc<dyn Observer>,
     waiters: Waiters,
     schedule: FlushSchedule,
+    pruner: Pruner,
+    pruned_events: usize,
+    compacted_revision: i64,
+    /// There may be compacted records to remove.
+    may_prune: bool,
 }
 
 impl Machine {
@@ -50,6 +55,10 @@ impl Machine {
             observer,
             waiters: Waiters::default(),
             schedule: FlushSchedule::new(config, durable),
+            pruner: Pruner::default(),
+            pruned_events: config.retention.pruned_events,
+            compacted_revision: 0,
+            may_prune: true,
         }
     }
 
@@ -73,9 +82,29 @@ impl Machine {
                 }
             }
         }
+        let pruned_max = self.pruned_events.max(2 * entries.len());
         self.apply(entries)?;
         let header = Header::load(&self.state.reader().slice())?;
+        self.prune(&header, pruned_max)?;
         Ok(Applied { header, durable: self.schedule.durable(), installed })
+    }
+
+    /// There may be compacted records to remove: to carry out no job at all does some of that.
+    pub(super) fn may_prune(&self) -> bool {
+        self.may_prune
+    }
+
+    /// Removes some of what is compacted.
+    fn prune(&mut self, header: &Header, events_max: usize) -> Result<(), StorageError> {
+        if header.compacted_revision > self.compacted_revision {
+            (self.compacted_revision, self.may_prune) = (header.compacted_revision, true);
+        }
+        if self.may_prune {
+            let mut tables = self.state.tables()?;
+            self.may_prune = self.pruner.step(&mut tables, events_max)?;
+            tables.finish()?;
+        }
+        Ok(())
     }
 
     /// What makes all that was applied durable, if it is time for that.
@@ -143,9 +172,9 @@ impl Machine {
 
     fn stage(&mut self, Stage { last, records, answer }: Stage) -> Result<(), StorageError> {
         let place: Result<Place, String> = match records {
-            None => Ok(self.state.begin_stage(last)?),
+            None => Ok(self.state.staging().begin(last)?),
             Some((after, records)) => {
-                let staged = self.state.stage(last, &after, &records)?;
+                let staged = self.state.staging().take(last, &after, &records)?;
                 let end = records.into_iter().next_back().map(|record| (record.table, record.key));
                 match staged {
                     true => Ok(end.or(after)),
@@ -158,7 +187,7 @@ impl Machine {
     }
 
     fn install(&mut self, snapshot: &Snapshot) -> Result<Result<(), InstallFailure>, StorageError> {
-        let header = match self.state.install(snapshot)? {
+        let header = match self.state.staging().install(snapshot)? {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),
         };

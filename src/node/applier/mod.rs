@@ -52,7 +52,7 @@ pub(super) fn start(
 }
 
 /// Carries out what comes until nobody is left to send, and leaves a durable state. Flushes run beside; while the disk
-/// lags too far behind, jobs wait.
+/// lags too far behind, jobs wait. When there is nothing to do, what is compacted is removed.
 async fn apply(
     mut machine: Machine,
     mut queue: mpsc::UnboundedReceiver<Job>,
@@ -80,6 +80,11 @@ async fn apply(
                 }
                 let jobs = std::mem::take(&mut batch);
                 let (returned, result) = carry_out(machine, jobs, &*disk).await;
+                machine = returned;
+                result.map(Report::Applied)
+            }
+            () = std::future::ready(()), if may_apply && machine.may_prune() => {
+                let (returned, result) = carry_out(machine, Vec::new(), &*disk).await;
                 machine = returned;
                 result.map(Report::Applied)
             }

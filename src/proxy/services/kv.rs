@@ -1,9 +1,10 @@
 //! etcd's key-value API: one call in, one answer out. What cannot be served is refused here, before it costs a round
 //! trip.
 
-use prost::Message;
+use prost::Message as _;
 use tonic::{Request, Response, Status};
 
+use super::log::{crossed, write};
 use crate::{
     proxy::{
         call_sender::CallSender,
@@ -14,8 +15,8 @@ use crate::{
         kv as wire,
         pb::{
             etcdserverpb::{
-                DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest,
-                RangeResponse, kv_server,
+                CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
+                PutResponse, RangeRequest, RangeResponse, kv_server,
             },
             v1::{command, reply::Outcome},
         },
@@ -30,19 +31,6 @@ pub(super) struct KvService {
 impl KvService {
     pub(super) fn new(calls: CallSender) -> Self {
         Self { calls }
-    }
-
-    async fn write<T: Message>(
-        &self,
-        request: Request<T>,
-        operation: impl FnOnce(T) -> command::Operation,
-    ) -> Result<Outcome, Status> {
-        let time = self.calls.time_for(&request);
-        let request = request.into_inner();
-        let bytes = request.encoded_len();
-        let operation = operation(request);
-        wire::check_write(&operation)?;
-        Ok(self.calls.call(Operation::Write(operation), bytes, time).await?.outcome)
     }
 }
 
@@ -65,7 +53,7 @@ impl kv_server::Kv for KvService {
     }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
-        match self.write(request, command::Operation::Put).await? {
+        match write(&self.calls, request, command::Operation::Put).await? {
             Outcome::Put(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
         }
@@ -75,15 +63,19 @@ impl kv_server::Kv for KvService {
         &self,
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
-        match self.write(request, command::Operation::DeleteRange).await? {
+        match write(&self.calls, request, command::Operation::DeleteRange).await? {
             Outcome::DeleteRange(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
         }
     }
-}
 
-/// An answer of another kind than the question would be a crossed wire: never passed on as if it fitted.
-fn crossed(outcome: &Outcome) -> Status {
-    tracing::error!(?outcome, "an answer does not fit its question");
-    Status::internal("the answer does not fit the question: this is a bug, please report it")
+    async fn compact(
+        &self,
+        request: Request<CompactionRequest>,
+    ) -> Result<Response<CompactionResponse>, Status> {
+        match write(&self.calls, request, command::Operation::Compact).await? {
+            Outcome::Compact(response) => Ok(Response::new(response)),
+            other => Err(crossed(&other)),
+        }
+    }
 }

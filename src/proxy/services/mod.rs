@@ -3,11 +3,16 @@
 //! | file | service |
 //! | --- | --- |
 //! | `kv.rs` | etcd's key-value API: one call in, one answer out |
+//! | `maintenance.rs` | etcd's maintenance API: alarms |
 //! | `admin.rs` | members and leader, as operators ask for them: passed on to the leader |
 //! | `status.rs` | the cluster as this proxy sees it |
+//!
+//! `log.rs` has what those have in common whose calls go through the log.
 
 mod admin;
 mod kv;
+mod log;
+mod maintenance;
 mod status;
 
 use tokio::sync::watch;
@@ -19,7 +24,7 @@ use crate::{
     wire::{
         WithLimits,
         pb::{
-            etcdserverpb::kv_server::KvServer,
+            etcdserverpb::{kv_server::KvServer, maintenance_server::MaintenanceServer},
             v1::{admin_server::AdminServer, status_server::StatusServer},
         },
     },
@@ -35,7 +40,8 @@ pub(super) fn server(
     let status = status::StatusService::new(config, clock, view.clone());
     let admin = admin::AdminService::new(config, clock, view);
     rpc::Server::new(clock)
-        .add(KvServer::new(kv::KvService::new(calls)).with_limits())
+        .add(KvServer::new(kv::KvService::new(calls.clone())).with_limits())
+        .add(MaintenanceServer::new(maintenance::MaintenanceService::new(calls)).with_limits())
         .add(AdminServer::new(admin).with_limits())
         .add(StatusServer::new(status))
 }

@@ -15,8 +15,8 @@ use crate::{
     rpc,
     wire::pb::{
         etcdserverpb::{
-            DeleteRangeRequest, DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-            kv_server::Kv,
+            CompactionRequest, CompactionResponse, DeleteRangeRequest, DeleteRangeResponse, PutRequest,
+            PutResponse, RangeRequest, RangeResponse, kv_server::Kv,
         },
         mvccpb::KeyValue,
         v1::{
@@ -130,6 +130,10 @@ impl Kv for Toy {
         &self,
         _: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
+        Err(Status::internal("the stories only put"))
+    }
+
+    async fn compact(&self, _: Request<CompactionRequest>) -> Result<Response<CompactionResponse>, Status> {
         Err(Status::internal("the stories only put"))
     }
 }

@@ -2,9 +2,9 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    kv::{Applier, Command, Operation, Put, Write, recompute_content_hash},
+    kv::{Applier, Command, Operation, Pruner, Put, Write, recompute_content},
     raft::{Configuration, InstallFailure},
-    storage::{encode_members, testing::opened},
+    storage::{StateStore, encode_members, testing::opened},
 };
 
 struct Node {
@@ -40,12 +40,12 @@ impl Node {
     fn header(&self) -> Header {
         let tables = self.state.tables().expect("the disk works");
         let header = Header::load(&tables).expect("a header");
-        assert_eq!(recompute_content_hash(&tables).expect("the disk works"), header.content_hash);
+        assert_eq!(recompute_content(&tables).expect("the disk works"), header.content);
         header
     }
 
     fn begin(&mut self, view: &StateView) -> Place {
-        self.state.begin_stage(view.snapshot.last).expect("the disk works")
+        self.state.staging().begin(view.snapshot.last).expect("the disk works")
     }
 
     /// Receives at most so many chunks. Returns how many came before the end.
@@ -53,7 +53,7 @@ impl Node {
         let mut place = self.begin(view);
         for chunk in 0..chunks_max {
             let records = view.records_after(&place, 10_000).expect("the disk works");
-            assert!(self.state.stage(view.snapshot.last, &place, &records).expect("the disk works"));
+            assert!(self.state.staging().take(view.snapshot.last, &place, &records).expect("the disk works"));
             let Some(last) = records.last() else { return chunk };
             place = Some((last.table, last.key.clone()));
         }
@@ -74,7 +74,7 @@ fn a_snapshot_takes_the_place_of_the_state_and_lasts() {
     assert_eq!(view.snapshot.configuration, Configuration::of([1, 2, 3]).into());
     to.receive(&view, usize::MAX);
     assert_eq!(to.header().applied_index, 4, "what is staged is not in force");
-    let header = to.state.install(&view.snapshot).expect("the disk works");
+    let header = to.state.staging().install(&view.snapshot).expect("the disk works");
     assert_eq!(header, Ok(from.header()));
     let to = to.restart();
     assert_eq!(to.header(), from.header());
@@ -93,7 +93,42 @@ fn a_view_stands_still_while_writes_go_on() {
     from.state.sync().expect("the disk works");
     let mut to = Node::new();
     to.receive(&view, usize::MAX);
-    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Ok(before));
+    assert_eq!(to.state.staging().install(&view.snapshot).expect("the disk works"), Ok(before));
+}
+
+#[test]
+fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
+    let mut from = Node::new();
+    from.fill(10);
+    let mut index = from.header().applied_index;
+    let mut run = |node: &Node, operation: Operation| {
+        index += 1;
+        let mut tables = node.state.tables().expect("the disk works");
+        let mut applier = Applier::begin(&mut tables).expect("the state is whole");
+        let command = Command { timestamp_ms: 9, stamp: None, operation };
+        applier.apply((1, index), &command).expect("the disk works");
+        applier.finish().expect("the disk works");
+    };
+    for number in 0..10u64 {
+        let put = Put { key: number.to_be_bytes().to_vec(), value: vec![8; 1000], ..Put::default() };
+        run(&from, Operation::Put(put));
+    }
+    run(&from, Operation::Compact { revision: 21 });
+    let header = from.header();
+    let mut pruner = Pruner::default();
+    for events in [0, 3, 100] {
+        let mut tables = from.state.tables().expect("the disk works");
+        pruner.step(&mut tables, events).expect("the state is whole");
+        drop(tables);
+        let view = from.state.view().expect("the disk works");
+        let records = view.records_after(&None, usize::MAX).expect("the disk works");
+        let of = |table| records.iter().filter(|record| record.table == table).count();
+        assert_eq!((of(Table::Current), of(Table::History), of(Table::Index)), (10, 1, 1));
+        let mut to = Node::new();
+        to.receive(&view, usize::MAX);
+        assert_eq!(to.state.staging().install(&view.snapshot).expect("the disk works"), Ok(header.clone()));
+        assert_eq!(to.header(), header);
+    }
 }
 
 #[test]
@@ -105,7 +140,7 @@ fn a_stream_that_broke_off_goes_on_where_it_was() {
     assert!(to.begin(&view).is_some());
     let rest = to.receive(&view, usize::MAX);
     assert!(rest < 8, "{rest} chunks of 100 kB in chunks of 10 kB, four of which had arrived");
-    assert!(to.state.install(&view.snapshot).expect("the disk works").is_ok());
+    assert!(to.state.staging().install(&view.snapshot).expect("the disk works").is_ok());
 }
 
 #[test]
@@ -114,13 +149,19 @@ fn what_is_incomplete_or_altered_is_never_installed() {
     from.fill(100);
     let view = from.state.view().expect("the disk works");
     to.receive(&view, 4);
-    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Err(InstallFailure::Damaged));
+    assert_eq!(
+        to.state.staging().install(&view.snapshot).expect("the disk works"),
+        Err(InstallFailure::Damaged)
+    );
 
     let place = to.begin(&view);
     let mut records = view.records_after(&place, usize::MAX).expect("the disk works");
     records.last_mut().expect("many records").value.push(1);
-    assert!(to.state.stage(view.snapshot.last, &place, &records).expect("the disk works"));
-    assert_eq!(to.state.install(&view.snapshot).expect("the disk works"), Err(InstallFailure::Damaged));
+    assert!(to.state.staging().take(view.snapshot.last, &place, &records).expect("the disk works"));
+    assert_eq!(
+        to.state.staging().install(&view.snapshot).expect("the disk works"),
+        Err(InstallFailure::Damaged)
+    );
     assert_eq!(to.header(), Header::default());
 }
 
@@ -131,10 +172,10 @@ fn a_gap_or_another_snapshot_is_refused() {
     let view = from.state.view().expect("the disk works");
     to.receive(&view, 2);
     let stale = view.records_after(&None, 10_000).expect("the disk works");
-    assert!(!to.state.stage(view.snapshot.last, &None, &stale).expect("the disk works"));
+    assert!(!to.state.staging().take(view.snapshot.last, &None, &stale).expect("the disk works"));
     let another = Position { term: 9, index: 9 };
-    to.state.begin_stage(another).expect("the disk works");
-    assert!(!to.state.stage(view.snapshot.last, &None, &stale).expect("the disk works"));
+    to.state.staging().begin(another).expect("the disk works");
+    assert!(!to.state.staging().take(view.snapshot.last, &None, &stale).expect("the disk works"));
 }
 
 #[test]
@@ -147,5 +188,5 @@ fn a_restart_forgets_what_was_staged() {
     let mut to = to.restart();
     assert_eq!(to.begin(&view), None);
     to.receive(&view, usize::MAX);
-    assert!(to.state.install(&view.snapshot).expect("the disk works").is_ok());
+    assert!(to.state.staging().install(&view.snapshot).expect("the disk works").is_ok());
 }

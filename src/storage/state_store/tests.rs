@@ -7,7 +7,10 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::{
-    kv::{KeyRange, Visit, Write},
+    kv::{
+        Applier, Command, DeleteRange, KeyRange, Operation, Pruner, Put, Read, Table, Visit, Write,
+        recompute_content,
+    },
     storage::testing::{MemoryDisk, identity, open_on, opened, scratch},
 };
 
@@ -174,4 +177,81 @@ fn views_that_are_gone_leave_one_layer_behind_and_one_that_lives_keeps_what_it_s
     };
     kept.scan(Table::Current, EVERYTHING, count).expect("the disk works");
     assert_eq!((shown, keys(&state, false, EVERYTHING, 99).len()), (9, 20));
+}
+
+/// An entry of a log of puts on few keys, with deletions and compactions in between.
+fn entry(index: u64) -> Operation {
+    let key = (index * 7919 % 23).to_be_bytes().to_vec();
+    match index % 60 {
+        59 => Operation::Compact { revision: index as i64 - 40 },
+        29 => Operation::DeleteRange(DeleteRange { key: vec![0], range_end: vec![0], prev_kv: false }),
+        _ => Operation::Put(Put { key, value: vec![index as u8; 100], ..Put::default() }),
+    }
+}
+
+/// Applies the entries of that log from where the state stands up to an index.
+fn apply(state: &StateStore, last: u64) -> Header {
+    let mut tables = state.tables().expect("the disk works");
+    let applied = Header::load(&tables).expect("the state is whole").applied_index;
+    let mut applier = Applier::begin(&mut tables).expect("the state is whole");
+    for index in applied + 1..=last {
+        let command = Command { timestamp_ms: 0, stamp: None, operation: entry(index) };
+        applier.apply((1, index), &command).expect("the state is whole");
+    }
+    let header = applier.finish().expect("the disk works");
+    tables.finish().expect("the disk works");
+    header
+}
+
+/// Removes compacted events; returns whether there may be more.
+fn prune(state: &StateStore, pruner: &mut Pruner, events_max: usize) -> bool {
+    let mut tables = state.tables().expect("the disk works");
+    let is_more = pruner.step(&mut tables, events_max).expect("the state is whole");
+    tables.finish().expect("the disk works");
+    is_more
+}
+
+fn count(state: &StateStore, table: Table) -> usize {
+    let mut count = 0;
+    let visit: Visit<'_> = &mut |_, _| {
+        count += 1;
+        ControlFlow::Continue(())
+    };
+    state.view().expect("the state is whole").scan(table, EVERYTHING, visit).expect("the disk works");
+    count
+}
+
+#[test]
+fn a_crash_amid_compaction_and_flush_costs_nothing_that_the_log_does_not_bring_back() {
+    let disk = MemoryDisk::default();
+    let open = |disk: &MemoryDisk| {
+        open_on(disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state
+    };
+    let state = open(&disk);
+    let mut pruner = Pruner::default();
+    for round in 1..=40 {
+        let last = round * 50;
+        let flusher = state.flusher();
+        let flushing = thread::spawn(move || flusher.flush().map(drop));
+        let header = apply(&state, last);
+        prune(&state, &mut pruner, 30);
+
+        let crashed = open(&disk.clone());
+        assert!(Header::load(&crashed.reader().slice()).expect("it is whole").applied_index <= last);
+        assert_eq!(apply(&crashed, last), header, "after {last} entries");
+        let mut from_the_start = Pruner::default();
+        while prune(&crashed, &mut from_the_start, 7) {}
+        let tables = crashed.tables().expect("the disk works");
+        assert_eq!(recompute_content(&tables).expect("the disk works"), header.content);
+        drop(tables);
+        let kept = count(&crashed, Table::History);
+        assert!(kept < 400, "{kept} events are kept after {last} entries");
+
+        flushing.join().expect("it does not panic").expect("the disk works");
+    }
+    while prune(&state, &mut pruner, 1000) {}
+    state.flusher().flush().expect("the disk works");
+    let reopened = open(&disk);
+    assert_eq!(count(&reopened, Table::History), count(&state, Table::History));
+    assert!(count(&reopened, Table::Index) < 400);
 }

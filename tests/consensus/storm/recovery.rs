@@ -1,6 +1,6 @@
 //! The end of a storm: everything is healed, and must come right again, and then be quiet.
 
-use conclave::raft::{Body, Configuration, Members, NodeId, Raft};
+use conclave::raft::{Body, Configuration, Members, Raft};
 
 use conclave_checks::Envelope;
 

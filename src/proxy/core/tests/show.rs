@@ -42,6 +42,8 @@ fn sent(request: &v1::Request) -> String {
             let operation = match &command.operation {
                 Some(command::Operation::Put(put)) => format!("put {}", text(&put.key)),
                 Some(command::Operation::DeleteRange(delete)) => format!("delete {}", text(&delete.key)),
+                Some(command::Operation::Compact(compact)) => format!("compact {}", compact.revision),
+                Some(command::Operation::Alarm(_)) => "alarm".to_owned(),
                 Some(command::Operation::OpenSession(_)) => "open a session".to_owned(),
                 None => "nothing".to_owned(),
             };
