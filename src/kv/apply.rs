@@ -127,7 +127,7 @@ impl<'a, W: Write> Applier<'a, W> {
         match operation {
             Operation::Put(put) => self.put(put),
             Operation::DeleteRange(delete) => self.delete_range(delete),
-            Operation::OpenSession => self.open_session(),
+            Operation::OpenSession { id } => self.open_session(*id),
             Operation::Compact { revision } => self.compact(*revision),
             Operation::Alarm(request) => alarm::execute(&mut self.header, &mut self.ledger, *request),
         }
@@ -240,8 +240,7 @@ impl<'a, W: Write> Applier<'a, W> {
         })
     }
 
-    fn open_session(&mut self) -> Result<Reply, Error<W::Error>> {
-        let session = self.header.applied_index;
+    fn open_session(&mut self, session: u64) -> Result<Reply, Error<W::Error>> {
         self.sessions.open(&mut self.ledger, session, self.header.timestamp_ms)?;
         Ok(Reply::SessionOpened { session })
     }

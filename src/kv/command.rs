@@ -23,7 +23,7 @@ pub struct Command {
 /// Names one write of one session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
-    /// The session, as [`Reply::SessionOpened`](super::Reply::SessionOpened) named it.
+    /// The session, as it was opened.
     pub session: u64,
     /// Counts the session's writes from 1.
     pub sequence: u64,
@@ -38,8 +38,11 @@ pub enum Operation {
     Put(Put),
     /// Deletes a key or a range of keys.
     DeleteRange(DeleteRange),
-    /// Opens a session; its id is the index of the entry.
-    OpenSession,
+    /// Opens a session, unless it is open already.
+    OpenSession {
+        /// Drawn at random, for this session alone. Not 0.
+        id: u64,
+    },
     /// Gives up the past before a revision.
     Compact {
         /// The oldest revision that can be read from then on.
@@ -87,7 +90,8 @@ pub fn validate(operation: &Operation) -> Result<(), String> {
             validate_put(key, value, *lease, *ignore_value, *ignore_lease)
         }
         Operation::DeleteRange(DeleteRange { key, range_end, prev_kv: _ }) => validate_delete(key, range_end),
-        Operation::OpenSession | Operation::Compact { .. } | Operation::Alarm(_) => Ok(()),
+        Operation::OpenSession { id } => validate_session(*id),
+        Operation::Compact { .. } | Operation::Alarm(_) => Ok(()),
     }
 }
 
@@ -117,6 +121,11 @@ pub(crate) fn validate_delete(key: &[u8], range_end: &[u8]) -> Result<(), String
     require(!key.is_empty(), KEY_NOT_PROVIDED)?;
     limit("key", key.len(), BOUND_BYTES_MAX)?;
     limit("range end", range_end.len(), BOUND_BYTES_MAX)
+}
+
+/// [`validate`] for a session that is to be opened.
+pub(crate) fn validate_session(id: u64) -> Result<(), String> {
+    require(id != 0, "a session that is to be opened has no id")
 }
 
 fn require(holds: bool, otherwise: &str) -> Result<(), String> {

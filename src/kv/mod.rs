@@ -39,7 +39,7 @@ mod tests;
 pub use alarm::AlarmRequest;
 pub use apply::{Applier, members};
 pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
-pub(crate) use command::{validate_delete, validate_put};
+pub(crate) use command::{validate_delete, validate_put, validate_session};
 pub use compaction::Pruner;
 pub use error::Error;
 pub use hash::Digest;

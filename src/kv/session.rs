@@ -113,13 +113,17 @@ impl Sessions {
         ledger.append(Table::Replies, &reply_key(stamp.session, stamp.sequence), scratch)
     }
 
-    /// Opens a session, and removes those that were idle for too long.
+    /// Opens a session, and removes those that were idle for too long. One that is open already stays as it is: whoever opens
+    /// it asks again until it is answered.
     pub(crate) fn open<W: Write>(
         &mut self,
         ledger: &mut Ledger<'_, W>,
         id: u64,
         now_ms: u64,
     ) -> Result<(), Error<W::Error>> {
+        if self.touch(ledger, id)?.is_some() {
+            return Ok(());
+        }
         self.flush(ledger)?;
         for idle in idle_sessions(ledger, now_ms)? {
             remove_replies(ledger, idle, 0..=u64::MAX)?;

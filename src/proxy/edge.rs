@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering, time::Duration};
 
+use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
@@ -41,11 +42,13 @@ struct Connection {
 
 impl Edge {
     pub(super) fn new(config: &Config, dialer: Dialer, view: watch::Sender<View>) -> Self {
+        let mut random = dialer.environment.random("sessions");
         Self {
             router: Router::new(
                 config.cluster_id,
                 config.nodes.iter().map(String::as_str),
                 config.answers_bytes_max,
+                Box::new(move || random.random_range(1..=u64::MAX)),
             ),
             clock: dialer.environment.clock.clone(),
             dialer,

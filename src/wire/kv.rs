@@ -56,7 +56,7 @@ fn operation_from_pb(operation: WireOperation) -> Operation {
             range_end: delete.range_end.into(),
             prev_kv: delete.prev_kv,
         }),
-        WireOperation::OpenSession(v1::OpenSession {}) => Operation::OpenSession,
+        WireOperation::OpenSession(v1::OpenSession { id }) => Operation::OpenSession { id },
         WireOperation::Compact(compact) => Operation::Compact { revision: compact.revision },
         WireOperation::Alarm(alarm) => Operation::Alarm(alarm_from_pb(&alarm)),
     }
@@ -89,7 +89,8 @@ pub(crate) fn check_write(operation: &WireOperation) -> Result<(), CallError> {
         WireOperation::DeleteRange(delete) => {
             (kv::validate_delete(&delete.key, &delete.range_end), delete.encoded_len())
         }
-        WireOperation::OpenSession(v1::OpenSession {}) | WireOperation::Compact(_) => (Ok(()), 0),
+        WireOperation::OpenSession(v1::OpenSession { id }) => (kv::validate_session(*id), 0),
+        WireOperation::Compact(_) => (Ok(()), 0),
         WireOperation::Alarm(alarm) => (check_alarm(alarm), 0),
     };
     checked.map_err(|words| CallError::refused(Code::InvalidArgument, &words))?;
@@ -289,6 +290,8 @@ mod tests {
         }
         let delete = WireOperation::DeleteRange(Default::default());
         assert_eq!(refused(check_write(&delete)), known(etcd::KEY_NOT_PROVIDED));
+        assert!(check_write(&WireOperation::OpenSession(v1::OpenSession { id: 0 })).is_err());
+        assert_eq!(check_write(&WireOperation::OpenSession(v1::OpenSession { id: 1 })), Ok(()));
 
         assert_eq!(refused(check_read(&Default::default())), known(etcd::KEY_NOT_PROVIDED));
         let read = etcdserverpb::RangeRequest { key: "k".into(), ..Default::default() };

@@ -23,7 +23,7 @@ fn exercise(machine: &mut Machine, table: Table) -> Result<(), Error<std::conver
     let retry = Stamp { session: 1, sequence: 1, acknowledged_below: 0 };
     let stamp = (table == Table::Replies).then_some(retry);
     let operation = match table {
-        Table::Sessions => Operation::OpenSession,
+        Table::Sessions => Operation::OpenSession { id: 9 },
         Table::History => Operation::Compact { revision: 6 },
         Table::Alarms => Operation::Alarm(AlarmRequest::List),
         _ => put("c", "1"),

@@ -124,3 +124,21 @@ fn the_past_of_a_key_of_many_versions_is_found_without_reading_them() {
     }
     assert!(store.scan_bytes_max.get() < 100, "{} bytes at a time", store.scan_bytes_max.get());
 }
+
+#[test]
+fn the_past_is_read_in_steps_though_all_of_it_was_deleted() {
+    let mut store = filled(300);
+    run(&mut store, 301, delete_all(false));
+    for sort_order in [SortOrder::Ascend, SortOrder::Descend] {
+        let past = RangeRequest { revision: 301, sort_order, ..everything() };
+        let mut scan = RangeScan::begin(&store, past).expect("the store is sound").expect("it is there");
+        let mut steps = Vec::new();
+        while !scan.is_done() {
+            let budget = StepBudget { records: 20, bytes: 10_000 };
+            let found = scan.step(&store, budget).expect("the store is sound").expect("it can be read");
+            steps.push(found.len());
+        }
+        assert!(steps.iter().all(|found| *found <= 10), "{steps:?}");
+        assert_eq!((steps.iter().sum::<usize>(), scan.summary().count), (300, 300));
+    }
+}

@@ -64,8 +64,9 @@ impl Machine {
         while pruner.step(&mut self.store, events_max).expect("the store is sound") {}
     }
 
+    /// Opens a session that is named by its entry.
     fn open_session(&mut self) -> u64 {
-        match self.run(None, Operation::OpenSession) {
+        match self.run(None, Operation::OpenSession { id: self.header.applied_index + 1 }) {
             Reply::SessionOpened { session } => session,
             reply => panic!("the opening of a session was answered by {reply:?}"),
         }

@@ -35,8 +35,8 @@ impl Model {
         self.history.last().expect("revision 1 is always there")
     }
 
-    fn apply(&mut self, index: u64, command: &Command) -> Reply {
-        let Some(stamp) = command.stamp else { return self.execute(index, &command.operation) };
+    fn apply(&mut self, command: &Command) -> Reply {
+        let Some(stamp) = command.stamp else { return self.execute(&command.operation) };
         let Some(session) = self.sessions.get_mut(&stamp.session) else {
             return Reply::Rejected(Rejection::SessionExpired);
         };
@@ -47,17 +47,17 @@ impl Model {
         if let Some(answer) = session.answers.get(&stamp.sequence) {
             return answer.clone();
         }
-        let answer = self.execute(index, &command.operation);
+        let answer = self.execute(&command.operation);
         let session = self.sessions.get_mut(&stamp.session).expect("no time passes, so none expires");
         session.answers.insert(stamp.sequence, answer.clone());
         answer
     }
 
-    fn execute(&mut self, index: u64, operation: &Operation) -> Reply {
+    fn execute(&mut self, operation: &Operation) -> Reply {
         match operation {
-            Operation::OpenSession => {
-                self.sessions.insert(index, ModelSession::default());
-                Reply::SessionOpened { session: index }
+            Operation::OpenSession { id } => {
+                self.sessions.entry(*id).or_default();
+                Reply::SessionOpened { session: *id }
             }
             Operation::Put(put) => self.put(put),
             Operation::DeleteRange(delete) => self.delete(delete),
@@ -184,7 +184,8 @@ fn operation() -> impl Strategy<Value = Operation> {
         Operation::DeleteRange(DeleteRange { key, range_end, prev_kv })
     });
     let compact = (0..40i64).prop_map(|revision| Operation::Compact { revision });
-    prop_oneof![16 => put, 4 => delete, 2 => Just(Operation::OpenSession), 1 => compact]
+    let open = (1..20u64).prop_map(|id| Operation::OpenSession { id });
+    prop_oneof![16 => put, 4 => delete, 2 => open, 1 => compact]
 }
 
 fn stamp() -> impl Strategy<Value = Stamp> {
@@ -199,8 +200,8 @@ fn stamp() -> impl Strategy<Value = Stamp> {
 fn log() -> impl Strategy<Value = Vec<Command>> {
     let command = (proptest::option::of(stamp()), operation(), 0..1_000u64)
         .prop_map(|(stamp, operation, timestamp_ms)| Command { timestamp_ms, stamp, operation });
-    let open = Command { timestamp_ms: 0, stamp: None, operation: Operation::OpenSession };
-    vec(command, 0..60).prop_map(move |commands| [vec![open.clone(), open.clone()], commands].concat())
+    let open = |id| Command { timestamp_ms: 0, stamp: None, operation: Operation::OpenSession { id } };
+    vec(command, 0..60).prop_map(move |commands| [vec![open(1), open(2)], commands].concat())
 }
 
 fn request() -> impl Strategy<Value = RangeRequest> {
@@ -274,7 +275,7 @@ proptest! {
         pruned in 0..5usize,
     ) {
         let mut model = Model::new();
-        let expected: Vec<Reply> = (1..).zip(&log).map(|(index, command)| model.apply(index, command)).collect();
+        let expected: Vec<Reply> = log.iter().map(|command| model.apply(command)).collect();
         let (replies, header, store) = apply_in_batches(&log, &[size], pruned);
         prop_assert_eq!(replies, expected);
         prop_assert_eq!(header.revision, model.revision());

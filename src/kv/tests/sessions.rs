@@ -115,8 +115,32 @@ fn opening_a_session_removes_those_that_were_idle_for_more_than_an_hour() {
 }
 
 #[test]
-fn a_session_is_named_by_the_index_of_its_entry() {
+fn a_session_that_is_open_stays_as_it_is_when_it_is_opened_again() {
     let mut machine = Machine::default();
-    machine.put("a", "1");
-    assert_eq!([machine.open_session(), machine.open_session()], [2, 3]);
+    let open = Operation::OpenSession { id: u64::MAX };
+    let opened = Reply::SessionOpened { session: u64::MAX };
+    assert_eq!(machine.run(None, open.clone()), opened);
+    let first = machine.run(stamp(u64::MAX, 1, 0), put("a", "1"));
+    let before = machine.header.clone();
+    machine.now_ms += 2 * SESSION_IDLE_MS_MAX;
+    assert_eq!(machine.run(None, open.clone()), opened);
+    assert_eq!(machine.header.content, before.content);
+    assert_eq!(machine.run(stamp(u64::MAX, 1, 0), put("a", "1")), first);
+    assert_eq!(machine.header.revision, before.revision);
+
+    let mut applier = Applier::begin(&mut machine.store).expect("the store is sound");
+    for (index, id) in [(5, 8), (6, 8)] {
+        let operation = Operation::OpenSession { id };
+        let command = Command { timestamp_ms: machine.now_ms, stamp: None, operation };
+        let reply = applier.apply((1, index), &command).expect("the store is sound");
+        assert_eq!(reply, Reply::SessionOpened { session: 8 });
+    }
+    applier.finish().expect("the store is sound");
+    assert_eq!(machine.records(Table::Sessions), 2);
+}
+
+#[test]
+fn a_session_without_an_id_is_refused() {
+    let reply = Machine::default().run(None, Operation::OpenSession { id: 0 });
+    assert!(matches!(reply, Reply::Rejected(Rejection::Invalid(_))), "{reply:?}");
 }

@@ -78,8 +78,8 @@ pub(super) enum Work {
         operation: command::Operation,
         number: Option<Number>,
     },
-    /// The core's own: a session with the cluster, without which no write is sent.
-    OpenSession,
+    /// The core's own: a session of this id with the cluster, without which no write is sent.
+    OpenSession(u64),
     /// A write that was sent and whose caller left: it is not sent again.
     Abandoned(Number),
 }
@@ -89,7 +89,7 @@ impl Work {
         match self {
             Work::Write { number, .. } => *number,
             Work::Abandoned(number) => Some(*number),
-            Work::Read(_) | Work::OpenSession => None,
+            Work::Read(_) | Work::OpenSession(_) => None,
         }
     }
 

@@ -10,6 +10,8 @@
 //! - **A number is settled** when its write will not be sent again: it has its answer, or was given up. The oldest
 //!   number that is not settled travels with every write (`acknowledged_below`); below it the cluster forgets its cached
 //!   answers and refuses late attempts as stale.
+//! - **A session's id never comes again.** It is drawn at random when the session is to be opened, and kept until it is. So a
+//!   cluster that was founded anew, or restored from an older state, never takes a session for another.
 
 use std::collections::BTreeSet;
 
@@ -95,6 +97,9 @@ pub(super) enum Sessions {
     Open(Session),
 }
 
+/// Draws ids of sessions: numbers that do not come again, and not 0.
+pub(in crate::proxy) type SessionIds = Box<dyn FnMut() -> u64 + Send>;
+
 /// An open session. Invariant: a sequence number belongs to one write for ever, however often it is sent.
 #[derive(Debug)]
 pub(super) struct Session {
@@ -119,7 +124,9 @@ impl Sessions {
         };
         match work {
             Work::Read(range) => Some(request::Kind::Read(range.clone())),
-            Work::OpenSession => write(None, command::Operation::OpenSession(v1::OpenSession {})),
+            Work::OpenSession(id) => {
+                write(None, command::Operation::OpenSession(v1::OpenSession { id: *id }))
+            }
             Work::Write { operation, number } => {
                 write(Some(self.stamp(number, attempts)?), operation.clone())
             }

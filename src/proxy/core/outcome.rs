@@ -56,7 +56,7 @@ pub(super) fn did_nothing(reason: Reason) -> bool {
 pub(super) fn after_refusal(refusal: &v1::Refusal, work: &Work, attempts: &Attempts) -> Next {
     let is_write = match work {
         // Without a session nothing is ever written again: this request is tried until it works.
-        Work::OpenSession => return Next::Retry,
+        Work::OpenSession(_) => return Next::Retry,
         Work::Abandoned(_) => return Next::Forget,
         Work::Read(_) => false,
         Work::Write { .. } => true,

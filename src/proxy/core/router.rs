@@ -8,7 +8,7 @@ use super::{
     call::{Call, CallId, Lane, Operation, Place, Queue, Work, from_wire_id, to_wire_id},
     calls::{Calls, Outstanding},
     effects::{Answered, Effects},
-    exactly_once::Sessions,
+    exactly_once::{SessionIds, Sessions},
     limits::{RETRY_PAUSE_MAX_US, RETRY_PAUSE_MIN_US},
     links::{Changes, DownReason, Leader, LinkId, Links},
     outcome::{self, Next},
@@ -19,7 +19,6 @@ use crate::wire::{
 };
 
 /// The proxy's core. Its inputs are methods; [`Router::effects`] returns what follows from them.
-#[derive(Debug)]
 pub(in crate::proxy) struct Router {
     now_us: u64,
     links: Links,
@@ -28,6 +27,7 @@ pub(in crate::proxy) struct Router {
     calls: Calls,
     assembly: Assembly,
     sessions: Sessions,
+    session_ids: SessionIds,
     /// Requests of its own so far.
     own_requests: u64,
     effects: Effects,
@@ -41,6 +41,7 @@ impl Router {
         cluster: Option<ClusterId>,
         nodes: impl IntoIterator<Item = &'a str>,
         answers_bytes_max: usize,
+        session_ids: SessionIds,
     ) -> Self {
         let mut router = Self {
             now_us: 0,
@@ -49,6 +50,7 @@ impl Router {
             calls: Calls::default(),
             assembly: Assembly::new(answers_bytes_max),
             sessions: Sessions::Closed,
+            session_ids,
             own_requests: 0,
             effects: Effects { view_changed: true, ..Effects::default() },
         };
@@ -123,10 +125,12 @@ impl Router {
                 (_, None | Some(reply::Outcome::Piece(_))) => {
                     self.refused(id, attempt, link, &v1::Refusal::default());
                 }
-                (Work::OpenSession, Some(reply::Outcome::SessionOpened(session))) => {
+                (Work::OpenSession(asked), Some(reply::Outcome::SessionOpened(session)))
+                    if session == *asked =>
+                {
                     self.session_opened(id, session);
                 }
-                (Work::OpenSession, Some(_)) => self.refused(id, attempt, link, &v1::Refusal::default()),
+                (Work::OpenSession(_), Some(_)) => self.refused(id, attempt, link, &v1::Refusal::default()),
                 (Work::Abandoned(_), Some(_)) => drop(self.finish(id)),
                 (Work::Read(_) | Work::Write { .. }, Some(outcome)) => self.answered(id, attempt, outcome),
             }
@@ -389,7 +393,7 @@ impl Router {
             let id = CallId::own(self.own_requests);
             self.own_requests += 1;
             self.sessions = Sessions::Opening(id);
-            self.calls.insert(id, Outstanding::new(Work::OpenSession, None, 0));
+            self.calls.insert(id, Outstanding::new(Work::OpenSession((self.session_ids)()), None, 0));
         }
     }
 }

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     kv::{
-        Applier, Command, DeleteRange, KeyRange, Operation, Pruner, Put, Read, Table, Visit, Write,
-        recompute_content,
+        Applier, Command, DeleteRange, KeyRange, Operation, Pruner, Put, RangeRejection, RangeReply,
+        RangeRequest, RangeScan, Read, StepBudget, Table, Visit, Write, range, recompute_content,
     },
     storage::testing::{MemoryDisk, identity, open_on, opened, scratch},
 };
@@ -254,4 +254,33 @@ fn a_crash_amid_compaction_and_flush_costs_nothing_that_the_log_does_not_bring_b
     let reopened = open(&disk);
     assert_eq!(count(&reopened, Table::History), count(&state, Table::History));
     assert!(count(&reopened, Table::Index) < 400);
+}
+
+#[test]
+fn a_read_of_the_past_goes_on_while_that_past_is_compacted_and_removed() {
+    let disk = MemoryDisk::default();
+    let state = open_on(&disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state;
+    apply(&state, 50);
+    state.flusher().flush().expect("the disk works");
+    apply(&state, 58);
+    let budget = StepBudget { records: 3, bytes: 1000 };
+    let request = RangeRequest { key: vec![0], range_end: vec![0], revision: 20, ..RangeRequest::default() };
+    let expected = range(&state.reader().slice(), &request).expect("it is whole").expect("it is there");
+
+    let view = state.reader().view().expect("it is whole");
+    let mut scan = RangeScan::begin(&view, request.clone()).expect("it is whole").expect("it is there");
+    let mut last = 58;
+    let mut pruner = Pruner::default();
+    let mut kvs = Vec::new();
+    while !scan.is_done() {
+        kvs.extend(scan.step(&view, budget).expect("it is whole").expect("it can be read"));
+        last += 30;
+        apply(&state, last);
+        while prune(&state, &mut pruner, 7) {}
+        state.flusher().flush().expect("the disk works");
+    }
+    assert_eq!(RangeReply { kvs, ..scan.summary() }, expected);
+    assert!(expected.kvs.len() > 10 && last > 150, "{} pairs, {last} entries", expected.kvs.len());
+    let later = range(&state.reader().slice(), &request).expect("it is whole");
+    assert!(matches!(later, Err(RangeRejection::Compacted { .. })), "{later:?}");
 }

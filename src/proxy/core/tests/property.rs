@@ -40,7 +40,8 @@ struct Trial {
     router: Router,
     now_us: u64,
     calls: u64,
-    sessions: u64,
+    /// Requests to open a session: the attempt, and the session.
+    openings: BTreeMap<u64, u64>,
     /// Links that are to be had, and whether their streams are open.
     links: BTreeMap<LinkId, bool>,
     /// Calls that wait for their answers.
@@ -54,11 +55,13 @@ struct Trial {
 
 impl Trial {
     fn new() -> Self {
+        let mut ids = 1..;
+        let session_ids = Box::new(move || ids.next().expect("they have no end"));
         let mut trial = Self {
-            router: Router::new(None, ["a", "b", "c"], 3000),
+            router: Router::new(None, ["a", "b", "c"], 3000, session_ids),
             now_us: 0,
             calls: 0,
-            sessions: 0,
+            openings: BTreeMap::new(),
             links: BTreeMap::new(),
             waiting: BTreeSet::new(),
             sent: Vec::new(),
@@ -156,10 +159,8 @@ impl Trial {
         if self.did_nothing.contains(&id) {
             return;
         }
-        // Sessions are named by the cluster, each by a name of its own.
-        self.sessions += 1;
         let outcome = match b % 4 {
-            0 => reply::Outcome::SessionOpened(self.sessions),
+            0 => reply::Outcome::SessionOpened(self.openings.get(&id).copied().unwrap_or(b.into())),
             1 => reply::Outcome::Piece(vec![0; usize::from(a) % 1000].into()),
             _ => reply::Outcome::Put(Default::default()),
         };
@@ -205,7 +206,12 @@ impl Trial {
         }
         assert!(self.sent.iter().all(|(id, ..)| *id != request.id), "an attempt of {call} is sent twice");
         let stamp = match request.kind {
-            Some(request::Kind::Write(command)) => command.stamp,
+            Some(request::Kind::Write(command)) => {
+                if let Some(command::Operation::OpenSession(v1::OpenSession { id })) = command.operation {
+                    self.check_opening(request.id, id);
+                }
+                command.stamp
+            }
             _ => None,
         };
         let number = stamp.map(|stamp| Number { session: stamp.session, sequence: stamp.sequence });
@@ -225,6 +231,20 @@ impl Trial {
 
     fn number_of(&self, call: CallId) -> Option<Number> {
         self.sent.iter().rev().find(|(id, ..)| from_wire_id(*id).0 == call).and_then(|(.., number)| *number)
+    }
+
+    /// A session keeps its id until it is open, and no other has it.
+    fn check_opening(&mut self, attempt: u64, session: u64) {
+        let call = from_wire_id(attempt).0;
+        for (other, id) in &self.openings {
+            let is_same = from_wire_id(*other).0 == call;
+            assert_eq!(
+                is_same,
+                *id == session,
+                "{call} opens {session}, an attempt of the same or another {id}"
+            );
+        }
+        self.openings.insert(attempt, session);
     }
 
     fn check_number(&mut self, call: CallId, number: Number) {

@@ -44,7 +44,7 @@ fn sent(request: &v1::Request) -> String {
                 Some(command::Operation::DeleteRange(delete)) => format!("delete {}", text(&delete.key)),
                 Some(command::Operation::Compact(compact)) => format!("compact {}", compact.revision),
                 Some(command::Operation::Alarm(_)) => "alarm".to_owned(),
-                Some(command::Operation::OpenSession(_)) => "open a session".to_owned(),
+                Some(command::Operation::OpenSession(open)) => format!("open session {}", open.id),
                 None => "nothing".to_owned(),
             };
             let stamp = command.stamp.map(|stamp| {

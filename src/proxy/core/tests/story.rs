@@ -3,7 +3,7 @@
 //! ```text
 //! proxy ADDRESS ...                 a proxy that was told of these nodes
 //! cluster N [session=S]             a proxy with open links to n1, ..., nN, of which n1 leads at term 1; and, if
-//!                                   so, with an open session
+//!                                   so, with this session open; the next ones are named by the numbers that follow
 //! up LINK ... | down LINK ... [refused=WORDS]    streams open, or end
 //! lead LINK term=T [node=N] [leader=N] [cluster=C] [members="1=ADDRESS ..."]     a node says who leads; as node it is
 //!                                   the number of the link and one, unless it says another, and of cluster 1 (0: it does
@@ -50,10 +50,19 @@ struct Stage {
 
 impl Default for Stage {
     fn default() -> Self {
-        Self { router: Router::new(None, [], ANSWERS_BYTES_MAX), now_us: 0, calls: 0, reads: Vec::new() }
+        Self { router: router(&[], FIRST_SESSION), now_us: 0, calls: 0, reads: Vec::new() }
     }
 }
 
+/// A proxy that was told of these nodes, whose sessions are named by this number and those that follow.
+fn router(addresses: &[String], first_session: u64) -> Router {
+    let mut ids = first_session..;
+    let session_ids = Box::new(move || ids.next().expect("they have no end"));
+    Router::new(None, addresses.iter().map(String::as_str), ANSWERS_BYTES_MAX, session_ids)
+}
+
+/// The first session of a story that names none.
+const FIRST_SESSION: u64 = 7;
 /// What large answers may hold.
 const ANSWERS_BYTES_MAX: usize = 1000;
 
@@ -68,7 +77,7 @@ impl goldenscript::Runner for Stage {
         match command.name.as_str() {
             "proxy" => {
                 let addresses: Vec<String> = rest(&mut args);
-                self.router = Router::new(None, addresses.iter().map(String::as_str), ANSWERS_BYTES_MAX);
+                self.router = router(&addresses, FIRST_SESSION);
             }
             "cluster" => self.new_cluster(&mut args)?,
             "up" => {
@@ -109,14 +118,15 @@ impl Stage {
     fn new_cluster(&mut self, args: &mut ArgumentConsumer<'_>) -> Outcome<()> {
         let nodes: u64 = args.next_pos().ok_or("how many nodes?")?.parse()?;
         let addresses: Vec<String> = (1..=nodes).map(|node| format!("n{node}")).collect();
-        self.router = Router::new(None, addresses.iter().map(String::as_str), ANSWERS_BYTES_MAX);
+        let session = args.lookup_parse("session")?;
+        self.router = router(&addresses, session.unwrap_or(FIRST_SESSION));
         for node in 1..=nodes {
             self.router.link_up(LinkId(node - 1));
             let members = (1..=nodes).zip(addresses.clone()).collect();
             let news = Leadership { node, cluster: Some(CLUSTER), term: 1, leader: Some(1), members };
             self.router.leadership(LinkId(node - 1), news);
         }
-        if let Some(session) = args.lookup_parse("session")? {
+        if let Some(session) = session {
             let put = command::Operation::Put(PutRequest::default());
             self.call(Operation::Write(put), 0, PATIENCE_MS);
             for answer in [reply::Outcome::SessionOpened(session), reply::Outcome::Put(Default::default())] {
