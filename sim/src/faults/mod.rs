@@ -19,13 +19,14 @@ mod address_reused;
 mod blackout;
 mod bridge;
 mod client_crash;
+mod clock_drift;
+mod clock_skew;
 mod crash;
 mod cut_one_way;
 mod format;
 mod inject;
 mod isolated_leader;
 mod join;
-mod leave;
 mod lost_disk;
 mod one_way_isolation;
 mod partition;
@@ -33,6 +34,7 @@ mod pause;
 mod power_loss;
 mod power_loss_in_sync;
 mod proxy_crash;
+mod remove;
 mod replace;
 mod roster;
 mod rot;
@@ -149,12 +151,14 @@ families! {
     transfer::Transfer,
     replace::Replace,
     join::Join,
-    leave::Leave,
+    remove::Remove,
     proxy_crash::ProxyCrash,
     client_crash::ClientCrash,
     address_reused::AddressReused,
     lost_disk::LostDisk,
     rot::Rot,
+    clock_drift::ClockDrift,
+    clock_skew::ClockSkew,
 }
 
 #[cfg(test)]

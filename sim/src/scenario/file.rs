@@ -202,7 +202,7 @@ mod tests {
         let join = || fault(1, json!({"join": {"new": 9, "learner": false}}));
         let told = with(json!([join(), join()]));
         assert_eq!(told, "faults[1].join.new: node 9 comes twice: another fault brings it too");
-        let told = with(json!([join(), fault(1, json!({"leave": {"node": 8}}))]));
+        let told = with(json!([join(), fault(1, json!({"remove": {"node": 8}}))]));
         assert_eq!(told, "faults[1].leave.node: there is no node 8, only 1 to 3 and the newcomers 9");
         let told = with(json!([fault(1, json!({"slow-network": {"latency_us": {"low": 2, "high": 1}}}))]));
         assert_eq!(told, "faults[0].slow-network.latency_us: low is 2 and high is 1: low is at most high");

@@ -21,6 +21,10 @@ pub enum Condition {
     Foreign(MachineId),
     /// The machine stands still, and goes on later as if nothing had been.
     Paused(MachineId),
+    /// The machine's clock runs fast by so many parts per million, or slow.
+    ClockDrift { machine: MachineId, ppm: i64 },
+    /// The machine's wall time is so many milliseconds ahead, or behind.
+    ClockSkew { machine: MachineId, ms: i64 },
     /// A job of the machine's disk takes this many microseconds before and after it is done, or longer.
     SlowDisk { machine: MachineId, disk_us: Range },
     /// A message takes this many microseconds, or longer.
@@ -51,6 +55,8 @@ impl fmt::Display for Condition {
             Self::DownAfterPowerLoss(machine) => write!(f, "{machine} is down once its power fails"),
             Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),
             Self::Paused(machine) => write!(f, "{machine} stands still"),
+            Self::ClockDrift { machine, ppm } => write!(f, "the clock of {machine} runs {ppm} ppm fast"),
+            Self::ClockSkew { machine, ms } => write!(f, "the wall time of {machine} is {ms} ms ahead"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),
             Self::SlowNetwork { .. } => f.write_str("the network is slow"),
         }

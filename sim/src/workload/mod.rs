@@ -7,7 +7,7 @@
 //! | `operator.rs` | operators: other members, another leader |
 //! | `console.rs` | where operators sit |
 //!
-//! Both record what they ask and what they are told as events; the judges read it there.
+//! All of them record what they ask and what they are told as events; the judges read it there.
 
 mod client;
 mod console;

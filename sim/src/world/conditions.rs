@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::trace::{Condition, MachineId, Range};
 
+/// A little less than the drift that nodes read by lease with (`programs.rs`): beyond that they promise nothing.
+const CLOCK_DRIFT_PPM_MAX: i64 = 90_000;
+
 /// The conditions that hold, each with the number of faults that hold it.
 #[derive(Debug, Default)]
 pub(super) struct Conditions(BTreeMap<Condition, usize>);
@@ -32,6 +35,25 @@ impl Conditions {
             _ => None,
         });
         held.fold(healthy, Range::slower)
+    }
+
+    /// How much too fast a machine's clock runs, in parts per million: what is held adds up, within what nodes that read by
+    /// lease are told to expect.
+    pub(super) fn clock_drift_ppm(&self, of: MachineId) -> i64 {
+        let held = self.0.keys().filter_map(|condition| match condition {
+            Condition::ClockDrift { machine, ppm } if *machine == of => Some(*ppm),
+            _ => None,
+        });
+        held.sum::<i64>().clamp(-CLOCK_DRIFT_PPM_MAX, CLOCK_DRIFT_PPM_MAX)
+    }
+
+    /// How far a machine's wall time is ahead, in milliseconds: what is held adds up.
+    pub(super) fn clock_skew_ms(&self, of: MachineId) -> i64 {
+        let held = self.0.keys().filter_map(|condition| match condition {
+            Condition::ClockSkew { machine, ms } if *machine == of => Some(*ms),
+            _ => None,
+        });
+        held.sum()
     }
 
     /// The latency of a message: the slowest of what holds, or `healthy`.

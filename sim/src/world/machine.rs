@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conclave::env::Clock;
+use conclave::env::{Clock, ClockControl};
 use conclave_checks::draw::Draw;
 use madsim::{
     runtime::{Handle, NodeHandle},
@@ -24,6 +24,7 @@ pub(crate) struct Machine {
     /// Of the node of another cluster that runs here now and then.
     pub(super) foreign_disk: SimDisk,
     pub(super) clock: Clock,
+    clock_control: ClockControl,
     /// Counts the starts of its process: each has randomness of its own.
     pub(super) starts: u64,
     /// Something is meant to run here.
@@ -57,6 +58,7 @@ impl Machine {
             MachineId::Client(number) => format!("client-{number}"),
             MachineId::Console => "console".to_owned(),
         };
+        let (clock, clock_control) = clock::machine_clock();
         let disk_number = match id {
             MachineId::Node(number) => number,
             _ => 0,
@@ -66,7 +68,8 @@ impl Machine {
             seed,
             disk: SimDisk::new(seed, disk_number, disk_timing(disk_us)),
             foreign_disk: SimDisk::new(seed, FOREIGN_DISKS + disk_number, disk_timing(disk_us)),
-            clock: clock::machine_clock(),
+            clock,
+            clock_control,
             starts: 0,
             is_introduced: false,
             is_kept_down: false,
@@ -203,6 +206,12 @@ impl Machine {
             false if was_paused => runtime.resume(id),
             false => {}
         }
+    }
+
+    /// Its clock runs fast, or slow, from now on, in parts per million; its wall time is wrong by so many milliseconds.
+    pub(super) fn set_clock_error(&self, drift_ppm: i64, skew_ms: i64) {
+        self.clock_control.set_drift_ppm(drift_ppm);
+        self.clock_control.set_skew_ms(skew_ms);
     }
 
     /// Every job of its disk takes this long from now on.

@@ -135,6 +135,11 @@ impl World {
             }
             Condition::Foreign(machine) => self.machines.let_foreigner_in(machine, is_held),
             Condition::Paused(machine) => self.machines.machine(machine).set_paused(is_held),
+            Condition::ClockDrift { machine, .. } | Condition::ClockSkew { machine, .. } => {
+                let (drift_ppm, skew_ms) =
+                    (self.conditions.clock_drift_ppm(machine), self.conditions.clock_skew_ms(machine));
+                self.machines.machine(machine).set_clock_error(drift_ppm, skew_ms);
+            }
             Condition::SlowDisk { machine, .. } => {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
                 self.machines.machine(machine).set_disk_time(disk_us);

@@ -10,13 +10,14 @@ use crate::world::{Healing, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Leave {
+pub struct Remove {
     /// Who goes for ever.
     pub node: u64,
 }
 
-impl Inject for Leave {
-    const NAME: &'static str = "leave";
+impl Inject for Remove {
+    const NAME: &'static str = "remove";
+    const FORMER_NAMES: &'static [&'static str] = &["leave"];
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
         Self { node: roster.any_node(draw) }
@@ -32,8 +33,8 @@ impl Inject for Leave {
     }
 }
 
-impl fmt::Display for Leave {
+impl fmt::Display for Remove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} leaves", self.node)
+        write!(f, "node {} is removed", self.node)
     }
 }

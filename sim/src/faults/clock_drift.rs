@@ -1,0 +1,53 @@
+//! A node's clock runs fast or slow: its timeouts, heartbeats and leases with it.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{inject::Inject, roster::Roster, target::Target};
+use crate::{
+    trace::{Condition, MachineId},
+    world::{Healing, World},
+};
+
+/// Half of what nodes that read by lease are told to expect, for several faults may add up.
+const PPM_MAX: i64 = 50_000;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClockDrift {
+    pub node: Target,
+    /// By how much, in parts per million; negative: slow.
+    pub ppm: i64,
+}
+
+impl Inject for ClockDrift {
+    const NAME: &'static str = "clock-drift";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        let node = roster.any_target(draw);
+        Self { node, ppm: *draw.pick(&[-40_000, -1_000, 1_000, 40_000]) }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_target("node", self.node)?;
+        match self.ppm.abs() <= PPM_MAX {
+            true => Ok(()),
+            false => {
+                Err(format!("ppm: {} is too much: at most {PPM_MAX} are allowed, ahead or behind", self.ppm))
+            }
+        }
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        let Some(machine) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        world.hold([Condition::ClockDrift { machine, ppm: self.ppm }])
+    }
+}
+
+impl fmt::Display for ClockDrift {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "clock drift of {} ppm at {}", self.ppm, self.node)
+    }
+}
