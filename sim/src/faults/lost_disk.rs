@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::{Envelope, draw::Draw};
 use serde::{Deserialize, Serialize};
 
-use super::{Inject, Roster};
+use super::{inject::Inject, roster::Roster};
 use crate::{
     trace::{Condition, MachineId},
     world::{Healing, World},

@@ -1,14 +1,14 @@
-//! Bits turn over on a node's disk while it runs. It may notice at once, late or never, but what it answers must be right. An
-//! operator puts a new node in its place.
+//! Bits turn over on a node's disk, while it runs or before it comes up again. It may notice at once, late or never, but what it
+//! answers must be right. An operator puts a new node in its place.
 
 use std::fmt;
 
 use conclave_checks::{Envelope, draw::Draw};
 use serde::{Deserialize, Serialize};
 
-use super::{Inject, Roster};
+use super::{inject::Inject, roster::Roster};
 use crate::{
-    trace::MachineId,
+    trace::{Condition, MachineId},
     world::{Healing, World},
 };
 
@@ -22,6 +22,9 @@ pub struct Rot {
     pub node: u64,
     /// So many bits.
     pub flips: u64,
+    /// The node dies of something else at the same time, and comes up with what the disk holds then.
+    #[serde(default)]
+    pub restarts: bool,
     /// Who takes its place: an id that no other fault brings.
     pub new: u64,
 }
@@ -30,7 +33,8 @@ impl Inject for Rot {
     const NAME: &'static str = "rot";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        Self { node: roster.any_node(draw), flips: *draw.pick(&[1, 5, 100]), new: roster.next_newcomer }
+        let (node, new) = (roster.any_node(draw), roster.next_newcomer);
+        Self { node, flips: *draw.pick(&[5, 100, FLIPS_MAX]), restarts: draw.chance(70), new }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
@@ -46,11 +50,18 @@ impl Inject for Rot {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if world.give_up(self.node, self.new) {
-            world.machines.machine(MachineId::Node(self.node)).damage_disk(self.flips);
-            Envelope::of(&world.oracle).disk_damaged(self.node);
+        if !world.give_up(self.node, self.new) {
+            return Healing::nothing();
         }
-        Healing::nothing()
+        let node = MachineId::Node(self.node);
+        Envelope::of(&world.oracle).disk_damaged(self.node);
+        if !self.restarts {
+            world.machines.machine(node).damage_disk(self.flips);
+            return Healing::nothing();
+        }
+        world.machines.crash(node);
+        world.machines.machine(node).damage_disk(self.flips);
+        world.hold([Condition::Down(node)])
     }
 }
 
