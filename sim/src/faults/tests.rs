@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conclave_checks::{Oracle, Trace};
+use conclave::client::{GetOptions, PutOptions};
+use conclave_checks::{Envelope, Oracle, Trace};
 use madsim::{Config, runtime::Runtime, time::sleep};
 
 use super::*;
@@ -22,7 +23,7 @@ fn fault(stored: &str) -> Fault {
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     let mut scenario = generate(1);
     scenario.shape.priorities = vec![0; 3];
-    (scenario.shape.proxies, scenario.shape.clients) = (1, 0);
+    (scenario.shape.proxies, scenario.shape.clients) = (2, 0);
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
     runtime.block_on(async {
@@ -129,11 +130,68 @@ fn a_newcomer_that_was_never_started_is_not_started_by_healing() {
 fn one_way_isolation_cuts_one_direction_of_every_link() {
     in_world(async |mut world| {
         let healing = fault(r#"{"one-way-isolation":{"node":1,"inbound":true}}"#).strike(&mut world);
-        let others = [MachineId::Node(2), MachineId::Node(3), MachineId::Node(4), MachineId::Proxy(0)];
-        let expected = others.map(|from| Condition::Cut { from, to: NODE });
+        let nodes = [2, 3, 4].map(MachineId::Node);
+        let others: Vec<MachineId> = nodes.into_iter().chain([0, 1].map(MachineId::Proxy)).collect();
+        let expected: Vec<Condition> =
+            others.into_iter().map(|from| Condition::Cut { from, to: NODE }).collect();
         assert_eq!(healing.conditions(), expected);
         world.heal(healing);
     });
+}
+
+/// Sessions of the old cluster and of the new one must not be taken for each other: each proxy would be answered with what the other
+/// one did.
+#[test]
+fn a_cluster_that_is_founded_anew_under_its_proxies_is_another_one() {
+    in_world(async |mut world| {
+        world.machines.introduce(MachineId::Proxy(0));
+        sleep(Duration::from_secs(1)).await;
+        for number in 0..3 {
+            assert!(put(&world, 0, &format!("old-{number}")).await, "the cluster serves");
+        }
+        found_anew(&mut world);
+        world.machines.introduce(MachineId::Proxy(1));
+        sleep(Duration::from_secs(3)).await;
+        for number in 0..3 {
+            assert!(put(&world, 1, &format!("new-{number}")).await, "the new cluster serves the new proxy");
+        }
+        // The proxy of the old cluster changes over; what it says was done was done.
+        let acknowledged = [put(&world, 0, "a").await, put(&world, 0, "b").await, put(&world, 1, "c").await];
+        assert_eq!(acknowledged, [true; 3]);
+        for (key, is_there) in [("old-0", false), ("new-0", true), ("a", true), ("b", true), ("c", true)] {
+            for proxy in 0..2 {
+                assert_eq!(has(&world, proxy, key).await, is_there, "{key}, through proxy {proxy}");
+            }
+        }
+    });
+}
+
+/// All nodes lose their disks at once, and come up as they came up first. The oracle of the old cluster takes no notice.
+fn found_anew(world: &mut World) {
+    for id in 1..=3 {
+        world.machines.crash(MachineId::Node(id));
+        world.machines.machine(MachineId::Node(id)).lose_disk();
+        Envelope::of(&world.oracle).disk_lost(id);
+    }
+    (1..=3).for_each(|id| world.machines.bring_up(MachineId::Node(id)));
+}
+
+async fn put(world: &World, proxy: u64, key: &str) -> bool {
+    let client = world.console.client_of_proxy(proxy, Duration::from_secs(5));
+    let key = key.to_owned();
+    world
+        .console
+        .spawn(async move { client.put(key, "value", PutOptions::default()).await.is_ok() })
+        .await
+        .expect("no fault strikes it")
+}
+
+async fn has(world: &World, proxy: u64, key: &str) -> bool {
+    let client = world.console.client_of_proxy(proxy, Duration::from_secs(5));
+    let key = key.to_owned();
+    let asking =
+        async move { client.get(key, GetOptions::default()).await.expect("the cluster serves").kvs.len() };
+    world.console.spawn(asking).await.expect("no fault strikes it") == 1
 }
 
 #[test]

@@ -203,7 +203,7 @@ mod tests {
         let told = with(json!([join(), join()]));
         assert_eq!(told, "faults[1].join.new: node 9 comes twice: another fault brings it too");
         let told = with(json!([join(), fault(1, json!({"remove": {"node": 8}}))]));
-        assert_eq!(told, "faults[1].leave.node: there is no node 8, only 1 to 3 and the newcomers 9");
+        assert_eq!(told, "faults[1].remove.node: there is no node 8, only 1 to 3 and the newcomers 9");
         let told = with(json!([fault(1, json!({"slow-network": {"latency_us": {"low": 2, "high": 1}}}))]));
         assert_eq!(told, "faults[0].slow-network.latency_us: low is 2 and high is 1: low is at most high");
         let told = with(json!([fault(1, json!({"proxy-crash": {"proxy": 7}}))]));
