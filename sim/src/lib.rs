@@ -25,11 +25,11 @@
 
 pub mod campaign;
 mod explain;
-pub mod faults;
+mod faults;
 mod judges;
 mod phases;
-pub mod scenario;
-pub mod trace;
-pub mod verdict;
-pub mod workload;
-pub mod world;
+mod scenario;
+mod trace;
+mod verdict;
+mod workload;
+mod world;
