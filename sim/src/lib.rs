@@ -25,11 +25,11 @@
 
 pub mod campaign;
 mod explain;
-mod faults;
+pub mod faults;
 mod judges;
 mod phases;
-mod scenario;
-mod trace;
-mod verdict;
-mod workload;
-mod world;
+pub mod scenario;
+pub mod trace;
+pub mod verdict;
+pub mod workload;
+pub mod world;
