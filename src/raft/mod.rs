@@ -87,8 +87,26 @@
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs`, `random.rs` | the arithmetic of peers, majorities and timeouts |
 //!
-//! [`Raft`] is one type, split by topic: each topic's file has what the topic remembers and an `impl Raft`. The files of the
-//! messages, the log and the arithmetic know nothing of it.
+//! [`Raft`] is one type, split by topic, and so are its parts `Shared` (what every role knows) and `Role` with `Leader`: each
+//! topic's file has what the topic remembers, and an `impl` of those that act on it. The files of the messages, the log and the
+//! arithmetic know nothing of them.
+//!
+//! # Our words
+//!
+//! | here | the papers | etcd's raft |
+//! | --- | --- | --- |
+//! | [`Effects`] | | `Ready` |
+//! | [`Persist`], [`Raft::persisted`] | | `Entries` and `HardState` of a `Ready`, `MsgStorageAppendResp` |
+//! | [`Persist::promises`] | responses, which are sent after the state is on disk | `MsgStorageAppend`'s `Responses` |
+//! | [`Body::AppendRequest`] | AppendEntries RPC | `MsgApp` |
+//! | [`Body::VoteRequest`], [`Body::PreVoteRequest`] | RequestVote RPC | `MsgVote`, `MsgPreVote` |
+//! | `Inflights`, `Progress` | `nextIndex`, `matchIndex` | `Inflights`, `Progress` |
+//! | `outgoing` and `voters` of a joint configuration | C-old and C-new | `VotersOutgoing`, `Voters` |
+//! | `wanted` | the new servers while they catch up (thesis, §4.2.1), and with them those that stay | none: who promotes a learner waits |
+//! | `gone` | | members that were removed, which etcd's server remembers, not its raft |
+//! | [`Incarnation`] | | none: who lost its disk is removed, and added under a new id |
+//! | examining a message | | none: a panic, or believed |
+//! | compacted, [`Compacted`] | the last index and term that a snapshot includes | `Snapshot.Metadata` |
 //!
 //! `docs/consensus.md` says for each feature what it promises and which test would notice if it did not. Sections (§) are of
 //! "In Search of an Understandable Consensus Algorithm" (the Raft paper), or where it says so of Ongaro's thesis.

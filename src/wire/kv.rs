@@ -14,6 +14,7 @@ use crate::kv::{
 
 use super::{
     CallError, etcd,
+    limits::WRITE_BYTES_MAX,
     pb::{
         etcdserverpb::{self, AlarmType, ResponseHeader, alarm_request::AlarmAction, range_request},
         mvccpb,
@@ -21,10 +22,6 @@ use super::{
     },
     session::refusal,
 };
-
-/// Largest write, encoded: etcd's default limit of a request. One entry must cross the network well within an election
-/// timeout.
-const WRITE_BYTES_MAX: usize = 1536 * 1024;
 
 /// A command as the log carries it.
 ///

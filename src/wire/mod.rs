@@ -23,7 +23,9 @@ mod status;
 
 pub(crate) use error::{CallError, etcd};
 pub use error::{DETAIL_HEADER, HAPPENED_HEADER, Happened, Malformed};
-pub use limits::{CLIENT_ANSWER_BYTES_MAX, CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX, WithLimits};
+pub use limits::{
+    CLIENT_ANSWER_BYTES_MAX, CLIENT_REQUEST_BYTES_MAX, MESSAGE_BYTES_MAX, WRITE_BYTES_MAX, WithLimits,
+};
 pub(crate) use raft::decoded as position_from_pb;
 pub(crate) use session::{ClusterId, Leadership, NodeId, refusal};
 pub(crate) use snapshot::{place_from_pb, place_to_pb};

@@ -425,7 +425,6 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
     // Where leases are on, they may be off at some nodes, and others may promise less.
     let election_ticks_min = *draw.pick(&[HEARTBEAT_TICKS + 1, ELECTION_TICKS_MIN, ELECTION_TICKS_MIN]);
     Options {
-        id,
         heartbeat_ticks: HEARTBEAT_TICKS,
         election_ticks_min,
         election_ticks_max: ELECTION_TICKS_MAX,
@@ -438,6 +437,7 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
         founding_id: draw.number(),
         incarnation: draw.number(),
         seed: draw.number(),
+        ..Options::plain(id)
     }
 }
 

@@ -25,21 +25,7 @@ fn of(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
 }
 
 fn options() -> Options {
-    Options {
-        id: NODE,
-        heartbeat_ticks: 3,
-        election_ticks_min: 10,
-        election_ticks_max: 19,
-        priority: 0,
-        append_bytes_max: 100,
-        log_entries_max: 3,
-        log_bytes_max: usize::MAX,
-        catching_up_entries: 0,
-        lease: None,
-        founding_id: 0,
-        incarnation: 0,
-        seed: 2,
-    }
+    Options { append_bytes_max: 100, log_entries_max: 3, seed: 2, ..Options::plain(NODE) }
 }
 
 /// A node with its outside, and what must hold of both.
