@@ -82,7 +82,7 @@
 //! | `transfer.rs` | handing leadership over: by hand, by priority, before a node stops |
 //! | `message.rs`, `effects.rs` | the messages between nodes, and what the outside is asked to do |
 //! | `types.rs`, `entry.rs` | ids, terms, positions, entries |
-//! | `examine.rs`, `refusal.rs` | what a message must be, to be believed; why one is not |
+//! | `validation.rs`, `refusal.rs` | what a message must be, to be believed; why one is not |
 //! | `incarnation.rs` | a node that lost its disk is not the node that it was |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs`, `random.rs` | the arithmetic of peers, majorities and timeouts |
@@ -115,7 +115,6 @@ mod configuration;
 mod effects;
 mod election;
 mod entry;
-mod examine;
 mod incarnation;
 mod lease;
 mod log;
@@ -133,6 +132,7 @@ mod role;
 mod snapshot;
 mod transfer;
 mod types;
+mod validation;
 mod writes;
 
 pub use configuration::{Configuration, Members};

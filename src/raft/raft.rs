@@ -215,7 +215,7 @@ impl Raft {
 
     /// A message arrives. One that cannot be true changes nothing ([`Effects::refused`]).
     pub fn step(&mut self, message: Message) {
-        if let Err(why) = self.examine(&message) {
+        if let Err(why) = self.validate(&message) {
             let Message { from, term, .. } = message;
             self.shared.out.refused.push(Refused { from, term, why });
             return;

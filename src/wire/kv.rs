@@ -20,7 +20,7 @@ use super::{
         mvccpb,
         v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
     },
-    session::refusal,
+    proxy_stream::refusal,
 };
 
 /// A command as the log carries it.

@@ -376,7 +376,7 @@ proptest! {
 /// The refusals of a message by a node in a role.
 fn refusal(role: RoleName, from: NodeId, term: Term, body: Body) -> Option<Refusal> {
     let trial = Trial::in_role(role);
-    trial.core.examine(&Message { from, to: NODE, origin: ORIGIN, term, body }).err()
+    trial.core.validate(&Message { from, to: NODE, origin: ORIGIN, term, body }).err()
 }
 
 type Case = (RoleName, NodeId, Term, Body, Option<Refusal>);
@@ -512,7 +512,7 @@ fn who_knows_its_cluster_believes_nobody_of_another() {
     let trial = Trial::in_role(RoleName::Follower);
     let refusal = |cluster, is_certain, body: &Body| {
         let origin = Origin { cluster, is_certain, incarnation: 0 };
-        trial.core.examine(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() }).err()
+        trial.core.validate(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() }).err()
     };
     let last = Position { term: 1, index: 5 };
     let vote = Body::VoteRequest { last, leadership_transfer: false };
