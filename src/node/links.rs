@@ -1,7 +1,8 @@
 //! The links to all peers. What does not fit into a link's outbox is dropped: Raft recovers.
 //!
-//! Every member gets two: entries travel on a link of their own, so that heartbeats, votes and acknowledgements never
-//! wait behind them.
+//! Every member gets two: appends travel on a link of their own, so that heartbeats, votes and acknowledgements never
+//! wait behind entries. Appends without entries are among them: they ask whether those before them have arrived. If one
+//! overtook them, the leader would take for lost what is on its way, and send it again.
 
 use std::{
     collections::BTreeMap,
@@ -22,8 +23,8 @@ use crate::{
     wire::{WithLimits, pb::v1},
 };
 
-/// Bytes of entries that may wait for a peer. One that lags further behind learns by probing anyway.
-const ENTRIES_BYTES_MAX: usize = 32 << 20;
+/// Bytes of appends that may wait for a peer. One that lags further behind learns by probing anyway.
+const APPENDS_BYTES_MAX: usize = 32 << 20;
 /// Bytes of all other messages that may wait for a peer.
 const CONTROL_BYTES_MAX: usize = 4 << 20;
 /// What a message weighs besides its entries.
@@ -47,7 +48,7 @@ struct PeerLinks {
     /// The peer is no member, and gets one connection.
     is_stranger: bool,
     control: Lane,
-    entries: Lane,
+    appends: Lane,
 }
 
 impl Links {
@@ -157,18 +158,19 @@ impl Shared {
             address: address.to_owned(),
             is_stranger,
             control: lane("control", CONTROL_BYTES_MAX),
-            entries: lane("entries", ENTRIES_BYTES_MAX),
+            appends: lane("entries", APPENDS_BYTES_MAX),
         }
     }
 }
 
 impl PeerLinks {
     fn send(&self, message: Message) {
-        let bytes = match &message.body {
-            Body::AppendRequest { entries, .. } => entries.iter().map(|entry| entry.size_bytes()).sum(),
-            _ => 0,
+        let (lane, bytes) = match &message.body {
+            Body::AppendRequest { entries, .. } => {
+                (&self.appends, entries.iter().map(|entry| entry.size_bytes()).sum())
+            }
+            _ => (&self.control, 0),
         };
-        let lane = if bytes > 0 { &self.entries } else { &self.control };
         let outbox = lane.protocol.outbox.lock().expect("nobody panics with it");
         if let Some(outbox) = &*outbox {
             let _ = outbox.push(message, MESSAGE_BYTES + bytes);

@@ -29,4 +29,6 @@ pub use channel::connect;
 pub use deadline::{timeout_of, with_deadline};
 pub use error::RpcError;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
+#[cfg(madsim)]
+pub use transport::Lines;
 pub use transport::{Bound, Channel, Server, respond_with};

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 
 /// Items in one batch, however small they are.
 const BATCH_ITEMS_MAX: usize = 1024;
-/// Bytes in one batch; only an item that is larger by itself exceeds it, and travels alone. At 10 MB/s a batch takes
-/// 0.05 s: far less than the silence after which a stream counts as dead.
-pub(crate) const BATCH_BYTES_MAX: usize = 512 << 10;
+/// Bytes in one batch; only an item that is larger by itself exceeds it, and travels alone. At 1 MB/s a batch takes 0.13 s:
+/// far less than the silence after which a stream counts as dead, also when others share the line. A batch that takes
+/// longer would be cut off and sent again, for ever.
+pub(crate) const BATCH_BYTES_MAX: usize = 128 << 10;
 
 /// Makes an outbox that holds at most `bytes_max` bytes.
 pub(crate) fn outbox<T>(bytes_max: usize) -> (Outbox<T>, OutboxReceiver<T>) {

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use conclave::rpc::Lines;
 use conclave_checks::{Oracle, Trace};
 use madsim::{Config, runtime::Runtime, time::sleep};
 
@@ -25,6 +26,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     (scenario.shape.proxies, scenario.shape.clients) = (1, 0);
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
+    runtime.add_simulator::<Lines>();
     runtime.block_on(async {
         let oracle = Oracle::default();
         let mut world = World::new(Arc::new(scenario.shape), &scenario.workload, &[4], &recorder, &oracle);

@@ -19,7 +19,7 @@ mod snapshots;
 use std::collections::BTreeMap;
 
 use crate::{
-    trace::{Answer, LargeEvent, MachineId, Operation},
+    trace::{Answer, Flooded, LargeEvent, MachineId, Operation},
     verdict::{Failure, Rule},
 };
 
@@ -38,6 +38,13 @@ pub(crate) fn judge(operations: &[Operation], large: &[LargeEvent]) -> Result<()
 pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for event in large {
+        if let LargeEvent::Flooded(Flooded { answered, refused, failed }) = event {
+            for (outcome, calls) in
+                [("flood", answered), ("flood refused", refused), ("flood failed", failed)]
+            {
+                *counts.entry(outcome).or_default() += calls;
+            }
+        }
         let outcome = match event {
             LargeEvent::Wrote { .. } => "large put",
             LargeEvent::Read { .. } => "large range",

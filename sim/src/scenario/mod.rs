@@ -40,7 +40,15 @@ impl Scenario {
 impl From<Scenario> for ScenarioFile {
     fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, answers, lease_reads, .. } = shape;
+        let Shape {
+            bandwidth_bytes_per_s,
+            heartbeat_ms,
+            election_timeout_ms,
+            retention,
+            answers,
+            lease_reads,
+            ..
+        } = shape;
         Self {
             seed,
             priorities,
@@ -48,6 +56,7 @@ impl From<Scenario> for ScenarioFile {
             clients,
             chaos_ms,
             latency_us,
+            bandwidth_bytes_per_s,
             disk_us,
             heartbeat_ms,
             election_timeout_ms,
@@ -67,6 +76,7 @@ impl TryFrom<ScenarioFile> for Scenario {
         file.check()?;
         let ScenarioFile { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = file;
         let ScenarioFile {
+            bandwidth_bytes_per_s,
             heartbeat_ms,
             election_timeout_ms,
             retention,
@@ -82,6 +92,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             proxies,
             clients,
             latency_us,
+            bandwidth_bytes_per_s,
             disk_us,
             heartbeat_ms,
             election_timeout_ms,

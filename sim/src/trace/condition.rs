@@ -25,6 +25,10 @@ pub enum Condition {
     SlowDisk { machine: MachineId, disk_us: Range },
     /// A message takes this many microseconds, or longer.
     SlowNetwork { latency_us: Range },
+    /// What the machine sends and is sent crosses at no more than this.
+    SlowLink { machine: MachineId, bytes_per_s: u64 },
+    /// So many clients put and read large values through the proxy, without a pause.
+    Flood { proxy: u64, clients: u64 },
 }
 
 /// From `low` to `high`, both included.
@@ -52,6 +56,8 @@ impl fmt::Display for Condition {
             Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),
             Self::Paused(machine) => write!(f, "{machine} stands still"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),
+            Self::SlowLink { machine, .. } => write!(f, "the links of {machine} are slow"),
+            Self::Flood { proxy, clients } => write!(f, "{clients} clients flood proxy {proxy}"),
             Self::SlowNetwork { .. } => f.write_str("the network is slow"),
         }
     }
