@@ -60,6 +60,11 @@ impl<T> Outbox<T> {
         self.push_always(item, bytes)
     }
 
+    /// All that was left has gone on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) == 0
+    }
+
     /// Leaves an item even if the outbox is full: what waits is bounded elsewhere.
     pub(crate) fn push_always(&self, item: T, bytes: usize) -> Result<(), Refused> {
         self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
