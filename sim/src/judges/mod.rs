@@ -19,8 +19,8 @@ mod snapshots;
 use std::collections::BTreeMap;
 
 use crate::{
-    trace::{Answer, Flooded, LargeEvent, MachineId, Operation},
-    verdict::{Failure, Rule},
+    trace::{Answer, Flooded, LargeEvent, Operation},
+    verdict::Failure,
 };
 
 /// Judges a history.
