@@ -7,10 +7,11 @@ use rand::Rng;
 use crate::{
     env::Environment,
     raft::{ClusterId, Configuration, Incarnation, Lease, NodeId, Options},
+    rpc::outbox::BATCH_BYTES_MAX,
 };
 
-/// Entries in one append message, by size: large enough to fill a batch, small enough not to hold up heartbeats.
-const APPEND_BYTES_MAX: usize = 1 << 20;
+/// Entries in one append message, by size: as much as travels in one batch.
+const APPEND_BYTES_MAX: usize = BATCH_BYTES_MAX;
 
 /// Entries that the log may grow by while a node catches up, however short it is else: at a few thousand a second, what
 /// is written while a small state travels.

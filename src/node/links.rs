@@ -1,7 +1,8 @@
 //! The links to all peers. What does not fit into a link's outbox is dropped: Raft recovers.
 //!
-//! Every member gets two: entries travel on a link of their own, so that heartbeats, votes and acknowledgements never
-//! wait behind them.
+//! Every member gets two: appends travel on a link of their own, so that heartbeats, votes and acknowledgements never
+//! wait behind entries. Appends without entries are among them: they ask whether those before them have arrived. If one
+//! overtook them, the leader would take for lost what is on its way, and send it again.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +14,7 @@ use tonic::Response;
 use super::config::Config;
 use crate::{
     env::Environment,
-    raft::{Body, Configuration, Message, NodeId, Origin},
+    raft::{Body, Configuration, Index, Message, NodeId, Origin},
     rpc::{
         Channel,
         link::{Link, LinkEvent, LinkOptions, MessageStream, Opening, Protocol},
@@ -22,8 +23,8 @@ use crate::{
     wire::{WithLimits, pb::v1},
 };
 
-/// Bytes of entries that may wait for a peer. One that lags further behind learns by probing anyway.
-const ENTRIES_BYTES_MAX: usize = 32 << 20;
+/// Bytes of appends that may wait for a peer. One that lags further behind learns by probing anyway.
+const APPENDS_BYTES_MAX: usize = 32 << 20;
 /// Bytes of all other messages that may wait for a peer.
 const CONTROL_BYTES_MAX: usize = 4 << 20;
 /// What a message weighs besides its entries.
@@ -47,7 +48,8 @@ struct PeerLinks {
     /// The peer is no member, and gets one connection.
     is_stranger: bool,
     control: Lane,
-    entries: Lane,
+    appends: Lane,
+    sequence: Sequence,
 }
 
 impl Links {
@@ -118,9 +120,9 @@ impl Links {
 
     /// Sends each message to the peer it names, in order on each lane.
     pub(super) fn send(&self, messages: Vec<Message>) {
-        let peers = self.peers();
+        let mut peers = self.peers();
         for message in messages {
-            if let Some(peer) = peers.get(&message.to) {
+            if let Some(peer) = peers.get_mut(&message.to) {
                 peer.send(message);
             }
         }
@@ -157,26 +159,48 @@ impl Shared {
             address: address.to_owned(),
             is_stranger,
             control: lane("control", CONTROL_BYTES_MAX),
-            entries: lane("entries", ENTRIES_BYTES_MAX),
+            appends: lane("entries", APPENDS_BYTES_MAX),
+            sequence: Sequence::default(),
         }
     }
 }
 
 impl PeerLinks {
-    fn send(&self, message: Message) {
-        let bytes = match &message.body {
-            Body::AppendRequest { entries, .. } => entries.iter().map(|entry| entry.size_bytes()).sum(),
-            _ => 0,
-        };
-        let lane = if bytes > 0 { &self.entries } else { &self.control };
+    fn send(&mut self, message: Message) {
+        let lane = if let Body::AppendRequest { .. } = &message.body { &self.appends } else { &self.control };
         let outbox = lane.protocol.outbox.lock().expect("nobody panics with it");
-        if let Some(outbox) = &*outbox {
-            let _ = outbox.push(message, MESSAGE_BYTES + bytes);
+        let Some(outbox) = &*outbox else { return };
+        let mut bytes = MESSAGE_BYTES;
+        if let Body::AppendRequest { previous, entries, .. } = &message.body {
+            if !self.sequence.admits(previous.index, entries.len(), outbox.is_empty()) {
+                return;
+            }
+            bytes += entries.iter().map(|entry| entry.size_bytes()).sum::<usize>();
         }
+        let _ = outbox.push(message, bytes);
     }
 
     fn is_gone(&self) -> bool {
         self.control.link.is_finished()
+    }
+}
+
+/// What waits for a peer is a sequence of appends, each of which goes on where those before it end. One that steps back is
+/// left out until they have left: the leader has not heard of them yet, and asks again with every sign of life. Else a
+/// peer behind a slow line would be sent the same entries again and again, and nothing after them.
+#[derive(Debug, Default)]
+struct Sequence {
+    /// The last index that was left for the peer.
+    end: Index,
+}
+
+impl Sequence {
+    fn admits(&mut self, previous: Index, entries: usize, nothing_waits: bool) -> bool {
+        let goes_on = previous >= self.end;
+        if goes_on || nothing_waits {
+            self.end = previous + entries as Index;
+        }
+        goes_on || nothing_waits
     }
 }
 
@@ -225,5 +249,23 @@ impl Protocol for PeerProtocol {
             LinkEvent::Down(_) => *outbox = None,
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_append_that_steps_back_waits_until_those_before_it_have_left() {
+        let mut sequence = Sequence::default();
+        assert!(sequence.admits(0, 80, true));
+        assert!(!sequence.admits(0, 80, false), "the same once more");
+        assert!(!sequence.admits(79, 0, false), "a question about what is on its way");
+        assert!(sequence.admits(80, 20, false));
+        assert!(sequence.admits(100, 0, false), "a question about all that is on its way");
+        assert!(sequence.admits(100, 1, false));
+        assert!(sequence.admits(80, 1, true), "the leader took it back, and nothing waits");
+        assert!(sequence.admits(81, 1, false));
     }
 }

@@ -235,8 +235,8 @@ impl Stream {
             last: Some(self.snapshot.last.into()),
             piece: Some(piece),
         };
-        let staging = client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE));
-        let answer = self.environment.clock.timeout(PIECE_PATIENCE, Box::pin(staging)).await;
+        let staging = Box::pin(client.stage(rpc::with_deadline(Request::new(piece), PIECE_PATIENCE)));
+        let answer = self.environment.clock.timeout(PIECE_PATIENCE, staging).await;
         let staged = answer.map_err(|_| Status::deadline_exceeded("no answer to a piece"))??.into_inner();
         wire::place_from_pb(staged.place).map_err(|error| Status::internal(error.to_string()))
     }

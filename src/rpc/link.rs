@@ -25,6 +25,7 @@ use tonic::{Code, Status, Streaming};
 use super::{
     Channel, connect,
     outbox::{Outbox, OutboxReceiver, outbox},
+    transport,
 };
 use crate::env::{Alarm, Clock};
 
@@ -59,7 +60,7 @@ pub(crate) trait Protocol: Send + Sync + 'static {
     /// One thing to be sent.
     type Item: Send + 'static;
     /// A message on the stream: some items, or none.
-    type Outgoing: Send + 'static;
+    type Outgoing: prost::Message + 'static;
     /// A message from the other side.
     type Incoming: Send + 'static;
 
@@ -181,7 +182,8 @@ impl<P: Protocol> Dialer<P> {
         let clock = self.options.clock.clone();
         let channel = connect(&self.options.address, &clock).await?;
         let (outbox, items) = outbox(self.options.outbox_bytes_max);
-        let outgoing = MessageStream(Box::pin(messages(self.protocol.clone(), items, clock.clone())));
+        let messages = messages(self.protocol.clone(), items, clock.clone());
+        let outgoing = MessageStream(Box::pin(transport::outgoing(messages, &self.options.address)));
         let opening = P::open(channel, outgoing);
         let incoming = clock.timeout(SILENCE_MAX, opening).await.map_err(|_| silent())??;
         self.tell(LinkEvent::Up(outbox))?;

@@ -30,4 +30,6 @@ pub use deadline::{timeout_of, with_deadline};
 pub use error::RpcError;
 pub(crate) use error::root_cause;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
+#[cfg(madsim)]
+pub use transport::Lines;
 pub use transport::{Bound, Channel, Server, respond_with};

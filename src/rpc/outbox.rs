@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 
 /// Items in one batch, however small they are.
 const BATCH_ITEMS_MAX: usize = 1024;
-/// Bytes in one batch; only an item that is larger by itself exceeds it, and travels alone. At 10 MB/s a batch takes
-/// 0.05 s: far less than the silence after which a stream counts as dead.
-pub(crate) const BATCH_BYTES_MAX: usize = 512 << 10;
+/// Bytes in one batch; only an item that is larger by itself exceeds it, and travels alone. At 1 MB/s a batch takes 0.13 s:
+/// far less than the silence after which a stream counts as dead, also when others share the line. A batch that takes
+/// longer would be cut off and sent again, for ever.
+pub(crate) const BATCH_BYTES_MAX: usize = 128 << 10;
 
 /// Makes an outbox that holds at most `bytes_max` bytes.
 pub(crate) fn outbox<T>(bytes_max: usize) -> (Outbox<T>, OutboxReceiver<T>) {
@@ -57,6 +58,11 @@ impl<T> Outbox<T> {
             return Err(Refused::Full);
         }
         self.push_always(item, bytes)
+    }
+
+    /// All that was left has gone on its way.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.waiting_bytes.load(Ordering::Relaxed) == 0
     }
 
     /// Leaves an item even if the outbox is full: what waits is bounded elsewhere.

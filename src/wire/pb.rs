@@ -16,3 +16,14 @@ mod conclave {
         tonic::include_proto!("conclave.v1");
     }
 }
+
+/// Bytes of a message of any service, encoded; `None`: it is none.
+#[cfg(madsim)]
+mod sizes {
+    use super::{etcdserverpb, v1};
+
+    include!(concat!(env!("OUT_DIR"), "/encoded_len.rs"));
+}
+
+#[cfg(madsim)]
+pub use sizes::encoded_len;

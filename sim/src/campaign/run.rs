@@ -7,6 +7,7 @@ use std::{
     sync::Arc,
 };
 
+use conclave::rpc::Lines;
 use conclave_checks::{Oracle, Trace};
 use madsim::{Config, runtime::Runtime};
 
@@ -37,6 +38,7 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     let mut config = Config::default();
     config.net.send_latency = latency(scenario.shape.latency_us);
     let runtime = Runtime::with_seed_and_config(seed, config);
+    runtime.add_simulator::<Lines>();
     let trace = if keep_story { Trace::keeping_all() } else { Trace::default() };
     let recorder = Recorder::new(now_ns, trace);
     let of_cores = recorder.clone();
@@ -83,3 +85,6 @@ fn panic_message(panicked: &(dyn Any + Send)) -> String {
     let text = panicked.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panicked.downcast_ref::<&str>().copied()).unwrap_or("a panic without words").to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,9 @@ use conclave_checks::Timed;
 
 use crate::{
     scenario::Scenario,
-    trace::{ClientEvent, Condition, Event, FaultEvent, LargeEvent, MachineEvent, OperatorEvent, Phase},
+    trace::{
+        ClientEvent, Condition, Event, FaultEvent, Flooded, LargeEvent, MachineEvent, OperatorEvent, Phase,
+    },
 };
 
 /// More conditions than this are counted, not listed.
@@ -75,6 +77,9 @@ fn large_in_words(f: &mut fmt::Formatter<'_>, event: &LargeEvent) -> fmt::Result
         }
         LargeEvent::Refused => f.write_str("large values ◀ more than a limit"),
         LargeEvent::DidNotRead { error } => write!(f, "large values ◀ {error}"),
+        LargeEvent::Flooded(Flooded { answered, refused, failed }) => {
+            write!(f, "client of a flood: {answered} calls answered, {refused} refused, {failed} failed")
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod clock_drift;
 mod clock_skew;
 mod crash;
 mod cut_one_way;
+mod flood;
 mod format;
 mod inject;
 mod isolated_leader;
@@ -39,6 +40,7 @@ mod replace;
 mod roster;
 mod rot;
 mod slow_disk;
+mod slow_link;
 mod slow_network;
 mod stop;
 mod target;
@@ -50,7 +52,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use self::inject::Inject;
-pub(crate) use self::roster::{DISK_US_MAX, LATENCY_US_MAX, check_range};
+pub(crate) use self::roster::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range};
 pub use self::{roster::Roster, target::Target};
 use crate::world::{Healing, World};
 
@@ -147,6 +149,8 @@ families! {
     one_way_isolation::OneWayIsolation,
     slow_network::SlowNetwork,
     slow_disk::SlowDisk,
+    slow_link::SlowLink,
+    flood::Flood,
     stop::Stop,
     transfer::Transfer,
     replace::Replace,

@@ -11,6 +11,8 @@ use crate::trace::{MachineId, Range};
 pub(crate) const LATENCY_US_MAX: u64 = 10_000_000;
 /// Longer than this takes no disk for a job: recovery would not end in time.
 pub(crate) const DISK_US_MAX: u64 = 10_000_000;
+/// With less than this no heartbeat arrives in time.
+pub(crate) const BANDWIDTH_MIN: u64 = 50_000;
 
 /// The machines that a scenario may name.
 #[derive(Clone, Debug)]

@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use conclave::client::{GetOptions, PutOptions};
+use conclave::{
+    client::{GetOptions, PutOptions},
+    rpc::Lines,
+};
 use conclave_checks::{FaultBudget, Oracle, Trace};
 use madsim::{Config, runtime::Runtime, time::sleep};
 
@@ -26,6 +29,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     (scenario.shape.proxies, scenario.shape.clients) = (2, 0);
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
+    runtime.add_simulator::<Lines>();
     runtime.block_on(async {
         let oracle = Oracle::default();
         let mut world = World::new(Arc::new(scenario.shape), &scenario.workload, &[4], &recorder, &oracle);

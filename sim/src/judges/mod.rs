@@ -21,7 +21,7 @@ mod revisions;
 use std::collections::BTreeMap;
 
 use crate::{
-    trace::{Answer, Call, LargeEvent, Operation},
+    trace::{Answer, Call, Flooded, LargeEvent, Operation},
     verdict::Failure,
 };
 
@@ -46,6 +46,13 @@ pub(crate) fn judge(
 pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for event in large {
+        if let LargeEvent::Flooded(Flooded { answered, refused, failed }) = event {
+            for (outcome, calls) in
+                [("flood", answered), ("flood refused", refused), ("flood failed", failed)]
+            {
+                *counts.entry(outcome).or_default() += calls;
+            }
+        }
         let outcome = match event {
             LargeEvent::Wrote { .. } => "large put",
             LargeEvent::Read { .. } => "large range",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::timed::Timed;
 use crate::{
-    faults::{DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
+    faults::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
     trace::Range,
     workload::{LargeValues, Workload},
     world::{Answers, NUMBER_MAX, Retention},
@@ -29,6 +29,8 @@ pub(super) struct ScenarioFile {
     pub(super) clients: u64,
     pub(super) chaos_ms: u64,
     pub(super) latency_us: Range,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) bandwidth_bytes_per_s: Option<u64>,
     pub(super) disk_us: Range,
     pub(super) heartbeat_ms: u64,
     pub(super) election_timeout_ms: u64,
@@ -59,6 +61,9 @@ impl ScenarioFile {
         check("clients", self.clients, 0..=NUMBER_MAX)?;
         check("chaos_ms", self.chaos_ms, 1..=3_600_000)?;
         check_range("latency_us", self.latency_us, LATENCY_US_MAX)?;
+        if let Some(bytes_per_s) = self.bandwidth_bytes_per_s {
+            check("bandwidth_bytes_per_s", bytes_per_s, BANDWIDTH_MIN..=u64::from(u32::MAX))?;
+        }
         check_range("disk_us", self.disk_us, DISK_US_MAX)?;
         check("heartbeat_ms", self.heartbeat_ms, 1..=10_000)?;
         check("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;

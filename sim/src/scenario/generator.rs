@@ -23,12 +23,14 @@ pub fn generate(seed: u64) -> Scenario {
     let heartbeat_ms = *draw.pick(&[30, 50]);
     let (proxies, clients) = (draw.between(1, 2), draw.between(3, 6));
     let chaos_ms = draw.between(5_000, 15_000);
+    let workload = workload(seed);
     let shape = Shape {
         seed,
         priorities,
         proxies,
         clients,
         latency_us: Range { low: 200, high: latency_high },
+        bandwidth_bytes_per_s: bandwidth(seed, workload.largest_value()),
         disk_us: *draw.pick(&[
             Range { low: 20, high: 200 },
             Range { low: 200, high: 2_000 },
@@ -41,7 +43,28 @@ pub fn generate(seed: u64) -> Scenario {
         lease_reads: Draw::new(seed, "leases", 0).chance(30),
         kept_revisions: kept_revisions(seed),
     };
-    Scenario { faults: faults(&shape, chaos_ms), shape, workload: workload(seed), chaos_ms }
+    let scenario = Scenario { faults: faults(&shape, chaos_ms), shape, workload, chaos_ms };
+    if Draw::new(seed, "long snapshots", 0).chance(8) { with_long_snapshots(scenario) } else { scenario }
+}
+
+/// Whoever was away needs a snapshot, and that takes longer than several elections.
+fn with_long_snapshots(mut scenario: Scenario) -> Scenario {
+    let mut draw = Draw::new(scenario.shape.seed, "long snapshots", 1);
+    let bytes = Range { low: 50_000, high: 300_000 };
+    let shape = &mut scenario.shape;
+    shape.election_timeout_ms = 4 * shape.heartbeat_ms;
+    shape.bandwidth_bytes_per_s = Some(4 * bytes.high);
+    let piece_bytes = *draw.pick(&[16_000, 512 << 10]);
+    shape.retention = Retention { sync_entries: 2, log_entries: 10, piece_bytes, ..shape.retention };
+    scenario.workload.large = Some(LargeValues { keys: 20, bytes, pause_ms: Range { low: 20, high: 400 } });
+    scenario
+}
+
+/// Sometimes so little that large values and snapshots queue; but a value crosses within the silence after which a link
+/// counts as dead, though others share the line.
+fn bandwidth(seed: u64, largest_value: u64) -> Option<u64> {
+    let mut draw = Draw::new(seed, "bandwidth", 0);
+    draw.chance(40).then(|| *draw.pick(&[500_000, 1_000_000, 5_000_000]).max(&(4 * largest_value)))
 }
 
 /// Often so little that whoever was away needs a snapshot.

@@ -40,7 +40,8 @@ impl Scenario {
 impl From<Scenario> for ScenarioFile {
     fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
-        let Shape { heartbeat_ms, election_timeout_ms, retention, answers, .. } = shape;
+        let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
+            shape;
         let Shape { lease_reads, kept_revisions, .. } = shape;
         Self {
             seed,
@@ -49,6 +50,7 @@ impl From<Scenario> for ScenarioFile {
             clients,
             chaos_ms,
             latency_us,
+            bandwidth_bytes_per_s,
             disk_us,
             heartbeat_ms,
             election_timeout_ms,
@@ -68,7 +70,9 @@ impl TryFrom<ScenarioFile> for Scenario {
     fn try_from(file: ScenarioFile) -> Result<Self, String> {
         file.check()?;
         let ScenarioFile { seed, priorities, proxies, clients, chaos_ms, latency_us, disk_us, .. } = file;
-        let ScenarioFile { heartbeat_ms, election_timeout_ms, retention, answers, .. } = file;
+        let ScenarioFile {
+            bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
+        } = file;
         let ScenarioFile { lease_reads, kept_revisions, workload, faults, .. } = file;
         let shape = Shape {
             seed,
@@ -76,6 +80,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             proxies,
             clients,
             latency_us,
+            bandwidth_bytes_per_s,
             disk_us,
             heartbeat_ms,
             election_timeout_ms,

@@ -29,6 +29,10 @@ pub enum Condition {
     SlowDisk { machine: MachineId, disk_us: Range },
     /// A message takes this many microseconds, or longer.
     SlowNetwork { latency_us: Range },
+    /// What the machine sends and is sent crosses at no more than this.
+    SlowLink { machine: MachineId, bytes_per_s: u64 },
+    /// So many clients put and read large values through the proxy, without a pause.
+    Flood { proxy: u64, clients: u64 },
 }
 
 /// From `low` to `high`, both included.
@@ -58,6 +62,8 @@ impl fmt::Display for Condition {
             Self::ClockDrift { machine, ppm } => write!(f, "the clock of {machine} runs {ppm} ppm fast"),
             Self::ClockSkew { machine, ms } => write!(f, "the wall time of {machine} is {ms} ms ahead"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),
+            Self::SlowLink { machine, .. } => write!(f, "the links of {machine} are slow"),
+            Self::Flood { proxy, clients } => write!(f, "{clients} clients flood proxy {proxy}"),
             Self::SlowNetwork { .. } => f.write_str("the network is slow"),
         }
     }

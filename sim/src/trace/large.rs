@@ -35,6 +35,17 @@ pub enum LargeEvent {
     DidNotRead {
         error: String,
     },
+    /// A client of a flood is done.
+    Flooded(Flooded),
+}
+
+/// The calls of a client of a flood, by what it was told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Flooded {
+    pub answered: u64,
+    /// More than a limit.
+    pub refused: u64,
+    pub failed: u64,
 }
 
 /// How all large values were asked for.

@@ -19,7 +19,7 @@ mod recorder;
 
 pub use condition::{Condition, Range};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
-pub use large::{Asked, LargeEvent, Part};
+pub use large::{Asked, Flooded, LargeEvent, Part};
 pub use names::MachineId;
 pub use operation::{Answer, Call, Found, Operation};
 pub use recorder::Recorder;

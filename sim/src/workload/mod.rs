@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `client.rs` | clients: one operation after another on a few keys |
 //! | `large.rs` | clients of large values: ranges of many bytes, whole and in pieces |
+//! | `flood.rs` | many clients at once, for a while |
 //! | `operator.rs` | operators: other members, another leader |
 //! | `console.rs` | where operators sit |
 //!
@@ -11,6 +12,7 @@
 
 mod client;
 mod console;
+mod flood;
 mod large;
 mod operator;
 
@@ -19,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use self::{
     client::{Client, ask},
     console::Console,
+    flood::Floods,
     large::LargeClients,
     operator::{NewNode, Operators},
 };
@@ -52,6 +55,11 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Bytes of the largest value, or so.
+    pub(crate) fn largest_value(&self) -> u64 {
+        self.large.map_or(0, |large| large.bytes.high)
+    }
+
     /// The name of a key, from 0.
     pub fn key(number: u64) -> String {
         format!("key-{number}")

@@ -56,6 +56,15 @@ impl Conditions {
         held.sum()
     }
 
+    /// The bandwidth of a machine's links: the least of what holds, or `None`.
+    pub(super) fn bytes_per_s(&self, of: MachineId) -> Option<u64> {
+        let held = self.0.keys().filter_map(|condition| match condition {
+            Condition::SlowLink { machine, bytes_per_s } if *machine == of => Some(*bytes_per_s),
+            _ => None,
+        });
+        held.min()
+    }
+
     /// The latency of a message: the slowest of what holds, or `healthy`.
     pub(super) fn latency_us(&self, healthy: Range) -> Range {
         let held = self.0.keys().filter_map(|condition| match condition {
@@ -98,6 +107,22 @@ mod tests {
         assert_eq!(conditions.disk_us(machine, HEALTHY), Range { low: 10, high: 50 });
         conditions.release(slow);
         assert_eq!(conditions.disk_us(machine, HEALTHY), HEALTHY);
+    }
+
+    #[test]
+    fn of_two_slow_links_of_a_machine_the_slower_counts() {
+        let mut conditions = Conditions::default();
+        let machine = MachineId::Node(1);
+        let slow = Condition::SlowLink { machine, bytes_per_s: 200 };
+        let slower = Condition::SlowLink { machine, bytes_per_s: 100 };
+        conditions.hold(slow);
+        conditions.hold(slower);
+        assert_eq!(conditions.bytes_per_s(machine), Some(100));
+        assert_eq!(conditions.bytes_per_s(MachineId::Node(2)), None);
+        conditions.release(slower);
+        assert_eq!(conditions.bytes_per_s(machine), Some(200));
+        conditions.release(slow);
+        assert_eq!(conditions.bytes_per_s(machine), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! | `shape.rs` | what a world is built of |
 //! | `machines.rs`, `machine.rs` | the machines: power, processes, pauses |
 //! | `programs.rs` | what runs on a machine, and what it is told |
-//! | `network.rs` | links and delays |
+//! | `network.rs` | links, delays and bandwidth |
 //! | `disk.rs` | a disk that loses what was not synced |
 //! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
 //! | `addresses.rs`, `clock.rs` | where, and when |
@@ -35,7 +35,7 @@ pub use self::{
 };
 use crate::{
     trace::{Condition, Event, MachineId, Recorder},
-    workload::{Console, LargeClients, NewNode, Operators, Workload},
+    workload::{Console, Floods, LargeClients, NewNode, Operators, Workload},
 };
 
 /// Everything that a run has, and that faults act upon.
@@ -48,6 +48,7 @@ pub(crate) struct World {
     pub(crate) operators: Operators,
     pub(crate) large_clients: LargeClients,
     pub(crate) console: Console,
+    floods: Floods,
     conditions: Conditions,
 }
 
@@ -81,7 +82,7 @@ impl World {
         let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
         let console = machines.console(proxies);
         Self {
-            network: Network::new(machines.network_ids()),
+            network: Network::new(machines.network_ids(), shape.bandwidth_bytes_per_s),
             machines,
             operators: Operators::new(console.clone(), recorder.clone()),
             large_clients: LargeClients::new(
@@ -91,6 +92,7 @@ impl World {
                 workload.large,
                 workload.patience_ms,
             ),
+            floods: Floods::new(console.clone(), recorder.clone(), shape.seed),
             console,
             conditions: Conditions::default(),
             recorder: recorder.clone(),
@@ -143,6 +145,10 @@ impl World {
             Condition::SlowDisk { machine, .. } => {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
                 self.machines.machine(machine).set_disk_time(disk_us);
+            }
+            Condition::Flood { proxy, clients } => self.floods.set(proxy, clients, is_held),
+            Condition::SlowLink { machine, .. } => {
+                self.network.narrow(machine, self.conditions.bytes_per_s(machine));
             }
             Condition::SlowNetwork { .. } => {
                 self.network.set_latency(self.conditions.latency_us(self.shape.latency_us));

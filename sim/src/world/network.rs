@@ -1,9 +1,11 @@
-//! The network between machines: links that are cut, messages that take their time.
+//! The network between machines: links that are cut, messages and bytes that take their time.
 
 use std::{collections::BTreeMap, time::Duration};
 
+use conclave::{rpc::Lines, wire::pb};
 use madsim::{net::NetSim, task::NodeId};
 
+use super::addresses;
 use crate::trace::{Condition, MachineId, Range};
 
 /// The links between machines.
@@ -13,7 +15,11 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    pub(super) fn new(ids: BTreeMap<MachineId, NodeId>) -> Self {
+    pub(super) fn new(ids: BTreeMap<MachineId, NodeId>, bandwidth_bytes_per_s: Option<u64>) -> Self {
+        let lines = Lines::current();
+        let machines = ids.iter().map(|(&machine, &id)| (id, addresses::ip(machine))).collect();
+        lines.lay(machines, pb::encoded_len);
+        lines.set_bandwidth(bandwidth_bytes_per_s);
         Self { ids }
     }
 
@@ -38,6 +44,11 @@ impl Network {
             true => NetSim::current().clog_link(from, to),
             false => NetSim::current().unclog_link(from, to),
         }
+    }
+
+    /// The lines from and to a machine have no more than this; `None`: as much as all others.
+    pub(super) fn narrow(&self, machine: MachineId, bytes_per_s: Option<u64>) {
+        Lines::current().narrow(addresses::ip(machine), bytes_per_s);
     }
 
     pub(super) fn set_latency(&self, latency_us: Range) {

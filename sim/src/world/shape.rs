@@ -17,6 +17,8 @@ pub struct Shape {
     pub clients: u64,
     /// Latency of a message, drawn anew for each.
     pub latency_us: Range,
+    /// Bandwidth between any two machines, in each direction. `None`: bytes take no time.
+    pub bandwidth_bytes_per_s: Option<u64>,
     /// Time that a disk takes for a job, drawn anew for each.
     pub disk_us: Range,
     /// The nodes' heartbeat interval.

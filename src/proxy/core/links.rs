@@ -35,8 +35,6 @@ struct Link {
     state: LinkState,
     /// In whose words the node refused this proxy, until it says something else.
     refusal: Option<String>,
-    /// The node has answered once, or could not be reached.
-    is_tried: bool,
 }
 
 #[derive(Debug)]
@@ -106,7 +104,7 @@ impl Links {
         let id = LinkId(self.next);
         self.next += 1;
         let address = address.to_owned();
-        let link = Link { address, is_learned, state: LinkState::Down, refusal: None, is_tried: false };
+        let link = Link { address, is_learned, state: LinkState::Down, refusal: None };
         self.links.insert(id, link);
         id
     }
@@ -120,7 +118,6 @@ impl Links {
     pub(super) fn down(&mut self, link: LinkId, reason: DownReason) -> Changes {
         if let Some(link) = self.links.get_mut(&link) {
             link.state = LinkState::Down;
-            link.is_tried = true;
             link.refusal = match reason {
                 DownReason::Refused(words) => Some(words),
                 DownReason::Lost => None,
@@ -143,7 +140,6 @@ impl Links {
         let cluster = news.cluster;
         speaker.state = LinkState::Open(news.clone());
         speaker.refusal = None;
-        speaker.is_tried = true;
         let is_settled = self.cluster.is_some();
         let mut changes = self.choose_cluster();
         if is_settled && cluster.is_some() && cluster == self.cluster {
@@ -163,8 +159,8 @@ impl Links {
 
     /// Decides which cluster this proxy works for, if it is time to: an address may have been given by mistake, or be used
     /// again by another cluster, and then some nodes that answer are not of the cluster that was meant. It is the one that
-    /// more than half of the addresses given lead to, or half of them if the others were tried. It stays until no node
-    /// speaks for it any more, and more than half of those addresses lead to another one, which was founded in its place.
+    /// more than half of the addresses given lead to: half of them may be a mistake. It stays until no node speaks for it any
+    /// more, and more than half of those addresses lead to another one, which was founded in its place.
     fn choose_cluster(&mut self) -> Changes {
         let given = || self.links.values().filter(|link| !link.is_learned);
         let mut claims: BTreeMap<ClusterId, usize> = BTreeMap::new();
@@ -177,7 +173,7 @@ impl Links {
             Some(present) => {
                 2 * count > total && !self.links.values().any(|link| link.cluster() == Some(present))
             }
-            None => 2 * count > total || 2 * count == total && given().all(|link| link.is_tried),
+            None => 2 * count > total,
         };
         if !is_time || self.is_cluster_given || self.cluster == Some(chosen) {
             return Changes::default();

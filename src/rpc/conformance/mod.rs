@@ -1,6 +1,8 @@
 //! What callers and handlers may rely on, held against both transports: told by `cargo test` over real tonic on
 //! loopback, and under `--cfg madsim` in simulation. A behaviour that differs between the worlds belongs here.
 
+#[cfg(madsim)]
+mod bandwidth;
 mod toy;
 mod world;
 

@@ -75,7 +75,7 @@ async fn host(
 }
 
 /// Sets the scene: `spawn` starts the server.
-async fn scene(address: &str, spawn: impl FnOnce(Hosting)) -> World {
+pub(super) async fn scene(address: &str, spawn: impl FnOnce(Hosting)) -> World {
     let (toy, events) = Toy::new();
     let (ready, is_ready) = oneshot::channel();
     let (stop, stopped) = oneshot::channel();
@@ -86,7 +86,7 @@ async fn scene(address: &str, spawn: impl FnOnce(Hosting)) -> World {
     World { address, stop, served, events }
 }
 
-type Hosting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(super) type Hosting = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Tells a story over real tonic on the loopback interface.
 #[cfg(not(madsim))]
@@ -103,6 +103,7 @@ pub(super) fn tell<F: Future<Output = ()> + Send + 'static>(story: impl Fn(World
 pub(super) fn tell<F: Future<Output = ()> + Send + 'static>(story: impl Fn(World) -> F) {
     for seed in SEEDS {
         let runtime = madsim::runtime::Runtime::with_seed_and_config(seed, madsim::Config::default());
+        runtime.add_simulator::<rpc::Lines>();
         let server = runtime.create_node().ip([10, 0, 0, 1].into()).build();
         let client = runtime.create_node().ip([10, 0, 0, 2].into()).build();
         runtime.block_on(async {

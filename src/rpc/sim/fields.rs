@@ -1,12 +1,18 @@
-//! Large answers of a unary call: fields that are encoded already are put into the message, for no bytes cross here.
+//! Large answers of a unary call: fields that are encoded already are put into the message, for messages cross as objects.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
 use tonic::{Response, Status};
 
 use crate::env::Clock;
+
+/// What is held until a response has left.
+#[derive(Clone)]
+struct Held {
+    _held: Arc<dyn Any + Send + Sync>,
+}
 
 /// A response to a unary call with `message`, and these fields of it. What is `held` is dropped when the response has left.
 ///
@@ -22,6 +28,12 @@ pub fn respond_with<M: Message>(
         let malformed = |error| Status::internal(format!("a part of the answer is malformed: {error}"));
         message.merge(field).map_err(malformed)?;
     }
-    drop(held);
-    Ok(Response::new(message))
+    let mut response = Response::new(message);
+    response.extensions_mut().insert(Held { _held: Arc::new(held) });
+    Ok(response)
+}
+
+/// The response has left: what it holds is dropped.
+pub(super) fn let_go<M>(response: &mut Response<M>) {
+    response.extensions_mut().remove::<Held>();
 }

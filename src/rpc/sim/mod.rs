@@ -2,12 +2,15 @@
 
 mod channel;
 mod fields;
+mod line;
 mod server;
 
 use std::time::Duration;
 
 pub(super) use channel::establish;
 pub use fields::respond_with;
+pub use line::Lines;
+pub(super) use line::outgoing;
 pub use server::{Bound, Server};
 /// A connection, or one to be, for the generated clients. Cheap to clone.
 pub use tonic::transport::Channel;

@@ -17,6 +17,7 @@
 //! | stream   | `Result<Response<()>>`, `Result<M>`.., `()` |
 
 use std::{
+    any::Any,
     collections::BTreeMap,
     future::ready,
     io,
@@ -38,7 +39,11 @@ use tonic::{
     transport::NamedService,
 };
 
-use super::{ACCEPTORS, HANDSHAKE_TIMEOUT};
+use super::{
+    ACCEPTORS, HANDSHAKE_TIMEOUT,
+    fields::let_go,
+    line::{Line, Lines},
+};
 use crate::{
     env::Clock,
     rpc::{RpcError, SHUTDOWN_GRACE, error::unimplemented},
@@ -160,6 +165,7 @@ impl Bound {
                 clock: self.clock.clone(),
                 server: self.local_addr,
                 caller,
+                lines: Lines::current(),
                 tx: Arc::new(tx),
             };
             let (uncut, alive) = (uncut.clone(), alive.clone());
@@ -196,6 +202,7 @@ struct Connection {
     clock: Clock,
     server: SocketAddr,
     caller: SocketAddr,
+    lines: Arc<Lines>,
     tx: Arc<Sender>,
 }
 
@@ -208,9 +215,10 @@ impl Connection {
             *first.downcast::<Opening>().expect("madsim-tonic's client opens every call so");
         request.set_tcp_connect_info(self.server, self.caller);
         let deadline = request.timeout();
+        let bytes = self.lines.weigh(&**request.get_ref());
         let request = request.map(|body| incoming(body, rx, Arc::downgrade(&self.tx), self.clock.clone()));
         let respond = async {
-            let answer = self.answer(path, request, deadline).await;
+            let answer = self.answer(path, request, bytes, deadline).await;
             if wants_stream { self.send_stream(answer).await } else { self.send_single(answer).await }
         };
         tokio::select! {
@@ -225,13 +233,18 @@ impl Connection {
         &self,
         path: PathAndQuery,
         request: Request<BoxMessageStream>,
+        bytes: usize,
         deadline: Option<Duration>,
     ) -> Result<Answer, Status> {
         let name = path.path().split('/').nth(1).unwrap_or_default();
         let Some(service) = self.services.get(name) else {
             return Err(unimplemented(path.path()));
         };
-        let handler = service.call(path.clone(), request);
+        let handler = async {
+            // The caller's side sends a call at once; that its bytes take their time is made up for here.
+            self.lines.cross(Line { from: self.caller.ip(), to: self.server.ip() }, bytes).await;
+            service.call(path.clone(), request).await
+        };
         let answer = match deadline {
             Some(deadline) => {
                 self.clock.timeout(deadline, handler).await.unwrap_or_else(|_| Err(late(deadline)))
@@ -246,7 +259,21 @@ impl Connection {
             Ok(response) => single(response).await,
             Err(status) => Err(status),
         };
+        let answer = match answer {
+            Ok(mut response) => {
+                self.cross(&**response.get_ref()).await;
+                let_go(&mut response);
+                Ok(response)
+            }
+            Err(status) => Err(status),
+        };
         self.tx.send(Box::new(answer)).await
+    }
+
+    /// Waits until a message is through to the caller.
+    async fn cross(&self, message: &(dyn Any + Send + Sync)) {
+        let bytes = self.lines.weigh(message);
+        self.lines.cross(Line { from: self.server.ip(), to: self.caller.ip() }, bytes).await;
     }
 
     async fn send_stream(&self, answer: Result<Answer, Status>) -> io::Result<()> {
@@ -260,6 +287,9 @@ impl Connection {
         self.tx.send(Box::new(head as Result<Response<()>, Status>)).await?;
         while let Some(message) = messages.next().await {
             let failed = message.is_err();
+            if let Ok(message) = &message {
+                self.cross(&**message).await;
+            }
             self.tx.send(Box::new(message as Result<BoxMessage, Status>)).await?;
             if failed {
                 return Ok(());
