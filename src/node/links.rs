@@ -79,7 +79,10 @@ impl Links {
                 peers.entry(id).or_insert_with(|| self.0.start(id, address, false));
             }
         }
-        self.0.introduction().address = address(self.0.config.id).cloned().unwrap_or_default();
+        // Who is removed goes on saying where it is reached: or nobody could acknowledge its last entries, or tell it.
+        if let Some(address) = address(self.0.config.id) {
+            self.0.introduction().address.clone_from(address);
+        }
     }
 
     /// An operator who gave other addresses at the start hears which ones count.
