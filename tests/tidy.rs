@@ -2,7 +2,7 @@
 //! a function may be.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
 };
@@ -123,35 +123,112 @@ fn rooms_of_the_testbed_are_entered_through_their_doors() {
 
 #[test]
 fn objects_are_small() {
-    let mut methods = std::collections::BTreeMap::<(String, String), usize>::new();
+    let mut methods = BTreeMap::<(String, String), usize>::new();
     for file in ["src", "sim"].into_iter().flat_map(sources).filter(|file| !is_test_file(file)) {
         if file.starts_with("src/raft") {
             continue;
         }
         let folder = file.parent().expect("a file is in a folder").display().to_string();
-        let mut object = None;
-        for (_, line) in code_lines(&file) {
-            if line.starts_with("impl") && !line.contains(" for ") {
-                object = line
-                    .split([' ', '<', '{', '>'])
-                    .filter(|word| !word.is_empty())
-                    .nth(1)
-                    .map(str::to_owned);
-            } else if line.starts_with('}') {
-                object = None;
-            }
-            let is_method = line.starts_with("    ")
-                && !line.starts_with("     ")
-                && line.split(['(', '<']).next().is_some_and(|head| head.contains(" fn "));
-            if let (Some(object), true) = (&object, is_method) {
-                *methods.entry((folder.clone(), object.clone())).or_default() += 1;
-            }
+        for object in methods_of_objects(code_lines(&file).iter().map(|(_, line)| line.as_str())) {
+            *methods.entry((folder.clone(), object)).or_default() += 1;
         }
     }
     let large = methods.iter().filter(|&(_, &count)| count > METHODS_MAX);
     let large: Vec<String> =
         large.map(|((folder, object), count)| format!("{folder}: {object} has {count} methods")).collect();
     assert!(large.is_empty(), "{METHODS_MAX} methods are enough for an object:\n{}", large.join("\n"));
+}
+
+/// The rule above must see every method there is.
+#[test]
+fn methods_are_counted_whatever_their_visibility_and_generics() {
+    let code = "
+struct Plain;
+fn free() {}
+impl Plain {
+    fn one() {
+        fn inner() {}
+    }
+    pub fn two(&self) {}
+    pub(super) fn three(&self) {}
+    pub(in crate::proxy) async fn four<'a, T: Fn(u8)>(&'a self) {}
+    pub(crate) const fn five(self) {}
+}
+impl<'a, T: From<u8>> Generic<'a, T> {
+    pub(crate) unsafe fn one(&self) {}
+}
+impl path::to::Named<T>
+where
+    T: Send,
+{
+    fn one() {}
+}
+impl<T> Display for Plain {
+    fn fmt(&self) {}
+}
+#[cfg(test)]
+impl Plain {
+    fn six(&self) {}
+}
+impl Plain {
+    #[cfg(test)]
+    pub(crate) fn seven(&self) {}
+    fn eight(&self) {}
+}
+";
+    let found: Vec<String> = methods_of_objects(code.lines()).collect();
+    assert_eq!(found, ["Plain", "Plain", "Plain", "Plain", "Plain", "Generic", "Named", "Plain"]);
+}
+
+/// For each method of an object in formatted code the object's name. What a trait asks for does not count, and nor does what
+/// only tests have.
+fn methods_of_objects<'a>(lines: impl Iterator<Item = &'a str>) -> impl Iterator<Item = String> {
+    let (mut object, mut is_for_tests) = (None, false);
+    lines.filter_map(move |line| {
+        let was_for_tests = std::mem::replace(&mut is_for_tests, line.trim() == "#[cfg(test)]");
+        if line.starts_with("impl") {
+            object = object_of_impl(line).filter(|_| !was_for_tests);
+        } else if line.starts_with('}') {
+            object = None;
+        }
+        let is_method = line.strip_prefix("    ").is_some_and(is_function_head) && !was_for_tests;
+        if is_method { object.clone() } else { None }
+    })
+}
+
+/// `Name` of `impl<'a, T> path::Name<'a, T> {`; none if a trait is implemented.
+fn object_of_impl(line: &str) -> Option<String> {
+    let rest = line.strip_prefix("impl")?;
+    let mut depth = 0;
+    let mut end_of_generics = 0;
+    if rest.starts_with('<') {
+        for (at, character) in rest.char_indices() {
+            match character {
+                '<' => depth += 1,
+                '>' if !rest[..at].ends_with('-') => depth -= 1,
+                _ => {}
+            }
+            if depth == 0 {
+                end_of_generics = at + 1;
+                break;
+            }
+        }
+    }
+    let rest = rest[end_of_generics..].trim_start();
+    let path: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "_:".contains(*c)).collect();
+    (!rest.contains(" for ")).then(|| path.rsplit("::").next().unwrap_or_default().to_owned())
+}
+
+/// Whether a line, from its indent on, is the head of a function, whatever its visibility.
+fn is_function_head(line: &str) -> bool {
+    let unrestricted = match line.strip_prefix("pub") {
+        Some(rest) if rest.starts_with('(') => rest.split_once(')').map_or(rest, |(_, rest)| rest),
+        Some(rest) => rest,
+        None => line,
+    };
+    let mut words = unrestricted.trim_start().split(' ');
+    !line.starts_with(' ')
+        && words.find(|word| !["async", "const", "unsafe", "extern"].contains(word)) == Some("fn")
 }
 
 #[test]

@@ -24,21 +24,7 @@ impl Cluster for Conclave {
     fn elected() -> Self {
         let founders = Arc::new(Configuration::of(1..=NODES));
         let start = |id| {
-            let options = Options {
-                id,
-                heartbeat_ticks: 3,
-                election_ticks_min: 10,
-                election_ticks_max: 19,
-                priority: 0,
-                append_bytes_max: 1 << 20,
-                log_entries_max: usize::MAX,
-                log_bytes_max: usize::MAX,
-                catching_up_entries: 0,
-                lease: None,
-                founding_id: 0,
-                incarnation: 0,
-                seed: id,
-            };
+            let options = Options { append_bytes_max: 1 << 20, ..Options::plain(id) };
             let mut host = Host::new(founders.clone(), LogDisk::default());
             host.start(options);
             Node { host, applied: 0 }

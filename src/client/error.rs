@@ -5,7 +5,10 @@ use std::fmt;
 use tonic::{Code, Status};
 
 pub use crate::wire::Happened;
-use crate::wire::{DETAIL_HEADER, HAPPENED_HEADER};
+use crate::{
+    rpc,
+    wire::{DETAIL_HEADER, HAPPENED_HEADER},
+};
 
 /// A failed request, in one line that says what to do.
 #[derive(Clone, Debug)]
@@ -97,11 +100,7 @@ fn header<'a>(status: &'a Status, name: &str) -> Option<&'a str> {
 
 /// The transport's own words are "transport error"; what lies beneath tells more.
 fn root_message(status: &Status) -> String {
-    let mut cause: &dyn std::error::Error = status;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    match cause.to_string() {
+    match rpc::root_cause(status) {
         text if text == status.to_string() => status.message().to_owned(),
         text => text,
     }

@@ -135,11 +135,6 @@ impl Moment {
     pub fn since(self, earlier: Moment) -> Duration {
         self.0.saturating_sub(earlier.0)
     }
-
-    /// Microseconds since the clock started.
-    pub fn as_micros(self) -> u64 {
-        self.0.as_micros() as u64
-    }
 }
 
 impl Add<Duration> for Moment {

@@ -1,26 +1,13 @@
 //! Applying the log: a pure function of the state and the entry, so that every replica goes through the same states.
 
-use std::ops::{
-    Bound::Excluded,
-    ControlFlow::{Break, Continue},
-};
-
 use super::{
-    Command, DeleteRange, Error, Header, KeyRange, Operation, PREV_KVS_BYTES_MAX, Put, Read, Rejection,
-    Reply, Stamp, Table, Write, alarm, compaction,
-    error::{Direction, scan},
+    Command, Error, Header, Operation, Read, Rejection, Reply, Stamp, Table, Write, alarm, compaction,
+    delete_range,
     ledger::Ledger,
-    record::{Event, EventId, EventKind, Version, index_key},
+    put,
     session::{Admission, Sessions},
-    span::Span,
     validate,
 };
-
-/// A key and its stored value.
-type Record = (Vec<u8>, Vec<u8>);
-
-/// What a deletion holds in memory at a time, however much lies in its range.
-const STEP_BYTES_MAX: usize = 256 << 10;
 
 const MEMBERS_KEY: &[u8] = b"members";
 
@@ -125,112 +112,14 @@ impl<'a, W: Write> Applier<'a, W> {
             return Ok(Reply::Rejected(Rejection::Invalid(message)));
         }
         match operation {
-            Operation::Put(put) => self.put(put),
-            Operation::DeleteRange(delete) => self.delete_range(delete),
+            Operation::Put(put) => put::execute(&mut self.header, &mut self.ledger, put, &mut self.scratch),
+            Operation::DeleteRange(delete) => {
+                delete_range::execute(&mut self.header, &mut self.ledger, delete, &mut self.scratch)
+            }
             Operation::OpenSession { id } => self.open_session(*id),
             Operation::Compact { revision } => self.compact(*revision),
             Operation::Alarm(request) => alarm::execute(&mut self.header, &mut self.ledger, *request),
         }
-    }
-
-    fn put(&mut self, put: &Put) -> Result<Reply, Error<W::Error>> {
-        if self.header.is_out_of_space {
-            return Ok(Reply::Rejected(Rejection::NoSpace));
-        }
-        let stored = self.ledger.get(Table::Current, &put.key)?;
-        let previous = stored.as_deref().map(Version::decode).transpose()?;
-        if previous.is_none() && (put.ignore_value || put.ignore_lease) {
-            return Ok(Reply::Rejected(Rejection::KeyNotFound));
-        }
-        let revision = self.header.revision + 1;
-        self.scratch.clear();
-        next_version(put, previous, revision).encode(&mut self.scratch);
-        self.ledger.insert(Table::Current, &put.key, &self.scratch)?;
-        let kind = if previous.is_some() { EventKind::Replaced } else { EventKind::Created };
-        self.record(EventId::first_of(revision), kind, &put.key, stored.as_deref().unwrap_or_default())?;
-        self.header.revision = revision;
-        let prev_kv = previous.filter(|_| put.prev_kv).map(|version| version.to_key_value(&put.key));
-        Ok(Reply::Put { revision, prev_kv })
-    }
-
-    /// All that one request deletes shares one revision. If there is nothing to delete, the store stays as it is.
-    fn delete_range(&mut self, delete: &DeleteRange) -> Result<Reply, Error<W::Error>> {
-        let span = Span::new(&delete.key, &delete.range_end);
-        let unchanged = self.header.revision;
-        let nothing = Reply::DeleteRange { revision: unchanged, deleted: 0, prev_kvs: vec![] };
-        let Some((start, end)) = span.current() else { return Ok(nothing) };
-        if delete.prev_kv && self.weighs_more_than((start, end), PREV_KVS_BYTES_MAX)? {
-            return Ok(Reply::Rejected(Rejection::PrevKvsTooLarge));
-        }
-        let (mut deleted, mut prev_kvs) = (0u32, Vec::new());
-        let mut last: Option<Vec<u8>> = None;
-        loop {
-            let rest = (last.as_deref().map_or(start, Excluded), end);
-            let doomed = self.first_records(rest)?;
-            for (sub, (key, record)) in (deleted..).zip(&doomed) {
-                let pair = self.delete(EventId { main: unchanged + 1, sub }, key, record)?;
-                prev_kvs
-                    .extend(Some(pair).filter(|_| delete.prev_kv).map(|version| version.to_key_value(key)));
-            }
-            deleted += doomed.len() as u32;
-            let Some((key, _)) = doomed.into_iter().next_back() else { break };
-            last = Some(key);
-        }
-        if deleted == 0 {
-            return Ok(nothing);
-        }
-        self.header.revision = unchanged + 1;
-        Ok(Reply::DeleteRange { revision: unchanged + 1, deleted: deleted.into(), prev_kvs })
-    }
-
-    fn delete<'r>(
-        &mut self,
-        event: EventId,
-        key: &[u8],
-        record: &'r [u8],
-    ) -> Result<Version<'r>, Error<W::Error>> {
-        let version = Version::decode(record)?;
-        self.ledger.remove(Table::Current, key)?;
-        self.record(event, EventKind::Deleted, key, record)?;
-        Ok(version)
-    }
-
-    /// The first records of a range of live pairs: as many as one step may hold in memory, and at least one.
-    fn first_records(&self, range: KeyRange<'_>) -> Result<Vec<Record>, Error<W::Error>> {
-        let (mut records, mut bytes) = (Vec::new(), 0);
-        scan(self.ledger.store, Table::Current, range, Direction::Ascending, |key, record| {
-            bytes += key.len() + record.len();
-            records.push((key.to_vec(), record.to_vec()));
-            Ok(if bytes < STEP_BYTES_MAX { Continue(()) } else { Break(()) })
-        })?;
-        Ok(records)
-    }
-
-    fn weighs_more_than(&self, range: KeyRange<'_>, bytes_max: usize) -> Result<bool, Error<W::Error>> {
-        let mut bytes = 0;
-        scan(self.ledger.store, Table::Current, range, Direction::Ascending, |key, record| {
-            bytes += key.len() + record.len();
-            Ok(if bytes <= bytes_max { Continue(()) } else { Break(()) })
-        })?;
-        Ok(bytes > bytes_max)
-    }
-
-    /// Enters an event into the history; `previous` is the record of the version that it ends, if it ends one.
-    fn record(
-        &mut self,
-        event: EventId,
-        kind: EventKind,
-        key: &[u8],
-        previous: &[u8],
-    ) -> Result<(), Error<W::Error>> {
-        self.scratch.clear();
-        Event::encode(self.ledger.history, kind, key, previous, &mut self.scratch);
-        self.ledger.append_history(Table::History, &event.to_key(), &self.scratch)?;
-        if kind != EventKind::Created {
-            let (key, sub) = (index_key(key, event.main), event.sub.to_be_bytes());
-            self.ledger.append_history(Table::Index, &key, &sub)?;
-        }
-        Ok(())
     }
 
     fn compact(&mut self, revision: i64) -> Result<Reply, Error<W::Error>> {
@@ -243,24 +132,5 @@ impl<'a, W: Write> Applier<'a, W> {
     fn open_session(&mut self, session: u64) -> Result<Reply, Error<W::Error>> {
         self.sessions.open(&mut self.ledger, session, self.header.timestamp_ms)?;
         Ok(Reply::SessionOpened { session })
-    }
-}
-
-/// The version that a put makes of the previous one.
-fn next_version<'v>(put: &'v Put, previous: Option<Version<'v>>, revision: i64) -> Version<'v> {
-    let fresh = Version {
-        create_revision: revision,
-        mod_revision: revision,
-        version: 1,
-        lease: put.lease,
-        value: &put.value,
-    };
-    let Some(previous) = previous else { return fresh };
-    Version {
-        create_revision: previous.create_revision,
-        version: previous.version + 1,
-        lease: if put.ignore_lease { previous.lease } else { put.lease },
-        value: if put.ignore_value { previous.value } else { &put.value },
-        ..fresh
     }
 }

@@ -6,7 +6,10 @@ use std::ops::{
 };
 
 use super::{
-    Error, Header, Read, Table, Write, error::Direction, error::scan, hash::Digest, record::EventId,
+    Error, Header, Read, Table, Write,
+    error::{Direction, scan},
+    hash::Digest,
+    record::{Event, EventId, EventKind, index_key},
 };
 
 /// A transaction together with the digest of its contents. [`Table::Header`] is not part of the contents, because it
@@ -54,6 +57,25 @@ impl<W: Write> Ledger<'_, W> {
         debug_assert_ne!(table, Table::Header, "the header is not part of the contents");
         let removed = self.store.remove(table, key).map_err(Error::Store)?;
         self.forget(table, key, removed);
+        Ok(())
+    }
+
+    /// Enters an event into the history; `previous` is the record of the version that it ends, if it ends one.
+    pub(super) fn record_event(
+        &mut self,
+        event: EventId,
+        kind: EventKind,
+        key: &[u8],
+        previous: &[u8],
+        scratch: &mut Vec<u8>,
+    ) -> Result<(), Error<W::Error>> {
+        scratch.clear();
+        Event::encode(self.history, kind, key, previous, scratch);
+        self.append_history(Table::History, &event.to_key(), scratch)?;
+        if kind != EventKind::Created {
+            let (key, sub) = (index_key(key, event.main), event.sub.to_be_bytes());
+            self.append_history(Table::Index, &key, &sub)?;
+        }
         Ok(())
     }
 

@@ -14,18 +14,36 @@
 //! - Sessions make a retried write apply once: a command's [`Stamp`] finds the reply of the first attempt.
 //! - [`Header::state_hash`] is equal on all replicas at equal applied index; [`recompute_content`] checks a
 //!   replica against itself.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `command.rs`, `reply.rs` | what the log asks, and what it is answered; what is refused |
+//! | `apply.rs` | entries in the order of the log, each once: order, stamps, which operation |
+//! | `put.rs`, `delete_range.rs`, `compaction.rs`, `alarm.rs` | the operations |
+//! | `session.rs` | sessions: the reply of a write that is tried again |
+//! | `range.rs`, `range_scan.rs` | reads: what is asked, and the scan that answers, in steps |
+//! | `past.rs` | what a key was at a revision |
+//! | `span.rs` | the keys that a request means |
+//! | `record.rs`, `codec.rs` | the stored forms of versions and events |
+//! | `ledger.rs`, `hash.rs` | the store as it is written, and the digest of its contents |
+//! | `header.rs` | where the state stands |
+//! | `store.rs`, `memory.rs` | the tables that a store must have; a store in memory |
+//! | `error.rs` | failures of the store, and scans that find them |
+//! | `tests/` | stories, a model, sessions, damage |
 
 mod alarm;
 mod apply;
 mod codec;
 mod command;
 mod compaction;
+mod delete_range;
 mod error;
 mod hash;
 mod header;
 mod ledger;
 mod memory;
 mod past;
+mod put;
 mod range;
 mod range_scan;
 mod record;

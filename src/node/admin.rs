@@ -329,21 +329,7 @@ mod tests {
     /// Node 1, which leads voters of these priorities.
     fn leader(priorities: [u32; 3]) -> Raft {
         let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
-        let options = Options {
-            id: 1,
-            heartbeat_ticks: 3,
-            election_ticks_min: 10,
-            election_ticks_max: 19,
-            priority: priorities[0],
-            append_bytes_max: usize::MAX,
-            log_entries_max: usize::MAX,
-            log_bytes_max: usize::MAX,
-            catching_up_entries: 0,
-            lease: None,
-            founding_id: 0,
-            incarnation: 0,
-            seed: 1,
-        };
+        let options = Options { priority: priorities[0], ..Options::plain(1) };
         let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
         let mut core = Raft::new(options, InitialState { configuration, applied, ..InitialState::default() });
         while core.role() == RoleName::Follower {

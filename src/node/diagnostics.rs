@@ -142,21 +142,7 @@ mod tests {
 
     fn node() -> Raft {
         let configuration = Arc::new(Configuration::of([1, 2, 3]));
-        let options = Options {
-            id: 1,
-            heartbeat_ticks: 3,
-            election_ticks_min: 10,
-            election_ticks_max: 19,
-            priority: 0,
-            append_bytes_max: usize::MAX,
-            log_entries_max: usize::MAX,
-            log_bytes_max: usize::MAX,
-            catching_up_entries: 0,
-            lease: None,
-            founding_id: 0,
-            incarnation: 0,
-            seed: 1,
-        };
+        let options = Options::plain(1);
         let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
         Raft::new(options, InitialState { configuration, applied, ..InitialState::default() })
     }

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
-use super::{event::Report, links::Links};
+use super::{links::Links, report::Report};
 use crate::{
     env::Environment,
     raft::{NodeId, Persist},
-    storage::{Disk, LogStore},
+    storage::{self, Disk, LogStore, StorageError},
 };
 
 /// Where the event loop leaves its writes. Unbounded because every write answers an event that was admitted: the
@@ -53,12 +53,10 @@ async fn write(
     mut log: LogStore,
     batch: Vec<Persist>,
     disk: &dyn Disk,
-) -> (LogStore, Result<(), crate::storage::StorageError>, Vec<Persist>) {
-    let (done_tx, done_rx) = oneshot::channel();
-    let job = move || {
+) -> (LogStore, Result<(), StorageError>, Vec<Persist>) {
+    let work = move || {
         let result = log.write_all(&batch);
-        let _ = done_tx.send((log, result, batch));
+        (log, result, batch)
     };
-    disk.run(Box::new(job)).await;
-    done_rx.await.expect("the disk runs every job to its end")
+    storage::run_on(disk, work).await
 }

@@ -11,7 +11,7 @@
 //! | --- | --- |
 //! | `config.rs`, `error.rs` | what a node is told, and why it stops |
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
-//! | `event.rs` | the inputs: events from outside, reports of the parts |
+//! | `event.rs`, `report.rs` | the inputs: events from outside, reports of the parts |
 //! | `proposals.rs`, `admission.rs`, `proposal_clock.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads/` | reads, served beside whoever applies |
 //! | `upkeep.rs` | what a leader proposes by itself to keep the state small |
@@ -25,10 +25,16 @@
 //! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
 //! | `diagnostics.rs`, `refusals.rs` | what operators read of the core, and of what was refused |
 //!
-//! Imports run down this drawing: the parts know events and reports, the event loop knows the parts, this file starts all.
+//! Imports run down these lines: each knows what is named below it, and nothing above. This file starts all.
 //!
 //! ```text
-//!  services ──▶ event ◀── log_writer, applier, snapshots ◀── event_loop ──▶ proposals, reads, proxy_streams, admin ──▶ reply
+//!  event_loop · services
+//!  proposals (waiters of the applier)
+//!  applier (pieces of snapshots)
+//!  event (reads, and where they are answered)
+//!  reads · log_writer · snapshots · scrub · view · proxy_streams
+//!  report · reply · links · admin · upkeep · refusals · diagnostics
+//!  config · error
 //! ```
 
 mod admin;
@@ -47,6 +53,7 @@ mod proxy_streams;
 mod reads;
 mod refusals;
 mod reply;
+mod report;
 mod scrub;
 mod services;
 mod snapshots;
@@ -57,16 +64,16 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-pub use config::{AutoCompaction, Config, Retention, Timing, Upkeep};
+pub use config::{AutoCompaction, Config, ReadLimits, Retention, Timing, Upkeep};
 pub use error::NodeError;
-pub use reads::ReadLimits;
 
 use self::{
-    event::{Event, Scrubbed},
+    event::Event,
     event_loop::{EventLoop, Parts},
     links::Links,
     reads::ReadServer,
     refusals::Refusals,
+    report::Scrubbed,
     services::Services,
     snapshots::Streams,
     view::NodeView,
@@ -178,18 +185,13 @@ struct Stores {
 impl Stores {
     /// Opens both files, away from the tasks that must stay responsive: recovery may read a lot.
     async fn open(config: &Config, seed: u64, disk: &Arc<dyn Disk>) -> Result<Self, NodeError> {
-        let (done_tx, done_rx) = oneshot::channel();
         let founding = Founding {
             identity: Identity { cluster: config.cluster.clone(), node: config.id },
             bootstrap: config.bootstrap(),
             incarnation: seed,
         };
         let handle = disk.clone();
-        let job = move || {
-            let _ = done_tx.send(Self::open_blocking(&founding, &*handle));
-        };
-        disk.run(Box::new(job)).await;
-        done_rx.await.map_err(|_| NodeError::Part("disk"))?
+        storage::run_on(&**disk, move || Self::open_blocking(&founding, &*handle)).await
     }
 
     fn open_blocking(founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {

@@ -37,8 +37,7 @@ impl ProxyStreams {
     /// Tells every stream who leads, if that is news.
     pub(super) fn announce(&mut self, core: &Raft, members: &Arc<Configuration>) {
         let (term, leader) = (core.term(), core.leader().unwrap_or(0));
-        let origin = core.origin();
-        let cluster = if origin.is_certain { origin.cluster } else { 0 };
+        let cluster = core.origin().certain_cluster();
         let told = &self.told;
         if (told.term, told.leader, told.cluster) == (term, leader, cluster)
             && Arc::ptr_eq(&told.members, members)

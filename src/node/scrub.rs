@@ -3,15 +3,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::event::{Report, Scrubbed};
+use super::report::{Report, Scrubbed};
 use crate::{
     env::{Clock, Environment},
-    storage::{Disk, Reader, Scrub, StorageError},
+    storage::{self, Disk, Reader, Scrub, StorageError},
 };
 
 /// A node that starts is busy with other things.
@@ -50,13 +47,11 @@ pub(super) fn start(
 /// Returns how many records there are.
 async fn pass(mut scrub: Scrub, clock: &Clock, disk: &dyn Disk) -> Result<u64, StorageError> {
     loop {
-        let (done_tx, done_rx) = oneshot::channel();
         let work = move || {
             let result = scrub.step(STEP_BYTES);
-            let _ = done_tx.send((scrub, result));
+            (scrub, result)
         };
-        disk.run(Box::new(work)).await;
-        let (returned, result) = done_rx.await.expect("the disk runs every job to its end");
+        let (returned, result) = storage::run_on(disk, work).await;
         scrub = returned;
         if result? {
             return Ok(scrub.records);

@@ -74,14 +74,13 @@ impl Services {
 
     /// The cluster that this node surely belongs to; 0 while it does not know.
     fn cluster_id(&self) -> ClusterId {
-        let origin = self.view.borrow().origin;
-        if origin.is_certain { origin.cluster } else { 0 }
+        self.view.borrow().origin.certain_cluster()
     }
 
     /// Lets a node speak that says who it is; not one of another cluster, nor one that has lost its disk.
     fn admit(&self, sender: &v1::Sender) -> Result<(), Status> {
         let origin = sender.origin.map(Origin::from).unwrap_or_default();
-        self.check_cluster_id(sender.id, if origin.is_certain { origin.cluster } else { 0 })?;
+        self.check_cluster_id(sender.id, origin.certain_cluster())?;
         let recorded = self.view.borrow().configuration.incarnations.get(&sender.id).copied();
         if recorded.is_some_and(|recorded| recorded != origin.incarnation) {
             let id = sender.id;

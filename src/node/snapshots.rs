@@ -13,12 +13,12 @@ use tokio::{
 };
 use tonic::{Code, Request, Status};
 
-use super::{config::Config, event::Report, links::Links};
+use super::{config::Config, links::Links, report::Report};
 use crate::{
     env::{Environment, Moment},
     raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel},
-    storage::{Disk, Place, StateView},
+    storage::{self, Disk, Place, StateView},
     wire::{
         self, WithLimits,
         pb::v1::{self, peer_client::PeerClient, snapshot_piece::Piece},
@@ -243,13 +243,8 @@ impl Stream {
 
     /// Reads the records after a place, away from the tasks that must stay responsive.
     async fn read(&self, place: Place) -> Result<Vec<v1::SnapshotRecord>, Status> {
-        let (done_tx, done_rx) = oneshot::channel();
         let (view, bytes_max) = (self.view.clone(), self.config.retention.snapshot_piece_bytes);
-        let job = move || {
-            let _ = done_tx.send(view.records_after(&place, bytes_max));
-        };
-        self.disk.run(Box::new(job)).await;
-        let records = done_rx.await.map_err(|_| Status::internal("the disk lost a job"))?;
+        let records = storage::run_on(&*self.disk, move || view.records_after(&place, bytes_max)).await;
         let records = records.map_err(|error| Status::internal(error.to_string()))?;
         Ok(records.into_iter().map(Into::into).collect())
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::event::Scrubbed;
+use super::report::Scrubbed;
 use crate::{
     kv::Header,
     raft::{Configuration, Index, NodeId, Origin, PeerView, Raft, RoleName, Term},

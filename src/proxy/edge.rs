@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     Config,
-    call_sender::{CallReceiver, IncomingCall},
+    call_queue::{CallReceiver, IncomingCall},
     core::{Answer, CallId, Effects, LinkId, Router},
     link::{Dialer, NodeEvent, Outbox, down_reason},
     view::View,

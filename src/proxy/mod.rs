@@ -15,11 +15,11 @@
 //! | `edge.rs` | the task around the core: take, step, carry out |
 //! | `link.rs` | one stream to a node, carrying batches both ways |
 //! | `services/` | what it serves, one file a service |
-//! | `call_sender.rs` | the way of a call from its service to the edge, and of its answer back |
+//! | `call_queue.rs` | the way of a call from its service to the edge, and of its answer back |
 //! | `config.rs` | what a proxy is told |
 //! | `view.rs` | what the edge publishes of the core |
 
-mod call_sender;
+mod call_queue;
 mod config;
 mod core;
 mod edge;
@@ -43,7 +43,7 @@ pub async fn run(
     environment: Environment,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), RpcError> {
-    let (calls_tx, calls_rx) = call_sender::channel(environment.clock.clone(), config.patience);
+    let (calls_tx, calls_rx) = call_queue::channel(environment.clock.clone(), config.patience);
     let (view_tx, view_rx) = watch::channel(view::View::default());
     let bound = services::server(&config, &environment.clock, calls_tx, view_rx).bind(config.listen).await?;
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");

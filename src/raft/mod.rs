@@ -82,13 +82,31 @@
 //! | `transfer.rs` | handing leadership over: by hand, by priority, before a node stops |
 //! | `message.rs`, `effects.rs` | the messages between nodes, and what the outside is asked to do |
 //! | `types.rs`, `entry.rs` | ids, terms, positions, entries |
-//! | `examine.rs`, `refusal.rs` | what a message must be, to be believed; why one is not |
+//! | `validation.rs`, `refusal.rs` | what a message must be, to be believed; why one is not |
 //! | `incarnation.rs` | a node that lost its disk is not the node that it was |
 //! | `log.rs`, `writes.rs` | the log in memory, and what of it is on disk |
 //! | `progress.rs`, `quorum.rs`, `random.rs` | the arithmetic of peers, majorities and timeouts |
 //!
-//! [`Raft`] is one type, split by topic: each topic's file has what the topic remembers and an `impl Raft`. The files of the
-//! messages, the log and the arithmetic know nothing of it.
+//! [`Raft`] is one type, split by topic, and so are its parts `Shared` (what every role knows) and `Role` with `Leader`: each
+//! topic's file has what the topic remembers, and an `impl` of those that act on it. The files of the messages, the log and the
+//! arithmetic know nothing of them.
+//!
+//! # Our words
+//!
+//! | here | the papers | etcd's raft |
+//! | --- | --- | --- |
+//! | [`Effects`] | | `Ready` |
+//! | [`Persist`], [`Raft::persisted`] | | `Entries` and `HardState` of a `Ready`, `MsgStorageAppendResp` |
+//! | [`Persist::promises`] | responses, which are sent after the state is on disk | `MsgStorageAppend`'s `Responses` |
+//! | [`Body::AppendRequest`] | AppendEntries RPC | `MsgApp` |
+//! | [`Body::VoteRequest`], [`Body::PreVoteRequest`] | RequestVote RPC | `MsgVote`, `MsgPreVote` |
+//! | `Inflights`, `Progress` | `nextIndex`, `matchIndex` | `Inflights`, `Progress` |
+//! | `outgoing` and `voters` of a joint configuration | C-old and C-new | `VotersOutgoing`, `Voters` |
+//! | `wanted` | the new servers while they catch up (thesis, §4.2.1), and with them those that stay | none: who promotes a learner waits |
+//! | `gone` | | members that were removed, which etcd's server remembers, not its raft |
+//! | [`Incarnation`] | | none: who lost its disk is removed, and added under a new id |
+//! | examining a message | | none: a panic, or believed |
+//! | compacted, [`Compacted`] | the last index and term that a snapshot includes | `Snapshot.Metadata` |
 //!
 //! `docs/consensus.md` says for each feature what it promises and which test would notice if it did not. Sections (§) are of
 //! "In Search of an Understandable Consensus Algorithm" (the Raft paper), or where it says so of Ongaro's thesis.
@@ -97,7 +115,6 @@ mod configuration;
 mod effects;
 mod election;
 mod entry;
-mod examine;
 mod incarnation;
 mod lease;
 mod log;
@@ -115,6 +132,7 @@ mod role;
 mod snapshot;
 mod transfer;
 mod types;
+mod validation;
 mod writes;
 
 pub use configuration::{Configuration, Members};

@@ -45,6 +45,28 @@ pub struct Options {
     pub seed: u64,
 }
 
+impl Options {
+    /// A node that does what consensus needs and nothing more: no limit, lease, priority or identity. It holds heartbeats of
+    /// 3 ticks against election timeouts of 10 to 19.
+    pub fn plain(id: NodeId) -> Self {
+        Self {
+            id,
+            heartbeat_ticks: 3,
+            election_ticks_min: 10,
+            election_ticks_max: 19,
+            priority: 0,
+            append_bytes_max: usize::MAX,
+            log_entries_max: usize::MAX,
+            log_bytes_max: usize::MAX,
+            catching_up_entries: 0,
+            lease: None,
+            founding_id: 0,
+            incarnation: 0,
+            seed: id,
+        }
+    }
+}
+
 /// What a node finds on its disk when it starts.
 #[derive(Clone, Debug, Default)]
 pub struct InitialState {
@@ -193,7 +215,7 @@ impl Raft {
 
     /// A message arrives. One that cannot be true changes nothing ([`Effects::refused`]).
     pub fn step(&mut self, message: Message) {
-        if let Err(why) = self.examine(&message) {
+        if let Err(why) = self.validate(&message) {
             let Message { from, term, .. } = message;
             self.shared.out.refused.push(Refused { from, term, why });
             return;

@@ -280,21 +280,7 @@ mod tests {
 
     /// Node 2 of three, in term 2, with five entries of term 1 on its disk.
     fn follower() -> Raft {
-        let options = Options {
-            id: 2,
-            heartbeat_ticks: 3,
-            election_ticks_min: 10,
-            election_ticks_max: 19,
-            priority: 0,
-            append_bytes_max: usize::MAX,
-            log_entries_max: usize::MAX,
-            log_bytes_max: usize::MAX,
-            catching_up_entries: 0,
-            lease: None,
-            founding_id: 0,
-            incarnation: 0,
-            seed: 2,
-        };
+        let options = Options::plain(2);
         let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
         let recovered = InitialState {
             vote: Vote { term: 2, candidate: Some(1) },

@@ -29,6 +29,11 @@ impl Origin {
     pub fn certain(cluster: ClusterId) -> Self {
         Self { cluster, is_certain: cluster != 0, incarnation: 0 }
     }
+
+    /// The cluster, if the node surely belongs to it; else 0.
+    pub fn certain_cluster(&self) -> ClusterId {
+        if self.is_certain { self.cluster } else { 0 }
+    }
 }
 
 /// A period with at most one leader (Raft paper, section 5.1). Terms only grow.

@@ -1,6 +1,6 @@
 //! What can go wrong before a call gets its status.
 
-use std::{io, net::SocketAddr};
+use std::{error::Error, io, net::SocketAddr};
 
 use tonic::Status;
 
@@ -43,6 +43,15 @@ fn bind_advice(kind: io::ErrorKind) -> &'static str {
         io::ErrorKind::PermissionDenied => "choose a port above 1023",
         _ => "choose another address",
     }
+}
+
+/// What lies beneath an error: "transport error" tells nobody anything.
+pub(crate) fn root_cause(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 /// What a caller of an unknown service or method is told. `path` is that of the request: `/package.Service/Method`.

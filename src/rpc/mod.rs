@@ -28,5 +28,6 @@ pub use address::check_address;
 pub use channel::connect;
 pub use deadline::{timeout_of, with_deadline};
 pub use error::RpcError;
+pub(crate) use error::root_cause;
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE};
 pub use transport::{Bound, Channel, Server, respond_with};

@@ -3,6 +3,7 @@
 use std::{future::Future, io, pin::Pin};
 
 use redb::StorageBackend;
+use tokio::sync::oneshot;
 
 /// Work that blocks on the disk.
 pub type Job = Box<dyn FnOnce() + Send>;
@@ -19,4 +20,17 @@ pub trait Disk: Send + Sync + 'static {
     /// Runs blocking work away from the tasks that must stay responsive, and completes when it is done. In
     /// simulation this is where the disk takes its time.
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>>;
+}
+
+/// What blocking work returns that runs away from the tasks that must stay responsive.
+///
+/// # Panics
+/// The work panicked, or the disk did not run it: whoever waits cannot go on without what the work took along.
+pub async fn run_on<T: Send + 'static>(disk: &dyn Disk, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let (done_tx, done_rx) = oneshot::channel();
+    let job = move || {
+        let _ = done_tx.send(work());
+    };
+    disk.run(Box::new(job)).await;
+    done_rx.await.expect("the disk runs every job to its end")
 }

@@ -40,7 +40,7 @@ mod tests;
 mod volume;
 
 pub use codec::encode_members;
-pub use disk::{Disk, Job};
+pub use disk::{Disk, Job, run_on};
 pub use error::StorageError;
 #[cfg(not(madsim))]
 pub use file_disk::FileDisk;

@@ -14,17 +14,14 @@ use crate::kv::{
 
 use super::{
     CallError, etcd,
+    limits::WRITE_BYTES_MAX,
     pb::{
         etcdserverpb::{self, AlarmType, ResponseHeader, alarm_request::AlarmAction, range_request},
         mvccpb,
         v1::{self, command::Operation as WireOperation, refusal::Reason, reply::Outcome},
     },
-    session::refusal,
+    proxy_stream::refusal,
 };
-
-/// Largest write, encoded: etcd's default limit of a request. One entry must cross the network well within an election
-/// timeout.
-const WRITE_BYTES_MAX: usize = 1536 * 1024;
 
 /// A command as the log carries it.
 ///

@@ -18,14 +18,18 @@ use super::pb::{
         status_server::{Status, StatusServer},
     },
 };
-use crate::rpc::Channel;
+use crate::{kv::VALUE_BYTES_MAX, rpc::Channel};
 
 /// Largest message between our own processes. What they send is far smaller: batches are bounded in bytes, and large answers
 /// travel in pieces.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Largest write, encoded: etcd's default limit of a request, 1.5 MiB. One entry must cross the network well within an
+/// election timeout.
+pub const WRITE_BYTES_MAX: usize = VALUE_BYTES_MAX;
+
 /// Largest request of a client: etcd's 1.5 MiB, and its allowance of 512 KiB for what surrounds the value.
-pub const CLIENT_REQUEST_BYTES_MAX: usize = 2 * 1024 * 1024;
+pub const CLIENT_REQUEST_BYTES_MAX: usize = WRITE_BYTES_MAX + (512 << 10);
 
 /// Largest answer that a client takes: as etcd's client.
 pub const CLIENT_ANSWER_BYTES_MAX: usize = i32::MAX as usize;

@@ -96,19 +96,16 @@ impl Cluster {
         let last = configuration.members().last().expect("a cluster has members");
         for id in configuration.members().chain(last + 1..=last + spares) {
             let options = Options {
-                id,
                 heartbeat_ticks: HEARTBEAT_TICKS,
                 election_ticks_min: ELECTION_TICKS_MIN,
                 election_ticks_max: ELECTION_TICKS_MAX,
-                priority: 0,
                 append_bytes_max: limits.append_bytes,
                 log_entries_max: limits.log_entries,
-                log_bytes_max: usize::MAX,
                 catching_up_entries: limits.log_entries.saturating_mul(3),
                 lease: limits.leases.contains(&id).then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
                 founding_id: if limits.founding_ids { 100 + id } else { 0 },
                 incarnation: if limits.incarnations { 200 + id } else { 0 },
-                seed: id,
+                ..Options::plain(id)
             };
             let host = Host::new(cluster.founders(id), LogDisk::default());
             cluster.nodes.insert(id, Node::new(options, host));

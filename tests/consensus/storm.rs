@@ -15,7 +15,7 @@ use conclave::raft::{
     Origin, Position, Raft, Snapshot,
 };
 use conclave_checks::{
-    Envelope, Oracle,
+    FaultBudget, Oracle,
     draw::Draw,
     host::{Host, LogDisk, Stream},
 };
@@ -245,7 +245,7 @@ impl Storm {
 
     /// Not as long as one is to be replaced that lost its disk: without it, and without another one, there may be no quorum.
     fn change_members(&mut self, id: NodeId) {
-        if Envelope::of(&self.oracle).lacks_a_member() {
+        if FaultBudget::of(&self.oracle).lacks_a_member() {
             return;
         }
         let share = *self.draw.pick(&[20, 50, 80]);
@@ -283,9 +283,9 @@ impl Storm {
 
     /// Not of one without which something could be lost that was promised.
     fn lose_disk(&mut self, id: NodeId) {
-        if Envelope::of(&self.oracle).can_spare(id) {
+        if FaultBudget::of(&self.oracle).can_spare(id) {
             self.crash(id);
-            Envelope::of(&self.oracle).disk_lost(id);
+            FaultBudget::of(&self.oracle).disk_lost(id);
             self.lost.insert(id);
             let (incarnation, founders) = (self.draw.number(), self.founders.clone());
             let node = self.node(id);
@@ -425,7 +425,6 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
     // Where leases are on, they may be off at some nodes, and others may promise less.
     let election_ticks_min = *draw.pick(&[HEARTBEAT_TICKS + 1, ELECTION_TICKS_MIN, ELECTION_TICKS_MIN]);
     Options {
-        id,
         heartbeat_ticks: HEARTBEAT_TICKS,
         election_ticks_min,
         election_ticks_max: ELECTION_TICKS_MAX,
@@ -438,6 +437,7 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
         founding_id: draw.number(),
         incarnation: draw.number(),
         seed: draw.number(),
+        ..Options::plain(id)
     }
 }
 

@@ -73,19 +73,12 @@ impl Node {
 /// same one.
 fn options(id: NodeId) -> Options {
     Options {
-        id,
         heartbeat_ticks: 1,
         election_ticks_min: ELECTION_TICKS,
         election_ticks_max: ELECTION_TICKS,
-        priority: 0,
         append_bytes_max: 1,
-        log_entries_max: usize::MAX,
-        log_bytes_max: usize::MAX,
-        catching_up_entries: 0,
-        lease: None,
-        founding_id: 0,
-        incarnation: 0,
         seed: 0,
+        ..Options::plain(id)
     }
 }
 

@@ -10,7 +10,7 @@
 //! | --- | --- |
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
-//! | `envelope.rs` | what faults may take away for good |
+//! | `fault_budget.rs` | what faults may take away for good |
 //! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
@@ -23,10 +23,10 @@
 
 mod disk;
 pub mod draw;
-mod envelope;
 mod event;
 mod facts;
 mod failure;
+mod fault_budget;
 mod hash;
 pub mod host;
 mod invariants;
@@ -35,9 +35,9 @@ mod oracle;
 mod rule;
 mod trace;
 
-pub use envelope::Envelope;
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
+pub use fault_budget::FaultBudget;
 pub use hash::StableHash;
 pub use invariants::{is_promise_kept, may_follow, without_quorum};
 pub use oracle::Oracle;

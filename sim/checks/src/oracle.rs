@@ -102,11 +102,6 @@ impl Oracle {
     pub fn stream_ended(&self, node: NodeId, stream: StreamId, is_believed: bool) {
         self.inner().check(rules::OF_STREAM_ENDS, node, &StreamEnd { stream, is_believed });
     }
-
-    /// Something else broke a rule; only the first failure counts.
-    pub fn violate(&self, failure: Failure) {
-        self.inner().failure.get_or_insert(failure);
-    }
 }
 
 /// What it knows.
@@ -123,12 +118,12 @@ impl Oracle {
 
     /// The last committed index so far.
     pub fn committed(&self) -> Index {
-        self.inner().facts.last_committed()
+        self.inner().facts.committed.last()
     }
 
     /// The latest committed configuration; an empty one before the first.
     pub fn configuration(&self) -> Arc<Configuration> {
-        self.inner().facts.latest_configuration().cloned().unwrap_or_default()
+        self.inner().facts.committed.latest_configuration().cloned().unwrap_or_default()
     }
 
     /// The configuration that a node went by when it last did anything.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use conclave_checks::{Envelope, draw::Draw};
+use conclave_checks::{FaultBudget, draw::Draw};
 use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster, target::Target};
@@ -31,7 +31,7 @@ impl Inject for AddressReused {
     /// Nothing happens to a node that is not on record yet: nobody could tell it from the foreign one, which
     /// would take its place. The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(id) = self.node.resolve(world).filter(|&id| Envelope::of(&world.oracle).is_recorded(id))
+        let Some(id) = self.node.resolve(world).filter(|&id| FaultBudget::of(&world.oracle).is_recorded(id))
         else {
             return Healing::nothing();
         };

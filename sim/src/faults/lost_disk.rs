@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use conclave_checks::{Envelope, draw::Draw};
+use conclave_checks::{FaultBudget, draw::Draw};
 use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster};
@@ -42,7 +42,7 @@ impl Inject for LostDisk {
         let node = MachineId::Node(self.node);
         world.machines.crash(node);
         world.machines.machine(node).lose_disk();
-        Envelope::of(&world.oracle).disk_lost(self.node);
+        FaultBudget::of(&world.oracle).disk_lost(self.node);
         world.hold([Condition::Down(node)])
     }
 }

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use conclave_checks::{Envelope, draw::Draw};
+use conclave_checks::{FaultBudget, draw::Draw};
 use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster};
@@ -54,7 +54,7 @@ impl Inject for Rot {
             return Healing::nothing();
         }
         let node = MachineId::Node(self.node);
-        Envelope::of(&world.oracle).disk_damaged(self.node);
+        FaultBudget::of(&world.oracle).disk_damaged(self.node);
         if !self.restarts {
             world.machines.machine(node).damage_disk(self.flips);
             return Healing::nothing();

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use conclave::client::{GetOptions, PutOptions};
-use conclave_checks::{Envelope, Oracle, Trace};
+use conclave_checks::{FaultBudget, Oracle, Trace};
 use madsim::{Config, runtime::Runtime, time::sleep};
 
 use super::*;
@@ -171,7 +171,7 @@ fn found_anew(world: &mut World) {
     for id in 1..=3 {
         world.machines.crash(MachineId::Node(id));
         world.machines.machine(MachineId::Node(id)).lose_disk();
-        Envelope::of(&world.oracle).disk_lost(id);
+        FaultBudget::of(&world.oracle).disk_lost(id);
     }
     (1..=3).for_each(|id| world.machines.bring_up(MachineId::Node(id)));
 }

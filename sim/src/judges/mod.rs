@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
-//! | `snapshots.rs` | a range is the store as it was at one revision |
+//! | `ranges.rs` | a range is the store as it was at one revision |
 //! | `past.rs` | reads of the past tell what was written then, until it is compacted |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
 //! | `evidence.rs` | a failure with the operations that show it |
@@ -15,8 +15,8 @@ mod evidence;
 mod key_model;
 mod linearizability;
 mod past;
+mod ranges;
 mod revisions;
-mod snapshots;
 
 use std::collections::BTreeMap;
 
@@ -34,7 +34,7 @@ pub(crate) fn judge(
     large: &[LargeEvent],
     nodes_compact: bool,
 ) -> Result<(), Failure> {
-    snapshots::judge(large)?;
+    ranges::judge(large)?;
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
     past::is_true(operations)?;

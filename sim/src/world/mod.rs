@@ -25,7 +25,7 @@ mod shape;
 
 use std::{sync::Arc, time::Duration};
 
-use conclave_checks::{Envelope, Oracle};
+use conclave_checks::{FaultBudget, Oracle};
 
 pub(crate) use self::{addresses::NUMBER_MAX, clock::now_ns, machines::Machines, network::latency};
 use self::{conditions::Conditions, network::Network, programs::Programs};
@@ -154,7 +154,8 @@ impl World {
     /// spared now, and nothing happens.
     pub(crate) fn give_up(&mut self, node: u64, new: u64) -> bool {
         // An operator who is about to change the members may take one away that is needed then.
-        let can_spare = Envelope::of(&self.oracle).can_spare(node) && !self.operators.are_changing_members();
+        let can_spare =
+            FaultBudget::of(&self.oracle).can_spare(node) && !self.operators.are_changing_members();
         if can_spare {
             self.change_members(Some((new, false)), vec![node]);
         }
@@ -164,7 +165,7 @@ impl World {
     /// An operator adds a node, which is started now, and removes others.
     pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>) {
         // First the one is replaced that was lost: without it, and without another one too, there may be no quorum.
-        if Envelope::of(&self.oracle).lacks_a_member() {
+        if FaultBudget::of(&self.oracle).lacks_a_member() {
             return;
         }
         let add = add.map(|(id, learner)| {

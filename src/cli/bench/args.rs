@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::connection::{Connection, parse_span};
+use crate::wire::WRITE_BYTES_MAX;
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -92,4 +93,4 @@ impl Args {
 }
 
 /// The largest request, less what surrounds the value: larger ones would only measure refusals.
-const VALUE_BYTES_MAX: i64 = 1536 * 1024 - 512;
+const VALUE_BYTES_MAX: i64 = WRITE_BYTES_MAX as i64 - 512;

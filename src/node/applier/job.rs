@@ -17,7 +17,7 @@ pub(in crate::node) enum Job {
     Stage(Stage),
     /// Puts the staged snapshot in the state's place. Until that is reported the core hands out no entries.
     Install(Snapshot),
-    /// Makes the state durable and shows it as it stands, to be sent to another node.
+    /// Shows the state as it stands, durable or not, to be sent to another node.
     Show(oneshot::Sender<StateView>),
 }
 

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    super::{
-        config::Config,
-        event::{Applied, Stage},
-    },
+    super::{config::Config, event::Stage, report::Applied},
     flush_schedule::FlushSchedule,
     job::Job,
     waiters::Waiters,

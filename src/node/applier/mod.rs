@@ -14,22 +14,19 @@ mod waiters;
 
 use std::sync::Arc;
 
-use tokio::{
-    sync::{mpsc, oneshot},
-    task::JoinHandle,
-};
+use tokio::{sync::mpsc, task::JoinHandle};
 
 pub(super) use job::{Job, Waiter};
 use machine::Machine;
 
 use super::{
     config::Config,
-    event::{Applied, Report},
+    report::{Applied, Report},
 };
 use crate::{
     env::Environment,
     raft::{ClusterId, Index},
-    storage::{Disk, Flusher, StateStore, StorageError},
+    storage::{self, Disk, Flusher, StateStore, StorageError},
 };
 
 /// Where the event loop leaves jobs. Unbounded because every job follows from an event that was admitted: the bounds are
@@ -110,25 +107,18 @@ async fn carry_out(
     jobs: Vec<Job>,
     disk: &dyn Disk,
 ) -> (Machine, Result<Applied, StorageError>) {
-    let (done_tx, done_rx) = oneshot::channel();
     let work = move || {
         let result = machine.carry_out(jobs);
-        let _ = done_tx.send((machine, result));
+        (machine, result)
     };
-    disk.run(Box::new(work)).await;
-    done_rx.await.expect("the disk runs every job to its end")
+    storage::run_on(disk, work).await
 }
 
 /// A flush under way.
 type Flush = JoinHandle<Result<Index, StorageError>>;
 
 async fn run(flusher: Flusher, disk: Arc<dyn Disk>) -> Result<Index, StorageError> {
-    let (done_tx, done_rx) = oneshot::channel();
-    let work = move || {
-        let _ = done_tx.send(flusher.flush());
-    };
-    disk.run(Box::new(work)).await;
-    done_rx.await.expect("the disk runs every job to its end")
+    storage::run_on(&*disk, move || flusher.flush()).await
 }
 
 /// Completes when the flush under way has ended; never if none is.

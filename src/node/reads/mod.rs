@@ -10,21 +10,18 @@
 //! | --- | --- |
 //! | `read.rs` | one read, and whether anybody still waits for it |
 //! | `admission.rs` | how many reads may be under way, and how much they may hold |
-//! | `limits.rs` | how reads are cut |
 //! | `lane.rs` | the reads of one stream, many at a time, in their order: those that are short |
 //! | `long.rs` | a read that is not short: in slices, over a view that stands still, answered in pieces |
 //! | `server.rs` | what all of them share |
 
 mod admission;
 mod lane;
-mod limits;
 mod long;
 mod read;
 mod server;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-pub use self::limits::ReadLimits;
 use self::{admission::Load, lane::Lane, read::Read, server::Tasks};
 pub(super) use self::{
     read::{Caller, LaneEnd},

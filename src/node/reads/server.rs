@@ -6,19 +6,19 @@ use std::sync::{
 };
 
 use tokio::{
-    sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc, oneshot},
+    sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit, mpsc},
     task::JoinHandle,
 };
 
-use super::{
-    super::{config::Config, event::Report},
-    limits::ReadLimits,
+use super::super::{
+    config::{Config, ReadLimits},
+    report::Report,
 };
 use crate::{
     env::{Clock, Moment},
     kv::StepBudget,
     raft::{ClusterId, Index, NodeId, Term},
-    storage::{Disk, Reader, StateView, StorageError},
+    storage::{self, Disk, Reader, StateView, StorageError},
     wire::pb::etcdserverpb::ResponseHeader,
 };
 
@@ -90,12 +90,7 @@ impl ReadServer {
 
     /// Works away from the tasks that must stay responsive.
     pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
-        let (done_tx, done_rx) = oneshot::channel();
-        let job = move || {
-            let _ = done_tx.send(work());
-        };
-        self.disk.run(Box::new(job)).await;
-        done_rx.await.expect("the disk runs every job to its end")
+        storage::run_on(&*self.disk, work).await
     }
 
     /// The state could not be read: the node must stop.

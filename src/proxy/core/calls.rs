@@ -6,8 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     call::{CallId, Lane, Place, Queue, Work},
     exactly_once::Attempts,
-    limits::{ABANDONED_MAX, CALLS_MAX, IN_FLIGHT_BYTES_MAX, LARGE_CALLS_BYTES_MAX},
+    in_flight::InFlight,
+    limits::{ABANDONED_MAX, CALLS_MAX, LARGE_CALLS_BYTES_MAX, RETRY_PAUSE_MAX_US, RETRY_PAUSE_MIN_US},
     links::LinkId,
+    timers::Timers,
 };
 
 /// What is known of an outstanding call, beside where it is.
@@ -16,7 +18,7 @@ pub(super) struct Outstanding {
     pub(super) work: Work,
     pub(super) attempts: Attempts,
     /// How often it was refused for the moment.
-    pub(super) refusals: u32,
+    refusals: u32,
     /// `None`: the core's own request, which is tried for ever.
     deadline_us: Option<u64>,
     bytes: usize,
@@ -43,26 +45,25 @@ impl Outstanding {
     pub(super) fn queue(&self) -> Queue {
         self.work.queue(self.bytes)
     }
+
+    /// It was refused for the moment: where it waits, for twice as long as the last time.
+    pub(super) fn pause(&mut self, now_us: u64) -> Place {
+        let doublings = self.refusals.min(u64::BITS / 2);
+        self.refusals += 1;
+        let pause_us = (RETRY_PAUSE_MIN_US << doublings).min(RETRY_PAUSE_MAX_US);
+        Place::BackingOff { until_us: now_us + pause_us }
+    }
 }
 
 /// Invariant: every call is in the index of its place, and in no other.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: BTreeMap<CallId, Outstanding>,
-    deadlines: BTreeSet<(u64, CallId)>,
-    retries: BTreeSet<(u64, CallId)>,
+    timers: Timers,
     queues: [BTreeSet<CallId>; Queue::COUNT],
-    in_flight: BTreeMap<LinkId, InFlight>,
+    in_flight: InFlight,
     abandoned: BTreeSet<CallId>,
     large_bytes: usize,
-}
-
-/// What is under way on one link.
-#[derive(Debug, Default)]
-struct InFlight {
-    calls: BTreeSet<CallId>,
-    /// By lane.
-    bytes: [usize; Lane::ALL.len()],
 }
 
 impl Calls {
@@ -94,7 +95,7 @@ impl Calls {
         debug_assert!(!self.calls.contains_key(&id), "{id} is outstanding already");
         self.large_bytes += large(call.bytes);
         if let Some(deadline_us) = call.deadline_us {
-            self.deadlines.insert((deadline_us, id));
+            self.timers.deadlines.insert((deadline_us, id));
         }
         self.enter(id, call.place, call.bytes);
         self.calls.insert(id, call);
@@ -104,7 +105,7 @@ impl Calls {
         let call = self.calls.remove(&id)?;
         self.leave(id, call.place, call.bytes);
         if let Some(deadline_us) = call.deadline_us {
-            self.deadlines.remove(&(deadline_us, id));
+            self.timers.deadlines.remove(&(deadline_us, id));
         }
         if !self.abandoned.remove(&id) {
             self.large_bytes -= large(call.bytes);
@@ -140,24 +141,16 @@ impl Calls {
     fn enter(&mut self, id: CallId, place: Place, bytes: usize) {
         match place {
             Place::Waiting(queue) => drop(self.queues[queue.index()].insert(id)),
-            Place::BackingOff { until_us } => drop(self.retries.insert((until_us, id))),
-            Place::Sent(link) => {
-                let in_flight = self.in_flight.entry(link).or_default();
-                in_flight.calls.insert(id);
-                in_flight.bytes[Lane::of(bytes) as usize] += bytes;
-            }
+            Place::BackingOff { until_us } => drop(self.timers.retries.insert((until_us, id))),
+            Place::Sent(link) => self.in_flight.enter(id, link, bytes),
         }
     }
 
     fn leave(&mut self, id: CallId, place: Place, bytes: usize) {
         match place {
             Place::Waiting(queue) => drop(self.queues[queue.index()].remove(&id)),
-            Place::BackingOff { until_us } => drop(self.retries.remove(&(until_us, id))),
-            Place::Sent(link) => {
-                let Some(in_flight) = self.in_flight.get_mut(&link) else { return };
-                in_flight.calls.remove(&id);
-                in_flight.bytes[Lane::of(bytes) as usize] -= bytes;
-            }
+            Place::BackingOff { until_us } => drop(self.timers.retries.remove(&(until_us, id))),
+            Place::Sent(link) => self.in_flight.leave(id, link, bytes),
         }
     }
 }
@@ -174,50 +167,28 @@ impl Calls {
         self.queues[queue.index()].iter().copied().collect()
     }
 
-    /// Whether a call may go through a link now: one always may, whatever its size.
+    /// Whether a call may go through a link now.
     pub(super) fn fits(&self, id: CallId, link: LinkId) -> bool {
-        let Some(call) = self.calls.get(&id) else { return false };
-        let under_way = self.in_flight.get(&link).map_or(0, |link| link.bytes[Lane::of(call.bytes) as usize]);
-        under_way == 0 || under_way + call.bytes <= IN_FLIGHT_BYTES_MAX
+        self.calls.get(&id).is_some_and(|call| self.in_flight.has_room_for(link, call.bytes))
     }
 
-    /// What is under way on a link.
-    pub(super) fn sent_through(&self, link: LinkId) -> Vec<CallId> {
-        self.in_flight.get(&link).map_or_else(Vec::new, |link| link.calls.iter().copied().collect())
+    pub(super) fn timers(&self) -> &Timers {
+        &self.timers
+    }
+
+    pub(super) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
     }
 
     /// What is under way on any other link and belongs at the leader.
     pub(super) fn sent_elsewhere(&self, leader: Option<LinkId>) -> Vec<CallId> {
-        let others = self.in_flight.iter().filter(|(link, _)| Some(**link) != leader);
-        let calls = others.flat_map(|(_, link)| link.calls.iter().copied());
+        let calls = self.in_flight.elsewhere(leader);
         calls.filter(|id| !self.calls[id].work.is_serializable()).collect()
     }
 
-    /// A link is gone for good. Nothing is under way on it any more.
+    /// A link is gone for good.
     pub(super) fn forget_link(&mut self, link: LinkId) {
-        self.in_flight.remove(&link);
-    }
-
-    /// A call whose deadline has come.
-    pub(super) fn overdue(&self, now_us: u64) -> Option<CallId> {
-        self.deadlines.first().filter(|(deadline_us, _)| *deadline_us <= now_us).map(|(_, id)| *id)
-    }
-
-    /// A call that has paused for long enough.
-    pub(super) fn paused_until(&self, now_us: u64) -> Option<CallId> {
-        self.retries.first().filter(|(until_us, _)| *until_us <= now_us).map(|(_, id)| *id)
-    }
-
-    /// All calls that pause.
-    pub(super) fn all_pausing(&self) -> Vec<CallId> {
-        self.retries.iter().map(|(_, id)| *id).collect()
-    }
-
-    /// When something is due next.
-    pub(super) fn next_due_us(&self) -> Option<u64> {
-        let deadline = self.deadlines.first().map(|(at_us, _)| *at_us);
-        let retry = self.retries.first().map(|(at_us, _)| *at_us);
-        deadline.into_iter().chain(retry).min()
+        self.in_flight.forget(link);
     }
 }
 
@@ -232,25 +203,17 @@ impl Calls {
         let mut places = Self::default();
         for (id, call) in &self.calls {
             places.enter(*id, call.place, call.bytes);
-            let has_deadline = call.deadline_us.is_none_or(|at_us| self.deadlines.contains(&(at_us, *id)));
+            let has_deadline =
+                call.deadline_us.is_none_or(|at_us| self.timers.deadlines.contains(&(at_us, *id)));
             assert!(has_deadline, "{id} has no deadline");
             assert_eq!(self.abandoned.contains(id), matches!(call.work, Work::Abandoned(_)), "{id}");
         }
         assert_eq!(places.queues, self.queues);
-        assert_eq!(places.retries, self.retries);
+        assert_eq!(places.timers.retries, self.timers.retries);
         let with_deadline = self.calls.values().filter(|call| call.deadline_us.is_some()).count();
-        assert_eq!(self.deadlines.len(), with_deadline);
+        assert_eq!(self.timers.deadlines.len(), with_deadline);
         let live = self.calls.iter().filter(|(id, _)| !self.abandoned.contains(id));
         assert_eq!(self.large_bytes, live.map(|(_, call)| large(call.bytes)).sum::<usize>());
-        for (link, in_flight) in &self.in_flight {
-            let counted = places.in_flight.remove(link).unwrap_or_default();
-            assert_eq!((&counted.calls, counted.bytes), (&in_flight.calls, in_flight.bytes), "{link}");
-            for lane in Lane::ALL {
-                let of_lane =
-                    in_flight.calls.iter().filter(|id| Lane::of(self.calls[id].bytes) == lane).count();
-                assert!(of_lane <= 1 || in_flight.bytes[lane as usize] <= IN_FLIGHT_BYTES_MAX, "{link}");
-            }
-        }
-        assert!(places.in_flight.is_empty());
+        self.in_flight.check(places.in_flight, |id| Lane::of(self.calls[&id].bytes));
     }
 }

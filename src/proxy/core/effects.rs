@@ -1,9 +1,13 @@
 //! What follows from the inputs, for the edge to carry out in this order.
 
-use super::{assembly::Pieces, call::CallId, links::LinkId};
+use super::{
+    assembly::Pieces,
+    call::{CallId, to_wire_id},
+    links::LinkId,
+};
 use crate::wire::{
     CallError,
-    pb::v1::{self, reply},
+    pb::v1::{self, reply, request},
 };
 
 /// The one answer to a call.
@@ -32,4 +36,12 @@ pub(in crate::proxy) struct Effects {
     pub(in crate::proxy) view_changed: bool,
     /// When something is due: effects are to be asked for then, at the latest.
     pub(in crate::proxy) wake_at_us: Option<u64>,
+}
+
+impl Effects {
+    /// Tells a node that a read is not to be answered any more.
+    pub(super) fn call_off(&mut self, id: CallId, attempt: u16, link: LinkId) {
+        let kind = Some(request::Kind::Cancel(v1::Cancel {}));
+        self.send.push((link, v1::Request { id: to_wire_id(id, attempt), kind, timeout_ms: 0 }));
+    }
 }

@@ -88,11 +88,18 @@ impl Attempts {
 }
 
 /// The proxy's sessions: at most one is open; numbers of those before may still be under way.
+pub(super) struct Sessions {
+    present: Present,
+    ids: SessionIds,
+    /// The core's own requests so far.
+    requests: u64,
+}
+
 #[derive(Debug)]
-pub(super) enum Sessions {
+enum Present {
     /// No write can be sent under a new number.
     Closed,
-    /// The core's own request that opens one.
+    /// The core's own request that opens one is under way.
     Opening(CallId),
     Open(Session),
 }
@@ -102,18 +109,23 @@ pub(in crate::proxy) type SessionIds = Box<dyn FnMut() -> u64 + Send>;
 
 /// An open session. Invariant: a sequence number belongs to one write for ever, however often it is sent.
 #[derive(Debug)]
-pub(super) struct Session {
+struct Session {
     id: u64,
     last_sequence: u64,
     unsettled: BTreeSet<u64>,
 }
 
 impl Sessions {
+    /// None is open. New ones get these ids.
+    pub(super) fn new(ids: SessionIds) -> Self {
+        Self { present: Present::Closed, ids, requests: 0 }
+    }
+
     /// The open session; 0 if there is none.
     pub(super) fn id(&self) -> u64 {
-        match self {
-            Sessions::Open(session) => session.id,
-            Sessions::Closed | Sessions::Opening(_) => 0,
+        match &self.present {
+            Present::Open(session) => session.id,
+            Present::Closed | Present::Opening(_) => 0,
         }
     }
 
@@ -135,26 +147,26 @@ impl Sessions {
     }
 
     fn stamp(&mut self, number: &mut Option<Number>, attempts: &Attempts) -> Option<v1::Stamp> {
-        match (*number, self) {
-            (Some(Number { session, sequence }), Sessions::Open(open)) if session == open.id => {
+        match (*number, &mut self.present) {
+            (Some(Number { session, sequence }), Present::Open(open)) if session == open.id => {
                 Some(open.stamp(sequence))
             }
             // Its session is gone, but an earlier attempt may have worked: only the same number may be sent again.
             (Some(Number { session, sequence }), _) if attempts.may_have_happened() => {
                 Some(v1::Stamp { session, sequence, acknowledged_below: 0 })
             }
-            (_, Sessions::Open(open)) => {
+            (_, Present::Open(open)) => {
                 let sequence = open.next_sequence();
                 *number = Some(Number { session: open.id, sequence });
                 Some(open.stamp(sequence))
             }
-            (_, Sessions::Closed | Sessions::Opening(_)) => None,
+            (_, Present::Closed | Present::Opening(_)) => None,
         }
     }
 
     /// The write will not be sent again.
     pub(super) fn settle(&mut self, number: Option<Number>) {
-        if let (Some(Number { session, sequence }), Sessions::Open(open)) = (number, self)
+        if let (Some(Number { session, sequence }), Present::Open(open)) = (number, &mut self.present)
             && session == open.id
         {
             open.unsettled.remove(&sequence);
@@ -163,16 +175,28 @@ impl Sessions {
 
     /// The cluster does not know this session any more.
     pub(super) fn expired(&mut self, session: u64) {
-        if matches!(self, Sessions::Open(open) if open.id == session) {
-            *self = Sessions::Closed;
+        if matches!(&self.present, Present::Open(open) if open.id == session) {
+            self.present = Present::Closed;
         }
+    }
+
+    /// The request that opens a session, unless one is open, or was asked for.
+    pub(super) fn open(&mut self) -> Option<(CallId, Work)> {
+        if !matches!(self.present, Present::Closed) {
+            return None;
+        }
+        let id = CallId::own(self.requests);
+        self.requests += 1;
+        self.present = Present::Opening(id);
+        Some((id, Work::OpenSession((self.ids)())))
     }
 
     /// The cluster opened a session for this request. False: another request was to open one.
     pub(super) fn opened(&mut self, request: CallId, session: u64) -> bool {
-        let is_awaited = matches!(self, Sessions::Opening(opening) if *opening == request);
+        let is_awaited = matches!(&self.present, Present::Opening(opening) if *opening == request);
         if is_awaited {
-            *self = Sessions::Open(Session { id: session, last_sequence: 0, unsettled: BTreeSet::new() });
+            self.present =
+                Present::Open(Session { id: session, last_sequence: 0, unsettled: BTreeSet::new() });
         }
         is_awaited
     }

@@ -49,13 +49,17 @@
 //!   applied by an earlier attempt: its outcome is unknown.
 //! - Bytes are counted until a call has its answer or its deadline. What an expired call has left behind in the buffers
 //!   of a stream that stands still is bounded by the silence that ends the link.
-//! - Two clusters of one name are one to it: nodes refuse a proxy by the cluster's name.
+//! - A proxy that was not given a cluster's id decides by its addresses which cluster is meant, and cannot while fewer
+//!   than half of them lead to one (`links.rs`).
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `router.rs` | the decisions: inputs and what follows from them |
+//! | `router.rs` | the core: its inputs, the links it wants, and which of them calls go through |
+//! | `delivery.rs` | each call is sent until it has its one answer |
 //! | `call.rs` | one call: what is asked, and where it is |
 //! | `calls.rs` | all calls, with an index for every question asked of them |
+//! | `timers.rs` | the index by time: deadlines and retries |
+//! | `in_flight.rs` | the index by link: what is under way, and its bytes |
 //! | `links.rs` | the nodes, and what they say: who leads, who is a member |
 //! | `assembly.rs` | answers that arrive in pieces, and what they hold |
 //! | `exactly_once.rs` | sessions, numbers, attempts: what makes a retry apply once |
@@ -67,14 +71,17 @@
 mod assembly;
 mod call;
 mod calls;
+mod delivery;
 mod effects;
 mod exactly_once;
+mod in_flight;
 mod limits;
 mod links;
 mod outcome;
 mod router;
 #[cfg(test)]
 mod tests;
+mod timers;
 
 pub(super) use call::{Call, CallId, Operation};
 pub(super) use effects::{Answer, Answered, Effects};

@@ -7,7 +7,7 @@ use tonic::{Code, Request, Response, Status};
 
 use crate::{
     env::Clock,
-    proxy::{call_sender::time_for, config::Config, view::View},
+    proxy::{call_queue::time_for, config::Config, view::View},
     rpc::{self, Channel},
     wire::{
         CallError, WithLimits, etcd,

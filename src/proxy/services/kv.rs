@@ -7,7 +7,7 @@ use tonic::{Request, Response, Status};
 use super::log::{crossed, write};
 use crate::{
     proxy::{
-        call_sender::CallSender,
+        call_queue::CallSender,
         core::{Answered, Operation},
     },
     rpc,

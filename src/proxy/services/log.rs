@@ -4,7 +4,7 @@ use prost::Message;
 use tonic::{Request, Status};
 
 use crate::{
-    proxy::{call_sender::CallSender, core::Operation},
+    proxy::{call_queue::CallSender, core::Operation},
     wire::{
         kv as wire,
         pb::v1::{command, reply::Outcome},

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 
 use super::log::{crossed, write};
 use crate::{
-    proxy::call_sender::CallSender,
+    proxy::call_queue::CallSender,
     wire::pb::{
         etcdserverpb::{AlarmRequest, AlarmResponse, AlarmType, maintenance_server},
         v1::{command, reply::Outcome},

@@ -17,7 +17,7 @@ mod status;
 
 use tokio::sync::watch;
 
-use super::{call_sender::CallSender, config::Config, view::View};
+use super::{call_queue::CallSender, config::Config, view::View};
 use crate::{
     env::Clock,
     rpc,

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     env::Clock,
     proxy::{
-        call_sender::time_for,
+        call_queue::time_for,
         config::Config,
         view::{NodeAddress, View},
     },

@@ -1,6 +1,6 @@
 //! The channel of the real world: tonic over TCP.
 
-use std::{error::Error, io};
+use std::io;
 
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -10,7 +10,10 @@ use super::{
     CONNECTION_WINDOW_BYTES, Channel, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES,
     stream::Gathering,
 };
-use crate::{env::Clock, rpc::CONNECT_TIMEOUT};
+use crate::{
+    env::Clock,
+    rpc::{CONNECT_TIMEOUT, root_cause},
+};
 
 /// Connects, or says why not.
 pub(in crate::rpc) async fn establish(uri: Uri, clock: &Clock) -> Result<Channel, String> {
@@ -30,13 +33,4 @@ async fn dial(uri: Uri) -> io::Result<TokioIo<Gathering>> {
     let stream = TcpStream::connect(authority.as_str()).await?;
     stream.set_nodelay(true)?;
     Ok(TokioIo::new(Gathering::new(stream)))
-}
-
-/// "transport error" tells nobody anything; what lies beneath it does.
-fn root_cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }

@@ -2,7 +2,7 @@
 
 use conclave::raft::{Body, Configuration, Members, Raft};
 
-use conclave_checks::Envelope;
+use conclave_checks::FaultBudget;
 
 use super::Storm;
 use crate::cluster::{ELECTION_TICKS_MAX, TICK_US};
@@ -67,7 +67,7 @@ impl Storm {
 
     /// An operator removes whoever lost its disk.
     fn remove_lost(&mut self) {
-        if !Envelope::of(&self.oracle).lacks_a_member() {
+        if !FaultBudget::of(&self.oracle).lacks_a_member() {
             return;
         }
         let lost = self.lost.clone();
@@ -101,7 +101,7 @@ impl Storm {
             }
         };
         let answered = !self.nodes.keys().any(|&id| self.oracle.has_open_reads(id));
-        let is_complete = !configuration.is_changing() && !Envelope::of(&self.oracle).lacks_a_member();
+        let is_complete = !configuration.is_changing() && !FaultBudget::of(&self.oracle).lacks_a_member();
         committed > 0 && is_complete && answered && cores.all(done)
     }
 }

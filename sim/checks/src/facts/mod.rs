@@ -1,22 +1,22 @@
 //! The mirror of facts: what is true of all nodes together, which none of them knows. It notes and never judges; the rules
 //! (`invariants/`) look at it, and at what happened, before it takes note of that.
 
+mod ballots;
+mod committed;
 mod node;
 
-use std::{
-    collections::{BTreeMap, btree_map::Range},
-    hash::{Hash, Hasher},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
-use conclave::raft::{
-    Body, Configuration, Entry, Index, NodeId, Payload, Persist, Position, Raft, Term, Vote,
-};
+use conclave::raft::{Entry, Index, NodeId, Position, Raft, Term};
 
-pub(crate) use self::node::{Node, configuration};
+use self::{ballots::Ballots, committed::CommittedLog};
+pub(crate) use self::{
+    ballots::votes,
+    committed::payload_hash,
+    node::{Node, configuration},
+};
 use crate::{
     disk::Disk,
-    hash::StableHash,
     observation::{Apply, Install, Start, Step, Write},
 };
 
@@ -25,14 +25,10 @@ pub(crate) struct Facts {
     nodes: BTreeMap<NodeId, Node>,
     /// Who leads or led each term.
     pub(crate) leaders: BTreeMap<Term, NodeId>,
-    /// The votes that disks hold or held: who voted in a term, and for whom.
-    ballots: BTreeMap<Term, BTreeMap<NodeId, NodeId>>,
+    pub(crate) ballots: Ballots,
     /// Every entry that any log ever held: what it carries and the term before it.
     entries: BTreeMap<(Index, Term), Content>,
-    /// Every committed entry, once and for ever.
-    committed: BTreeMap<Index, Committed>,
-    /// The committed configurations.
-    configurations: BTreeMap<Index, Arc<Configuration>>,
+    pub(crate) committed: CommittedLog,
     /// The hash of the state after each applied entry.
     states: BTreeMap<Index, u64>,
     /// Data directories that were lost, as they were then.
@@ -48,61 +44,14 @@ pub(crate) struct Content {
     pub(crate) previous_term: Term,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Committed {
-    pub(crate) term: Term,
-    pub(crate) payload_hash: u64,
-    /// The term of the node that was the first to know.
-    pub(crate) known_in: Term,
-}
-
-impl Committed {
-    pub(crate) fn is(&self, entry: &Entry) -> bool {
-        self.term == entry.term && self.payload_hash == payload_hash(&entry.payload)
-    }
-}
-
 /// What may be asked.
 impl Facts {
     pub(crate) fn node(&self, id: NodeId) -> Option<&Node> {
         self.nodes.get(&id)
     }
 
-    pub(crate) fn vote_of(&self, voter: NodeId, term: Term) -> Option<NodeId> {
-        self.ballots.get(&term)?.get(&voter).copied()
-    }
-
     pub(crate) fn content_at(&self, position: Position) -> Option<Content> {
         self.entries.get(&(position.index, position.term)).copied()
-    }
-
-    pub(crate) fn committed_at(&self, index: Index) -> Option<&Committed> {
-        self.committed.get(&index)
-    }
-
-    pub(crate) fn is_committed(&self, position: Position) -> bool {
-        position.index == 0 || self.committed_at(position.index).is_some_and(|it| it.term == position.term)
-    }
-
-    /// The last entry known to be committed before a term.
-    pub(crate) fn last_committed_before(&self, term: Term) -> Option<Position> {
-        let mut latest_first = self.committed.iter().rev();
-        let (&index, committed) = latest_first.find(|(_, committed)| committed.known_in < term)?;
-        Some(Position { term: committed.term, index })
-    }
-
-    pub(crate) fn last_committed(&self) -> Index {
-        self.committed.last_key_value().map_or(0, |(&index, _)| index)
-    }
-
-    /// The committed configurations up to an index, oldest first.
-    pub(crate) fn configurations_until(&self, index: Index) -> Range<'_, Index, Arc<Configuration>> {
-        self.configurations.range(..=index)
-    }
-
-    /// The latest committed configuration, if there is one.
-    pub(crate) fn latest_configuration(&self) -> Option<&Arc<Configuration>> {
-        self.configurations.values().next_back()
     }
 
     /// Whether a node's disk holds an entry, or the disk did that it has lost: what commits counts that too.
@@ -117,7 +66,7 @@ impl Facts {
     }
 
     pub(crate) fn is_recorded(&self, id: NodeId) -> bool {
-        let Some(configuration) = self.latest_configuration() else { return false };
+        let Some(configuration) = self.committed.latest_configuration() else { return false };
         let holds_founding_entry =
             |voter: &NodeId| self.node(*voter).is_none_or(|node| node.disk.last().index > 0);
         let is_recorded = |voter: &NodeId| configuration.incarnations.contains_key(voter);
@@ -126,7 +75,7 @@ impl Facts {
     }
 
     pub(crate) fn can_spare(&self, id: NodeId) -> bool {
-        let Some(configuration) = self.latest_configuration() else { return false };
+        let Some(configuration) = self.committed.latest_configuration() else { return false };
         let has_others = configuration.is_voter(id) && configuration.voters.len() > 2;
         // Nor is a change on its way that would leave too few.
         let mut members = configuration.members().filter_map(|id| self.node(id));
@@ -141,8 +90,9 @@ impl Facts {
     }
 
     pub(crate) fn lacks_a_member(&self) -> bool {
-        let is_member =
-            |lost: &NodeId| self.latest_configuration().is_some_and(|latest| latest.contains(*lost));
+        let is_member = |lost: &NodeId| {
+            self.committed.latest_configuration().is_some_and(|latest| latest.contains(*lost))
+        };
         self.lost.keys().any(is_member)
     }
 
@@ -191,7 +141,7 @@ impl Facts {
         }
         node.reads.clear();
         for write in writes.iter().take(start.writes.unwrap_or(0)) {
-            self.note_votes(core.id(), write);
+            self.ballots.note(core.id(), write);
         }
     }
 
@@ -208,7 +158,7 @@ impl Facts {
                 self.elections += 1;
                 self.leaders.entry(core.term()).or_insert(id);
             }
-            step.committed().for_each(|entry| self.note_committed(entry, core.term()));
+            step.committed().for_each(|entry| self.committed.note(entry, core.term()));
         }
         let node = self.meet(id);
         node.view = Some(step.after);
@@ -226,7 +176,7 @@ impl Facts {
         let mirrored = self.meet(node);
         mirrored.under_way.pop_front();
         mirrored.disk.write(write);
-        self.note_votes(node, write);
+        self.ballots.note(node, write);
     }
 
     pub(crate) fn note_apply(&mut self, apply: &Apply<'_>) {
@@ -243,7 +193,7 @@ impl Facts {
     }
 
     pub(crate) fn note_read(&mut self, node: NodeId, read: u64) {
-        let committed = self.last_committed();
+        let committed = self.committed.last();
         self.meet(node).reads.insert(read, committed);
     }
 
@@ -251,44 +201,9 @@ impl Facts {
         let content = || Content { payload_hash: payload_hash(&entry.payload), previous_term };
         self.entries.entry((entry.index, entry.term)).or_insert_with(content);
     }
-
-    fn note_committed(&mut self, entry: &Entry, known_in: Term) {
-        if self.committed.contains_key(&entry.index) {
-            return;
-        }
-        let payload_hash = payload_hash(&entry.payload);
-        self.committed.insert(entry.index, Committed { term: entry.term, payload_hash, known_in });
-        let configuration = configuration(&entry.payload).cloned();
-        self.configurations.extend(configuration.map(|configuration| (entry.index, configuration)));
-    }
-
-    fn note_votes(&mut self, node: NodeId, write: &Persist) {
-        for Vote { term, candidate } in votes(write) {
-            let ballot = self.ballots.entry(term).or_default();
-            candidate.map(|candidate| *ballot.entry(node).or_insert(candidate));
-        }
-    }
-}
-
-/// The votes that a write makes durable. One that a later term overtook in the same write is known by what it promises.
-pub(crate) fn votes(write: &Persist) -> impl Iterator<Item = Vote> {
-    let promised = write.promises.iter().filter_map(|message| match message.body {
-        Body::VoteRequest { .. } => Some(Vote { term: message.term, candidate: Some(message.from) }),
-        Body::VoteResponse { granted: true } => {
-            Some(Vote { term: message.term, candidate: Some(message.to) })
-        }
-        _ => None,
-    });
-    promised.chain(write.vote)
 }
 
 /// The term of the entry before another one in a core's log.
 pub(crate) fn previous_term(core: &Raft, entry: &Entry) -> Term {
     core.entry(entry.index - 1).map_or(core.compacted().term, |previous| previous.term)
-}
-
-pub(crate) fn payload_hash(payload: &Payload) -> u64 {
-    let mut hash = StableHash::default();
-    payload.hash(&mut hash);
-    hash.finish()
 }

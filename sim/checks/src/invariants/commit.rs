@@ -39,7 +39,7 @@ pub(super) fn commits_by_own_term(_: &Facts, _: &Node, step: &Step<'_>) -> Check
 }
 
 pub(super) fn committed_is_final(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
-    step.committed().try_for_each(|entry| match facts.committed_at(entry.index) {
+    step.committed().try_for_each(|entry| match facts.committed.at(entry.index) {
         Some(known) if !known.is(entry) => {
             let (id, position) = (step.id(), entry.position());
             let detail = format!("node {id} commits {position} where an entry of term {} was", known.term);
@@ -53,7 +53,7 @@ pub(super) fn committed_is_final(facts: &Facts, _: &Node, step: &Step<'_>) -> Ch
 /// changed it on the way.
 pub(super) fn committed_is_on_quorum(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
     let before = &node.configuration;
-    let mut news = step.committed().filter(|entry| facts.committed_at(entry.index).is_none());
+    let mut news = step.committed().filter(|entry| facts.committed.at(entry.index).is_none());
     news.try_for_each(|entry| {
         let position = entry.position();
         let holds = |id| facts.has_held(id, position);

@@ -30,7 +30,8 @@ pub(super) fn latest_configuration_in_force(facts: &Facts, node: &Node, step: &S
 /// If the log holds no configuration, the last one before its beginning is in force: a committed one, or the founders.
 fn is_in_force(facts: &Facts, node: &Node, core: &Raft, logged: Option<&Arc<Configuration>>) -> Checked {
     let (id, in_force) = (core.id(), core.configuration());
-    let committed = || facts.configurations_until(core.compacted().index).next_back().map(|(_, last)| last);
+    let committed =
+        || facts.committed.configurations_until(core.compacted().index).next_back().map(|(_, last)| last);
     let founders = || node.founders.as_ref();
     let Some(expected) = logged.or_else(committed).or_else(founders) else { return Ok(()) };
     ensure(in_force == expected, || {
@@ -46,7 +47,8 @@ pub(super) fn removal_is_committed(facts: &Facts, _: &Node, step: &Step<'_>) -> 
         return Ok(());
     }
     let news = step.committed().filter_map(|entry| configuration(&entry.payload));
-    let is_removed = facts.latest_configuration().into_iter().chain(news).any(|it| it.gone.contains(&id));
+    let is_removed =
+        facts.committed.latest_configuration().into_iter().chain(news).any(|it| it.gone.contains(&id));
     ensure(is_removed, || {
         let detail = format!("node {id} leaves, and is a member");
         Failure::new(Rule::RemovalIsCommitted, id, core.term(), detail)

@@ -49,7 +49,7 @@ fn check_vote(facts: &Facts, id: NodeId, before: Vote, write: &Persist) -> Resul
         Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
     })?;
     for vote in votes(write) {
-        let earlier = facts.vote_of(id, vote.term);
+        let earlier = facts.ballots.vote_of(id, vote.term);
         ensure(earlier.is_none() || earlier == vote.candidate, || {
             voted_twice(id, vote.term, earlier, vote.candidate)
         })?;
@@ -73,7 +73,7 @@ pub(super) fn leader_has_quorum(facts: &Facts, _: &Node, step: &Step<'_>) -> Che
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
     }
-    match without_quorum(step.core.configuration(), |voter| facts.vote_of(voter, term) == Some(id)) {
+    match without_quorum(step.core.configuration(), |voter| facts.ballots.vote_of(voter, term) == Some(id)) {
         None => Ok(()),
         Some(votes) => {
             let detail = format!("node {id} leads term {term} with {votes} durable votes");
@@ -88,7 +88,7 @@ pub(super) fn leader_is_complete(facts: &Facts, _: &Node, step: &Step<'_>) -> Ch
     if !step.after.begins_to_lead(step.before) {
         return Ok(());
     }
-    let Some(committed) = facts.last_committed_before(term) else { return Ok(()) };
+    let Some(committed) = facts.committed.last_before(term) else { return Ok(()) };
     let holds = || core.entry(committed.index).is_some_and(|entry| entry.term == committed.term);
     ensure(committed.index <= core.compacted().index || holds(), || {
         let detail = format!("node {id} leads term {term} without the committed entry {committed}");

@@ -27,7 +27,7 @@ pub(super) fn compacted_is_committed_and_applied(facts: &Facts, node: &Node, ste
 }
 
 fn compacted_is_committed(facts: &Facts, id: NodeId, term: Term, compacted: Position) -> Checked {
-    ensure(facts.is_committed(compacted), || {
+    ensure(facts.committed.contains(compacted), || {
         let detail = format!("the log of node {id} begins after {compacted}, which is not committed");
         Failure::new(Rule::CompactedIsCommitted, id, term, detail)
     })
@@ -35,7 +35,7 @@ fn compacted_is_committed(facts: &Facts, id: NodeId, term: Term, compacted: Posi
 
 pub(super) fn installed_is_committed(facts: &Facts, node: &Node, install: &Install<'_>) -> Checked {
     let (id, last) = (node.id, install.snapshot.last);
-    ensure(facts.is_committed(last), || {
+    ensure(facts.committed.contains(last), || {
         let term = node.view.map_or(0, |view| view.term());
         let detail = format!("node {id} goes on from a snapshot at {last}, which is not committed");
         Failure::new(Rule::SnapshotIsCommitted, id, term, detail)

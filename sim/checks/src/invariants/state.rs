@@ -27,7 +27,7 @@ pub(super) fn handed_out_entries_are_on_disk(_: &Facts, node: &Node, step: &Step
 
 pub(super) fn applied_is_committed(facts: &Facts, node: &Node, apply: &Apply<'_>) -> Checked {
     apply.entries.iter().try_for_each(|entry| {
-        let is_committed = facts.committed_at(entry.index).is_some_and(|committed| committed.is(entry));
+        let is_committed = facts.committed.at(entry.index).is_some_and(|committed| committed.is(entry));
         ensure(is_committed, || {
             let detail = format!("node {} applies {}, not what is committed", node.id, entry.position());
             failure(node, Rule::AppliedIsCommitted, detail)

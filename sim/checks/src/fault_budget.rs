@@ -6,21 +6,21 @@ use conclave::raft::NodeId;
 use crate::oracle::Oracle;
 
 /// Asked before a disk is lost or damaged, and told of it.
-pub struct Envelope<'a>(&'a Oracle);
+pub struct FaultBudget<'a>(&'a Oracle);
 
-impl<'a> Envelope<'a> {
+impl<'a> FaultBudget<'a> {
     /// By what this oracle knows.
     pub fn of(oracle: &'a Oracle) -> Self {
         Self(oracle)
     }
 
     /// A node's data directory is gone. Should it begin anew nothing that it does counts, or is watched: whoever relies on it
-    /// breaks a rule. See [`Envelope::can_spare`].
+    /// breaks a rule. See [`FaultBudget::can_spare`].
     pub fn disk_lost(&self, node: NodeId) {
         self.0.inner().facts.note_lost_disk(node);
     }
 
-    /// A node's data directory is damaged: the node may stop for good. See [`Envelope::can_spare`].
+    /// A node's data directory is damaged: the node may stop for good. See [`FaultBudget::can_spare`].
     pub fn disk_damaged(&self, node: NodeId) {
         self.0.inner().facts.note_damaged_disk(node);
     }

@@ -25,21 +25,7 @@ fn of(voters: impl IntoIterator<Item = NodeId>) -> Configuration {
 }
 
 fn options() -> Options {
-    Options {
-        id: NODE,
-        heartbeat_ticks: 3,
-        election_ticks_min: 10,
-        election_ticks_max: 19,
-        priority: 0,
-        append_bytes_max: 100,
-        log_entries_max: 3,
-        log_bytes_max: usize::MAX,
-        catching_up_entries: 0,
-        lease: None,
-        founding_id: 0,
-        incarnation: 0,
-        seed: 2,
-    }
+    Options { append_bytes_max: 100, log_entries_max: 3, seed: 2, ..Options::plain(NODE) }
 }
 
 /// A node with its outside, and what must hold of both.
@@ -390,7 +376,7 @@ proptest! {
 /// The refusals of a message by a node in a role.
 fn refusal(role: RoleName, from: NodeId, term: Term, body: Body) -> Option<Refusal> {
     let trial = Trial::in_role(role);
-    trial.core.examine(&Message { from, to: NODE, origin: ORIGIN, term, body }).err()
+    trial.core.validate(&Message { from, to: NODE, origin: ORIGIN, term, body }).err()
 }
 
 type Case = (RoleName, NodeId, Term, Body, Option<Refusal>);
@@ -526,7 +512,7 @@ fn who_knows_its_cluster_believes_nobody_of_another() {
     let trial = Trial::in_role(RoleName::Follower);
     let refusal = |cluster, is_certain, body: &Body| {
         let origin = Origin { cluster, is_certain, incarnation: 0 };
-        trial.core.examine(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() }).err()
+        trial.core.validate(&Message { from: 1, to: NODE, origin, term: 2, body: body.clone() }).err()
     };
     let last = Position { term: 1, index: 5 };
     let vote = Body::VoteRequest { last, leadership_transfer: false };

@@ -19,12 +19,12 @@ const NUMBER_MAX: u64 = 1 << 62;
 
 impl Raft {
     /// Whether a message may be true. One of an earlier term is answered or dropped whatever it says.
-    pub(super) fn examine(&self, message: &Message) -> Result<(), Refusal> {
+    pub(super) fn validate(&self, message: &Message) -> Result<(), Refusal> {
         let Message { from, to, origin, term, ref body } = *message;
         if to != self.id() {
             return Err(Refusal::NotForThisNode { to });
         }
-        self.examine_origin(from, origin)?;
+        self.validate_origin(from, origin)?;
         if from == self.id() || from == 0 {
             return Err(Refusal::ImpossibleSender);
         }
@@ -39,20 +39,20 @@ impl Raft {
             return Ok(());
         }
         if is_of_leader(body) && term == self.term() {
-            self.examine_leader(from)?;
+            self.validate_leader(from)?;
         }
         match body {
-            Body::AppendRequest { previous, entries, .. } => self.examine_append(term, *previous, entries),
-            Body::InstallSnapshot { snapshot, .. } => self.examine_snapshot(term, snapshot),
+            Body::AppendRequest { previous, entries, .. } => self.validate_append(term, *previous, entries),
+            Body::InstallSnapshot { snapshot, .. } => self.validate_snapshot(term, snapshot),
             Body::HeartbeatRequest { commit, .. } if *commit > self.last().index => {
                 Err(Refusal::CommitBeyondLog { commit: *commit })
             }
-            _ => self.examine_answer(from, term, body),
+            _ => self.validate_answer(from, term, body),
         }
     }
 
     /// Who knows its cluster believes nobody of another, and nobody who has lost what it promised.
-    fn examine_origin(&self, from: NodeId, origin: Origin) -> Result<(), Refusal> {
+    fn validate_origin(&self, from: NodeId, origin: Origin) -> Result<(), Refusal> {
         let own = self.origin();
         let is_of_another = own.is_certain && origin.is_certain && origin.cluster != own.cluster;
         if is_of_another {
@@ -77,7 +77,7 @@ impl Raft {
         }
     }
 
-    fn examine_leader(&self, from: NodeId) -> Result<(), Refusal> {
+    fn validate_leader(&self, from: NodeId) -> Result<(), Refusal> {
         match self.leader() {
             Some(leader) if leader != from => Err(Refusal::SecondLeader { leader }),
             _ => Ok(()),
@@ -92,7 +92,7 @@ impl Raft {
 
     /// Consecutive entries after `previous`, in terms that never fall and are not later than the leader's, and none that
     /// differs from what is committed here: a leader holds all of that (section 5.4).
-    fn examine_append(&self, term: Term, previous: Position, entries: &[Entry]) -> Result<(), Refusal> {
+    fn validate_append(&self, term: Term, previous: Position, entries: &[Entry]) -> Result<(), Refusal> {
         let is_half_missing = (previous.term == 0) != (previous.index == 0);
         if is_half_missing || previous.index > NUMBER_MAX {
             return Err(Refusal::BrokenEntries);
@@ -118,7 +118,7 @@ impl Raft {
         }
     }
 
-    fn examine_snapshot(&self, term: Term, snapshot: &Snapshot) -> Result<(), Refusal> {
+    fn validate_snapshot(&self, term: Term, snapshot: &Snapshot) -> Result<(), Refusal> {
         let Snapshot { last, configuration } = snapshot;
         let stands_for_something =
             last.index > 0 && last.term > 0 && last.index <= NUMBER_MAX && last.term <= term;
@@ -129,7 +129,7 @@ impl Raft {
     }
 
     /// Answers to what this node asked in its present role and term; others are late, and not listened to.
-    fn examine_answer(&self, from: NodeId, term: Term, body: &Body) -> Result<(), Refusal> {
+    fn validate_answer(&self, from: NodeId, term: Term, body: &Body) -> Result<(), Refusal> {
         match (&self.role, body) {
             _ if term > self.term() => Ok(()),
             (Role::Leader(_), Body::AppendResponse { outcome: AppendOutcome::Accepted { matched }, .. })
@@ -143,7 +143,7 @@ impl Raft {
                 Err(Refusal::UnknownRound { round: *round })
             }
             // Who led an earlier term says that it can confirm nothing, in the term of another leader.
-            (Role::Follower(_), Body::ReadIndexResponse { index: Some(_), .. }) => self.examine_leader(from),
+            (Role::Follower(_), Body::ReadIndexResponse { index: Some(_), .. }) => self.validate_leader(from),
             _ => Ok(()),
         }
     }
