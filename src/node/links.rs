@@ -230,3 +230,44 @@ impl Protocol for PeerProtocol {
         true
     }
 }
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        env::{Clock, Nobody},
+        node::{ReadLimits, Retention, Timing, Upkeep},
+    };
+
+    #[test]
+    fn who_is_removed_goes_on_saying_where_it_is_reached() {
+        let config = Config {
+            cluster: "test".to_owned(),
+            id: 9,
+            listen: ([127, 0, 0, 1], 0).into(),
+            peers: BTreeMap::new(),
+            peers_override: false,
+            priority: 0,
+            timing: Timing::default(),
+            retention: Retention::default(),
+            reads: ReadLimits::default(),
+            upkeep: Upkeep::default(),
+            lease_drift_percent: None,
+        };
+        let environment =
+            Environment { clock: Clock::new(Duration::ZERO), seed: 1, observer: Arc::new(Nobody) };
+        let links = Links::new(&config, &environment);
+        let says = |configuration: &Configuration| {
+            links.follow(configuration);
+            links.0.introduction().address.clone()
+        };
+        assert_eq!(says(&Configuration::default()), "", "it joins, and was not told yet");
+        let addresses = [(9, "here:1".to_owned())].into();
+        let member = Configuration { addresses, ..Configuration::of([9]) };
+        assert_eq!(says(&member), "here:1");
+        let gone = [9].into();
+        assert_eq!(says(&Configuration { gone, ..Configuration::default() }), "here:1");
+    }
+}
