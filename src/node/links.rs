@@ -81,7 +81,10 @@ impl Links {
                 peers.entry(id).or_insert_with(|| self.0.start(id, address, false));
             }
         }
-        self.0.introduction().address = address(self.0.config.id).cloned().unwrap_or_default();
+        // Who is removed goes on saying where it is reached: or nobody could acknowledge its last entries, or tell it.
+        if let Some(address) = address(self.0.config.id) {
+            self.0.introduction().address.clone_from(address);
+        }
     }
 
     /// An operator who gave other addresses at the start hears which ones count.
@@ -252,9 +255,45 @@ impl Protocol for PeerProtocol {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, not(madsim)))]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::{
+        env::{Clock, Nobody},
+        node::{ReadLimits, Retention, Timing, Upkeep},
+    };
+
+    #[test]
+    fn who_is_removed_goes_on_saying_where_it_is_reached() {
+        let config = Config {
+            cluster: "test".to_owned(),
+            id: 9,
+            listen: ([127, 0, 0, 1], 0).into(),
+            peers: BTreeMap::new(),
+            peers_override: false,
+            priority: 0,
+            timing: Timing::default(),
+            retention: Retention::default(),
+            reads: ReadLimits::default(),
+            upkeep: Upkeep::default(),
+            lease_drift_percent: None,
+        };
+        let environment =
+            Environment { clock: Clock::new(Duration::ZERO), seed: 1, observer: Arc::new(Nobody) };
+        let links = Links::new(&config, &environment);
+        let says = |configuration: &Configuration| {
+            links.follow(configuration);
+            links.0.introduction().address.clone()
+        };
+        assert_eq!(says(&Configuration::default()), "", "it joins, and was not told yet");
+        let addresses = [(9, "here:1".to_owned())].into();
+        let member = Configuration { addresses, ..Configuration::of([9]) };
+        assert_eq!(says(&member), "here:1");
+        let gone = [9].into();
+        assert_eq!(says(&Configuration { gone, ..Configuration::default() }), "here:1");
+    }
 
     #[test]
     fn an_append_that_steps_back_waits_until_those_before_it_have_left() {

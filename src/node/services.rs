@@ -172,16 +172,19 @@ impl v1::peer_server::Peer for Services {
         let mut envelopes = Watched::new(request.into_inner(), self.clock.clone());
         let services = self.clone();
         let signs = async_stream::try_stream! {
-            let mut from = 0;
+            let mut sender: Option<v1::Sender> = None;
             while let Some(envelope) = envelopes.next().await? {
                 services.check_cluster(&envelope.cluster)?;
-                from = envelope.sender.as_ref().map_or(from, |sender| sender.id);
+                let from = envelope.sender.as_ref().or(sender.as_ref()).map_or(0, |sender| sender.id);
                 services.check_receiver(from, envelope.to)?;
-                if let Some(sender) = &envelope.sender {
-                    services.admit(sender)?;
-                }
-                if from == 0 {
-                    Err(Status::invalid_argument("a stream begins with who speaks on it"))?;
+                match (envelope.sender, &sender) {
+                    (Some(introduced), _) if introduced.id != 0 => {
+                        services.admit(&introduced)?;
+                        sender = Some(introduced);
+                    }
+                    // It may have been removed just now, and be a leader who waits to hear that this has arrived.
+                    (None, Some(known)) => services.links.heard_from(known),
+                    _ => Err(Status::invalid_argument("a stream begins with who speaks on it"))?,
                 }
                 if envelope.messages.is_empty() {
                     yield v1::Alive {};
