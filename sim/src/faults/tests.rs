@@ -16,6 +16,9 @@ use crate::{
     world::now_ns,
 };
 
+/// A node that dials before the others listen may wait for an answer for two seconds; then there are elections.
+const UNTIL_A_LEADER: Duration = Duration::from_secs(4);
+
 const NODE: MachineId = MachineId::Node(1);
 
 fn fault(stored: &str) -> Fault {
@@ -36,7 +39,7 @@ fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
         for id in 1..=3 {
             world.machines.introduce(MachineId::Node(id));
         }
-        sleep(Duration::from_secs(2)).await;
+        sleep(UNTIL_A_LEADER).await;
         test(world).await;
     });
 }
@@ -96,7 +99,7 @@ fn a_node_whose_power_fails_in_a_sync_after_the_fault_has_healed_comes_up_at_onc
 
 /// An election makes every disk sync: each node stores the term, or its vote.
 async fn sync_somehow(world: &mut World) {
-    let leader = world.oracle.leader().expect("two seconds are enough");
+    let leader = world.oracle.leader().expect("it is long enough");
     world.machines.crash(MachineId::Node(if leader == 1 { 2 } else { leader }));
     let isolation = fault(r#"{"partition":{"side":[1]}}"#).strike(world);
     sleep(Duration::from_secs(2)).await;
@@ -113,7 +116,7 @@ async fn sync_somehow(world: &mut World) {
 #[test]
 fn a_target_is_resolved_when_the_fault_strikes() {
     in_world(async |mut world| {
-        let leader = MachineId::Node(world.oracle.leader().expect("two seconds are enough"));
+        let leader = MachineId::Node(world.oracle.leader().expect("it is long enough"));
         let healing = fault(r#"{"crash":{"node":"leader"}}"#).strike(&mut world);
         assert_eq!(healing.conditions(), [Condition::Down(leader)]);
         assert!(!world.machines.is_running(leader));
