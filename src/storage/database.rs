@@ -15,12 +15,23 @@ use super::{
 };
 
 /// Opens (or creates) the engine's database in a file of the disk. With its checksums in memory, the engine reads and
-/// verifies all of it now; else what is read is verified then.
+/// verifies all of it now; else what is read is verified then. A file in which no commit was ever noted is begun anew if it
+/// cannot be read: the power failed while it was begun, and nobody was promised anything of it.
 pub(super) fn open(
     volume: &Arc<Volume>,
     keeping: Keeping,
     cache_bytes: usize,
 ) -> Result<Database, StorageError> {
+    match opening(volume.file, || try_open(volume, keeping, cache_bytes)) {
+        Err(StorageError::Corrupt { .. }) if volume.commits == 0 => {
+            volume.empty()?;
+            try_open(volume, keeping, cache_bytes)
+        }
+        opened => opened,
+    }
+}
+
+fn try_open(volume: &Arc<Volume>, keeping: Keeping, cache_bytes: usize) -> Result<Database, StorageError> {
     let file = volume.file;
     let blocks = BlockSums::open(volume.clone(), keeping).map_err(|error| failed(file, error))?;
     let blocks = Arc::new(blocks);

@@ -6,6 +6,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
     testing::{MemoryDisk, copy, identity, open_as, open_on, opened, scratch},
+    volume::BLOCK_BYTES,
     *,
 };
 use crate::{
@@ -93,6 +94,22 @@ fn another_format_and_what_is_no_file_of_ours_are_refused() {
                 other => panic!("{other}"),
             }
         }
+    }
+}
+
+/// The power failed while the engine began its file: nobody was promised anything of it.
+#[test]
+fn a_file_that_was_torn_while_it_was_begun_is_begun_anew() {
+    for file in FILES {
+        let scratch = scratch();
+        drop(opened(scratch.path()));
+        let path = scratch.path().join(file);
+        let mut bytes = fs::read(&path).expect("readable");
+        // As if no commit had been noted yet, and the engine's first block had not arrived.
+        bytes[BLOCK_BYTES - 1024..BLOCK_BYTES].fill(0);
+        bytes[BLOCK_BYTES..BLOCK_BYTES + 512].fill(0);
+        fs::write(&path, bytes).expect("writable");
+        drop(opened(scratch.path()));
     }
 }
 

@@ -101,6 +101,14 @@ impl Volume {
         Ok(())
     }
 
+    /// Forgets everything behind the first block.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn empty(&self) -> Result<(), StorageError> {
+        self.backend.set_len(BLOCK_BYTES as u64).map_err(|error| self.failed(&error))
+    }
+
     /// Notes that a commit is durable. To be called after its fsync, and before anybody is told of it.
     ///
     /// # Errors

@@ -25,10 +25,11 @@ impl<'a> FaultBudget<'a> {
         self.0.inner().facts.note_damaged_disk(node);
     }
 
-    /// Whether the cluster would refuse a node with another data directory: the one that it has is on record. So are those of all
-    /// voters, and each holds the founding entry: all can elect a leader, and none takes part in founding another cluster.
-    pub fn is_recorded(&self, node: NodeId) -> bool {
-        self.0.inner().facts.is_recorded(node)
+    /// Whether another node may stand in a node's place, at its address and under its number: the cluster knows the difference by
+    /// the data directory on record. So it must be on record, as must those of all voters, which hold the founding entry; and nobody may
+    /// have lost its disk. (Two nodes of three with empty disks found a cluster, whoever is the third.)
+    pub fn can_be_impersonated(&self, node: NodeId) -> bool {
+        self.0.inner().facts.can_be_impersonated(node)
     }
 
     /// Whether a node may lose its data directory, and nothing that was promised is lost: the directory is on record, and no other

@@ -31,7 +31,8 @@ impl Inject for AddressReused {
     /// Nothing happens to a node that is not on record yet: nobody could tell it from the foreign one, which
     /// would take its place. The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(id) = self.node.resolve(world).filter(|&id| FaultBudget::of(&world.oracle).is_recorded(id))
+        let Some(id) =
+            self.node.resolve(world).filter(|&id| FaultBudget::of(&world.oracle).can_be_impersonated(id))
         else {
             return Healing::nothing();
         };

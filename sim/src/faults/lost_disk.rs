@@ -36,7 +36,8 @@ impl Inject for LostDisk {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if !world.give_up(self.node, self.new) {
+        // Two nodes of three with empty disks found a cluster of their own.
+        if world.has_foreign_node() || !world.give_up(self.node, self.new) {
             return Healing::nothing();
         }
         let node = MachineId::Node(self.node);

@@ -28,6 +28,11 @@ impl Conditions {
         self.0.contains_key(&condition)
     }
 
+    /// A node of another cluster runs somewhere.
+    pub(super) fn has_foreign_node(&self) -> bool {
+        self.0.keys().any(|condition| matches!(condition, Condition::Foreign(_)))
+    }
+
     /// The time that a machine's disk takes for a job: the slowest of what holds, or `healthy`.
     pub(super) fn disk_us(&self, of: MachineId, healthy: Range) -> Range {
         let held = self.0.keys().filter_map(|condition| match condition {

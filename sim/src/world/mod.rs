@@ -168,6 +168,11 @@ impl World {
         can_spare
     }
 
+    /// A node of another cluster runs on a machine of this one.
+    pub(crate) fn has_foreign_node(&self) -> bool {
+        self.conditions.has_foreign_node()
+    }
+
     /// An operator adds a node, which is started now, and removes others.
     pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>) {
         // First the one is replaced that was lost: without it, and without another one too, there may be no quorum.

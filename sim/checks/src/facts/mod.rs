@@ -65,7 +65,11 @@ impl Facts {
         self.lost.contains_key(&id) && !self.nodes.contains_key(&id)
     }
 
-    pub(crate) fn is_recorded(&self, id: NodeId) -> bool {
+    pub(crate) fn can_be_impersonated(&self, id: NodeId) -> bool {
+        self.is_recorded(id) && self.lost.keys().all(|lost| !self.has_begun_anew(*lost))
+    }
+
+    fn is_recorded(&self, id: NodeId) -> bool {
         let Some(configuration) = self.committed.latest_configuration() else { return false };
         let holds_founding_entry =
             |voter: &NodeId| self.node(*voter).is_none_or(|node| node.disk.last().index > 0);
