@@ -80,7 +80,8 @@ fn a_state_that_travels_longer_than_several_elections_arrives_and_nobody_is_elec
     for seed in 1..=4 {
         let join = json!([{"at_ms": 6_000, "for_ms": 100, "kind": {"join": {"new": 9, "learner": true}}}]);
         let mut scenario = with_large_values(scenario(seed, join), 200_000);
-        scenario.shape.retention = Retention { sync_entries: 2, log_entries: 10, piece_bytes: 512 << 10 };
+        scenario.shape.retention =
+            Retention { sync_entries: 2, log_entries: 10, piece_bytes: 512 << 10, ..Retention::default() };
         let verdict = run(&scenario, true);
         assert_harmless(&verdict);
         assert!(verdict.figures.snapshots > 0, "seed {seed}");
