@@ -44,7 +44,21 @@ pub fn generate(seed: u64) -> Scenario {
         kept_revisions: kept_revisions(seed),
     };
     let scenario = Scenario { faults: faults(&shape, chaos_ms), shape, workload, chaos_ms };
-    if Draw::new(seed, "long snapshots", 0).chance(8) { with_long_snapshots(scenario) } else { scenario }
+    let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
+    match Draw::new(seed, "long snapshots", 0).chance(8) {
+        _ if has_floods => with_large_state(scenario),
+        true => with_long_snapshots(scenario),
+        false => scenario,
+    }
+}
+
+/// Floods leave a state of tens of megabytes: a snapshot of it must cross within the time that a healed cluster has.
+fn with_large_state(mut scenario: Scenario) -> Scenario {
+    const BYTES_PER_S_MIN: u64 = 5_000_000;
+    let shape = &mut scenario.shape;
+    shape.retention.piece_bytes = Retention::default().piece_bytes;
+    shape.bandwidth_bytes_per_s = shape.bandwidth_bytes_per_s.map(|bandwidth| bandwidth.max(BYTES_PER_S_MIN));
+    scenario
 }
 
 /// Whoever was away needs a snapshot, and that takes longer than several elections.
