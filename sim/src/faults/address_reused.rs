@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use conclave_checks::{FaultBudget, draw::Draw};
+use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster, target::Target};
@@ -28,12 +28,10 @@ impl Inject for AddressReused {
         roster.check_target("node", self.node)
     }
 
-    /// Nothing happens to a node that is not on record yet: nobody could tell it from the foreign one, which
-    /// would take its place. The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
+    /// Nothing happens to a node that nobody could tell from the foreign one, which would take its place: it is not on record
+    /// yet, or all that a proxy was told of. The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(id) =
-            self.node.resolve(world).filter(|&id| FaultBudget::of(&world.oracle).can_be_impersonated(id))
-        else {
+        let Some(id) = self.node.resolve(world).filter(|&id| world.can_be_impersonated(id)) else {
             return Healing::nothing();
         };
         let node = MachineId::Node(id);

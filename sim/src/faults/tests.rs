@@ -146,6 +146,21 @@ fn one_way_isolation_cuts_one_direction_of_every_link() {
     });
 }
 
+/// Campaigns found it: a proxy was started when its cluster had one member, whose address another cluster used by then.
+#[test]
+fn an_address_is_not_used_again_while_a_proxy_knows_no_other() {
+    in_world(async |mut world| {
+        let reuse = || fault(r#"{"address-reused":{"node":1}}"#);
+        let healing = reuse().strike(&mut world);
+        assert!(!healing.conditions().is_empty(), "there are two others");
+        world.heal(healing);
+        world.change_members(None, vec![2, 3]);
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(world.oracle.configuration().members().collect::<Vec<_>>(), [1]);
+        assert_eq!(reuse().strike(&mut world).conditions(), []);
+    });
+}
+
 /// Sessions of the old cluster and of the new one must not be taken for each other: each proxy would be answered with what the other
 /// one did.
 #[test]

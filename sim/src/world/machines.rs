@@ -132,6 +132,11 @@ impl Machines {
         }
     }
 
+    /// See [`Programs::is_all_that_a_proxy_knows`].
+    pub(super) fn is_all_that_a_proxy_knows(&self, node: u64) -> bool {
+        self.programs.is_all_that_a_proxy_knows(node)
+    }
+
     /// The same, for a machine whose power fails in a sync.
     pub(super) fn keep_down_after_power_loss(&mut self, id: MachineId, is_kept_down: bool) {
         self.machine(id).is_kept_down_after_power_loss = is_kept_down;

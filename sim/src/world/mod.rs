@@ -168,6 +168,12 @@ impl World {
         can_spare
     }
 
+    /// Whether nodes and proxies of this cluster would notice that another cluster uses this node's address.
+    pub(crate) fn can_be_impersonated(&self, node: u64) -> bool {
+        FaultBudget::of(&self.oracle).can_be_impersonated(node)
+            && !self.machines.is_all_that_a_proxy_knows(node)
+    }
+
     /// A node of another cluster runs on a machine of this one.
     pub(crate) fn has_foreign_node(&self) -> bool {
         self.conditions.has_foreign_node()

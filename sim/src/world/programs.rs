@@ -186,6 +186,13 @@ impl Programs {
         2 * told.iter().filter(|id| members.contains(id)).count() > told.len()
     }
 
+    /// Whether a proxy was told of this node and of no other, or would be if it started now. Should another cluster use that
+    /// address, it would take it for its own: nothing tells it which one was meant.
+    pub(super) fn is_all_that_a_proxy_knows(&self, node: u64) -> bool {
+        let is_all = |told: &[u64]| matches!(told, [only] if *only == node);
+        is_all(&self.members_of_today()) || self.proxies_told.values().any(|told| is_all(told))
+    }
+
     /// Whether this is a node that left the cluster for good.
     pub(super) fn has_left(&self, machine: MachineId) -> bool {
         matches!(machine, MachineId::Node(id) if self.oracle.configuration().gone.contains(&id))
