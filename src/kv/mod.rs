@@ -64,10 +64,10 @@ pub use hash::Digest;
 pub use header::Header;
 pub use ledger::recompute_content;
 pub use memory::MemoryStore;
-pub use range::{RangeRejection, RangeReply, RangeRequest, SORTED_BYTES_MAX, SortOrder, SortTarget};
-pub use range_scan::{RangeScan, StepBudget};
+pub use range::{RangeRejection, RangeRequest, RangeSummary, SORTED_BYTES_MAX, SortOrder, SortTarget};
 #[cfg(test)]
-pub(crate) use range_scan::{range, range_in_steps};
+pub(crate) use range_scan::{RangeReply, range, range_in_steps};
+pub use range_scan::{RangeScan, StepBudget};
 pub use reply::{KeyValue, PREV_KVS_BYTES_MAX, Rejection, Reply};
 pub use session::SESSION_IDLE_MS_MAX;
 pub use store::{KeyRange, Read, Table, Visit, Write};

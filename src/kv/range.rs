@@ -70,13 +70,11 @@ pub enum SortTarget {
     Value,
 }
 
-/// What was read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RangeReply {
+/// What there is to say of what was read, beside the pairs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RangeSummary {
     /// The store's revision now, also when an older one was read.
     pub revision: i64,
-    /// The pairs.
-    pub kvs: Vec<KeyValue>,
     /// The limit cut the reply short.
     pub more: bool,
     /// Pairs in the range at the revision read, whatever the limit and the bounds on their revisions.

@@ -16,7 +16,7 @@ use std::{
 };
 
 use super::{
-    Error, Header, KeyValue, RangeRejection, RangeReply, RangeRequest, Read, SortTarget, Table,
+    Error, Header, KeyValue, RangeRejection, RangeRequest, RangeSummary, Read, SortTarget, Table,
     error::{Direction, scan},
     past::visit_past,
     range::SORTED_BYTES_MAX,
@@ -92,10 +92,10 @@ impl RangeScan {
     }
 
     /// What there is to say beside the pairs, once it is done.
-    pub fn summary(&self) -> RangeReply {
+    pub fn summary(&self) -> RangeSummary {
         let more =
             !self.request.count_only && self.selected > self.request.limit_pairs().unwrap_or(usize::MAX);
-        RangeReply { revision: self.store_revision, kvs: Vec::new(), more, count: self.count }
+        RangeSummary { revision: self.store_revision, more, count: self.count }
     }
 
     /// Goes on, and returns the pairs that are found. The state must be the one that the read began with.
@@ -251,6 +251,16 @@ impl RangeScan {
     }
 }
 
+/// What was read of a whole range.
+#[cfg(test)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RangeReply {
+    pub(crate) revision: i64,
+    pub(crate) kvs: Vec<KeyValue>,
+    pub(crate) more: bool,
+    pub(crate) count: i64,
+}
+
 /// Reads a whole range, in steps of this size.
 #[cfg(test)]
 pub(crate) fn range_in_steps<R: Read>(
@@ -269,7 +279,8 @@ pub(crate) fn range_in_steps<R: Read>(
             Err(rejection) => return Ok(Err(rejection)),
         }
     }
-    Ok(Ok(RangeReply { kvs, ..scan.summary() }))
+    let RangeSummary { revision, more, count } = scan.summary();
+    Ok(Ok(RangeReply { revision, kvs, more, count }))
 }
 
 /// Reads a whole range at once.

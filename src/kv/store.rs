@@ -20,7 +20,7 @@ pub enum Table {
     Members,
     /// Where versions ended: key and revision -> the rest of the event's id in the history.
     Index,
-    /// Alarms that are raised, by member and kind.
+    /// Alarms that are raised: member -> their kind.
     Alarms,
 }
 

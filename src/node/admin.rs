@@ -84,6 +84,10 @@ fn came_back(id: NodeId) -> String {
     )
 }
 
+fn no_member(id: NodeId) -> String {
+    format!("node {id} is no member: 'conclave member list' shows who is")
+}
+
 fn waiting(waits_for: impl Into<String>) -> v1::ChangeMembersResponse {
     v1::ChangeMembersResponse { done: false, waits_for: waits_for.into() }
 }
@@ -119,7 +123,7 @@ fn target(current: &Configuration, request: &v1::ChangeMembersRequest) -> Result
     for id in &request.remove {
         let was_member = members.voters.remove(id) | members.learners.remove(id);
         if !was_member && !current.contains(*id) && !current.gone.contains(id) {
-            return Err(format!("node {id} is no member: 'conclave member list' shows who is"));
+            return Err(no_member(*id));
         }
     }
     are_enough_left(&members, current, request)?;
@@ -185,7 +189,7 @@ fn move_member(
 ) -> Result<(), String> {
     let v1::MemberAddress { id, address } = moved;
     if !current.contains(*id) {
-        return Err(format!("node {id} is no member: 'conclave member list' shows who is"));
+        return Err(no_member(*id));
     }
     check_address_is_free(current, *id, address)?;
     match members.addresses.insert(*id, address.clone()) {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     env::{Alarm, Environment, Moment},
     kv::Header,
-    raft::{Configuration, Effects, NodeId, PieceRefusal, Raft, Refused, StreamId},
+    raft::{Configuration, Effects, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
@@ -63,6 +63,8 @@ pub(super) struct EventLoop {
     diagnostics: Diagnostics,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
+    /// What peers and answers were told of where this node belongs.
+    introduced: Option<Origin>,
     tick: Alarm,
     /// Who waits for this node to have handed leadership over.
     leaving: Option<oneshot::Sender<()>>,
@@ -93,6 +95,7 @@ impl EventLoop {
             scrubbed: Scrubbed::default(),
             proxy_streams: ProxyStreams::default(),
             followed: Arc::default(),
+            introduced: None,
             tick,
             leaving: None,
             ends_at: None,
@@ -289,8 +292,10 @@ impl EventLoop {
     /// Tells the services where the node stands, the proxies who leads, and who wants to stop it that it may.
     fn publish(&mut self) {
         let origin = self.core.origin();
-        self.parts.links.belong_to(origin);
-        self.reads.belong_to(origin.cluster);
+        if self.introduced.replace(origin) != Some(origin) {
+            self.parts.links.belong_to(origin);
+            self.reads.belong_to(origin.cluster);
+        }
         self.parts.view.send_replace(NodeView::of(&self.core, &self.header, self.scrubbed, &self.followed));
         self.proxy_streams.announce(&self.core, &self.followed);
         if self.core.may_stop()

@@ -105,7 +105,7 @@
 //! | `wanted` | the new servers while they catch up (thesis, §4.2.1), and with them those that stay | none: who promotes a learner waits |
 //! | `gone` | | members that were removed, which etcd's server remembers, not its raft |
 //! | [`Incarnation`] | | none: who lost its disk is removed, and added under a new id |
-//! | examining a message | | none: a panic, or believed |
+//! | validating a message | | none: a panic, or believed |
 //! | compacted, [`Compacted`] | the last index and term that a snapshot includes | `Snapshot.Metadata` |
 //!
 //! `docs/consensus.md` says for each feature what it promises and which test would notice if it did not. Sections (§) are of

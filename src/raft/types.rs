@@ -25,11 +25,6 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// A node that surely belongs to the cluster.
-    pub fn certain(cluster: ClusterId) -> Self {
-        Self { cluster, is_certain: cluster != 0, incarnation: 0 }
-    }
-
     /// The cluster, if the node surely belongs to it; else 0.
     pub fn certain_cluster(&self) -> ClusterId {
         if self.is_certain { self.cluster } else { 0 }

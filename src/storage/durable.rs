@@ -96,23 +96,20 @@ pub(super) fn scan_under(
 }
 
 pub(super) fn definition(table: Table) -> Definition {
-    TableDefinition::new(match table {
-        Table::Header => "header",
-        Table::Current => "current",
-        Table::History => "history",
-        Table::Sessions => "sessions",
-        Table::Replies => "replies",
-        Table::Members => "members",
-        Table::Index => "index",
-        Table::Alarms => "alarms",
-    })
+    TableDefinition::new(&staged_name(table)[STAGED.len()..])
 }
-
-pub(super) const STAGED: &str = "staged.";
 
 /// Where a received snapshot gathers, beside the tables whose place it takes.
 pub(super) fn staged_definition(table: Table) -> Definition {
-    Definition::new(match table {
+    TableDefinition::new(staged_name(table))
+}
+
+/// What the name of a table begins with in which a received snapshot gathers.
+pub(super) const STAGED: &str = "staged.";
+
+/// [`STAGED`], and the name of the table.
+fn staged_name(table: Table) -> &'static str {
+    match table {
         Table::Header => "staged.header",
         Table::Current => "staged.current",
         Table::History => "staged.history",
@@ -121,7 +118,7 @@ pub(super) fn staged_definition(table: Table) -> Definition {
         Table::Members => "staged.members",
         Table::Index => "staged.index",
         Table::Alarms => "staged.alarms",
-    })
+    }
 }
 
 pub(super) fn failed(error: impl Into<redb::Error>) -> StorageError {

@@ -16,7 +16,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
     STATE_FILE, StorageError, database,
-    snapshot::{Staging, StateView},
+    snapshot::Staging,
     state_file::{StateFile, members_of},
     tables::{Reader, Tables},
     volume::Volume,
@@ -42,11 +42,8 @@ impl StateStore {
     }
 
     /// The tables, to read and to change: see [`Tables`].
-    ///
-    /// # Errors
-    /// None; reading and writing have some.
-    pub fn tables(&self) -> Result<Tables<'_>, StorageError> {
-        Ok(Tables::new(&self.file))
+    pub fn tables(&self) -> Tables<'_> {
+        Tables::new(&self.file)
     }
 
     /// Who belongs to the cluster, by what was applied; `None` before the first change.
@@ -55,14 +52,6 @@ impl StateStore {
     /// The disk failed, or the record is corrupt.
     pub fn configuration(&self) -> Result<Option<Configuration>, StorageError> {
         members_of(&self.reader().slice())
-    }
-
-    /// Shows the state as it stands, whether it is durable or not.
-    ///
-    /// # Errors
-    /// The disk failed, or the state is corrupt.
-    pub fn view(&self) -> Result<StateView, StorageError> {
-        self.reader().view()
     }
 
     /// Where a snapshot of another node gathers.

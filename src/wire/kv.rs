@@ -8,8 +8,8 @@ use prost::Message as _;
 use tonic::Code;
 
 use crate::kv::{
-    self, AlarmRequest, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeReply,
-    RangeRequest, Rejection, Reply, SortOrder, SortTarget, Stamp,
+    self, AlarmRequest, Command, DeleteRange, KeyValue, Operation, Put, RangeRejection, RangeRequest,
+    RangeScan, RangeSummary, Read, Rejection, Reply, SortOrder, SortTarget, Stamp,
 };
 
 use super::{
@@ -164,8 +164,8 @@ pub(crate) fn reply_to_pb(reply: Reply, header: ResponseHeader) -> Outcome {
 }
 
 /// The answer to a read: what there is to say of it, and pairs; `header` lacks the revision, which the answer brings.
-pub(crate) fn range_to_pb(summary: RangeReply, pairs: Vec<KeyValue>, header: ResponseHeader) -> Outcome {
-    let RangeReply { revision, more, count, .. } = summary;
+pub(crate) fn range_to_pb(summary: RangeSummary, pairs: Vec<KeyValue>, header: ResponseHeader) -> Outcome {
+    let RangeSummary { revision, more, count } = summary;
     Outcome::Range(etcdserverpb::RangeResponse {
         header: Some(ResponseHeader { revision, ..header }),
         kvs: pairs.into_iter().map(pair_to_pb).collect(),
@@ -181,9 +181,15 @@ pub(crate) fn encode_pairs(pairs: Vec<KeyValue>, encoded: &mut Vec<u8>) {
     part.encode(encoded).expect("a vector has room");
 }
 
-/// A read that breaks the protocol.
-pub(crate) fn range_invalid(error: &CallError) -> Outcome {
-    refusal(Reason::Invalid, error.to_string())
+/// Begins to read from a view of the state. What cannot be read is refused: the answer.
+pub(crate) fn begin_range<R: Read>(
+    view: &R,
+    request: &etcdserverpb::RangeRequest,
+) -> Result<Result<RangeScan, Outcome>, kv::Error<R::Error>> {
+    Ok(match range_from_pb(request) {
+        Ok(request) => RangeScan::begin(view, request)?.map_err(|rejection| range_rejected(&rejection)),
+        Err(error) => Err(refusal(Reason::Invalid, error.to_string())),
+    })
 }
 
 /// A read that the state machine refuses.
@@ -198,7 +204,7 @@ pub(crate) fn range_rejected(rejection: &RangeRejection) -> Outcome {
 }
 
 /// What a read asks of the state machine.
-pub(crate) fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, CallError> {
+fn range_from_pb(request: &etcdserverpb::RangeRequest) -> Result<RangeRequest, CallError> {
     let (sort_order, sort_target) = sort_from_pb(request)?;
     Ok(RangeRequest {
         key: request.key.to_vec(),

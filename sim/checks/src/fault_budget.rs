@@ -3,7 +3,7 @@
 
 use conclave::raft::NodeId;
 
-use crate::oracle::Oracle;
+use crate::{facts::Facts, oracle::Oracle};
 
 /// Asked before a disk is lost or damaged, and told of it.
 pub struct FaultBudget<'a>(&'a Oracle);
@@ -29,17 +29,45 @@ impl<'a> FaultBudget<'a> {
     /// the data directory on record. So it must be on record, as must those of all voters, which hold the founding entry; and nobody may
     /// have lost its disk. (Two nodes of three with empty disks found a cluster, whoever is the third.)
     pub fn can_be_impersonated(&self, node: NodeId) -> bool {
-        self.0.inner().facts.can_be_impersonated(node)
+        let facts = &self.0.inner().facts;
+        is_recorded(facts, node) && !facts.lost().any(|lost| facts.has_begun_anew(lost))
     }
 
     /// Whether a node may lose its data directory, and nothing that was promised is lost: the directory is on record, and no other
     /// member has lost its own. (Any two majorities of the same voters have a node in common besides any one node.)
     pub fn can_spare(&self, node: NodeId) -> bool {
-        self.0.inner().facts.can_spare(node)
+        let facts = &self.0.inner().facts;
+        is_recorded(facts, node) && has_others(facts, node) && is_settled(facts) && !lacks_a_member(facts)
     }
 
     /// Whether a member has lost its data directory, or stops for good before long.
     pub fn lacks_a_member(&self) -> bool {
-        self.0.inner().facts.lacks_a_member()
+        lacks_a_member(&self.0.inner().facts)
     }
+}
+
+/// The node's data directory is on record, and so are those of all voters, which hold the founding entry.
+fn is_recorded(facts: &Facts, node: NodeId) -> bool {
+    let Some(configuration) = facts.committed.latest_configuration() else { return false };
+    let is_recorded = |id: &NodeId| configuration.incarnations.contains_key(id);
+    let holds_founding_entry = |id: NodeId| facts.node(id).is_none_or(|node| node.disk.last().index > 0);
+    is_recorded(&node) && configuration.voters.iter().all(|id| is_recorded(id) && holds_founding_entry(*id))
+}
+
+/// The node is a voter, and those that are left are enough.
+fn has_others(facts: &Facts, node: NodeId) -> bool {
+    let configuration = facts.committed.latest_configuration();
+    configuration.is_some_and(|latest| latest.is_voter(node) && latest.voters.len() > 2)
+}
+
+/// No change of members is under way, or known to anybody, that would leave too few.
+fn is_settled(facts: &Facts) -> bool {
+    let Some(latest) = facts.committed.latest_configuration() else { return false };
+    let mut known = latest.members().filter_map(|id| facts.node(id)).map(|node| &node.configuration);
+    !latest.is_changing() && known.all(|known| known.voters == latest.voters && !known.is_changing())
+}
+
+fn lacks_a_member(facts: &Facts) -> bool {
+    let Some(latest) = facts.committed.latest_configuration() else { return false };
+    facts.lost().any(|lost| latest.contains(lost))
 }

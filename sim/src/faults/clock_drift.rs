@@ -5,14 +5,18 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster, target::Target};
+use super::{
+    inject::Inject,
+    roster::{Roster, check_deviation},
+    target::Target,
+};
 use crate::{
-    trace::{Condition, MachineId},
+    trace::Condition,
     world::{Healing, World},
 };
 
 /// Half of what nodes that read by lease are told to expect, for several faults may add up.
-const PPM_MAX: i64 = 50_000;
+const PPM_MAX: u64 = 50_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,16 +36,11 @@ impl Inject for ClockDrift {
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
         roster.check_target("node", self.node)?;
-        match self.ppm.abs() <= PPM_MAX {
-            true => Ok(()),
-            false => {
-                Err(format!("ppm: {} is too much: at most {PPM_MAX} are allowed, ahead or behind", self.ppm))
-            }
-        }
+        check_deviation("ppm", self.ppm, PPM_MAX)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
         world.hold([Condition::ClockDrift { machine, ppm: self.ppm }])
     }
 }

@@ -5,14 +5,18 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster, target::Target};
+use super::{
+    inject::Inject,
+    roster::{Roster, check_deviation},
+    target::Target,
+};
 use crate::{
-    trace::{Condition, MachineId},
+    trace::Condition,
     world::{Healing, World},
 };
 
 /// A year.
-const MS_MAX: i64 = 1_000 * 60 * 60 * 24 * 365;
+const MS_MAX: u64 = 1_000 * 60 * 60 * 24 * 365;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,16 +36,11 @@ impl Inject for ClockSkew {
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
         roster.check_target("node", self.node)?;
-        match self.ms.abs() <= MS_MAX {
-            true => Ok(()),
-            false => {
-                Err(format!("ms: {} is too much: at most {MS_MAX} are allowed, ahead or behind", self.ms))
-            }
-        }
+        check_deviation("ms", self.ms, MS_MAX)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
         world.hold([Condition::ClockSkew { machine, ms: self.ms }])
     }
 }

@@ -5,7 +5,10 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{
+    inject::Inject,
+    roster::{Roster, check_within},
+};
 use crate::{
     trace::Condition,
     world::{Healing, World},
@@ -31,10 +34,7 @@ impl Inject for Flood {
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
         roster.check_proxies("proxy", &[self.proxy])?;
-        match (1..=CLIENTS_MAX).contains(&self.clients) {
-            true => Ok(()),
-            false => Err(format!("clients: {} is not allowed: 1 to {CLIENTS_MAX} is", self.clients)),
-        }
+        check_within("clients", self.clients, 1..=CLIENTS_MAX)
     }
 
     fn strike(&self, world: &mut World) -> Healing {

@@ -52,7 +52,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use self::inject::Inject;
-pub(crate) use self::roster::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range};
+pub(crate) use self::roster::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range, check_within};
 pub use self::{roster::Roster, target::Target};
 use crate::world::{Healing, World};
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
-    trace::{Condition, MachineId},
+    trace::Condition,
     world::{Healing, World},
 };
 
@@ -29,7 +29,7 @@ impl Inject for Pause {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
         world.hold([Condition::Paused(node)])
     }
 }

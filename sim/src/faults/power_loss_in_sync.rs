@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
-    trace::{Condition, MachineId},
+    trace::Condition,
     world::{Healing, World},
 };
 
@@ -32,7 +32,7 @@ impl Inject for PowerLossInSync {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
         world.machines.machine(node).arm_power_loss(self.nth);
         world.hold([Condition::DownAfterPowerLoss(node)])
     }

@@ -1,6 +1,6 @@
 //! Whom faults may strike: what they draw from, and are checked against.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conclave_checks::draw::Draw;
 
@@ -103,6 +103,22 @@ pub(crate) fn check_range(field: &str, Range { low, high }: Range, high_max: u64
     match high <= high_max {
         true => Ok(()),
         false => Err(format!("{field}: high is {high}: at most {high_max} is allowed")),
+    }
+}
+
+/// What is wrong by so much, ahead or behind, is not wrong by more than this.
+pub(crate) fn check_deviation(field: &str, deviation: i64, max: u64) -> Result<(), String> {
+    match deviation.unsigned_abs() <= max {
+        true => Ok(()),
+        false => Err(format!("{field}: {deviation} is too much: at most {max} are allowed, ahead or behind")),
+    }
+}
+
+/// A number within these bounds.
+pub(crate) fn check_within(field: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
+    match allowed.contains(&value) {
+        true => Ok(()),
+        false => Err(format!("{field}: {value} is not allowed: {} to {} is", allowed.start(), allowed.end())),
     }
 }
 

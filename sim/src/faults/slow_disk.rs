@@ -11,7 +11,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    trace::{Condition, MachineId, Range},
+    trace::{Condition, Range},
     world::{Healing, World},
 };
 
@@ -37,7 +37,7 @@ impl Inject for SlowDisk {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
         world.hold([Condition::SlowDisk { machine, disk_us: self.disk_us }])
     }
 }

@@ -11,7 +11,7 @@ use super::{
     target::Target,
 };
 use crate::{
-    trace::{Condition, MachineId},
+    trace::Condition,
     world::{Healing, World},
 };
 
@@ -41,7 +41,7 @@ impl Inject for SlowLink {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.resolve(world).map(MachineId::Node) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
         world.hold([Condition::SlowLink { machine, bytes_per_s: self.bytes_per_s }])
     }
 }

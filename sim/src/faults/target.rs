@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
 
-use crate::world::World;
+use crate::{trace::MachineId, world::World};
 
 /// Which node a fault strikes. Stored as the id, or as the word `"leader"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,11 @@ impl Target {
             Self::Node(id) => Some(id),
             Self::Leader => world.aim_at_leader(),
         }
+    }
+
+    /// Its machine.
+    pub(crate) fn machine(self, world: &World) -> Option<MachineId> {
+        self.resolve(world).map(MachineId::Node)
     }
 }
 

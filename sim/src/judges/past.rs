@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::evidence::broken;
+use super::{evidence::broken, revisions::writes};
 use crate::{
     trace::{Answer, Call, Found, Operation},
     verdict::{Failure, Rule},
@@ -24,9 +24,10 @@ pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
         let detail = "a revision that its client has seen is said to lie in the future";
         return Err(broken(Rule::PastIsTrue, detail, &[operation]));
     }
+    let writes = writes(operations);
     let mut seen: BTreeMap<(&str, i64), PastRead<'_>> = BTreeMap::new();
     for read in operations.iter().filter_map(past_read) {
-        contradiction(operations, &read).map_or(Ok(()), |(detail, other)| {
+        contradiction(operations, &writes, &read).map_or(Ok(()), |(detail, other)| {
             Err(broken(Rule::PastIsTrue, detail, &[read.operation, other]))
         })?;
         let found = read.found;
@@ -39,30 +40,24 @@ pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A known write that the read contradicts, and how.
+/// A known write that the read contradicts, and how. The writes are given by rising revision.
 fn contradiction<'o>(
-    operations: &'o [Operation],
+    operations: &[Operation],
+    writes: &[(i64, &'o Operation)],
     read: &PastRead<'_>,
 ) -> Option<(&'static str, &'o Operation)> {
     let shown = read.found.map(|found| found.mod_revision);
-    let known = operations.iter().filter(|operation| operation.call.key() == Some(read.key));
-    let mut last: Option<(i64, bool, &Operation)> = None;
-    for operation in known {
-        let (revision, is_put) = match &operation.answer {
-            Some((_, Answer::Put { revision })) => (*revision, true),
-            Some((_, Answer::Deleted { revision, count: 1.. })) => (*revision, false),
-            _ => continue,
-        };
-        if shown == Some(revision) && !wrote(operation, read.found) {
-            return Some(("another write has the revision that is shown", operation));
-        }
-        if revision <= read.revision && last.is_none_or(|(latest, ..)| latest < revision) {
-            last = Some((revision, is_put, operation));
-        }
+    let of_key = || writes.iter().filter(|(_, operation)| operation.call.key() == Some(read.key));
+    let is_another = |(revision, operation): &&(i64, &Operation)| {
+        shown == Some(*revision) && !wrote(operation, read.found)
+    };
+    if let Some((_, operation)) = of_key().find(is_another) {
+        return Some(("another write has the revision that is shown", operation));
     }
-    let (revision, is_put, operation) = last?;
+    let (revision, operation) = of_key().take_while(|(revision, _)| *revision <= read.revision).last()?;
+    let is_put = matches!(operation.call, Call::Put { .. });
     match shown {
-        Some(shown) if shown < revision => Some(("a later write is not shown", operation)),
+        Some(shown) if shown < *revision => Some(("a later write is not shown", operation)),
         Some(shown) if shown > read.revision => Some(("what is shown is of the future", operation)),
         None if is_put && !may_be_deleted(operations, read.key) => Some(("a put is not shown", operation)),
         _ => None,
@@ -94,35 +89,36 @@ fn past_read(operation: &Operation) -> Option<PastRead<'_>> {
 /// Once a compaction was answered nothing older is read; and nothing is refused as compacted that nobody compacted
 /// (unless nodes do so by themselves).
 pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: bool) -> Result<(), Failure> {
-    let compactions = || {
-        operations.iter().filter_map(|operation| match operation.call {
-            Call::Compact { revision } => Some((revision, operation)),
+    let compactions: Vec<(i64, &Operation)> = operations
+        .iter()
+        .filter_map(|asked| match asked.call {
+            Call::Compact { revision } => Some((revision, asked)),
             _ => None,
         })
-    };
+        .collect();
     for operation in operations {
         let Some((answered_ns, answer)) = &operation.answer else { continue };
         match (&operation.call, answer) {
             (Call::GetPast { revision, .. }, Answer::Got { .. }) => {
-                let later = |(to, asked): &(i64, &Operation)| {
+                let later = |(to, asked): &&(i64, &Operation)| {
                     let done_ns = match &asked.answer {
                         Some((at, Answer::Compacted)) => *at,
                         _ => u64::MAX,
                     };
                     to > revision && done_ns < operation.called_ns
                 };
-                if let Some((_, compaction)) = compactions().find(later) {
+                if let Some((_, compaction)) = compactions.iter().find(later) {
                     let detail = "what was compacted before is read";
                     return Err(broken(Rule::CompactionHolds, detail, &[compaction, operation]));
                 }
             }
             (Call::GetPast { revision, .. } | Call::Compact { revision }, Answer::Gone) if !nodes_compact => {
                 let is_read = matches!(operation.call, Call::GetPast { .. });
-                let explains = |(to, asked): (i64, &Operation)| {
+                let explains = |&(to, asked): &(i64, &Operation)| {
                     let reaches = if is_read { to > *revision } else { to >= *revision };
                     reaches && !std::ptr::eq(asked, operation) && asked.called_ns < *answered_ns
                 };
-                if !compactions().any(explains) {
+                if !compactions.iter().any(explains) {
                     let detail = "it is refused as compacted, and nobody asked for that";
                     return Err(broken(Rule::CompactionHolds, detail, &[operation]));
                 }

@@ -33,7 +33,7 @@ pub(super) fn follow_time(operations: &[Operation]) -> Result<(), Failure> {
 }
 
 /// The writes that are known to have changed something, by revision.
-fn writes(operations: &[Operation]) -> Vec<(i64, &Operation)> {
+pub(super) fn writes(operations: &[Operation]) -> Vec<(i64, &Operation)> {
     let revision = |operation: &Operation| match &operation.answer {
         Some((_, Answer::Put { revision } | Answer::Deleted { revision, count: 1.. })) => Some(*revision),
         _ => None,

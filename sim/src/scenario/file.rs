@@ -1,13 +1,13 @@
 //! A scenario as a file has it, and the refusal of what it cannot mean. A mistake is told in one line: the field, and
 //! what is allowed there.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use super::timed::Timed;
 use crate::{
-    faults::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, Roster, check_range},
+    faults::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, Roster, check_range, check_within},
     trace::Range,
     workload::{LargeValues, Workload},
     world::{Answers, NUMBER_MAX, Retention},
@@ -56,40 +56,44 @@ impl ScenarioFile {
     }
 
     fn check_shape(&self) -> Result<(), String> {
-        check("the number of priorities (one for each node)", self.priorities.len() as u64, 1..=NUMBER_MAX)?;
-        check("proxies", self.proxies, 1..=NUMBER_MAX)?;
-        check("clients", self.clients, 0..=NUMBER_MAX)?;
-        check("chaos_ms", self.chaos_ms, 1..=3_600_000)?;
+        check_within(
+            "the number of priorities (one for each node)",
+            self.priorities.len() as u64,
+            1..=NUMBER_MAX,
+        )?;
+        check_within("proxies", self.proxies, 1..=NUMBER_MAX)?;
+        check_within("clients", self.clients, 0..=NUMBER_MAX)?;
+        check_within("chaos_ms", self.chaos_ms, 1..=3_600_000)?;
         check_range("latency_us", self.latency_us, LATENCY_US_MAX)?;
         if let Some(bytes_per_s) = self.bandwidth_bytes_per_s {
-            check("bandwidth_bytes_per_s", bytes_per_s, BANDWIDTH_MIN..=u64::from(u32::MAX))?;
+            check_within("bandwidth_bytes_per_s", bytes_per_s, BANDWIDTH_MIN..=u64::from(u32::MAX))?;
         }
         check_range("disk_us", self.disk_us, DISK_US_MAX)?;
-        check("heartbeat_ms", self.heartbeat_ms, 1..=10_000)?;
-        check("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;
-        check("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
-        check("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
-        check("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)?;
-        check("retention.pruned_events", self.retention.pruned_events, 1..=1 << 20)?;
+        check_within("heartbeat_ms", self.heartbeat_ms, 1..=10_000)?;
+        check_within("election_timeout_ms", self.election_timeout_ms, 2 * self.heartbeat_ms..=100_000)?;
+        check_within("retention.sync_entries", self.retention.sync_entries, 1..=u64::from(u32::MAX))?;
+        check_within("retention.log_entries", self.retention.log_entries, 1..=u64::from(u32::MAX))?;
+        check_within("retention.piece_bytes", self.retention.piece_bytes, 1..=1 << 20)?;
+        check_within("retention.pruned_events", self.retention.pruned_events, 1..=1 << 20)?;
         let Answers { short_records, slice_records, piece_bytes, held_bytes } = self.answers;
-        check("answers.short_records", short_records, 1..=u64::from(u32::MAX))?;
-        check("answers.slice_records", slice_records, 1..=u64::from(u32::MAX))?;
-        check("answers.piece_bytes", piece_bytes, 1..=1 << 20)?;
-        check("answers.held_bytes", held_bytes, 0..=1 << 40)
+        check_within("answers.short_records", short_records, 1..=u64::from(u32::MAX))?;
+        check_within("answers.slice_records", slice_records, 1..=u64::from(u32::MAX))?;
+        check_within("answers.piece_bytes", piece_bytes, 1..=1 << 20)?;
+        check_within("answers.held_bytes", held_bytes, 0..=1 << 40)
     }
 
     fn check_workload(&self) -> Result<(), String> {
         let Workload { keys, reads_percent, deletes_percent, pause_ms, patience_ms, .. } = &self.workload;
         let Workload { past_percent, compactions_percent, large, .. } = &self.workload;
-        check("workload.past_percent", *past_percent, 0..=100)?;
-        check("workload.compactions_percent", *compactions_percent, 0..=100 - past_percent)?;
-        check("workload.keys", *keys, 1..=1_000_000)?;
-        check("workload.reads_percent", *reads_percent, 0..=100)?;
-        check("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
+        check_within("workload.past_percent", *past_percent, 0..=100)?;
+        check_within("workload.compactions_percent", *compactions_percent, 0..=100 - past_percent)?;
+        check_within("workload.keys", *keys, 1..=1_000_000)?;
+        check_within("workload.reads_percent", *reads_percent, 0..=100)?;
+        check_within("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
         check_range("workload.pause_ms", *pause_ms, WAIT_MS_MAX)?;
-        check("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)?;
+        check_within("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)?;
         let Some(LargeValues { keys, bytes, pause_ms }) = large else { return Ok(()) };
-        check("workload.large.keys", *keys, 1..=1_000_000)?;
+        check_within("workload.large.keys", *keys, 1..=1_000_000)?;
         check_range("workload.large.bytes", *bytes, LARGE_BYTES_MAX)?;
         check_range("workload.large.pause_ms", *pause_ms, WAIT_MS_MAX)
     }
@@ -99,7 +103,7 @@ impl ScenarioFile {
         let mut before_ms = 0;
         for (place, Timed { at_ms, for_ms: _, fault }) in self.faults.iter().enumerate() {
             let field = |name: &str| format!("faults[{place}].{name}");
-            check(&field("at_ms"), *at_ms, 0..=self.chaos_ms)?;
+            check_within(&field("at_ms"), *at_ms, 0..=self.chaos_ms)?;
             if *at_ms < before_ms {
                 return Err(format!(
                     "{}: {at_ms} comes after {before_ms}: faults are in order of time",
@@ -119,7 +123,7 @@ impl ScenarioFile {
         for (place, Timed { fault, .. }) in self.faults.iter().enumerate() {
             let Some(new) = fault.newcomer() else { continue };
             let field = format!("faults[{place}].{}.new", fault.name());
-            check(&field, new, founders + 1..=NUMBER_MAX)?;
+            check_within(&field, new, founders + 1..=NUMBER_MAX)?;
             if !newcomers.insert(new) {
                 return Err(format!("{field}: node {new} comes twice: another fault brings it too"));
             }
@@ -131,13 +135,6 @@ impl ScenarioFile {
             clients: self.clients,
             next_newcomer: founders + 1,
         })
-    }
-}
-
-fn check(field: &str, value: u64, allowed: RangeInclusive<u64>) -> Result<(), String> {
-    match allowed.contains(&value) {
-        true => Ok(()),
-        false => Err(format!("{field}: {value} is not allowed: {} to {} is", allowed.start(), allowed.end())),
     }
 }
 

@@ -47,12 +47,11 @@ impl Floods {
 
     /// A flood of so many clients begins or ends; those that are waiting for an answer go on to wait.
     pub(crate) fn set(&mut self, proxy: u64, clients: u64, lasts: bool) {
-        let finish = self.at_work.remove(&(proxy, clients));
-        match (finish, lasts) {
-            (Some(finish), true) => drop(self.at_work.insert((proxy, clients), finish)),
-            (Some(finish), false) => finish.store(true, Ordering::Relaxed),
-            (None, true) => self.begin(proxy, clients),
-            (None, false) => {}
+        if !lasts {
+            let finish = self.at_work.remove(&(proxy, clients));
+            finish.into_iter().for_each(|finish| finish.store(true, Ordering::Relaxed));
+        } else if !self.at_work.contains_key(&(proxy, clients)) {
+            self.begin(proxy, clients);
         }
     }
 

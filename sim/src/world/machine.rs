@@ -50,6 +50,7 @@ pub(super) enum Ending {
     Unasked,
 }
 
+/// The process.
 impl Machine {
     pub(super) fn new(id: MachineId, seed: u64, disk_us: Range) -> Self {
         let name = match id {
@@ -166,7 +167,10 @@ impl Machine {
         self.handle = self.handle();
         self.set_paused(self.is_paused);
     }
+}
 
+/// What faults do to it.
+impl Machine {
     /// The handles of the process that runs here are worth nothing any more, whichever disk it has.
     pub(super) fn crash_disks(&self) {
         self.disk.crash();

@@ -75,7 +75,7 @@ impl Machine {
                 }
                 Job::Show(wanted) => {
                     self.apply(std::mem::take(&mut entries))?;
-                    let _ = wanted.send(self.state.view()?);
+                    let _ = wanted.send(self.state.reader().view()?);
                 }
             }
         }
@@ -97,7 +97,7 @@ impl Machine {
             (self.compacted_revision, self.may_prune) = (header.compacted_revision, true);
         }
         if self.may_prune {
-            let mut tables = self.state.tables()?;
+            let mut tables = self.state.tables();
             self.may_prune = self.pruner.step(&mut tables, events_max)?;
             tables.finish()?;
         }
@@ -134,7 +134,7 @@ impl Machine {
             return Ok(());
         }
         let mut answers = Vec::new();
-        let mut tables = self.state.tables()?;
+        let mut tables = self.state.tables();
         let mut transaction = Transaction::begin(&mut tables)?;
         for entry in &entries {
             let position = (entry.term, entry.index);

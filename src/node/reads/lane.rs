@@ -7,7 +7,7 @@ use prost::Message as _;
 
 use super::{Read, ReadServer, long, read::LaneEnd, server::Tasks};
 use crate::{
-    kv::{KeyValue, RangeReply, RangeScan},
+    kv::{KeyValue, RangeSummary},
     storage::StorageError,
     wire::{
         kv as wire,
@@ -103,14 +103,10 @@ fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, Storag
 
 /// The answer to a read, unless that is long: then there is none.
 fn serve_short(server: &ReadServer, read: &Read) -> Result<Vec<Outcome>, StorageError> {
-    let request = match wire::range_from_pb(&read.range) {
-        Ok(request) => request,
-        Err(error) => return Ok(vec![wire::range_invalid(&error)]),
-    };
     let state = server.reader.slice();
-    let mut scan = match RangeScan::begin(&state, request)? {
+    let mut scan = match wire::begin_range(&state, &read.range)? {
         Ok(scan) => scan,
-        Err(rejection) => return Ok(vec![wire::range_rejected(&rejection)]),
+        Err(refusal) => return Ok(vec![refusal]),
     };
     match scan.step(&state, server.short_budget())? {
         Ok(pairs) if scan.is_done() => Ok(answer(scan.summary(), pairs, server.header(read.term))),
@@ -120,7 +116,7 @@ fn serve_short(server: &ReadServer, read: &Read) -> Result<Vec<Outcome>, Storage
 }
 
 /// Pairs that weigh much go ahead of the answer, as those of a long read do.
-fn answer(summary: RangeReply, pairs: Vec<KeyValue>, header: ResponseHeader) -> Vec<Outcome> {
+fn answer(summary: RangeSummary, pairs: Vec<KeyValue>, header: ResponseHeader) -> Vec<Outcome> {
     let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
     if bytes <= WHOLE_BYTES_MAX {
         return vec![wire::range_to_pb(summary, pairs, header)];

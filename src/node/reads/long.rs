@@ -48,7 +48,22 @@ impl LongRead {
     async fn serve(self, range: RangeRequest) -> Result<(), StorageError> {
         let _place = self.server.place().await;
         let view = self.server.view(self.index).await?;
-        let Some(mut progress) = self.begin(&view, range).await? else { return Ok(()) };
+        if let Some(end) = self.send_pairs(&view, range).await? {
+            self.send(end).await;
+        }
+        Ok(())
+    }
+
+    /// Sends pairs, piece by piece. Returns what ends the answer; `None`: the stream has ended.
+    async fn send_pairs(
+        &self,
+        view: &Arc<StateView>,
+        range: RangeRequest,
+    ) -> Result<Option<Outcome>, StorageError> {
+        let mut progress = match self.begin(view, range).await? {
+            Ok(progress) => progress,
+            Err(refusal) => return Ok(Some(refusal)),
+        };
         loop {
             let turn = self.server.turn().await;
             let (view, budget) = (view.clone(), self.server.slice_budget());
@@ -56,47 +71,33 @@ impl LongRead {
                 let _turn = turn;
                 progress.go_on(&view, budget)
             };
-            match self.server.run(work).await? {
-                Ok(went_on) => progress = went_on,
-                Err(refusal) => {
-                    self.send(refusal).await;
-                    return Ok(());
-                }
-            }
+            progress = match self.server.run(work).await? {
+                Ok(progress) => progress,
+                Err(refusal) => return Ok(Some(refusal)),
+            };
             let is_done = progress.scan.is_done();
             if progress.piece.len() >= self.server.limits.piece_bytes || is_done && !progress.piece.is_empty()
             {
                 let piece = Bytes::from(std::mem::take(&mut progress.piece));
                 if !self.send(Outcome::Piece(piece)).await {
-                    return Ok(());
+                    return Ok(None);
                 }
             }
             if is_done {
                 let header = self.server.header(self.term);
-                self.send(wire::range_to_pb(progress.scan.summary(), Vec::new(), header)).await;
-                return Ok(());
+                return Ok(Some(wire::range_to_pb(progress.scan.summary(), Vec::new(), header)));
             }
         }
     }
 
-    /// `None`: it was refused.
     async fn begin(
         &self,
         view: &Arc<StateView>,
         range: RangeRequest,
-    ) -> Result<Option<Progress>, StorageError> {
-        let refusal = match wire::range_from_pb(&range) {
-            Ok(request) => {
-                let view = view.clone();
-                match self.server.run(move || RangeScan::begin(&*view, request)).await? {
-                    Ok(scan) => return Ok(Some(Progress { scan, piece: Vec::new() })),
-                    Err(rejection) => wire::range_rejected(&rejection),
-                }
-            }
-            Err(error) => wire::range_invalid(&error),
-        };
-        self.send(refusal).await;
-        Ok(None)
+    ) -> Result<Result<Progress, Outcome>, StorageError> {
+        let view = view.clone();
+        let begun = self.server.run(move || wire::begin_range(&*view, &range)).await?;
+        Ok(begun.map(|scan| Progress { scan, piece: Vec::new() }))
     }
 
     /// False: the stream has ended.

@@ -195,7 +195,7 @@ impl Delivery {
         drop(self.assembly.take(id, attempt));
         let Some(call) = self.calls.get_mut(id) else { return };
         if outcome::did_nothing(refusal.reason()) || matches!(call.work, Work::Read(_)) {
-            call.attempts.did_nothing(attempt);
+            call.attempts.close(attempt);
         }
         if !(call.attempts.is_latest(attempt) && call.place() == Place::Sent(link)) {
             return;

@@ -60,12 +60,8 @@ impl Attempts {
         self.count == number
     }
 
-    /// This attempt did nothing, and will not.
-    pub(super) fn did_nothing(&mut self, number: u16) {
-        self.open.retain(|attempt| attempt.number != number);
-    }
-
-    /// Whatever this attempt answers does not count. Returns the link that it went through, if it was open.
+    /// This attempt did nothing and will not, or whatever it answers does not count. Returns the link that it went through,
+    /// if it was open.
     pub(super) fn close(&mut self, number: u16) -> Option<LinkId> {
         let place = self.open.iter().position(|attempt| attempt.number == number)?;
         Some(self.open.remove(place).link)

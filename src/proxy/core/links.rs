@@ -182,10 +182,10 @@ impl Links {
         self.members.clear();
         let mut changes = Changes { unwanted: self.leave_strangers(), ..Changes::default() };
         let news: Vec<Leadership> = self.trusted().map(|(_, claim)| claim.clone()).collect();
-        // The latest word last.
-        for (at, claim) in news.iter().enumerate() {
-            let known_term = news[..at].iter().map(|earlier| earlier.term).max().unwrap_or(0);
+        let mut known_term = 0;
+        for claim in &news {
             self.believe(claim, known_term, &mut changes);
+            known_term = known_term.max(claim.term);
         }
         changes
     }

@@ -4,7 +4,7 @@ use std::{any::Any, sync::Arc};
 
 use bytes::Bytes;
 use prost::Message;
-use tonic::{Response, Status};
+use tonic::{Extensions, Response, Status};
 
 use crate::env::Clock;
 
@@ -33,7 +33,7 @@ pub fn respond_with<M: Message>(
     Ok(response)
 }
 
-/// The response has left: what it holds is dropped.
-pub(super) fn let_go<M>(response: &mut Response<M>) {
-    response.extensions_mut().remove::<Held>();
+/// A response with these extensions has left: what it holds is dropped.
+pub(super) fn let_go(extensions: &mut Extensions) {
+    extensions.remove::<Held>();
 }

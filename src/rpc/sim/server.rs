@@ -256,18 +256,19 @@ impl Connection {
 
     async fn send_single(&self, answer: Result<Answer, Status>) -> io::Result<()> {
         let answer = match answer {
-            Ok(response) => single(response).await,
-            Err(status) => Err(status),
-        };
-        let answer = match answer {
-            Ok(mut response) => {
-                self.cross(&**response.get_ref()).await;
-                let_go(&mut response);
-                Ok(response)
-            }
+            Ok(response) => self.single(response).await,
             Err(status) => Err(status),
         };
         self.tx.send(Box::new(answer)).await
+    }
+
+    /// The one message of an answer, once it is through to the caller.
+    async fn single(&self, response: Answer) -> Result<Response<BoxMessage>, Status> {
+        let (metadata, mut messages, mut extensions) = response.into_parts();
+        let message = messages.next().await.expect("a generated unary handler yields one message")?;
+        self.cross(&*message).await;
+        let_go(&mut extensions);
+        Ok(Response::from_parts(metadata, message, extensions))
     }
 
     /// Waits until a message is through to the caller.
@@ -318,12 +319,6 @@ fn incoming(body: BoxMessage, rx: Receiver, tx: Weak<Sender>, clock: Clock) -> B
         .filter_map(|gone| ready(gone.then(|| Err(Status::cancelled("the caller went away")))));
     let messages: BoxStream<'static, Result<BoxMessage, Status>> = rx.map_err(Status::from).boxed();
     messages.chain(ending).boxed()
-}
-
-async fn single(response: Answer) -> Result<Response<BoxMessage>, Status> {
-    let (metadata, mut messages, extensions) = response.into_parts();
-    let message = messages.next().await.expect("a generated unary handler yields one message")?;
-    Ok(Response::from_parts(metadata, message, extensions))
 }
 
 fn late(deadline: Duration) -> Status {

@@ -26,7 +26,7 @@ impl Node {
 
     /// Applies a founding configuration, and so many puts of a kilobyte.
     fn fill(&mut self, puts: u64) {
-        let mut tables = self.state.tables().expect("the disk works");
+        let mut tables = self.state.tables();
         let mut applier = Applier::begin(&mut tables).expect("the state is whole");
         applier.set_members((1, 1), &encode_members(&Configuration::of([1, 2, 3]))).expect("the disk works");
         for number in 0..puts {
@@ -38,7 +38,7 @@ impl Node {
     }
 
     fn header(&self) -> Header {
-        let tables = self.state.tables().expect("the disk works");
+        let tables = self.state.tables();
         let header = Header::load(&tables).expect("a header");
         assert_eq!(recompute_content(&tables).expect("the disk works"), header.content);
         header
@@ -70,7 +70,7 @@ fn a_snapshot_takes_the_place_of_the_state_and_lasts() {
     let (mut from, mut to) = (Node::new(), Node::new());
     from.fill(100);
     to.fill(3);
-    let view = from.state.view().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
     assert_eq!(view.snapshot.configuration, Configuration::of([1, 2, 3]).into());
     to.receive(&view, usize::MAX);
     assert_eq!(to.header().applied_index, 4, "what is staged is not in force");
@@ -86,8 +86,8 @@ fn a_view_stands_still_while_writes_go_on() {
     let mut from = Node::new();
     from.fill(10);
     let before = from.header();
-    let view = from.state.view().expect("the disk works");
-    let mut tables = from.state.tables().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
+    let mut tables = from.state.tables();
     tables.insert(Table::Current, b"later", b"value").expect("the disk works");
     drop(tables);
     from.state.sync().expect("the disk works");
@@ -103,7 +103,7 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
     let mut index = from.header().applied_index;
     let mut run = |node: &Node, operation: Operation| {
         index += 1;
-        let mut tables = node.state.tables().expect("the disk works");
+        let mut tables = node.state.tables();
         let mut applier = Applier::begin(&mut tables).expect("the state is whole");
         let command = Command { timestamp_ms: 9, stamp: None, operation };
         applier.apply((1, index), &command).expect("the disk works");
@@ -117,10 +117,10 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
     let header = from.header();
     let mut pruner = Pruner::default();
     for events in [0, 3, 100] {
-        let mut tables = from.state.tables().expect("the disk works");
+        let mut tables = from.state.tables();
         pruner.step(&mut tables, events).expect("the state is whole");
         drop(tables);
-        let view = from.state.view().expect("the disk works");
+        let view = from.state.reader().view().expect("the disk works");
         let records = view.records_after(&None, usize::MAX).expect("the disk works");
         let of = |table| records.iter().filter(|record| record.table == table).count();
         assert_eq!((of(Table::Current), of(Table::History), of(Table::Index)), (10, 1, 1));
@@ -135,7 +135,7 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
 fn a_stream_that_broke_off_goes_on_where_it_was() {
     let (mut from, mut to) = (Node::new(), Node::new());
     from.fill(100);
-    let view = from.state.view().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
     assert_eq!(to.receive(&view, 4), 4);
     assert!(to.begin(&view).is_some());
     let rest = to.receive(&view, usize::MAX);
@@ -147,7 +147,7 @@ fn a_stream_that_broke_off_goes_on_where_it_was() {
 fn what_is_incomplete_or_altered_is_never_installed() {
     let (mut from, mut to) = (Node::new(), Node::new());
     from.fill(100);
-    let view = from.state.view().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
     to.receive(&view, 4);
     assert_eq!(
         to.state.staging().install(&view.snapshot).expect("the disk works"),
@@ -169,7 +169,7 @@ fn what_is_incomplete_or_altered_is_never_installed() {
 fn a_gap_or_another_snapshot_is_refused() {
     let (mut from, mut to) = (Node::new(), Node::new());
     from.fill(100);
-    let view = from.state.view().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
     to.receive(&view, 2);
     let stale = view.records_after(&None, 10_000).expect("the disk works");
     assert!(!to.state.staging().take(view.snapshot.last, &None, &stale).expect("the disk works"));
@@ -182,7 +182,7 @@ fn a_gap_or_another_snapshot_is_refused() {
 fn a_restart_forgets_what_was_staged() {
     let (mut from, mut to) = (Node::new(), Node::new());
     from.fill(100);
-    let view = from.state.view().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
     to.receive(&view, 4);
     to.state.sync().expect("the disk works");
     let mut to = to.restart();

@@ -9,7 +9,8 @@ use super::*;
 use crate::{
     kv::{
         Applier, Command, DeleteRange, KeyRange, Operation, Pruner, Put, RangeRejection, RangeReply,
-        RangeRequest, RangeScan, Read, StepBudget, Table, Visit, Write, range, recompute_content,
+        RangeRequest, RangeScan, RangeSummary, Read, StepBudget, Table, Visit, Write, range,
+        recompute_content,
     },
     storage::testing::{MemoryDisk, identity, open_on, opened, scratch},
 };
@@ -18,8 +19,12 @@ fn open(scratch: &TempDir) -> StateStore {
     opened(scratch.path()).state
 }
 
+fn open_on_memory(disk: &MemoryDisk) -> StateStore {
+    open_on(disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state
+}
+
 fn put(state: &StateStore, key: &[u8]) {
-    let mut tables = state.tables().expect("the disk works");
+    let mut tables = state.tables();
     tables.insert(Table::Current, key, b"value").expect("the disk works");
 }
 
@@ -29,7 +34,7 @@ fn keys(state: &StateStore, back: bool, range: KeyRange<'_>, limit: usize) -> Ve
         seen.push(key.to_vec());
         if seen.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     };
-    let tables = state.tables().expect("the disk works");
+    let tables = state.tables();
     let scanned = match back {
         true => tables.scan_back(Table::Current, range, visit),
         false => tables.scan(Table::Current, range, visit),
@@ -44,7 +49,7 @@ const EVERYTHING: KeyRange<'static> = (Bound::Unbounded, Bound::Unbounded);
 fn changes_are_seen_at_once_and_say_what_they_replaced() {
     let scratch = scratch();
     let state = open(&scratch);
-    let mut tables = state.tables().expect("the disk works");
+    let mut tables = state.tables();
     let mut insert = |value: &[u8]| tables.insert(Table::Current, b"k", value).expect("the disk works");
     assert_eq!(insert(b"1"), None);
     assert_eq!(insert(b"2"), Some(b"1".to_vec()));
@@ -87,6 +92,7 @@ fn contents(state: &StateStore) -> Vec<(Vec<u8>, Vec<u8>)> {
         ControlFlow::Continue(())
     };
     state
+        .reader()
         .view()
         .expect("the state is whole")
         .scan(Table::Current, EVERYTHING, visit)
@@ -97,9 +103,7 @@ fn contents(state: &StateStore) -> Vec<(Vec<u8>, Vec<u8>)> {
 #[test]
 fn changes_go_on_while_others_are_flushed() {
     let disk = MemoryDisk::default();
-    let open =
-        || open_on(&disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state;
-    let state = open();
+    let state = open_on_memory(&disk);
     let mut model = std::collections::BTreeMap::new();
     for round in 0..200u64 {
         let flusher = state.flusher();
@@ -107,7 +111,7 @@ fn changes_go_on_while_others_are_flushed() {
         for step in 0..50 {
             let number = round * 50 + step;
             let key = (number * 7919 % 300).to_be_bytes();
-            let mut tables = state.tables().expect("the disk works");
+            let mut tables = state.tables();
             let (replaced, expected) = if number % 3 == 0 {
                 (tables.remove(Table::Current, &key), model.remove(key.as_slice()))
             } else {
@@ -122,16 +126,14 @@ fn changes_go_on_while_others_are_flushed() {
     state.flusher().flush().expect("the disk works");
     assert_eq!(state.unflushed_bytes(), 0);
     drop(state);
-    assert_eq!(contents(&open()), model.into_iter().collect::<Vec<_>>());
+    assert_eq!(contents(&open_on_memory(&disk)), model.into_iter().collect::<Vec<_>>());
 }
 
 #[test]
 fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
     let disk = MemoryDisk::default();
-    let open =
-        || open_on(&disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state;
-    let state = open();
-    let mut tables = state.tables().expect("the disk works");
+    let state = open_on_memory(&disk);
+    let mut tables = state.tables();
     let value = vec![7; 1 << 20];
     let keys: Vec<[u8; 1]> = (0..200).map(|key| [key]).collect();
     for key in &keys {
@@ -150,7 +152,7 @@ fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
     tables.finish().expect("the disk works");
     assert_eq!(state.unflushed_bytes(), 0);
     drop(state);
-    let state = open();
+    let state = open_on_memory(&disk);
     assert_eq!(contents(&state).len(), 199);
 }
 
@@ -191,7 +193,7 @@ fn entry(index: u64) -> Operation {
 
 /// Applies the entries of that log from where the state stands up to an index.
 fn apply(state: &StateStore, last: u64) -> Header {
-    let mut tables = state.tables().expect("the disk works");
+    let mut tables = state.tables();
     let applied = Header::load(&tables).expect("the state is whole").applied_index;
     let mut applier = Applier::begin(&mut tables).expect("the state is whole");
     for index in applied + 1..=last {
@@ -205,7 +207,7 @@ fn apply(state: &StateStore, last: u64) -> Header {
 
 /// Removes compacted events; returns whether there may be more.
 fn prune(state: &StateStore, pruner: &mut Pruner, events_max: usize) -> bool {
-    let mut tables = state.tables().expect("the disk works");
+    let mut tables = state.tables();
     let is_more = pruner.step(&mut tables, events_max).expect("the state is whole");
     tables.finish().expect("the disk works");
     is_more
@@ -217,17 +219,19 @@ fn count(state: &StateStore, table: Table) -> usize {
         count += 1;
         ControlFlow::Continue(())
     };
-    state.view().expect("the state is whole").scan(table, EVERYTHING, visit).expect("the disk works");
+    state
+        .reader()
+        .view()
+        .expect("the state is whole")
+        .scan(table, EVERYTHING, visit)
+        .expect("the disk works");
     count
 }
 
 #[test]
 fn a_crash_amid_compaction_and_flush_costs_nothing_that_the_log_does_not_bring_back() {
     let disk = MemoryDisk::default();
-    let open = |disk: &MemoryDisk| {
-        open_on(disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state
-    };
-    let state = open(&disk);
+    let state = open_on_memory(&disk);
     let mut pruner = Pruner::default();
     for round in 1..=40 {
         let last = round * 50;
@@ -236,12 +240,12 @@ fn a_crash_amid_compaction_and_flush_costs_nothing_that_the_log_does_not_bring_b
         let header = apply(&state, last);
         prune(&state, &mut pruner, 30);
 
-        let crashed = open(&disk.clone());
+        let crashed = open_on_memory(&disk.clone());
         assert!(Header::load(&crashed.reader().slice()).expect("it is whole").applied_index <= last);
         assert_eq!(apply(&crashed, last), header, "after {last} entries");
         let mut from_the_start = Pruner::default();
         while prune(&crashed, &mut from_the_start, 7) {}
-        let tables = crashed.tables().expect("the disk works");
+        let tables = crashed.tables();
         assert_eq!(recompute_content(&tables).expect("the disk works"), header.content);
         drop(tables);
         let kept = count(&crashed, Table::History);
@@ -251,7 +255,7 @@ fn a_crash_amid_compaction_and_flush_costs_nothing_that_the_log_does_not_bring_b
     }
     while prune(&state, &mut pruner, 1000) {}
     state.flusher().flush().expect("the disk works");
-    let reopened = open(&disk);
+    let reopened = open_on_memory(&disk);
     assert_eq!(count(&reopened, Table::History), count(&state, Table::History));
     assert!(count(&reopened, Table::Index) < 400);
 }
@@ -259,7 +263,7 @@ fn a_crash_amid_compaction_and_flush_costs_nothing_that_the_log_does_not_bring_b
 #[test]
 fn a_read_of_the_past_goes_on_while_that_past_is_compacted_and_removed() {
     let disk = MemoryDisk::default();
-    let state = open_on(&disk, &identity("a", 1)).map_err(|error| error.to_string()).expect("it opens").state;
+    let state = open_on_memory(&disk);
     apply(&state, 50);
     state.flusher().flush().expect("the disk works");
     apply(&state, 58);
@@ -279,7 +283,8 @@ fn a_read_of_the_past_goes_on_while_that_past_is_compacted_and_removed() {
         while prune(&state, &mut pruner, 7) {}
         state.flusher().flush().expect("the disk works");
     }
-    assert_eq!(RangeReply { kvs, ..scan.summary() }, expected);
+    let RangeSummary { revision, more, count } = scan.summary();
+    assert_eq!(RangeReply { revision, kvs, more, count }, expected);
     assert!(expected.kvs.len() > 10 && last > 150, "{} pairs, {last} entries", expected.kvs.len());
     let later = range(&state.reader().slice(), &request).expect("it is whole");
     assert!(matches!(later, Err(RangeRejection::Compacted { .. })), "{later:?}");

@@ -65,39 +65,9 @@ impl Facts {
         self.lost.contains_key(&id) && !self.nodes.contains_key(&id)
     }
 
-    pub(crate) fn can_be_impersonated(&self, id: NodeId) -> bool {
-        self.is_recorded(id) && self.lost.keys().all(|lost| !self.has_begun_anew(*lost))
-    }
-
-    fn is_recorded(&self, id: NodeId) -> bool {
-        let Some(configuration) = self.committed.latest_configuration() else { return false };
-        let holds_founding_entry =
-            |voter: &NodeId| self.node(*voter).is_none_or(|node| node.disk.last().index > 0);
-        let is_recorded = |voter: &NodeId| configuration.incarnations.contains_key(voter);
-        is_recorded(&id)
-            && configuration.voters.iter().all(|voter| is_recorded(voter) && holds_founding_entry(voter))
-    }
-
-    pub(crate) fn can_spare(&self, id: NodeId) -> bool {
-        let Some(configuration) = self.committed.latest_configuration() else { return false };
-        let has_others = configuration.is_voter(id) && configuration.voters.len() > 2;
-        // Nor is a change on its way that would leave too few.
-        let mut members = configuration.members().filter_map(|id| self.node(id));
-        let is_settled = members.all(|node| {
-            node.configuration.voters == configuration.voters && !node.configuration.is_changing()
-        });
-        self.is_recorded(id)
-            && has_others
-            && is_settled
-            && !configuration.is_changing()
-            && !self.lacks_a_member()
-    }
-
-    pub(crate) fn lacks_a_member(&self) -> bool {
-        let is_member = |lost: &NodeId| {
-            self.committed.latest_configuration().is_some_and(|latest| latest.contains(*lost))
-        };
-        self.lost.keys().any(is_member)
+    /// The nodes whose data directories were lost.
+    pub(crate) fn lost(&self) -> impl Iterator<Item = NodeId> {
+        self.lost.keys().copied()
     }
 
     pub(crate) fn state_at(&self, index: Index) -> Option<u64> {
