@@ -93,14 +93,10 @@ impl StateFile {
         begin(&self.database)
     }
 
-    /// Makes every change so far durable, while others are made. Returns what the file holds then.
+    /// Makes the frozen layers durable, while others grow. Returns what the file holds then.
     pub(super) fn flush(&self) -> Result<Arc<Durable>, StorageError> {
         let generation = self.generation.load(Ordering::Acquire);
-        let frozen = {
-            let mut layers = self.write();
-            layers.freeze();
-            layers.frozen.clone()
-        };
+        let frozen = self.read().frozen.clone();
         let recorded = self.log_commits_recorded.load(Ordering::Acquire);
         if !frozen.is_empty() || recorded < self.log_commits.load(Ordering::Acquire) {
             let transaction = self.begin()?;
@@ -175,7 +171,7 @@ impl StateFile {
 
 impl Layers {
     /// A small layer becomes part of the one below, if nobody holds that: views of the state leave many behind.
-    fn freeze(&mut self) {
+    pub(super) fn freeze(&mut self) {
         if self.active.is_empty() {
             return;
         }

@@ -64,8 +64,9 @@ impl StateStore {
         Reader(self.file.clone())
     }
 
-    /// What makes the state durable beside whoever applies.
+    /// What makes every change so far durable, beside whoever applies.
     pub fn flusher(&self) -> Flusher {
+        self.file.write().freeze();
         Flusher(self.file.clone())
     }
 
@@ -89,11 +90,11 @@ impl StateStore {
 }
 
 /// Makes changes durable.
-#[derive(Clone)]
 pub struct Flusher(Arc<StateFile>);
 
 impl Flusher {
-    /// Makes every change so far durable, while applying goes on. Returns the index that is durable then. One at a time.
+    /// Makes every change durable that was made before this was asked for, while applying goes on. Returns the index that is durable
+    /// then. One at a time.
     ///
     /// # Errors
     /// The disk failed.

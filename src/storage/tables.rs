@@ -59,13 +59,16 @@ impl Read for Slice<'_> {
 pub struct Tables<'a> {
     file: &'a StateFile,
     layers: RwLockWriteGuard<'a, Layers>,
+    /// What the layer held already, of batches before: that waits for a flush, and is no reason to write now.
+    bytes_before: usize,
     /// Where the changes of a large batch go; the layers below it are part of it.
     spilled: Option<WriteTransaction>,
 }
 
 impl<'a> Tables<'a> {
     pub(super) fn new(file: &'a StateFile) -> Self {
-        Self { file, layers: file.write(), spilled: None }
+        let layers = file.write();
+        Self { file, bytes_before: layers.active.bytes, layers, spilled: None }
     }
 }
 
@@ -82,9 +85,10 @@ impl Tables<'_> {
 
     /// Makes room in memory, if the batch has become large.
     fn spill(&mut self) -> Result<(), StorageError> {
-        if self.layers.active.bytes < BATCH_BYTES_MAX {
+        if self.layers.active.bytes.saturating_sub(self.bytes_before) < BATCH_BYTES_MAX {
             return Ok(());
         }
+        self.bytes_before = 0;
         if self.spilled.is_none() {
             let transaction = self.file.begin()?;
             self.layers.frozen.iter().try_for_each(|layer| write_layer(&transaction, layer))?;

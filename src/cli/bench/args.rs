@@ -10,6 +10,7 @@ EXAMPLES
   conclave bench                             puts, 256 clients, 10 seconds
   conclave bench --op get                    linearizable reads
   conclave bench --op mixed --reads 90 --seconds 60
+  conclave bench --rate 1000                 so many a second, however long answers take
   conclave bench --clients 32 --json
 
 Keys begin with 'bench/'; 'conclave del bench/ --prefix' removes them. Reads find what they ask for: all keys are
@@ -17,7 +18,8 @@ written before the clock starts. Kill the leader meanwhile, and see the longest 
 
 /// Measure throughput, latency and interruptions
 ///
-/// Every client waits for its answer before it sends the next request. Operations per second count what was answered in
+/// Every client waits for its answer before it sends the next request: the cluster sets the pace. With --rate requests are due at
+/// fixed times, and a latency begins when its request was due, also if no client was free. Operations per second count what was answered in
 /// time; percentiles are of successes; the longest gap is the longest time in which no client had a success.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -28,6 +30,9 @@ pub(in crate::cli) struct Args {
     /// Clients that work side by side
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) clients: u32,
+    /// Requests a second, of all clients together; by default as many as are answered
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) rate: Option<u32>,
     /// TCP connections that the clients share
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(super) connections: u32,

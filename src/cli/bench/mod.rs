@@ -1,6 +1,7 @@
-//! `conclave bench`: a closed loop of many clients, each sending its next request when the last is answered.
+//! `conclave bench`: many clients, each sending its next request when the last is answered, or all together at a given rate.
 
 mod args;
+mod pace;
 mod pulse;
 mod report;
 mod tally;
@@ -16,6 +17,7 @@ use tokio::{
 
 pub(super) use self::args::Args;
 use self::{
+    pace::Pace,
     pulse::{Pulse, Window},
     report::Report,
     tally::Tally,
@@ -34,12 +36,13 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if workload.reads() {
         fill(&args, &workload, &clients).await?;
     }
+    let pace = Arc::new(Pace::new(args.rate));
     let start = Instant::now() + args.warmup;
     let window = Window { start, end: start + args.seconds };
     let pulse = Arc::new(Pulse::new(window));
     let mut workers = JoinSet::new();
     for (number, client) in share(args.clients, &clients) {
-        workers.spawn(work(client, workload.stream(number), window, pulse.clone()));
+        workers.spawn(work(client, workload.stream(number), window, pace.clone(), pulse.clone()));
     }
     let telling = tokio::spawn(pulse::tell(pulse.clone(), window));
     let mut total = Tally::new();
@@ -99,10 +102,16 @@ async fn fill(args: &Args, workload: &Arc<Workload>, clients: &[Arc<Client>]) ->
 }
 
 /// One client: request after request until time is up.
-async fn work(client: Arc<Client>, mut stream: Stream, window: Window, pulse: Arc<Pulse>) -> Tally {
+async fn work(
+    client: Arc<Client>,
+    mut stream: Stream,
+    window: Window,
+    pace: Arc<Pace>,
+    pulse: Arc<Pulse>,
+) -> Tally {
     let mut tally = Tally::new();
     loop {
-        let begun = Instant::now();
+        let begun = pace.due().await;
         if begun >= window.end {
             return tally;
         }

@@ -29,9 +29,10 @@ impl<'a> Report<'a> {
 
     /// For people.
     pub(super) fn text(&self) -> String {
-        let Args { clients, connections, keys, value_size, seconds, .. } = self.args;
+        let Args { clients, connections, keys, value_size, seconds, rate, .. } = self.args;
+        let rate = rate.map_or_else(String::new, |rate| format!(", {rate} a second are due"));
         let mut text = format!(
-            "{}: {clients} clients over {} connections, {keys} keys, {value_size}-byte values, {seconds:?}\n\n",
+            "{}: {clients} clients over {} connections{rate}, {keys} keys, {value_size}-byte values, {seconds:?}\n\n",
             self.what(),
             connections.min(clients),
         );
@@ -54,6 +55,7 @@ impl<'a> Report<'a> {
             "reads_percent": self.args.reads_percent(),
             "serializable": self.args.serializable,
             "clients": clients,
+            "rate": self.args.rate,
             "connections": connections.min(clients),
             "keys": keys,
             "value_bytes": value_size,

@@ -1,14 +1,23 @@
-//! When changes of the state are made durable. The log is durable already: this bounds what a restart replays, and what
-//! lies in memory.
+//! When changes of the state are made durable, and how fast they may come meanwhile. The log is durable already: this bounds
+//! what a restart replays, and what lies in memory.
 
-use super::super::config::{Config, Retention};
-use crate::raft::{Entry, Index};
+use std::time::Duration;
 
+use super::super::config::Retention;
+use crate::{
+    env::Moment,
+    raft::{Entry, Index, NodeId},
+};
+
+/// What was applied, in millionths of what is worth a flush: by entries or by bytes, whichever is more.
+type Weight = u64;
+
+/// Worth a flush.
+const FLUSH: Weight = 1_000_000;
+/// So much may wait while a flush is under way; then applying waits for it.
+const WAITING_MAX: Weight = 2 * FLUSH;
 /// Replicas apply the same entries at the same time. They take turns, so that not all flush at once.
 const TURNS: usize = 5;
-
-/// So many flushes' worth may wait while one is under way; then applying waits for it.
-const WAITING_FLUSHES_MAX: usize = 2;
 
 pub(super) struct FlushSchedule {
     retention: Retention,
@@ -19,15 +28,28 @@ pub(super) struct FlushSchedule {
     /// It is not to wait for more.
     is_urgent: bool,
     durable: Index,
+    /// The flush under way: when it began, and what it weighs.
+    under_way: Option<(Moment, Weight)>,
+    /// How long the flush before took for how much.
+    pace: Option<(Duration, Weight)>,
+    /// Up to here applying has waited for the flush under way.
+    waited_for: Weight,
 }
 
 impl FlushSchedule {
-    /// For a state that is durable up to an index.
-    pub(super) fn new(config: &Config, durable: Index) -> Self {
-        let (retention, turn) = (config.retention, config.id as usize % TURNS);
-        let (entries, bytes_ahead) =
-            (retention.sync_entries / TURNS * turn, retention.sync_bytes / TURNS * turn);
-        Self { retention, entries, bytes_ahead, is_urgent: false, durable }
+    /// Of a node whose state is durable up to an index.
+    pub(super) fn new(retention: Retention, node: NodeId, durable: Index) -> Self {
+        let turn = node as usize % TURNS;
+        Self {
+            retention,
+            entries: retention.sync_entries / TURNS * turn,
+            bytes_ahead: retention.sync_bytes / TURNS * turn,
+            is_urgent: false,
+            durable,
+            under_way: None,
+            pace: None,
+            waited_for: FLUSH,
+        }
     }
 
     /// The state is durable up to here.
@@ -39,9 +61,9 @@ impl FlushSchedule {
         self.entries += entries.len();
     }
 
-    /// What was applied, and weighs so much in memory, is to be flushed as soon as no other flush is under way.
+    /// What was applied, and takes so much memory, is to be flushed as soon as no other flush is under way.
     pub(super) fn is_due(&self, bytes: usize) -> bool {
-        self.is_urgent || self.weighs(bytes + self.bytes_ahead, 1)
+        self.is_urgent || self.weight(bytes + self.bytes_ahead) >= FLUSH
     }
 
     /// What was applied is worth a flush of its own.
@@ -49,22 +71,136 @@ impl FlushSchedule {
         self.is_urgent = true;
     }
 
-    /// The disk lags behind: applying is to wait.
+    /// The disk lags behind: applying is to wait until the flush under way has ended.
     pub(super) fn is_full(&self, bytes: usize) -> bool {
-        self.weighs(bytes, WAITING_FLUSHES_MAX)
+        self.under_way.is_some() && self.weight(bytes) >= WAITING_MAX
     }
 
-    fn weighs(&self, bytes: usize, flushes: usize) -> bool {
+    /// How long applying is to pause now, so that what waits for the disk grows no faster than the disk takes it: else all who
+    /// write would stand still together when it is full. Zero while less waits than a flush.
+    pub(super) fn pause(&mut self, bytes: usize) -> Duration {
+        let (Some(_), Some((took, flushed))) = (self.under_way, self.pace) else { return Duration::ZERO };
+        let weight = self.weight(bytes).min(WAITING_MAX);
+        let more = weight.saturating_sub(self.waited_for);
+        self.waited_for = self.waited_for.max(weight);
+        took.mul_f64(more as f64 / flushed as f64)
+    }
+
+    fn weight(&self, bytes: usize) -> Weight {
         let Retention { sync_entries, sync_bytes, .. } = self.retention;
-        self.entries >= sync_entries.saturating_mul(flushes) || bytes >= sync_bytes.saturating_mul(flushes)
+        let share = |part: usize, whole: usize| (part as u64).saturating_mul(FLUSH) / (whole as u64).max(1);
+        share(self.entries, sync_entries).max(share(bytes, sync_bytes))
     }
 
     /// All that was applied is being flushed.
-    pub(super) fn flushing(&mut self) {
-        (self.entries, self.bytes_ahead, self.is_urgent) = (0, 0, false);
+    pub(super) fn flushing(&mut self, bytes: usize, now: Moment) {
+        self.under_way = Some((now, self.weight(bytes)));
+        self.begin_anew();
     }
 
-    pub(super) fn flushed(&mut self, durable: Index) {
+    /// A flush has ended.
+    pub(super) fn flushed(&mut self, durable: Index, now: Moment) {
+        if let Some((began, weight)) = self.under_way.take() {
+            // A small one, which was not due for its weight, says little of the pace.
+            self.pace = if weight >= FLUSH / 2 { Some((now.since(began), weight)) } else { self.pace };
+        }
         self.durable = self.durable.max(durable);
+    }
+
+    /// A snapshot, which is durable up to here, took the place of everything.
+    pub(super) fn installed(&mut self, durable: Index) {
+        self.begin_anew();
+        self.durable = self.durable.max(durable);
+    }
+
+    fn begin_anew(&mut self) {
+        (self.entries, self.bytes_ahead, self.is_urgent, self.waited_for) = (0, 0, false, FLUSH);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::Payload;
+
+    const BYTES: usize = 1000;
+
+    fn schedule(node: NodeId) -> FlushSchedule {
+        let retention = Retention { sync_entries: 100, sync_bytes: BYTES, ..Retention::default() };
+        FlushSchedule::new(retention, node, 0)
+    }
+
+    fn at(ms: u64) -> Moment {
+        Moment::default() + Duration::from_millis(ms)
+    }
+
+    fn entries(count: usize) -> Vec<Entry> {
+        vec![Entry { term: 1, index: 1, payload: Payload::Noop }; count]
+    }
+
+    /// One after a flush that took a second for its weight, and while another is under way.
+    fn paced() -> FlushSchedule {
+        let mut schedule = schedule(5);
+        schedule.flushing(BYTES, at(0));
+        schedule.flushed(1, at(1000));
+        schedule.flushing(BYTES, at(1000));
+        schedule
+    }
+
+    #[test]
+    fn a_flush_is_due_for_entries_or_for_bytes_and_nodes_take_turns() {
+        let mut second = schedule(5);
+        second.applied(&entries(99));
+        assert!(!second.is_due(BYTES - 1));
+        assert!(second.is_due(BYTES));
+        second.applied(&entries(1));
+        assert!(second.is_due(0));
+        let mut first = schedule(4);
+        assert!(!first.is_due(BYTES / 5 - 1));
+        assert!(first.is_due(BYTES / 5));
+        first.flushing(BYTES / 5, at(0));
+        assert!(!first.is_due(BYTES / 5), "the turn counts once");
+        first.flush_soon();
+        assert!(first.is_due(0));
+    }
+
+    #[test]
+    fn applying_goes_at_the_pace_of_the_disk_while_more_waits_than_a_flush() {
+        let mut schedule = paced();
+        assert_eq!(schedule.pause(BYTES), Duration::ZERO, "no more than a flush waits");
+        assert_eq!(schedule.pause(BYTES + 100), Duration::from_millis(100));
+        assert_eq!(schedule.pause(BYTES + 100), Duration::ZERO, "nothing came since");
+        assert_eq!(schedule.pause(BYTES + 150), Duration::from_millis(50));
+        assert!(!schedule.is_full(2 * BYTES - 1));
+        assert!(schedule.is_full(2 * BYTES));
+        assert_eq!(
+            schedule.pause(100 * BYTES),
+            Duration::from_millis(850),
+            "then it waits for the flush to end"
+        );
+    }
+
+    #[test]
+    fn nothing_waits_for_a_disk_that_is_idle_or_whose_pace_is_not_known() {
+        let mut idle = paced();
+        idle.flushed(2, at(2000));
+        assert_eq!(idle.pause(3 * BYTES), Duration::ZERO);
+        assert!(!idle.is_full(3 * BYTES), "a flush begins at once");
+        let mut new = schedule(5);
+        new.flushing(BYTES, at(0));
+        assert_eq!(new.pause(2 * BYTES), Duration::ZERO);
+        assert!(new.is_full(2 * BYTES));
+    }
+
+    #[test]
+    fn a_small_flush_says_nothing_of_the_pace() {
+        let mut schedule = paced();
+        schedule.flushed(2, at(2000));
+        schedule.flushing(1, at(2000));
+        schedule.flushed(3, at(9000));
+        schedule.flushing(BYTES, at(9000));
+        assert_eq!(schedule.pause(2 * BYTES), Duration::from_secs(1));
+        schedule.installed(7);
+        assert_eq!((schedule.durable(), schedule.pause(BYTES)), (7, Duration::ZERO));
     }
 }

@@ -1,6 +1,6 @@
 //! The state machine, and all who wait for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     super::{config::Config, event::Stage, report::Applied},
@@ -9,7 +9,7 @@ use super::{
     waiters::Waiters,
 };
 use crate::{
-    env::Observer,
+    env::{Moment, Observer},
     kv::{Applier as Transaction, Header, Pruner},
     raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
     storage::{self, Flusher, Place, StateStore, StorageError},
@@ -51,7 +51,7 @@ impl Machine {
             state,
             observer,
             waiters: Waiters::default(),
-            schedule: FlushSchedule::new(config, durable),
+            schedule: FlushSchedule::new(config.retention, config.id, durable),
             pruner: Pruner::default(),
             pruned_events: config.retention.pruned_events,
             compacted_revision: 0,
@@ -105,10 +105,10 @@ impl Machine {
     }
 
     /// What makes all that was applied durable, if it is time for that.
-    pub(super) fn flush_if_due(&mut self) -> Option<Flusher> {
-        let is_due = self.schedule.is_due(self.state.unflushed_bytes());
-        (is_due || self.state.frozen_layers() >= FROZEN_LAYERS_MAX).then(|| {
-            self.schedule.flushing();
+    pub(super) fn flush_if_due(&mut self, now: Moment) -> Option<Flusher> {
+        let bytes = self.state.unflushed_bytes();
+        (self.schedule.is_due(bytes) || self.state.frozen_layers() >= FROZEN_LAYERS_MAX).then(|| {
+            self.schedule.flushing(bytes, now);
             self.state.flusher()
         })
     }
@@ -118,9 +118,14 @@ impl Machine {
         self.schedule.is_full(self.state.unflushed_bytes())
     }
 
-    /// The state is durable up to an index.
-    pub(super) fn flushed(&mut self, durable: Index) {
-        self.schedule.flushed(durable);
+    /// See [`FlushSchedule::pause`].
+    pub(super) fn pause(&mut self) -> Duration {
+        self.schedule.pause(self.state.unflushed_bytes())
+    }
+
+    /// A flush has ended: the state is durable up to an index.
+    pub(super) fn flushed(&mut self, durable: Index, now: Moment) {
+        self.schedule.flushed(durable, now);
     }
 
     /// No more jobs come.
@@ -189,8 +194,7 @@ impl Machine {
             Err(why) => return Ok(Err(why)),
         };
         self.cluster = snapshot.configuration.cluster;
-        self.schedule.flushing();
-        self.schedule.flushed(header.applied_index);
+        self.schedule.installed(header.applied_index);
         self.observer.installed(self.node, snapshot, header.state_hash());
         let why = "a snapshot took the place of the log: what became of the entry is in its state";
         self.waiters.drop_up_to(header.applied_index, Reason::Forgotten, why);

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
+use job::JobQueue;
 pub(super) use job::{Job, Waiter};
 use machine::Machine;
 
@@ -24,7 +25,7 @@ use super::{
     report::{Applied, Report},
 };
 use crate::{
-    env::Environment,
+    env::{Clock, Environment},
     raft::{ClusterId, Index},
     storage::{self, Disk, Flusher, StateStore, StorageError},
 };
@@ -44,40 +45,43 @@ pub(super) fn start(
 ) -> (Applier, JoinHandle<()>) {
     let (sender, queue) = mpsc::unbounded_channel();
     let machine = Machine::new(config, state, cluster, durable, environment.observer.clone());
-    let applying = tokio::spawn(apply(machine, queue, disk, reports));
+    let queue = JobQueue::new(queue);
+    let applying = tokio::spawn(apply(machine, queue, environment.clock.clone(), disk, reports));
     (sender, applying)
 }
 
 /// Carries out what comes until nobody is left to send, and leaves a durable state. Flushes run beside; while the disk
-/// lags too far behind, jobs wait. When there is nothing to do, what is compacted is removed.
+/// lags behind, jobs are carried out at its pace. When there is nothing to do, what is compacted is removed.
 async fn apply(
     mut machine: Machine,
-    mut queue: mpsc::UnboundedReceiver<Job>,
+    mut queue: JobQueue,
+    clock: Clock,
     disk: Arc<dyn Disk>,
     reports: mpsc::UnboundedSender<Report>,
 ) {
-    let mut batch = Vec::new();
     let mut flush: Option<Flush> = None;
+    let mut resumes_at = clock.now();
     loop {
         if flush.is_none() {
-            flush = machine.flush_if_due().map(|flusher| tokio::spawn(run(flusher, disk.clone())));
+            flush = machine.flush_if_due(clock.now()).map(|flusher| tokio::spawn(run(flusher, disk.clone())));
         }
-        let may_apply = flush.is_none() || !machine.is_full();
+        let pause = resumes_at.since(clock.now());
+        let may_apply = pause.is_zero() && !machine.is_full();
         let result = tokio::select! { biased;
             flushed = ended(&mut flush) => {
                 flush = None;
+                resumes_at = clock.now();
                 flushed.map(|durable| {
-                    machine.flushed(durable);
+                    machine.flushed(durable, clock.now());
                     Report::Durable(durable)
                 })
             }
-            count = queue.recv_many(&mut batch, usize::MAX), if may_apply => {
-                if count == 0 {
-                    break;
-                }
-                let jobs = std::mem::take(&mut batch);
+            () = clock.sleep(pause), if !pause.is_zero() => continue,
+            jobs = queue.batch(), if may_apply => {
+                let Some(jobs) = jobs else { break };
                 let (returned, result) = carry_out(machine, jobs, &*disk).await;
                 machine = returned;
+                resumes_at = clock.now() + machine.pause();
                 result.map(Report::Applied)
             }
             () = std::future::ready(()), if may_apply && machine.may_prune() => {

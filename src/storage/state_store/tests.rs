@@ -129,6 +129,21 @@ fn changes_go_on_while_others_are_flushed() {
     assert_eq!(contents(&open_on_memory(&disk)), model.into_iter().collect::<Vec<_>>());
 }
 
+/// Who applied waited for the flush under way, a second and more: all writes of a cluster under load stood still together.
+#[test]
+fn what_small_batches_leave_in_memory_is_never_written_by_who_applies() {
+    let state = open_on_memory(&MemoryDisk::default());
+    let value = vec![0; 4 << 20];
+    for number in 0..40u64 {
+        let mut tables = state.tables();
+        tables.append(Table::Current, &number.to_be_bytes(), &value).expect("the disk works");
+        tables.finish().expect("the disk works");
+    }
+    assert!(state.unflushed_bytes() > 40 * value.len(), "all of it waits for a flush");
+    state.flusher().flush().expect("the disk works");
+    assert_eq!(contents(&state).len(), 40);
+}
+
 #[test]
 fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
     let disk = MemoryDisk::default();
