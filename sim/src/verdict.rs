@@ -57,6 +57,8 @@ pub enum Rule {
     WritesSucceed,
     /// What operators ask for comes to be.
     ChangesEnd,
+    /// What operators ask for by mistake is refused.
+    MistakesAreRefused,
     /// Clients are answered within their patience.
     ClientsAreAnswered,
     /// A healed cluster can be read.

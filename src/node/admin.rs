@@ -114,6 +114,7 @@ fn target(current: &Configuration, request: &v1::ChangeMembersRequest) -> Result
     for moved in &request.move_to {
         move_member(&mut members, current, moved)?;
     }
+    check_addresses(&members, current)?;
     for &id in &request.promote {
         match members.learners.remove(&id) || members.voters.contains(&id) {
             true => members.voters.insert(id),
@@ -157,7 +158,6 @@ fn add(members: &mut Members, current: &Configuration, new: &v1::NewMember) -> R
     if current.gone.contains(id) {
         return Err(came_back(*id));
     }
-    check_address_is_free(current, *id, address)?;
     if let Some(known) = current.addresses.get(id).filter(|known| *known != address && current.contains(*id))
     {
         return Err(format!(
@@ -191,18 +191,22 @@ fn move_member(
     if !current.contains(*id) {
         return Err(no_member(*id));
     }
-    check_address_is_free(current, *id, address)?;
     match members.addresses.insert(*id, address.clone()) {
         Some(_) => Err(format!("node {id} is named twice")),
         None => Ok(()),
     }
 }
 
-fn check_address_is_free(current: &Configuration, id: NodeId, address: &str) -> Result<(), String> {
-    match current.addresses.iter().find(|(other, taken)| *taken == address && **other != id) {
-        Some((other, _)) => Err(format!("the address {address} is node {other}'s: every node needs its own")),
-        None => Ok(()),
+/// Every node has an address of its own when the change is made: two may have changed theirs.
+fn check_addresses(members: &Members, current: &Configuration) -> Result<(), String> {
+    let mut addresses = current.addresses.clone();
+    addresses.extend(members.addresses.clone());
+    for (id, address) in &members.addresses {
+        if let Some((other, _)) = addresses.iter().find(|(other, taken)| *taken == address && *other != id) {
+            return Err(format!("the address {address} is node {other}'s: every node needs its own"));
+        }
     }
+    Ok(())
 }
 
 /// What keeps a change from its next step.
@@ -289,6 +293,10 @@ mod tests {
         let members = target(&current(), &moved(2, "elsewhere:1")).expect("a member");
         assert_eq!(members.addresses, [(2, "elsewhere:1".to_owned())].into());
         assert_eq!(members.voters, [1, 2, 3].into());
+        let mut swapped = moved(2, "host-3:1");
+        swapped.move_to.extend(moved(3, "host-2:1").move_to);
+        let members = target(&current(), &swapped).expect("each has an address of its own");
+        assert_eq!(members.addresses, [(2, "host-3:1".to_owned()), (3, "host-2:1".to_owned())].into());
         for (request, expected) in [
             (moved(7, "elsewhere:1"), "node 7 is no member"),
             (moved(9, "elsewhere:1"), "node 9 is no member"),
@@ -322,6 +330,11 @@ mod tests {
         };
         refused(add(new(0, "host:1")), "0 stands for nobody");
         refused(add(new(9, "host-9:1")), "node 9 was a member and left for good");
+        let both = vec![new(5, "host-5:1"), new(6, "host-5:1")];
+        refused(
+            v1::ChangeMembersRequest { add: both, ..Default::default() },
+            "the address host-5:1 is node 6's",
+        );
         refused(add(new(5, "host-2:1")), "the address host-2:1 is node 2's");
         refused(add(v1::NewMember { learner: true, ..new(2, "host-2:1") }), "node 2 votes already");
         let twice = vec![new(5, "host-5:1"), new(5, "host-6:1")];

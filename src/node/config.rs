@@ -13,9 +13,9 @@ use crate::{
 /// Entries in one append message, by size: as much as travels in one batch.
 const APPEND_BYTES_MAX: usize = BATCH_BYTES_MAX;
 
-/// Entries that the log may grow by while a node catches up, however short it is else: at a few thousand a second, what
-/// is written while a small state travels.
-const CATCHING_UP_ENTRIES_MIN: usize = 10_000;
+/// Entries that the log may grow by while a node catches up, however short it is else: what is written in half a minute at
+/// 20,000 a second, while a state at its quota travels.
+const CATCHING_UP_ENTRIES_MIN: usize = 600_000;
 
 /// What a node is told.
 #[derive(Clone, Debug)]

@@ -50,6 +50,8 @@ struct PeerLinks {
     control: Lane,
     appends: Lane,
     sequence: Sequence,
+    /// Another address that the peer says is its own.
+    said: Option<String>,
 }
 
 impl Links {
@@ -106,14 +108,43 @@ impl Links {
     /// A node says where it is reached. One that is no member (as far as this node knows) gets links as well, as long
     /// as it is there: a leader that this node does not know yet, or a former member that was not told.
     pub(super) fn heard_from(&self, sender: &v1::Sender) {
-        if sender.address.is_empty() {
+        if sender.address.is_empty() || sender.id == self.0.config.id {
             return;
         }
         let mut peers = self.peers();
-        if peers.get(&sender.id).is_none_or(PeerLinks::is_gone) && sender.id != self.0.config.id {
-            peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
-            peers.insert(sender.id, self.0.start(sender.id, &sender.address, true));
+        match peers.get_mut(&sender.id) {
+            Some(peer) if !peer.is_gone() => {
+                if peer.address != sender.address && !peer.is_open() && self.is_moved(peer, sender) {
+                    peers.insert(sender.id, self.0.start(sender.id, &sender.address, false));
+                }
+            }
+            _ => {
+                peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
+                peers.insert(sender.id, self.0.start(sender.id, &sender.address, true));
+            }
         }
+    }
+
+    /// A member says that it is reached elsewhere than this node is told, and cannot be reached there. As long as this node knows of
+    /// no configuration that is committed, and that member does, nothing stands against its word but `--peers`, which may be
+    /// mistaken. (Among founders none has more to say than another: they would found a cluster whose members do not find each
+    /// other.) Later an operator has to say so: the configuration is the same for all.
+    fn is_moved(&self, peer: &mut PeerLinks, sender: &v1::Sender) -> bool {
+        let is_certain = |origin: Option<v1::Origin>| origin.is_some_and(|origin| origin.certain);
+        if !is_certain(self.0.introduction().origin) {
+            return is_certain(sender.origin);
+        }
+        if peer.said.as_ref() != Some(&sender.address) {
+            let (node, known, says) = (sender.id, &peer.address, &sender.address);
+            tracing::warn!(
+                node,
+                known,
+                says,
+                "the cluster knows this member by an address at which it is not reached, and it says another one: 'conclave member move {node}={says}' changes it"
+            );
+            peer.said = Some(sender.address.clone());
+        }
+        false
     }
 
     /// Where a peer is reached.
@@ -164,6 +195,7 @@ impl Shared {
             control: lane("control", CONTROL_BYTES_MAX),
             appends: lane("entries", APPENDS_BYTES_MAX),
             sequence: Sequence::default(),
+            said: None,
         }
     }
 }
@@ -181,6 +213,10 @@ impl PeerLinks {
             bytes += entries.iter().map(|entry| entry.size_bytes()).sum::<usize>();
         }
         let _ = outbox.push(message, bytes);
+    }
+
+    fn is_open(&self) -> bool {
+        self.control.protocol.outbox.lock().expect("nobody panics with it").is_some()
     }
 
     fn is_gone(&self) -> bool {

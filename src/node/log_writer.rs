@@ -1,6 +1,6 @@
 //! The log's disk: everything that waits shares one durable write, and promises leave only after it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
@@ -15,6 +15,9 @@ use crate::{
 /// bounds are the event queue, the proposals admitted, and the windows of the leader.
 pub(super) type Writer = mpsc::UnboundedSender<Persist>;
 
+/// A log to which nothing was written for so long is idle.
+const IDLE_AFTER: Duration = Duration::from_millis(50);
+
 pub(super) fn start(
     node: NodeId,
     log: LogStore,
@@ -24,17 +27,30 @@ pub(super) fn start(
     reports: mpsc::UnboundedSender<Report>,
 ) -> Writer {
     let (writer, mut writes) = mpsc::unbounded_channel();
-    let observer = environment.observer.clone();
+    let (observer, clock) = (environment.observer.clone(), environment.clock.clone());
     tokio::spawn(async move {
         let mut log = log;
         let mut batch = Vec::new();
-        while writes.recv_many(&mut batch, usize::MAX).await > 0 {
-            let (returned, result, written) = write(log, std::mem::take(&mut batch), &*disk).await;
+        // The number of its last commit may not be on the disk.
+        let mut is_settled = false;
+        loop {
+            let count = tokio::select! { biased;
+                count = writes.recv_many(&mut batch, usize::MAX) => Some(count),
+                () = clock.sleep(IDLE_AFTER), if !is_settled => None,
+            };
+            let (returned, result, written) = match count {
+                Some(0) => return,
+                Some(_) => write(log, std::mem::take(&mut batch), &*disk).await,
+                None => settle(log, &*disk).await,
+            };
+            is_settled = count.is_none();
             if let Err(error) = result {
                 let _ = reports.send(Report::Failed(error.into()));
                 return;
             }
-            let ticket = written.last().expect("a batch is not empty").ticket;
+            log = returned;
+            let Some(last) = written.last() else { continue };
+            let ticket = last.ticket;
             for persist in written {
                 observer.persisted(node, &persist);
                 links.send(persist.promises);
@@ -42,21 +58,28 @@ pub(super) fn start(
             if reports.send(Report::Persisted(ticket)).is_err() {
                 return;
             }
-            log = returned;
         }
     });
     writer
 }
 
-/// One durable write of a whole batch. The log travels to the disk's thread and back.
-async fn write(
-    mut log: LogStore,
-    batch: Vec<Persist>,
-    disk: &dyn Disk,
-) -> (LogStore, Result<(), StorageError>, Vec<Persist>) {
+/// A log that was to the disk's thread and is back, how that went, and what was written.
+type Done = (LogStore, Result<(), StorageError>, Vec<Persist>);
+
+/// One durable write of a whole batch.
+async fn write(mut log: LogStore, batch: Vec<Persist>, disk: &dyn Disk) -> Done {
     let work = move || {
         let result = log.write_all(&batch);
         (log, result, batch)
+    };
+    storage::run_on(disk, work).await
+}
+
+/// See [`LogStore::sync_number`].
+async fn settle(log: LogStore, disk: &dyn Disk) -> Done {
+    let work = move || {
+        let result = log.sync_number();
+        (log, result, Vec::new())
     };
     storage::run_on(disk, work).await
 }

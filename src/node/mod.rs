@@ -56,6 +56,7 @@ mod reply;
 mod report;
 mod scrub;
 mod services;
+mod snapshot_pace;
 mod snapshots;
 mod upkeep;
 mod view;

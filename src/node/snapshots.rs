@@ -13,7 +13,7 @@ use tokio::{
 };
 use tonic::{Code, Request, Status};
 
-use super::{config::Config, links::Links, report::Report};
+use super::{config::Config, links::Links, report::Report, snapshot_pace::Paces};
 use crate::{
     env::{Environment, Moment},
     raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
@@ -44,6 +44,7 @@ pub(super) struct Streams {
     reports: mpsc::UnboundedSender<Report>,
     under_way: BTreeMap<StreamId, JoinHandle<()>>,
     kept: KeptView,
+    paces: Paces,
 }
 
 /// The latest view of the state, and when it was last needed.
@@ -66,6 +67,7 @@ impl Streams {
             reports,
             under_way: BTreeMap::new(),
             kept: KeptView::default(),
+            paces: Paces::default(),
         }
     }
 
@@ -75,6 +77,8 @@ impl Streams {
         let SendSnapshot { to, stream: id, needed, origin } = wanted;
         let ending = Ending { reports: self.reports.clone(), to, stream: id, index: None };
         let address = self.links.address_of(to)?;
+        let base = self.config.retention.snapshot_bytes_per_second;
+        let bytes_per_s = self.paces.begin(to, id, self.environment.clock.now(), base);
         let (show, shown) = oneshot::channel::<StateView>();
         let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
         let reaches = |(view, _): &&(Arc<StateView>, Moment)| view.snapshot.last.index >= needed;
@@ -90,7 +94,8 @@ impl Streams {
             };
             *locked(&kept) = Some((view.clone(), environment.clock.now()));
             let snapshot = view.snapshot.clone();
-            let stream = Stream { config, environment, disk, view, snapshot, to, id, origin, address };
+            let stream =
+                Stream { config, environment, disk, view, snapshot, to, id, origin, address, bytes_per_s };
             ending.well(stream.send().await);
         });
         self.under_way.retain(|_, streaming| !streaming.is_finished());
@@ -108,9 +113,11 @@ impl Streams {
 
     /// Forgets the view that is kept, when nothing has needed it for long.
     pub(super) fn expire(&mut self) {
+        let now = self.environment.clock.now();
+        let is_under_way = |id| self.under_way.get(&id).is_some_and(|streaming| !streaming.is_finished());
+        self.paces.expire(now, is_under_way);
         let mut kept = locked(&self.kept);
         if let Some((_, needed_at)) = &mut *kept {
-            let now = self.environment.clock.now();
             match self.under_way.values().all(JoinHandle::is_finished) {
                 true if now.since(*needed_at) >= VIEW_KEPT => *kept = None,
                 true => {}
@@ -168,13 +175,14 @@ struct Stream {
     id: StreamId,
     origin: Origin,
     address: String,
+    bytes_per_s: usize,
 }
 
 impl Stream {
     /// Sends all of it. Returns the index that the peer then stands at, if it got there.
     async fn send(&self) -> Option<Index> {
-        tracing::info!(peer = self.to, last = %self.snapshot.last, stream = %self.id, "sends its state");
-        let (peer, last) = (self.to, self.snapshot.last);
+        let (peer, last, stream, bytes_per_s) = (self.to, self.snapshot.last, self.id, self.bytes_per_s);
+        tracing::info!(peer, %last, %stream, bytes_per_s, "sends its state");
         let mut place = None;
         let mut fruitless = 0;
         let mut reason = Status::ok("");
@@ -213,8 +221,7 @@ impl Stream {
             let bytes: usize = records.iter().map(|record| record.key.len() + record.value.len()).sum();
             let after = wire::place_to_pb(place.as_ref());
             *place = self.stage(&mut client, Piece::Records(v1::SnapshotRecords { after, records })).await?;
-            let pace = self.config.retention.snapshot_bytes_per_second.max(1);
-            let due = Duration::from_secs_f64(bytes as f64 / pace as f64);
+            let due = Duration::from_secs_f64(bytes as f64 / self.bytes_per_s as f64);
             self.environment.clock.sleep(due.saturating_sub(self.environment.clock.now().since(began))).await;
         }
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };

@@ -9,7 +9,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tonic::{Code, Response, Status};
 
-use super::core::{DownReason, LinkId};
+use super::core::{DownReason, LinkId, SMALL_CALL_BYTES_MAX};
 use crate::{
     env::Environment,
     rpc::{
@@ -33,10 +33,14 @@ impl From<outbox::Outbox<v1::Request>> for Outbox {
 }
 
 impl Outbox {
-    /// Leaves a request; a stream that has just ended swallows it. The core bounds what is under way.
+    /// Leaves a request; a stream that has just ended swallows it. The core bounds what is under way. Small ones do not wait
+    /// behind large ones, which a slow line takes seconds for.
     pub(super) fn send(&self, request: v1::Request) {
         let bytes = request.encoded_len();
-        let _ = self.0.push_always(request, bytes);
+        let _ = match bytes <= SMALL_CALL_BYTES_MAX {
+            true => self.0.push_always(request, bytes),
+            false => self.0.push_behind(request, bytes),
+        };
     }
 }
 

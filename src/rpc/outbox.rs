@@ -1,5 +1,5 @@
 //! What waits to be sent on a stream: bounded in bytes, and taken in batches that are bounded in bytes too, so that no
-//! message holds up those behind it for long.
+//! message holds up those behind it for long. What is large may be left behind: the others go ahead of it.
 
 use std::sync::{
     Arc,
@@ -15,18 +15,24 @@ const BATCH_ITEMS_MAX: usize = 1024;
 /// longer would be cut off and sent again, for ever.
 pub(crate) const BATCH_BYTES_MAX: usize = 128 << 10;
 
+/// Batches that may go ahead of one that waits behind them.
+const BATCHES_AHEAD_MAX: usize = 4;
+
 /// Makes an outbox that holds at most `bytes_max` bytes.
 pub(crate) fn outbox<T>(bytes_max: usize) -> (Outbox<T>, OutboxReceiver<T>) {
-    let (items, queue) = mpsc::unbounded_channel();
+    let ((ahead, ahead_queue), (behind, behind_queue)) =
+        (mpsc::unbounded_channel(), mpsc::unbounded_channel());
     let waiting_bytes = Arc::<AtomicUsize>::default();
-    let sender = Outbox { items, waiting_bytes: waiting_bytes.clone(), bytes_max };
-    (sender, OutboxReceiver { queue, waiting_bytes, next: None })
+    let sender = Outbox { ahead, behind, waiting_bytes: waiting_bytes.clone(), bytes_max };
+    let (ahead, behind) = (Lane::new(ahead_queue), Lane::new(behind_queue));
+    (sender, OutboxReceiver { ahead, behind, waiting_bytes, batches_ahead: 0 })
 }
 
 /// Where items are left for a stream. Cheap to clone; all clones are one.
 #[derive(Debug)]
 pub(crate) struct Outbox<T> {
-    items: mpsc::UnboundedSender<(T, usize)>,
+    ahead: mpsc::UnboundedSender<(T, usize)>,
+    behind: mpsc::UnboundedSender<(T, usize)>,
     waiting_bytes: Arc<AtomicUsize>,
     bytes_max: usize,
 }
@@ -42,11 +48,8 @@ pub(crate) enum Refused {
 
 impl<T> Clone for Outbox<T> {
     fn clone(&self) -> Self {
-        Self {
-            items: self.items.clone(),
-            waiting_bytes: self.waiting_bytes.clone(),
-            bytes_max: self.bytes_max,
-        }
+        let (ahead, behind) = (self.ahead.clone(), self.behind.clone());
+        Self { ahead, behind, waiting_bytes: self.waiting_bytes.clone(), bytes_max: self.bytes_max }
     }
 }
 
@@ -68,15 +71,30 @@ impl<T> Outbox<T> {
     /// Leaves an item even if the outbox is full: what waits is bounded elsewhere.
     pub(crate) fn push_always(&self, item: T, bytes: usize) -> Result<(), Refused> {
         self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
-        self.items.send((item, bytes)).map_err(|_| Refused::Closed)
+        self.ahead.send((item, bytes)).map_err(|_| Refused::Closed)
+    }
+
+    /// The same, for an item that all others may overtake. Items that are left so keep their order.
+    pub(crate) fn push_behind(&self, item: T, bytes: usize) -> Result<(), Refused> {
+        self.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.behind.send((item, bytes)).map_err(|_| Refused::Closed)
     }
 }
 
 /// The stream's end of an outbox.
 #[derive(Debug)]
 pub(crate) struct OutboxReceiver<T> {
-    queue: mpsc::UnboundedReceiver<(T, usize)>,
+    ahead: Lane<T>,
+    behind: Lane<T>,
     waiting_bytes: Arc<AtomicUsize>,
+    /// Batches that went ahead since the last one of those behind.
+    batches_ahead: usize,
+}
+
+/// Items that keep their order.
+#[derive(Debug)]
+struct Lane<T> {
+    queue: mpsc::UnboundedReceiver<(T, usize)>,
     /// An item that did not fit into the batch before.
     next: Option<(T, usize)>,
 }
@@ -85,12 +103,46 @@ impl<T> OutboxReceiver<T> {
     /// The next batch, as soon as there is an item. `None`: nobody is left to leave any. Nothing is lost when the
     /// future is dropped.
     pub(crate) async fn batch(&mut self) -> Option<Vec<T>> {
+        let is_turn_of_behind = self.batches_ahead >= BATCHES_AHEAD_MAX && self.behind.has_next();
+        let is_ahead = !is_turn_of_behind
+            && tokio::select! { biased;
+                true = self.ahead.wait() => true,
+                true = self.behind.wait() => false,
+                else => return None,
+            };
+        let lane = if is_ahead { &mut self.ahead } else { &mut self.behind };
+        let (batch, bytes) = lane.batch();
+        self.batches_ahead = if is_ahead { self.batches_ahead + 1 } else { 0 };
+        self.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        Some(batch)
+    }
+}
+
+impl<T> Lane<T> {
+    fn new(queue: mpsc::UnboundedReceiver<(T, usize)>) -> Self {
+        Self { queue, next: None }
+    }
+
+    /// An item is there.
+    fn has_next(&mut self) -> bool {
+        self.next = self.next.take().or_else(|| self.queue.try_recv().ok());
+        self.next.is_some()
+    }
+
+    /// Waits until an item is there. False: none comes any more.
+    async fn wait(&mut self) -> bool {
         if self.next.is_none() {
-            self.next = Some(self.queue.recv().await?);
+            self.next = self.queue.recv().await;
         }
-        let mut batch = Vec::new();
-        let mut batch_bytes = 0;
-        while let Some((item, bytes)) = self.next.take().or_else(|| self.queue.try_recv().ok()) {
+        self.next.is_some()
+    }
+
+    /// As many items as make a batch, and what they weigh.
+    fn batch(&mut self) -> (Vec<T>, usize) {
+        let (mut batch, mut batch_bytes) = (Vec::new(), 0);
+        while self.has_next()
+            && let Some((item, bytes)) = self.next.take()
+        {
             let is_full = batch.len() == BATCH_ITEMS_MAX || batch_bytes + bytes > BATCH_BYTES_MAX;
             if is_full && !batch.is_empty() {
                 self.next = Some((item, bytes));
@@ -99,8 +151,7 @@ impl<T> OutboxReceiver<T> {
             batch_bytes += bytes;
             batch.push(item);
         }
-        self.waiting_bytes.fetch_sub(batch_bytes, Ordering::Relaxed);
-        Some(batch)
+        (batch, batch_bytes)
     }
 }
 
@@ -121,6 +172,23 @@ mod tests {
             batches.push(batch);
         }
         assert_eq!(batches, [vec![1, 2], vec![3], vec![4, 5]]);
+    }
+
+    #[tokio::test]
+    async fn what_was_left_behind_is_overtaken_but_not_for_ever() {
+        let (outbox, mut receiver) = outbox(usize::MAX);
+        for item in [1, 2] {
+            outbox.push_behind(item, BATCH_BYTES_MAX).expect("it fits");
+        }
+        for item in 10..20 {
+            outbox.push_always(item, BATCH_BYTES_MAX).expect("it fits");
+        }
+        drop(outbox);
+        let mut order = Vec::new();
+        while let Some(batch) = receiver.batch().await {
+            order.extend(batch);
+        }
+        assert_eq!(order, [10, 11, 12, 13, 1, 14, 15, 16, 17, 2, 18, 19]);
     }
 
     #[tokio::test]

@@ -112,6 +112,15 @@ impl LogStore {
         Ok(())
     }
 
+    /// Takes the number of the last commit to the disk, which else the next commit does: until then a power loss forgets it, and
+    /// the last commit, if it is damaged too, is taken for a torn one.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn sync_number(&self) -> Result<(), StorageError> {
+        self.volume.sync()
+    }
+
     fn transact(
         &mut self,
         change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>) -> Result<(), StorageError>,

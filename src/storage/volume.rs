@@ -5,7 +5,7 @@
 //! commit cannot be read after a crash it takes the one before, because the crash may have torn the last one. That is
 //! right only for a commit that nobody was told of. So each commit bears a number, and after its fsync the number is
 //! noted in the first block (without an fsync of its own: the page cache survives the process, and the next commit's
-//! fsync takes it to the disk). A file that opens with a lower number than was noted has lost a commit to damage.
+//! fsync takes it to the disk, or one of its own as soon as the log is idle). A file that opens with a lower number than was noted has lost a commit to damage.
 
 use std::{fmt, io};
 
@@ -118,6 +118,14 @@ impl Volume {
         mark.extend_from_slice(&crc32fast::hash(&mark).to_le_bytes());
         let place = MARKS[(number % 2) as usize];
         self.backend.write(place as u64, &mark).map_err(|error| self.failed(&error))
+    }
+
+    /// Makes the number noted last durable.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn sync(&self) -> Result<(), StorageError> {
+        self.backend.sync_data().map_err(|error| self.failed(&error))
     }
 
     /// Refuses a file whose last commit is older than what was noted.

@@ -29,6 +29,7 @@ mod inject;
 mod isolated_leader;
 mod join;
 mod lost_disk;
+mod mistake;
 mod one_way_isolation;
 mod partition;
 mod pause;
@@ -160,6 +161,7 @@ families! {
     client_crash::ClientCrash,
     address_reused::AddressReused,
     lost_disk::LostDisk,
+    mistake::Mistake,
     rot::Rot,
     clock_drift::ClockDrift,
     clock_skew::ClockSkew,

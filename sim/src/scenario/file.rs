@@ -40,6 +40,8 @@ pub(super) struct ScenarioFile {
     pub(super) answers: Answers,
     #[serde(default)]
     pub(super) lease_reads: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) swapped_peers: Option<u64>,
     #[serde(default)]
     pub(super) kept_revisions: Option<u32>,
     pub(super) workload: Workload,
@@ -61,6 +63,9 @@ impl ScenarioFile {
             self.priorities.len() as u64,
             1..=NUMBER_MAX,
         )?;
+        if let Some(founder) = self.swapped_peers {
+            check_within("swapped_peers", founder, 1..=self.priorities.len() as u64)?;
+        }
         check_within("proxies", self.proxies, 1..=NUMBER_MAX)?;
         check_within("clients", self.clients, 0..=NUMBER_MAX)?;
         check_within("chaos_ms", self.chaos_ms, 1..=3_600_000)?;

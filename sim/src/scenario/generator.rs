@@ -41,6 +41,7 @@ pub fn generate(seed: u64) -> Scenario {
         retention: retention(seed),
         answers: answers(seed),
         lease_reads: Draw::new(seed, "leases", 0).chance(30),
+        swapped_peers: swapped_peers(seed, nodes),
         kept_revisions: kept_revisions(seed),
     };
     let scenario = Scenario { faults: faults(&shape, chaos_ms), shape, workload, chaos_ms };
@@ -115,6 +116,12 @@ fn large_values(seed: u64) -> Option<LargeValues> {
         ]),
         pause_ms: Range { low: 20, high: *draw.pick(&[40, 400]) },
     })
+}
+
+/// Sometimes an operator told a founder two addresses the wrong way round.
+fn swapped_peers(seed: u64, nodes: u64) -> Option<u64> {
+    let mut draw = Draw::new(seed, "swapped peers", 0);
+    draw.chance(15).then(|| draw.between(1, nodes))
 }
 
 /// So few that the log, or a snapshot, often outlives what it tells of.

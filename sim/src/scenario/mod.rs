@@ -42,7 +42,7 @@ impl From<Scenario> for ScenarioFile {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
-        let Shape { lease_reads, kept_revisions, .. } = shape;
+        let Shape { lease_reads, swapped_peers, kept_revisions, .. } = shape;
         Self {
             seed,
             priorities,
@@ -57,6 +57,7 @@ impl From<Scenario> for ScenarioFile {
             retention,
             answers,
             lease_reads,
+            swapped_peers,
             kept_revisions,
             workload,
             faults,
@@ -73,7 +74,7 @@ impl TryFrom<ScenarioFile> for Scenario {
         let ScenarioFile {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
-        let ScenarioFile { lease_reads, kept_revisions, workload, faults, .. } = file;
+        let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, faults, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -87,6 +88,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             retention,
             answers,
             lease_reads,
+            swapped_peers,
             kept_revisions,
         };
         Ok(Self { shape, workload, chaos_ms, faults })

@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::CoreEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Condition, LargeEvent, MachineId};
+use super::{Answer, Call, Condition, LargeEvent, MachineId, Mistake};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -80,8 +80,12 @@ pub enum ClientEvent {
 pub enum Change {
     /// Other members: voters and learners to add, and nodes to remove.
     Members { voters: Vec<u64>, learners: Vec<u64>, remove: Vec<u64> },
+    /// Members that the cluster knows by a wrong address.
+    Move { members: Vec<u64> },
     /// Another leader.
     Transfer { to: u64 },
+    /// What cannot be.
+    Mistaken(Mistake),
 }
 
 /// What becomes of it.
@@ -101,6 +105,8 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transfer { to } => write!(f, "leadership to node {to}"),
+            Self::Move { members } => write!(f, "move {members:?}"),
+            Self::Mistaken(mistake) => write!(f, "by mistake {mistake}"),
             Self::Members { voters, learners, remove } => {
                 let parts = [("add", voters), ("add as learners", learners), ("remove", remove)];
                 let told = parts.iter().filter(|(_, ids)| !ids.is_empty());

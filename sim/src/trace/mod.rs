@@ -7,12 +7,14 @@
 //! | `names.rs` | who it happens to: nodes, proxies, clients |
 //! | `condition.rs` | what a fault makes true until it heals |
 //! | `operation.rs` | what clients ask, and what they are told |
+//! | `mistake.rs` | what operators ask for by mistake |
 //! | `large.rs` | what clients of large values ask, and what they are told |
 //! | `recorder.rs` | takes every event, with its time |
 
 mod condition;
 mod event;
 mod large;
+mod mistake;
 mod names;
 mod operation;
 mod recorder;
@@ -20,6 +22,7 @@ mod recorder;
 pub use condition::{Condition, Range};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
 pub use large::{Asked, Flooded, LargeEvent, Part};
+pub use mistake::Mistake;
 pub use names::MachineId;
 pub use operation::{Answer, Call, Found, Operation};
 pub use recorder::Recorder;

@@ -6,6 +6,7 @@
 //! | `large.rs` | clients of large values: ranges of many bytes, whole and in pieces |
 //! | `flood.rs` | many clients at once, for a while |
 //! | `operator.rs` | operators: other members, another leader |
+//! | `mistaken.rs` | what they ask for by mistake, as a request |
 //! | `console.rs` | where operators sit |
 //!
 //! All of them record what they ask and what they are told as events; the judges read it there.
@@ -14,6 +15,7 @@ mod client;
 mod console;
 mod flood;
 mod large;
+mod mistaken;
 mod operator;
 
 use serde::{Deserialize, Serialize};
@@ -23,7 +25,7 @@ pub(crate) use self::{
     console::Console,
     flood::Floods,
     large::LargeClients,
-    operator::{NewNode, Operators},
+    operator::{NewNode, Operators, Unexpected},
 };
 
 pub use self::large::LargeValues;

@@ -4,26 +4,26 @@ use std::time::Duration;
 
 use conclave::{
     client::{Client, ClientError},
-    wire::pb::v1::{ChangeMembersRequest, NewMember},
+    wire::pb::v1::{ChangeMembersRequest, MemberAddress, NewMember},
 };
 use madsim::{task::JoinHandle, time::sleep};
 use tonic::Code;
 
-use super::Console;
-use crate::trace::{Change, Event, OperatorEvent, Recorder};
+use super::{Console, mistaken};
+use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
-/// An operator gives a transfer up after so many attempts: its target may be down, or no voter.
-const TRANSFER_ATTEMPTS: u32 = 10;
+/// An operator gives a transfer, or a mistake, up after so many attempts: nobody may be there, or the target of a transfer no voter.
+const ATTEMPTS: u32 = 10;
 
 /// The operators of a run: each sits at the console and asks for one thing.
 pub(crate) struct Operators {
     console: Console,
     recorder: Recorder,
     /// The changes of members that were asked for, as long as they last.
-    changes: Vec<JoinHandle<Result<(), Refused>>>,
+    changes: Vec<JoinHandle<Result<(), Unexpected>>>,
 }
 
 /// A node that an operator adds.
@@ -34,11 +34,13 @@ pub(crate) struct NewNode {
     pub(crate) learner: bool,
 }
 
-/// A change of members that the cluster refused although it should have been made.
+/// What became of a request that another answer was due to.
 #[derive(Debug)]
-pub(crate) struct Refused {
-    pub(crate) change: Change,
-    pub(crate) error: ClientError,
+pub(crate) enum Unexpected {
+    /// A change of members was refused that should have been made.
+    Refused { change: Change, error: ClientError },
+    /// A mistake was carried out.
+    Done(Mistake),
 }
 
 impl Operators {
@@ -52,6 +54,15 @@ impl Operators {
         self.changes.push(self.console.spawn(change_members(client, recorder, add, remove)));
     }
 
+    /// An operator says where members are reached, until the cluster knows it.
+    pub(crate) fn move_members(&mut self, addresses: Vec<(u64, String)>) {
+        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
+        let change = Change::Move { members: addresses.iter().map(|(id, _)| *id).collect() };
+        let move_to = addresses.into_iter().map(|(id, address)| MemberAddress { id, address }).collect();
+        let request = ChangeMembersRequest { move_to, ..ChangeMembersRequest::default() };
+        self.changes.push(self.console.spawn(ask_for(client, recorder, change, request)));
+    }
+
     /// A change that was asked for is not done yet.
     pub(crate) fn are_changing_members(&self) -> bool {
         self.changes.iter().any(|change| !change.is_finished())
@@ -63,11 +74,17 @@ impl Operators {
         self.console.spawn(transfer(client, self.recorder.clone(), to));
     }
 
-    /// Waits until all changes of members are done.
+    /// An operator asks for what cannot be. `nodes` are all that may ever be members.
+    pub(crate) fn mistake(&mut self, mistake: Mistake, nodes: Vec<u64>) {
+        let client = self.console.client(PATIENCE);
+        self.changes.push(self.console.spawn(ask_by_mistake(client, self.recorder.clone(), mistake, nodes)));
+    }
+
+    /// Waits until all changes of members are done, and all mistakes refused.
     ///
     /// # Errors
-    /// The first that was refused.
-    pub(crate) async fn finish_changes(&mut self) -> Result<(), Refused> {
+    /// The first of which something else became.
+    pub(crate) async fn finish_changes(&mut self) -> Result<(), Unexpected> {
         for change in std::mem::take(&mut self.changes) {
             change.await.expect("the console is never struck")?;
         }
@@ -75,19 +92,28 @@ impl Operators {
     }
 }
 
-/// Asks until the members are so. Only to remove may be refused: somebody has to be left.
 async fn change_members(
     client: Client,
     recorder: Recorder,
     add: Vec<NewNode>,
     remove: Vec<u64>,
-) -> Result<(), Refused> {
+) -> Result<(), Unexpected> {
     let added = |learner| add.iter().filter(|new| new.learner == learner).map(|new| new.id).collect();
     let change = Change::Members { voters: added(false), learners: added(true), remove: remove.clone() };
-    let tell = |event| recorder.record(Event::Operator { change: change.clone(), event });
     let add: Vec<NewMember> =
         add.into_iter().map(|NewNode { id, address, learner }| NewMember { id, address, learner }).collect();
     let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
+    ask_for(client, recorder, change, request).await
+}
+
+/// Asks until the members are so. To remove may be refused, for somebody has to be left, and to move who has left meanwhile.
+async fn ask_for(
+    client: Client,
+    recorder: Recorder,
+    change: Change,
+    request: ChangeMembersRequest,
+) -> Result<(), Unexpected> {
+    let tell = |event| recorder.record(Event::Operator { change: change.clone(), event });
     tell(OperatorEvent::Asked);
     loop {
         match client.change_members(request.clone()).await {
@@ -97,7 +123,8 @@ async fn change_members(
             }
             Err(error) if error.code == Code::InvalidArgument => {
                 tell(OperatorEvent::Refused { error: error.message.clone() });
-                return if request.add.is_empty() { Ok(()) } else { Err(Refused { change, error }) };
+                let may_be_refused = request.add.is_empty();
+                return if may_be_refused { Ok(()) } else { Err(Unexpected::Refused { change, error }) };
             }
             Ok(_) | Err(_) => sleep(PAUSE).await,
         }
@@ -107,11 +134,37 @@ async fn change_members(
 async fn transfer(client: Client, recorder: Recorder, to: u64) {
     let tell = |event| recorder.record(Event::Operator { change: Change::Transfer { to }, event });
     tell(OperatorEvent::Asked);
-    for _ in 0..TRANSFER_ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         match client.transfer(to).await {
             Ok(answer) if answer.done => return tell(OperatorEvent::Done),
             _ => sleep(PAUSE).await,
         }
     }
     tell(OperatorEvent::GivenUp);
+}
+
+/// Asks until it is refused.
+async fn ask_by_mistake(
+    client: Client,
+    recorder: Recorder,
+    mistake: Mistake,
+    nodes: Vec<u64>,
+) -> Result<(), Unexpected> {
+    let tell = |event| recorder.record(Event::Operator { change: Change::Mistaken(mistake), event });
+    tell(OperatorEvent::Asked);
+    for _ in 0..ATTEMPTS {
+        match mistaken::ask(&client, mistake, &nodes).await {
+            Ok(true) => {
+                tell(OperatorEvent::Done);
+                return Err(Unexpected::Done(mistake));
+            }
+            Err(error) if error.code == Code::InvalidArgument => {
+                tell(OperatorEvent::Refused { error: error.message });
+                return Ok(());
+            }
+            Ok(false) | Err(_) => sleep(PAUSE).await,
+        }
+    }
+    tell(OperatorEvent::GivenUp);
+    Ok(())
 }

@@ -122,9 +122,11 @@ impl SimDisk {
         inner.files.clear();
     }
 
-    /// Bits turn over, each in a file and at a place that is drawn.
+    /// Bits turn over, each in a file and at a place that is drawn. Everything was written back before: what is damaged lies on
+    /// the platter.
     pub fn rot(&self, flips: u64, draw: &mut Draw) {
         let mut inner = self.inner();
+        inner.files.values_mut().for_each(File::sync);
         for _ in 0..flips {
             let files: Vec<&mut File> =
                 inner.files.values_mut().filter(|file| !file.durable.is_empty()).collect();
@@ -133,10 +135,7 @@ impl SimDisk {
             let offset = draw.below(file.durable.len() as u64) as usize;
             let flip = 1 << draw.below(8);
             file.durable[offset] ^= flip;
-            // What was written there since is with the operating system, and whole.
-            if !file.dirty.contains(&(offset / SECTOR_BYTES)) && offset < file.seen.len() {
-                file.seen[offset] ^= flip;
-            }
+            file.seen[offset] ^= flip;
         }
     }
 

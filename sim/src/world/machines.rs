@@ -17,7 +17,7 @@ use crate::{
 /// All machines, by name.
 pub(crate) struct Machines {
     machines: BTreeMap<MachineId, Machine>,
-    programs: Programs,
+    pub(super) programs: Programs,
 }
 
 impl Machines {
@@ -130,11 +130,6 @@ impl Machines {
             true => self.programs.start_foreign_node(machine),
             false => self.bring_up(id),
         }
-    }
-
-    /// See [`Programs::is_all_that_a_proxy_knows`].
-    pub(super) fn is_all_that_a_proxy_knows(&self, node: u64) -> bool {
-        self.programs.is_all_that_a_proxy_knows(node)
     }
 
     /// The same, for a machine whose power fails in a sync.

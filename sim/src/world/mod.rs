@@ -48,6 +48,8 @@ pub(crate) struct World {
     pub(crate) operators: Operators,
     pub(crate) large_clients: LargeClients,
     pub(crate) console: Console,
+    /// All that may ever be members.
+    pub(crate) nodes: Vec<u64>,
     floods: Floods,
     conditions: Conditions,
 }
@@ -94,6 +96,7 @@ impl World {
             ),
             floods: Floods::new(console.clone(), recorder.clone(), shape.seed),
             console,
+            nodes: shape.founders().chain(newcomers.iter().copied()).collect(),
             conditions: Conditions::default(),
             recorder: recorder.clone(),
             oracle: oracle.clone(),
@@ -160,8 +163,9 @@ impl World {
     /// spared now, and nothing happens.
     pub(crate) fn give_up(&mut self, node: u64, new: u64) -> bool {
         // An operator who is about to change the members may take one away that is needed then.
-        let can_spare =
-            FaultBudget::of(&self.oracle).can_spare(node) && !self.operators.are_changing_members();
+        let can_spare = FaultBudget::of(&self.oracle).can_spare(node)
+            && !self.operators.are_changing_members()
+            && self.wrong_addresses().is_empty();
         if can_spare {
             self.change_members(Some((new, false)), vec![node]);
         }
@@ -171,7 +175,7 @@ impl World {
     /// Whether nodes and proxies of this cluster would notice that another cluster uses this node's address.
     pub(crate) fn can_be_impersonated(&self, node: u64) -> bool {
         FaultBudget::of(&self.oracle).can_be_impersonated(node)
-            && !self.machines.is_all_that_a_proxy_knows(node)
+            && !self.machines.programs.is_all_that_a_proxy_knows(node)
     }
 
     /// A node of another cluster runs on a machine of this one.
@@ -185,11 +189,33 @@ impl World {
         if FaultBudget::of(&self.oracle).lacks_a_member() {
             return;
         }
+        // So it is with those who are not reached where the cluster believes.
+        if self.put_addresses_right() {
+            return;
+        }
         let add = add.map(|(id, learner)| {
             self.machines.introduce(MachineId::Node(id));
             NewNode { id, address: addresses::node_endpoint(id), learner }
         });
         self.operators.change_members(add.into_iter().collect(), remove);
+    }
+
+    /// An operator moves members whom the cluster knows by wrong addresses, for those who founded it were told so. False: there are
+    /// none.
+    pub(crate) fn put_addresses_right(&mut self) -> bool {
+        let wrong = self.wrong_addresses();
+        let is_any = !wrong.is_empty();
+        if is_any && !self.operators.are_changing_members() {
+            self.operators.move_members(wrong);
+        }
+        is_any
+    }
+
+    /// The members that are reached elsewhere than the cluster believes, with where that is.
+    fn wrong_addresses(&self) -> Vec<(u64, String)> {
+        let configuration = self.oracle.configuration();
+        let truly = configuration.members().map(|id| (id, addresses::node_endpoint(id)));
+        truly.filter(|(id, address)| configuration.addresses.get(id) != Some(address)).collect()
     }
 
     /// Ends every process, and lets the simulator free what they held.

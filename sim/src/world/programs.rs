@@ -138,15 +138,13 @@ impl Programs {
 
     fn node_config(&self, id: u64) -> node::Config {
         let shape = &self.shape;
-        let founders: BTreeMap<u64, String> =
-            shape.founders().map(|id| (id, addresses::node_endpoint(id))).collect();
         let Retention { sync_entries, log_entries, piece_bytes, pruned_events } = shape.retention;
         let answers = shape.answers;
         node::Config {
             cluster: CLUSTER.to_owned(),
             id,
             listen: addresses::node(id),
-            peers: if founders.contains_key(&id) { founders } else { BTreeMap::new() },
+            peers: self.founders_as_told(id),
             peers_override: false,
             priority: shape.priorities.get(id as usize - 1).copied().unwrap_or(0),
             timing: Timing {
@@ -171,6 +169,22 @@ impl Programs {
                 ..node::Retention::default()
             },
         }
+    }
+
+    /// Where the founders are, as an operator tells one of them; nothing to who is none.
+    fn founders_as_told(&self, id: u64) -> BTreeMap<u64, String> {
+        let mut founders: BTreeMap<u64, String> =
+            self.shape.founders().map(|id| (id, addresses::node_endpoint(id))).collect();
+        if !founders.contains_key(&id) {
+            return BTreeMap::new();
+        }
+        if self.shape.swapped_peers == Some(id) {
+            let others: Vec<u64> = founders.keys().copied().filter(|other| *other != id).take(2).collect();
+            for (told, true_id) in others.iter().zip(others.iter().rev()) {
+                founders.insert(*told, addresses::node_endpoint(*true_id));
+            }
+        }
+        founders
     }
 
     /// What an operator tells a proxy that starts.

@@ -31,6 +31,8 @@ pub struct Shape {
     pub answers: Answers,
     /// Nodes serve reads by lease.
     pub lease_reads: bool,
+    /// This founder was told two addresses the wrong way round: the two that come first of the others'.
+    pub swapped_peers: Option<u64>,
     /// Nodes keep about so many revisions of the past; none: all, until a client compacts.
     pub kept_revisions: Option<u32>,
 }

@@ -4,14 +4,13 @@
 pub(super) const CALLS_MAX: usize = 16_384;
 
 /// A call of up to so many bytes is small. Small calls are bounded by their count alone: all of them take 64 MiB.
-pub(super) const SMALL_CALL_BYTES_MAX: usize = 4 << 10;
+pub(in crate::proxy) const SMALL_CALL_BYTES_MAX: usize = 4 << 10;
 
 /// Bytes of large calls that may wait: a hundred and sixty of the largest writes, as much as a leader admits.
 pub(super) const LARGE_CALLS_BYTES_MAX: usize = 256 << 20;
 
-/// Bytes under way to one link in each lane. What is under way cannot be overtaken: a sign of life, and a small call,
-/// wait for this much, which is a third of a second at 12 MB/s and less than the second of silence that ends a link.
-/// The largest write is 1.5 MiB, so two are always under way, and a leader near by never waits for the next one.
+/// Bytes under way to one link in each lane: what the process holds of them, and what a leader has to take in before those that
+/// wait. A sign of life and a small call wait for one message of it, not for all. The largest write is 1.5 MiB, so two are always under way, and a leader near by never waits for the next one.
 pub(super) const IN_FLIGHT_BYTES_MAX: usize = 4 << 20;
 
 /// Writes that were sent, whose callers left, and which are only waited for so that their place in the session is known.
