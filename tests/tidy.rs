@@ -26,7 +26,8 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// The rooms of the simulated world, in order: a room may import those before it, and none behind it.
 const ROOMS_OF_SIM: &[&str] = &[
-    "trace", "workload", "world", "faults", "scenario", "verdict", "judges", "phases", "explain", "campaign",
+    "trace", "workload", "world", "faults", "scenario", "verdict", "judges", "phases", "run", "shrink",
+    "explain", "campaign",
 ];
 
 /// Package of the testbed -> the rooms of `src` that it may import, and no others.
@@ -66,10 +67,14 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/rpc/sim/channel.rs", "thread_rng", "the simulator's own generator, which the seed drives"),
     ("src/env/clock.rs", "tokio::time", "the clock itself"),
     ("sim/src/campaign/execution.rs", "std::thread", "runs several simulations at a time, from the outside"),
-    ("sim/src/campaign/run.rs", "std::thread", "gives each simulation a thread of its own, from the outside"),
+    ("sim/src/run.rs", "std::thread", "gives each simulation a thread of its own, from the outside"),
+    ("sim/src/shrink/search.rs", "std::thread", "runs several candidates at a time, from the outside"),
+    ("sim/src/shrink/search.rs", "std::time::Instant", "real time, as the user of a search has it"),
     ("sim/src/campaign/plan.rs", "std::thread", "counts the cores, outside of any simulation"),
     ("sim/src/campaign/plan.rs", "rand::random", "draws the first seed of a campaign"),
     ("sim/src/campaign/progress.rs", "std::time::Instant", "real time, as the user of a campaign has it"),
+    ("sim/src/campaign/failure.rs", "std::fs", "stores a scenario that failed, outside of any simulation"),
+    ("sim/src/campaign/failure.rs", "std::time", "real time, as the user of a search has it"),
     ("sim/src/campaign/cli.rs", "std::fs", "reads a stored scenario, outside of any simulation"),
 ];
 

@@ -14,8 +14,10 @@
 //! | `verdict.rs` | what a run came to: which rule broke, and where |
 //! | `judges/` | the clients' history, judged |
 //! | `phases/` | chaos, recovery, judgement |
+//! | `run.rs` | one run: a scenario in, a verdict out |
+//! | `shrink/` | the smallest scenario that still fails the same way |
 //! | `explain/` | what a person reads |
-//! | `campaign/` | one run, many runs, the command line |
+//! | `campaign/` | many runs, the command line |
 //!
 //! A room knows those above it in this list, and none below. The checks of the consensus itself are a package of their own
 //! (`sim/checks`), and so is the search for a linear order (`sim/linearizability`). Outside of the simulated world this
@@ -28,7 +30,9 @@ mod explain;
 pub mod faults;
 mod judges;
 mod phases;
+pub mod run;
 pub mod scenario;
+mod shrink;
 pub mod trace;
 pub mod verdict;
 pub mod workload;

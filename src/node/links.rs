@@ -132,7 +132,9 @@ impl Links {
     fn is_moved(&self, peer: &mut PeerLinks, sender: &v1::Sender) -> bool {
         let is_certain = |origin: Option<v1::Origin>| origin.is_some_and(|origin| origin.certain);
         if !is_certain(self.0.introduction().origin) {
-            return is_certain(sender.origin);
+            // Whoever was believed may have been of another cluster of this name: then the one that was meant says so.
+            let is_told = self.0.config.peers.get(&sender.id) == Some(&sender.address);
+            return (is_certain(sender.origin) && !self.0.config.peers_override) || is_told;
         }
         if peer.said.as_ref() != Some(&sender.address) {
             let (node, known, says) = (sender.id, &peer.address, &sender.address);

@@ -103,6 +103,13 @@ impl Streams {
         (!is_kept).then_some(show)
     }
 
+    /// A stream has ended: whether it brought its peer the state.
+    pub(super) fn ended(&mut self, to: NodeId, stream: StreamId, has_arrived: bool) {
+        if has_arrived {
+            self.paces.arrived(to, stream);
+        }
+    }
+
     /// The stream is not wanted any more.
     pub(super) fn cancel(&mut self, stream: StreamId) {
         if let Some(streaming) = self.under_way.remove(&stream) {

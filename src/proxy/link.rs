@@ -17,7 +17,10 @@ use crate::{
         link::{Link, LinkEvent, LinkOptions, MessageStream, Opening, Protocol},
         outbox,
     },
-    wire::{WithLimits, pb::v1},
+    wire::{
+        WithLimits,
+        pb::v1::{self, request::Kind},
+    },
 };
 
 /// What happens on the link of this name.
@@ -33,13 +36,14 @@ impl From<outbox::Outbox<v1::Request>> for Outbox {
 }
 
 impl Outbox {
-    /// Leaves a request; a stream that has just ended swallows it. The core bounds what is under way. Small ones do not wait
-    /// behind large ones, which a slow line takes seconds for.
+    /// Leaves a request; a stream that has just ended swallows it. The core bounds what is under way. Nothing waits behind large
+    /// writes, which a slow line takes seconds for. (What calls a read off does not overtake it.)
     pub(super) fn send(&self, request: v1::Request) {
         let bytes = request.encoded_len();
-        let _ = match bytes <= SMALL_CALL_BYTES_MAX {
-            true => self.0.push_always(request, bytes),
-            false => self.0.push_behind(request, bytes),
+        let is_large_write = bytes > SMALL_CALL_BYTES_MAX && matches!(request.kind, Some(Kind::Write(_)));
+        let _ = match is_large_write {
+            true => self.0.push_behind(request, bytes),
+            false => self.0.push_always(request, bytes),
         };
     }
 }

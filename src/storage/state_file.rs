@@ -49,6 +49,8 @@ pub(super) struct Layers {
     pub(super) active: Layer,
     /// The oldest first.
     pub(super) frozen: Vec<Arc<Layer>>,
+    /// So many of them are being flushed, or are about to be.
+    flushing: usize,
     pub(super) durable: Arc<Durable>,
 }
 
@@ -68,7 +70,7 @@ impl StateFile {
         }
         prepare(&database)?;
         let durable = Durable::open(&database, definition)?.into();
-        let layers = Layers { active: Layer::default(), frozen: Vec::new(), durable };
+        let layers = Layers { active: Layer::default(), frozen: Vec::new(), flushing: 0, durable };
         Ok(Self {
             database,
             volume,
@@ -93,10 +95,10 @@ impl StateFile {
         begin(&self.database)
     }
 
-    /// Makes the frozen layers durable, while others grow. Returns what the file holds then.
+    /// Makes the layers durable that [`Layers::take_all`] took, while others grow. Returns what the file holds then.
     pub(super) fn flush(&self) -> Result<Arc<Durable>, StorageError> {
         let generation = self.generation.load(Ordering::Acquire);
-        let frozen = self.read().frozen.clone();
+        let frozen = self.read().taken().to_vec();
         let recorded = self.log_commits_recorded.load(Ordering::Acquire);
         if !frozen.is_empty() || recorded < self.log_commits.load(Ordering::Acquire) {
             let transaction = self.begin()?;
@@ -108,6 +110,7 @@ impl StateFile {
                 let mut layers = self.write();
                 if self.generation.load(Ordering::Acquire) == generation {
                     layers.frozen.drain(..frozen.len());
+                    layers.flushing = 0;
                     layers.durable = durable;
                 }
             }
@@ -146,6 +149,7 @@ impl StateFile {
         layers.durable = self.commit(transaction)?;
         layers.active = Layer::default();
         layers.frozen.clear();
+        layers.flushing = 0;
         Ok(())
     }
 
@@ -170,13 +174,31 @@ impl StateFile {
 }
 
 impl Layers {
+    /// All changes so far are to be flushed.
+    pub(super) fn take_all(&mut self) {
+        self.freeze();
+        self.flushing = self.frozen.len();
+    }
+
+    /// The layers that are to be flushed.
+    fn taken(&self) -> &[Arc<Layer>] {
+        &self.frozen[..self.flushing]
+    }
+
+    /// What the changes take in memory that nobody flushes yet: in the active layer, and in those that views froze.
+    pub(super) fn unflushed_bytes(&self) -> usize {
+        let frozen = self.frozen[self.flushing..].iter().map(|layer| layer.bytes);
+        self.active.bytes + frozen.sum::<usize>()
+    }
+
     /// A small layer becomes part of the one below, if nobody holds that: views of the state leave many behind.
-    pub(super) fn freeze(&mut self) {
+    fn freeze(&mut self) {
         if self.active.is_empty() {
             return;
         }
         let mut newest = std::mem::take(&mut self.active);
         while newest.bytes < MERGED_BYTES_MAX
+            && self.frozen.len() > self.flushing
             && let Some(mut below) = self.frozen.pop()
         {
             match Arc::get_mut(&mut below) {

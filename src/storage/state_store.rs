@@ -66,13 +66,13 @@ impl StateStore {
 
     /// What makes every change so far durable, beside whoever applies.
     pub fn flusher(&self) -> Flusher {
-        self.file.write().freeze();
+        self.file.write().take_all();
         Flusher(self.file.clone())
     }
 
     /// What the changes take in memory that are not being flushed yet.
     pub fn unflushed_bytes(&self) -> usize {
-        self.file.read().active.bytes
+        self.file.read().unflushed_bytes()
     }
 
     /// Layers of changes that are not in the file yet, beside the one that grows.

@@ -104,7 +104,7 @@ impl Tables<'_> {
         table: Table,
         key: &[u8],
     ) -> (&mut Layer, impl FnOnce() -> Result<Option<Vec<u8>>, StorageError>) {
-        let Layers { active, frozen, durable } = &mut *self.layers;
+        let Layers { active, frozen, durable, .. } = &mut *self.layers;
         let spilled = self.spilled.as_ref();
         (active, move || below_active(spilled, frozen, durable, table, key))
     }

@@ -1,15 +1,25 @@
 //! The command line of the simulation. Exit codes: 0 green, 1 red, 2 not run for a mistake of the caller.
 #![allow(clippy::print_stderr)]
 
-use std::{path::Path, process::ExitCode};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
 
-use super::{execution::carry_out, output::say, plan::Plan, run::run};
+use super::{
+    execution::carry_out,
+    failure::shrink_and_store,
+    output::say,
+    plan::{Plan, jobs_or_all, parse_span},
+};
 use crate::{
     explain,
+    run::run,
     scenario::{Scenario, generate},
+    shrink::Budget,
 };
 
 const EXAMPLES: &str = "\
@@ -20,6 +30,7 @@ Examples:
   cargo sim replay 42                seed 42 again, with every event
   cargo sim show 42 > s.json         the scenario of seed 42, to edit
   cargo sim replay s.json            an edited or stored scenario
+  cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
 Exit codes: 0 green, 1 red, 2 a mistake of the caller, 130 interrupted before anything was red";
 
 /// Runs the cluster in a simulated world that crashes, partitions and delays from a seed, and checks every
@@ -44,6 +55,20 @@ enum Command {
         /// Print only the verdict and the trace hash.
         #[arg(long)]
         quiet: bool,
+    },
+    /// The smallest scenario that still fails the same way: a seed, or a file with a scenario.
+    Shrink {
+        /// A seed or a file.
+        what: String,
+        /// For how long at most, for example 90s or 10m.
+        #[arg(long, default_value = "2m")]
+        time: String,
+        /// Runs at a time [default: one for each core].
+        #[arg(long)]
+        jobs: Option<usize>,
+        /// Where it is stored [default: target/sim/failures/RULE-SEED.json].
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// The scenario of a seed, as JSON.
     Show {
@@ -71,6 +96,9 @@ struct RunArgs {
     /// Runs at a time [default: one for each core].
     #[arg(long)]
     jobs: Option<usize>,
+    /// Leave the scenarios that fail as they are.
+    #[arg(long)]
+    no_shrink: bool,
 }
 
 /// Parses the arguments and carries them out.
@@ -86,6 +114,7 @@ pub fn main() -> ExitCode {
     let ended = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => campaign(&args),
         Command::Replay { what, quiet } => replay(&what, quiet),
+        Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
         Command::Show { seed } => show(seed),
         Command::Hashes { seeds } => hashes(&seeds),
     };
@@ -102,15 +131,12 @@ fn silence_panics() {
     }
 }
 
-fn campaign(RunArgs { seeds, time, seed, jobs }: &RunArgs) -> Result<ExitCode> {
-    carry_out(Plan::new(*seeds, time.as_deref(), *seed, *jobs)?)
+fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink }: &RunArgs) -> Result<ExitCode> {
+    carry_out(Plan::new(*seeds, time.as_deref(), *seed, *jobs)?, !no_shrink)
 }
 
 fn replay(what: &str, quiet: bool) -> Result<ExitCode> {
-    let scenario = match what.parse() {
-        Ok(seed) => generate(seed),
-        Err(_) => load(Path::new(what))?,
-    };
+    let scenario = scenario_of(what)?;
     let verdict = run(&scenario, !quiet);
     if !quiet {
         say(&explain::describe(&scenario))?;
@@ -120,6 +146,25 @@ fn replay(what: &str, quiet: bool) -> Result<ExitCode> {
     match verdict.failure {
         None => say("green").map(|()| ExitCode::SUCCESS),
         Some(failure) => say(&format!("failed: {failure}")).map(|()| ExitCode::FAILURE),
+    }
+}
+
+fn shrink(what: &str, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Result<ExitCode> {
+    let budget = Budget { time: parse_span(time)?, jobs: jobs_or_all(jobs)? };
+    let scenario = scenario_of(what)?;
+    let Some(failure) = run(&scenario, false).failure else {
+        bail!("{what} is green: there is nothing to shrink");
+    };
+    say(&format!("{what} fails: {failure}\n"))?;
+    shrink_and_store(&scenario, failure.rule, budget, out)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// That of a seed, or of a file.
+fn scenario_of(what: &str) -> Result<Scenario> {
+    match what.parse() {
+        Ok(seed) => Ok(generate(seed)),
+        Err(_) => load(Path::new(what)),
     }
 }
 

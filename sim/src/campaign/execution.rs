@@ -2,29 +2,36 @@
 //! what it had.
 
 use std::{
+    collections::BTreeMap,
     process::ExitCode,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
 
-use super::{output::say, plan::Plan, progress::Progress, run::run};
+use super::{failure::shrink_and_store, output::say, plan::Plan, progress::Progress};
 use crate::{
     explain,
+    run::run,
     scenario::generate,
-    verdict::{Outcome, Verdict},
+    shrink::Budget,
+    verdict::{Outcome, Rule, Verdict},
 };
 
 /// Failures after which a campaign ends: more of them tell nothing new.
 const FAILURES_MAX: usize = 5;
+/// For how long the first failure of each rule is shrunk.
+const SHRINK_TIME: Duration = Duration::from_secs(60);
 /// The exit code of a campaign that was interrupted and had no failures yet, as of any interrupted program.
 const INTERRUPTED: u8 = 130;
 
-/// Runs a campaign, tells what it came to, and returns the exit code that says so.
-pub(super) fn carry_out(plan: Plan) -> Result<ExitCode> {
+/// Runs a campaign, tells what it came to, and returns the exit code that says so. `shrinks`: the first failure of each rule is made
+/// smaller.
+pub(super) fn carry_out(plan: Plan, shrinks: bool) -> Result<ExitCode> {
     let campaign = Arc::new(Campaign::new(plan));
     let at_interrupt = campaign.clone();
     ctrlc::set_handler(move || at_interrupt.interrupt()).context("Ctrl+C cannot be heeded")?;
@@ -33,6 +40,15 @@ pub(super) fn carry_out(plan: Plan) -> Result<ExitCode> {
         workers.into_iter().try_for_each(|worker| worker.join().expect("a campaign does not panic"))
     })?;
     let code = campaign.state().end(&plan)?;
+    if shrinks {
+        let failures = campaign.state().first_of_each_rule();
+        campaign.has_told.store(true, Ordering::Relaxed);
+        for (rule, seed) in failures {
+            say(&format!("\nshrinks seed {seed}, for {} s at most", SHRINK_TIME.as_secs()))?;
+            let budget = Budget { time: SHRINK_TIME, jobs: plan.jobs };
+            shrink_and_store(&generate(seed), rule, budget, None)?;
+        }
+    }
     Ok(ExitCode::from(code))
 }
 
@@ -41,6 +57,8 @@ struct Campaign {
     /// The number of the run that begins next.
     next: AtomicU64,
     enough: AtomicBool,
+    /// The summary is told: what follows may be interrupted without another one.
+    has_told: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -53,7 +71,8 @@ struct State {
 impl Campaign {
     fn new(plan: Plan) -> Self {
         let state = State { outcome: Outcome::default(), progress: Progress::new(plan.limit) };
-        Self { plan, next: AtomicU64::new(0), enough: AtomicBool::new(false), state: Mutex::new(state) }
+        let (enough, has_told) = Default::default();
+        Self { plan, next: AtomicU64::new(0), enough, has_told, state: Mutex::new(state) }
     }
 
     /// Runs one seed after another, until it is enough.
@@ -74,6 +93,9 @@ impl Campaign {
 
     /// Ends the process, and leaves the runs that are under way.
     fn interrupt(&self) {
+        if self.has_told.load(Ordering::Relaxed) {
+            std::process::exit(1);
+        }
         let mut state = self.state();
         state.outcome.interrupted = true;
         // What cannot be told any more must not keep it from ending.
@@ -97,6 +119,12 @@ impl State {
         }
         self.progress.show(&self.outcome);
         Ok(self.outcome.failures.len())
+    }
+
+    /// The seeds that failed, one for each rule that broke.
+    fn first_of_each_rule(&self) -> BTreeMap<Rule, u64> {
+        let failures = self.outcome.failures.iter().rev();
+        failures.filter_map(|verdict| Some((verdict.failure.as_ref()?.rule, verdict.seed))).collect()
     }
 
     /// Tells what it came to, and returns the exit code.

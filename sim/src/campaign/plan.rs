@@ -43,9 +43,7 @@ impl Plan {
         };
         ensure!(limit != Limit::Seeds(0), "--seeds 0 runs nothing: give at least 1");
         ensure!(limit != Limit::Time(Duration::ZERO), "--time 0 runs nothing: give at least 1s");
-        let jobs = jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-        ensure!(jobs > 0, "--jobs 0 runs nothing: give at least 1");
-        Ok(Self { first_seed: first_seed.unwrap_or_else(fresh_seed), limit, jobs })
+        Ok(Self { first_seed: first_seed.unwrap_or_else(fresh_seed), limit, jobs: jobs_or_all(jobs)? })
     }
 
     /// The seed of the run that begins as this one, from 0.
@@ -64,12 +62,21 @@ impl Limit {
     }
 }
 
+/// So many runs at a time, or one for each core.
+///
+/// # Errors
+/// None would run.
+pub(super) fn jobs_or_all(jobs: Option<usize>) -> Result<usize> {
+    ensure!(jobs != Some(0), "--jobs 0 runs nothing: give at least 1");
+    Ok(jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)))
+}
+
 /// Seeds of campaigns are meant to differ from run to run, and to be short enough to be typed.
 fn fresh_seed() -> u64 {
     rand::random::<u32>().into()
 }
 
-fn parse_span(text: &str) -> Result<Duration> {
+pub(super) fn parse_span(text: &str) -> Result<Duration> {
     let form = || format!("--time {text}: a time is a number and a unit, as in 90s, 10m, 1h");
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let count: u64 = digits.parse().with_context(form)?;

@@ -9,6 +9,6 @@ mod report;
 mod story;
 
 pub(crate) use self::{
-    report::{describe, failure, summary},
+    report::{describe, failure, shrunk, summary},
     story::line,
 };

@@ -3,7 +3,8 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use crate::{
-    scenario::Scenario,
+    scenario::{Scenario, Timed},
+    shrink::Shrunk,
     verdict::{Figures, Outcome, Rule, Verdict},
 };
 
@@ -54,7 +55,40 @@ fn by_rule(failures: &[Verdict]) -> BTreeMap<Rule, Vec<u64>> {
 pub(crate) fn failure(verdict: &Verdict) -> String {
     let Some(failure) = &verdict.failure else { return String::new() };
     let seed = verdict.seed;
-    format!("seed {seed} failed: {failure}\n  replay it with: cargo sim replay {seed}\n")
+    format!(
+        "seed {seed} failed: {failure}\n  replay it with: cargo sim replay {seed}\n  shrink it with: cargo sim shrink {seed}\n"
+    )
+}
+
+/// What is left of a scenario that was shrunk, and the commands that go on from there.
+pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str) -> String {
+    let Shrunk { scenario, is_smallest, runs, took, robustness: (failing, schedules) } = shrunk;
+    let needed = match is_smallest {
+        true => "each of them needed",
+        false => "the time was over: more may go",
+    };
+    let mut text = format!("rule         {rule}\n");
+    let _ = writeln!(text, "faults       {} -> {}: {needed}", before.faults.len(), scenario.faults.len());
+    for Timed { at_ms, for_ms, fault } in &scenario.faults {
+        let _ = writeln!(text, "             at {at_ms} ms, for {for_ms} ms: {fault}");
+    }
+    let sizes = [
+        ("nodes", before.shape.priorities.len() as u64, scenario.shape.priorities.len() as u64),
+        ("proxies", before.shape.proxies, scenario.shape.proxies),
+        ("clients", before.shape.clients, scenario.shape.clients),
+        ("ms of chaos", before.chaos_ms, scenario.chaos_ms),
+    ];
+    let sizes = sizes.map(|(what, before, after)| format!("{before} -> {after} {what}"));
+    let _ = writeln!(text, "shape        {}", sizes.join(", "));
+    let _ = writeln!(text, "robustness   fails under {failing} of {schedules} schedules");
+    let _ = writeln!(text, "effort       {runs} runs in {:.0} s", took.as_secs_f64());
+    let _ = writeln!(text, "stored as    {file}");
+    let _ = writeln!(text, "  its story:       cargo sim replay {file}");
+    if !is_smallest {
+        let _ = writeln!(text, "  shrink it more:  cargo sim shrink {file} --time 10m --out {file}");
+    }
+    let _ = writeln!(text, "  keep it:         cp {file} sim/corpus/");
+    text
 }
 
 /// A scenario in a few lines.

@@ -24,6 +24,8 @@ const LARGE_BYTES_MAX: u64 = 1 << 20;
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioFile {
     pub(super) seed: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) schedule: Option<u64>,
     pub(super) priorities: Vec<u32>,
     pub(super) proxies: u64,
     pub(super) clients: u64,

@@ -44,7 +44,7 @@ pub fn generate(seed: u64) -> Scenario {
         swapped_peers: swapped_peers(seed, nodes),
         kept_revisions: kept_revisions(seed),
     };
-    let scenario = Scenario { faults: faults(&shape, chaos_ms), shape, workload, chaos_ms };
+    let scenario = Scenario { faults: faults(&shape, chaos_ms), shape, workload, chaos_ms, schedule: None };
     let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
     match Draw::new(seed, "long snapshots", 0).chance(8) {
         _ if has_floods => with_large_state(scenario),

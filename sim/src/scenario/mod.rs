@@ -28,6 +28,9 @@ pub struct Scenario {
     pub chaos_ms: u64,
     /// What goes wrong, in order of time.
     pub faults: Vec<Timed>,
+    /// Seed of what the simulator draws by itself, from one stream: the latency of each message and the order of tasks. `None`: the
+    /// scenario's own. Any edit of a scenario moves that stream; under several schedules it is seen whether that mattered.
+    pub schedule: Option<u64>,
 }
 
 impl Scenario {
@@ -38,7 +41,7 @@ impl Scenario {
 }
 
 impl From<Scenario> for ScenarioFile {
-    fn from(Scenario { shape, workload, chaos_ms, faults }: Scenario) -> Self {
+    fn from(Scenario { shape, workload, chaos_ms, faults, schedule }: Scenario) -> Self {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
@@ -61,6 +64,7 @@ impl From<Scenario> for ScenarioFile {
             kept_revisions,
             workload,
             faults,
+            schedule,
         }
     }
 }
@@ -74,7 +78,8 @@ impl TryFrom<ScenarioFile> for Scenario {
         let ScenarioFile {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
-        let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, faults, .. } = file;
+        let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, faults, schedule, .. } =
+            file;
         let shape = Shape {
             seed,
             priorities,
@@ -91,6 +96,6 @@ impl TryFrom<ScenarioFile> for Scenario {
             swapped_peers,
             kept_revisions,
         };
-        Ok(Self { shape, workload, chaos_ms, faults })
+        Ok(Self { shape, workload, chaos_ms, faults, schedule })
     }
 }

@@ -24,6 +24,7 @@ pub(crate) struct Operators {
     recorder: Recorder,
     /// The changes of members that were asked for, as long as they last.
     changes: Vec<JoinHandle<Result<(), Unexpected>>>,
+    mistakes: Vec<JoinHandle<Result<(), Unexpected>>>,
 }
 
 /// A node that an operator adds.
@@ -45,7 +46,7 @@ pub(crate) enum Unexpected {
 
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
-        Self { console, recorder, changes: Vec::new() }
+        Self { console, recorder, changes: Vec::new(), mistakes: Vec::new() }
     }
 
     /// An operator asks for other members, until that is done.
@@ -77,7 +78,7 @@ impl Operators {
     /// An operator asks for what cannot be. `nodes` are all that may ever be members.
     pub(crate) fn mistake(&mut self, mistake: Mistake, nodes: Vec<u64>) {
         let client = self.console.client(PATIENCE);
-        self.changes.push(self.console.spawn(ask_by_mistake(client, self.recorder.clone(), mistake, nodes)));
+        self.mistakes.push(self.console.spawn(ask_by_mistake(client, self.recorder.clone(), mistake, nodes)));
     }
 
     /// Waits until all changes of members are done, and all mistakes refused.
@@ -85,8 +86,9 @@ impl Operators {
     /// # Errors
     /// The first of which something else became.
     pub(crate) async fn finish_changes(&mut self) -> Result<(), Unexpected> {
-        for change in std::mem::take(&mut self.changes) {
-            change.await.expect("the console is never struck")?;
+        let changes = std::mem::take(&mut self.changes);
+        for asked in changes.into_iter().chain(std::mem::take(&mut self.mistakes)) {
+            asked.await.expect("the console is never struck")?;
         }
         Ok(())
     }
@@ -143,7 +145,7 @@ async fn transfer(client: Client, recorder: Recorder, to: u64) {
     tell(OperatorEvent::GivenUp);
 }
 
-/// Asks until it is refused.
+/// Asks until it is refused. What is begun counts as done; only to remove everybody may have to wait for an earlier change.
 async fn ask_by_mistake(
     client: Client,
     recorder: Recorder,
@@ -158,6 +160,7 @@ async fn ask_by_mistake(
                 tell(OperatorEvent::Done);
                 return Err(Unexpected::Done(mistake));
             }
+            Ok(false) if mistake != Mistake::RemoveEverybody => return Err(Unexpected::Done(mistake)),
             Err(error) if error.code == Code::InvalidArgument => {
                 tell(OperatorEvent::Refused { error: error.message });
                 return Ok(());

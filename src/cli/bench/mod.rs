@@ -111,10 +111,7 @@ async fn work(
 ) -> Tally {
     let mut tally = Tally::new();
     loop {
-        let begun = pace.due().await;
-        if begun >= window.end {
-            return tally;
-        }
+        let Some(begun) = pace.due(window.end).await else { return tally };
         let operation = stream.next();
         let kind = operation.kind();
         let result = carry_out(&client, operation).await;

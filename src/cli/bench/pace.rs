@@ -26,16 +26,19 @@ impl Pace {
         }
     }
 
-    /// Waits until the next request is due, and returns when that was. If no client was free at that time it was earlier: that
+    /// Waits until the next request is due, and returns when that was; at once, and with `None`, if it is not before the end. If no client was free at that time it was earlier: that
     /// too is time that a user waits for the answer (Tene's coordinated omission).
-    pub(super) async fn due(&self) -> Instant {
+    pub(super) async fn due(&self, end: Instant) -> Option<Instant> {
         match self {
-            Self::Closed => Instant::now(),
+            Self::Closed => Some(Instant::now()).filter(|now| *now < end),
             Self::Open { start, rate, taken } => {
                 let number = taken.fetch_add(1, Ordering::Relaxed);
                 let due = *start + Duration::from_secs_f64(number as f64 / rate);
+                if due >= end {
+                    return None;
+                }
                 sleep_until(due).await;
-                due
+                Some(due)
             }
         }
     }
@@ -48,13 +51,15 @@ mod tests {
     #[tokio::test]
     async fn an_open_loop_has_fixed_times_and_does_not_forget_those_that_passed() {
         let pace = Pace::new(Some(1000));
-        let first = pace.due().await;
+        let end = Instant::now() + Duration::from_secs(60);
+        let due = || async { pace.due(end).await.expect("long before the end") };
+        let first = due().await;
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let late = [pace.due().await, pace.due().await];
+        let late = [due().await, due().await];
         assert_eq!(late.map(|due| due - first), [1, 2].map(Duration::from_millis));
         assert!(Instant::now() >= late[1]);
         for _ in 0..50 {
-            let due = pace.due().await;
+            let due = due().await;
             assert!(Instant::now() >= due, "never before it is due");
         }
     }
@@ -62,6 +67,16 @@ mod tests {
     #[tokio::test]
     async fn in_a_closed_loop_each_request_is_due_at_once() {
         let before = Instant::now();
-        assert!(Pace::new(None).due().await >= before);
+        let due = Pace::new(None).due(before + Duration::from_secs(60)).await;
+        assert!(due.is_some_and(|due| due >= before));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_for_what_is_due_after_the_end() {
+        let (pace, began) = (Pace::new(Some(1)), Instant::now());
+        assert!(pace.due(began + Duration::from_secs(1)).await.is_some());
+        assert_eq!(pace.due(began + Duration::from_millis(900)).await, None);
+        assert_eq!(Pace::new(None).due(began).await, None);
+        assert!(began.elapsed() < Duration::from_millis(900));
     }
 }

@@ -21,10 +21,10 @@ const TURNS: usize = 5;
 
 pub(super) struct FlushSchedule {
     retention: Retention,
-    /// Applied since the last flush began, ahead by the node's turn.
+    /// Applied since the last flush began.
     entries: usize,
-    /// How far the first flush is ahead of its weight.
-    bytes_ahead: usize,
+    /// How far the first flush is ahead of its weight, for it is the node's turn: entries and bytes.
+    ahead: (usize, usize),
     /// It is not to wait for more.
     is_urgent: bool,
     durable: Index,
@@ -42,8 +42,8 @@ impl FlushSchedule {
         let turn = node as usize % TURNS;
         Self {
             retention,
-            entries: retention.sync_entries / TURNS * turn,
-            bytes_ahead: retention.sync_bytes / TURNS * turn,
+            entries: 0,
+            ahead: (retention.sync_entries / TURNS * turn, retention.sync_bytes / TURNS * turn),
             is_urgent: false,
             durable,
             under_way: None,
@@ -63,7 +63,8 @@ impl FlushSchedule {
 
     /// What was applied, and takes so much memory, is to be flushed as soon as no other flush is under way.
     pub(super) fn is_due(&self, bytes: usize) -> bool {
-        self.is_urgent || self.weight(bytes + self.bytes_ahead) >= FLUSH
+        let (entries, more_bytes) = self.ahead;
+        self.is_urgent || self.weight_of(self.entries + entries, bytes + more_bytes) >= FLUSH
     }
 
     /// What was applied is worth a flush of its own.
@@ -87,9 +88,13 @@ impl FlushSchedule {
     }
 
     fn weight(&self, bytes: usize) -> Weight {
+        self.weight_of(self.entries, bytes)
+    }
+
+    fn weight_of(&self, entries: usize, bytes: usize) -> Weight {
         let Retention { sync_entries, sync_bytes, .. } = self.retention;
         let share = |part: usize, whole: usize| (part as u64).saturating_mul(FLUSH) / (whole as u64).max(1);
-        share(self.entries, sync_entries).max(share(bytes, sync_bytes))
+        share(entries, sync_entries).max(share(bytes, sync_bytes))
     }
 
     /// All that was applied is being flushed.
@@ -114,7 +119,7 @@ impl FlushSchedule {
     }
 
     fn begin_anew(&mut self) {
-        (self.entries, self.bytes_ahead, self.is_urgent, self.waited_for) = (0, 0, false, FLUSH);
+        (self.entries, self.ahead, self.is_urgent, self.waited_for) = (0, (0, 0), false, FLUSH);
     }
 }
 

@@ -11,9 +11,8 @@ use crate::{
 
 pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> {
     let bound = bound(world);
-    world.put_addresses_right();
     let failed = |detail| Failure::new(Rule::ChangesEnd, [], detail);
-    match timeout(bound, world.operators.finish_changes()).await {
+    match timeout(bound, finish_changes(world)).await {
         Ok(Ok(())) => look(world),
         Ok(Err(Unexpected::Refused { change, error })) => {
             Err(failed(format!("{change} was refused: {}", error.message)))
@@ -23,5 +22,15 @@ pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> 
             Err(Failure::new(Rule::MistakesAreRefused, [], detail))
         }
         Err(_) => Err(failed(format!("a change of members has not ended {bound:?} after healing"))),
+    }
+}
+
+/// Whatever was asked for; then members are moved whom the cluster knows by a wrong address, until there is none.
+async fn finish_changes(world: &mut World) -> Result<(), Unexpected> {
+    loop {
+        world.operators.finish_changes().await?;
+        if !world.put_addresses_right() {
+            return Ok(());
+        }
     }
 }

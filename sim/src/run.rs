@@ -37,7 +37,7 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     let seed = scenario.shape.seed;
     let mut config = Config::default();
     config.net.send_latency = latency(scenario.shape.latency_us);
-    let runtime = Runtime::with_seed_and_config(seed, config);
+    let runtime = Runtime::with_seed_and_config(scenario.schedule.unwrap_or(seed), config);
     runtime.add_simulator::<Lines>();
     let trace = if keep_story { Trace::keeping_all() } else { Trace::default() };
     let recorder = Recorder::new(now_ns, trace);
