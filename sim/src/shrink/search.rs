@@ -120,7 +120,7 @@ impl Search<'_> {
                 }
             }
         };
-        std::thread::scope(|scope| (0..self.jobs).for_each(|_| drop(scope.spawn(work))));
+        self.at_once(work);
         found.into_inner().expect("a search does not panic").map(|(_, scenario)| scenario)
     }
 
@@ -146,10 +146,21 @@ impl Search<'_> {
     /// Under how many of how many schedules it fails.
     fn robustness(&self, scenario: &Scenario) -> (u64, u64) {
         let schedules = schedules(scenario, SCHEDULES_AT_THE_END);
-        let fails =
-            |schedule: &Option<u64>| self.fails(&Scenario { schedule: *schedule, ..scenario.clone() });
-        let count = schedules.len() as u64;
-        (schedules.iter().filter(|schedule| fails(schedule)).count() as u64, count)
+        let (next, failing) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let work = || {
+            while let Some(schedule) = schedules.get(next.fetch_add(1, Ordering::Relaxed)) {
+                if self.fails(&Scenario { schedule: *schedule, ..scenario.clone() }) {
+                    failing.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        };
+        self.at_once(work);
+        (failing.into_inner(), schedules.len() as u64)
+    }
+
+    /// As many workers as there are jobs.
+    fn at_once(&self, work: impl Fn() + Sync) {
+        std::thread::scope(|scope| (0..self.jobs).for_each(|_| drop(scope.spawn(&work))));
     }
 }
 
