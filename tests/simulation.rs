@@ -70,6 +70,11 @@ fn what_would_run_nothing_is_refused_in_one_line() {
         (&["--seeds", "0"][..], "error: --seeds 0 runs nothing: give at least 1"),
         (&["--time", "0s"], "error: --time 0 runs nothing: give at least 1s"),
         (&["run", "--jobs", "0"], "error: --jobs 0 runs nothing: give at least 1"),
+        (&["shrink", "1"], "error: 1 is green: there is nothing to shrink"),
+        (
+            &["shrink", "1", "--time", "soon"],
+            "error: --time soon: a time is a number and a unit, as in 90s, 10m, 1h",
+        ),
         (&["replay", "Cargo.toml"], "error: Cargo.toml holds no scenario: expected value at line 1 column 2"),
     ] {
         let output = program(arguments).wait_with_output().expect("it ends");

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
+use serde_json::json;
 
 use super::{
     execution::carry_out,
@@ -16,7 +17,7 @@ use super::{
     plan::{Plan, jobs_or_all, parse_span},
 };
 use crate::{
-    explain,
+    explain::{self, Kind, Selected, Selection},
     run::run,
     scenario::{Scenario, generate},
     shrink::Budget,
@@ -27,7 +28,9 @@ Examples:
   cargo sim                          100 fresh seeds
   cargo sim --seeds 200 --seed 1     the seeds 1 to 200
   cargo sim --time 60s --jobs 2      as many seeds as begin within a minute
-  cargo sim replay 42                seed 42 again, with every event
+  cargo sim replay 42                seed 42 again: what happened, and how it ended
+  cargo sim replay 42 --all          every event
+  cargo sim replay 42 --node 1 --kind election --from 2000 --to 3000
   cargo sim show 42 > s.json         the scenario of seed 42, to edit
   cargo sim replay s.json            an edited or stored scenario
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
@@ -49,13 +52,7 @@ enum Command {
     /// A campaign of many seeds (the default).
     Run(RunArgs),
     /// One run again, explained: a seed, or a file with a scenario.
-    Replay {
-        /// A seed or a file.
-        what: String,
-        /// Print only the verdict and the trace hash.
-        #[arg(long)]
-        quiet: bool,
-    },
+    Replay(ReplayArgs),
     /// The smallest scenario that still fails the same way: a seed, or a file with a scenario.
     Shrink {
         /// A seed or a file.
@@ -80,6 +77,33 @@ enum Command {
         /// The seeds, in the order in which they are run.
         seeds: Vec<u64>,
     },
+}
+
+#[derive(Args)]
+struct ReplayArgs {
+    /// A seed or a file.
+    what: String,
+    /// Print only the verdict and the trace hash.
+    #[arg(long)]
+    quiet: bool,
+    /// Every event, instead of what tells what happened (a screen or two).
+    #[arg(long)]
+    all: bool,
+    /// Events of this kind; may be given several times.
+    #[arg(long, value_name = "KIND")]
+    kind: Vec<Kind>,
+    /// Events of this node, and those of no node; may be given several times.
+    #[arg(long, value_name = "N")]
+    node: Vec<u64>,
+    /// Events from this time on, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    from: Option<u64>,
+    /// Events up to this time, in milliseconds.
+    #[arg(long, value_name = "MS")]
+    to: Option<u64>,
+    /// Events as JSON, one a line, instead of words.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Args)]
@@ -113,7 +137,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let ended = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Run(args) => campaign(&args),
-        Command::Replay { what, quiet } => replay(&what, quiet),
+        Command::Replay(args) => replay(args),
         Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
         Command::Show { seed } => show(seed),
         Command::Hashes { seeds } => hashes(&seeds),
@@ -135,18 +159,44 @@ fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink }: &RunArgs) -> Result<
     carry_out(Plan::new(*seeds, time.as_deref(), *seed, *jobs)?, !no_shrink)
 }
 
-fn replay(what: &str, quiet: bool) -> Result<ExitCode> {
-    let scenario = scenario_of(what)?;
+fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArgs) -> Result<ExitCode> {
+    let scenario = scenario_of(&what)?;
     let verdict = run(&scenario, !quiet);
-    if !quiet {
-        say(&explain::describe(&scenario))?;
-        verdict.story.iter().try_for_each(|event| say(&explain::line(&scenario, event)))?;
+    let (kinds, nodes) = (kind.into_iter().collect(), node.into_iter().collect());
+    let selection = Selection { all, kinds, nodes, from_ms: from, to_ms: to };
+    match (quiet, json) {
+        (true, _) => {}
+        (false, true) => {
+            let events = selection.choose(&verdict.story).events;
+            events.iter().try_for_each(|event| say(&serde_json::to_string(event)?))?;
+            let hash = format!("{:016x}", verdict.trace_hash);
+            say(&json!({ "trace_hash": hash, "failure": verdict.failure }).to_string())?;
+            let is_green = verdict.failure.is_none();
+            return Ok(if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        (false, false) => tell(&scenario, &selection.choose(&verdict.story))?,
     }
     say(&format!("trace hash {:016x} over {} events", verdict.trace_hash, verdict.figures.events))?;
     match verdict.failure {
         None => say("green").map(|()| ExitCode::SUCCESS),
-        Some(failure) => say(&format!("failed: {failure}")).map(|()| ExitCode::FAILURE),
+        Some(failure) => {
+            say(&format!("failed: {failure}"))?;
+            if !quiet {
+                say(&format!("  shrink it with: cargo sim shrink {what}"))?;
+            }
+            Ok(ExitCode::FAILURE)
+        }
     }
+}
+
+fn tell(scenario: &Scenario, Selected { events, left_out }: &Selected<'_>) -> Result<()> {
+    say(&explain::describe(scenario))?;
+    if *left_out > 0 {
+        say(&format!(
+            "  ... {left_out} earlier events are left out: --all shows every event, --help how to choose"
+        ))?;
+    }
+    events.iter().try_for_each(|event| say(&explain::line(scenario, event)))
 }
 
 fn shrink(what: &str, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Result<ExitCode> {

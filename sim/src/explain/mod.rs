@@ -3,12 +3,15 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `story.rs` | an event in words |
+//! | `selection.rs` | which events are shown |
 //! | `report.rs` | the summary of a campaign, a failure with the line that replays it |
 
 mod report;
+mod selection;
 mod story;
 
 pub(crate) use self::{
     report::{describe, failure, shrunk, summary},
+    selection::{Kind, Selected, Selection},
     story::line,
 };
