@@ -84,6 +84,42 @@ fn what_would_run_nothing_is_refused_in_one_line() {
 }
 
 #[test]
+fn a_stored_history_is_judged_whoever_it_is_of() {
+    let judged = |file: &str, model: &str| {
+        let output = program(&["check", file, "--model", model]).wait_with_output().expect("it ends");
+        (output.status.code(), told(&output))
+    };
+    let recorded = |file: &str| format!("sim/linearizability/tests/histories/{file}");
+    for (file, model, code, first) in [
+        ("etcd_002.log", "register", 0, "linearizable: "),
+        ("etcd_000.log", "register", 1, "not linearizable: 85 operations"),
+        ("kv_c10-ok.edn", "append-kv", 0, "linearizable: 337 operations"),
+        ("kv_c10-bad.edn", "append-kv", 1, "not linearizable: "),
+        ("etcd_000.log", "append-kv", 3, "error: "),
+        ("kv_c10-ok.edn", "register", 3, "error: the file has no operations in this format"),
+    ] {
+        let (judged, words) = judged(&recorded(file), model);
+        assert_eq!(judged, Some(code), "{file}: {words}");
+        assert!(words.starts_with(first), "{file}: {words}");
+    }
+    let folder = tempfile::tempdir().expect("a folder for a file");
+    let file = folder.path().join("history.jsonl").display().to_string();
+    let output = program(&["replay", "7", "--json", "--kind", "client"]).wait_with_output().expect("it ends");
+    let history = String::from_utf8(output.stdout).expect("text");
+    let store = |history: &str| {
+        std::fs::write(&file, history).expect("a file of our own");
+        judged(&file, "kv")
+    };
+    assert_eq!(store(&history).0, Some(0));
+    // A read sees what nobody wrote.
+    let found = r#""found":{"value":"never","mod_revision":1,"version":1}"#;
+    let forged = history.replacen(r#""found":null"#, found, 1);
+    assert_ne!(forged, history);
+    let (code, words) = store(&forged);
+    assert_eq!(code, Some(1), "{words}");
+}
+
+#[test]
 fn a_reader_that_leaves_is_no_failure() {
     let mut replay = program(&["replay", "1"]);
     let mut first = String::new();

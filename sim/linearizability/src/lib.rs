@@ -6,6 +6,7 @@
 //! | `model.rs` | what one copy of the data would answer: the [`Model`] that a user of this crate writes |
 //! | `history.rs` | what was asked, what was answered, and when: an [`Operation`] |
 //! | `search.rs`, `timeline.rs` | the search for an order (Wing and Gong 1993), with a memory of configurations (Lowe 2017) |
+//! | `recorded/` | formats and models of histories that other systems left |
 //! | `exhaustive.rs` | the definition carried out literally, for tests of a model |
 //!
 //! # Example
@@ -63,9 +64,10 @@
 pub mod exhaustive;
 mod history;
 mod model;
+pub mod recorded;
 mod search;
 mod timeline;
 
 pub use history::{Operation, partition_by_key};
 pub use model::Model;
-pub use search::{Evidence, Verdict, check};
+pub use search::{Effort, Evidence, Verdict, check, check_while};

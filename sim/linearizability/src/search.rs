@@ -33,9 +33,26 @@ pub struct Evidence {
 /// Looks for an order of each part of a history. `steps_max` bounds time and memory of a part alike: each step remembers
 /// one configuration at most.
 pub fn check<M: Model>(operations: &[Operation<M::Call, M::Return>], steps_max: usize) -> Verdict {
+    check_while::<M>(operations, &mut |effort| effort.steps <= steps_max)
+}
+
+/// What a search of a part has taken so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effort {
+    /// Steps, this one included.
+    pub steps: usize,
+    /// About what it remembers, in bytes, without what the states of the model hold elsewhere.
+    pub bytes: usize,
+}
+
+/// The same, as long as `goes_on` says so before each step.
+pub fn check_while<M: Model>(
+    operations: &[Operation<M::Call, M::Return>],
+    goes_on: &mut dyn FnMut(Effort) -> bool,
+) -> Verdict {
     for part in M::partition(operations) {
         let chosen = part.iter().map(|&position| &operations[position]).collect();
-        let (found, longest) = Search::<M>::new(chosen).run(steps_max);
+        let (found, longest) = Search::<M>::new(chosen).run(goes_on);
         let positions = |numbers: Vec<usize>| numbers.into_iter().map(|number| part[number]).collect();
         let evidence = |longest: Longest| Evidence {
             explained: positions(longest.order),
@@ -109,12 +126,12 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    fn run(mut self, steps_max: usize) -> (Found, Longest) {
+    fn run(mut self, goes_on: &mut dyn FnMut(Effort) -> bool) -> (Found, Longest) {
         let mut cursor = self.first();
         let mut steps = 0;
         while !self.owed.is_empty() {
             steps += 1;
-            if steps > steps_max {
+            if !goes_on(Effort { steps, bytes: self.seen.len() * self.configuration_bytes() }) {
                 return (Found::NoneYet, self.longest);
             }
             cursor = if self.linearise(cursor) {
@@ -130,6 +147,12 @@ impl<'a, M: Model> Search<'a, M> {
             };
         }
         (Found::Order, self.longest)
+    }
+
+    /// About what a configuration takes in memory.
+    fn configuration_bytes(&self) -> usize {
+        let sets = 8 * (self.linearised.0.len() + self.used.len());
+        size_of::<(Bits, Vec<usize>, M::State)>() + sets
     }
 
     fn first(&self) -> Cursor {

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use serde_json::json;
 
 use super::{
+    check,
     execution::carry_out,
     failure::shrink_and_store,
     output::say,
@@ -33,6 +34,7 @@ Examples:
   cargo sim replay 42 --node 1 --kind election --from 2000 --to 3000
   cargo sim show 42 > s.json         the scenario of seed 42, to edit
   cargo sim replay s.json            an edited or stored scenario
+  cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
 Exit codes: 0 green, 1 red, 2 a mistake of the caller, 130 interrupted before anything was red";
 
@@ -66,6 +68,21 @@ enum Command {
         /// Where it is stored [default: target/sim/failures/RULE-SEED.json].
         #[arg(long)]
         out: Option<PathBuf>,
+    },
+    /// Judges a history that is stored in a file: of this system, or of another one. Exit codes: 0 linearizable, 1 not, 2
+    /// undecided, 3 a mistake of the caller.
+    Check {
+        /// The history.
+        file: PathBuf,
+        /// What it is of.
+        #[arg(long)]
+        model: check::Kind,
+        /// For how long at most, for example 90s or 10m.
+        #[arg(long, default_value = "60s")]
+        time: String,
+        /// How much the search may remember, in MiB.
+        #[arg(long, default_value_t = 4096, value_name = "MIB")]
+        memory: usize,
     },
     /// The scenario of a seed, as JSON.
     Show {
@@ -139,6 +156,9 @@ pub fn main() -> ExitCode {
         Command::Run(args) => campaign(&args),
         Command::Replay(args) => replay(args),
         Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
+        Command::Check { file, model, time, memory } => {
+            return judged(&file, model, &time, memory);
+        }
         Command::Show { seed } => show(seed),
         Command::Hashes { seeds } => hashes(&seeds),
     };
@@ -228,6 +248,16 @@ fn load(path: &Path) -> Result<Scenario> {
 fn show(seed: u64) -> Result<ExitCode> {
     say(&serde_json::to_string_pretty(&generate(seed))?)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// (2 stands for undecided here.)
+fn judged(file: &Path, kind: check::Kind, time: &str, memory_mib: usize) -> ExitCode {
+    const MISTAKE: u8 = 3;
+    let bounds = |time| check::Bounds { time, memory_bytes: memory_mib.saturating_mul(1 << 20) };
+    parse_span(time).map(bounds).and_then(|bounds| check::check(file, kind, bounds)).unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::from(MISTAKE)
+    })
 }
 
 fn hashes(seeds: &[u64]) -> Result<ExitCode> {

@@ -5,10 +5,12 @@
 //! | `plan.rs` | which seeds, for how long, how many at a time |
 //! | `execution.rs` | carries a plan out |
 //! | `progress.rs` | what a campaign shows while it lasts |
+//! | `check.rs` | a history in a file, judged |
 //! | `failure.rs` | what is done with a scenario that fails: shrunk, stored, shown |
 //! | `output.rs` | standard output that may be closed |
 //! | `cli.rs` | the command line |
 
+mod check;
 mod cli;
 mod execution;
 mod failure;

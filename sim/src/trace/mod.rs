@@ -9,10 +9,12 @@
 //! | `operation.rs` | what clients ask, and what they are told |
 //! | `mistake.rs` | what operators ask for by mistake |
 //! | `large.rs` | what clients of large values ask, and what they are told |
+//! | `history.rs` | the operations of all clients |
 //! | `recorder.rs` | takes every event, with its time |
 
 mod condition;
 mod event;
+mod history;
 mod large;
 mod mistake;
 mod names;
@@ -21,6 +23,7 @@ mod recorder;
 
 pub use condition::{Condition, Range};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
+pub use history::History;
 pub use large::{Asked, Flooded, LargeEvent, Part};
 pub use mistake::Mistake;
 pub use names::MachineId;

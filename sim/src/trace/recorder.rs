@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use conclave_checks::Trace;
 
-use super::{Answer, Call, ClientEvent, Event, LargeEvent, Operation};
+use super::{Answer, Call, ClientEvent, Event, History, LargeEvent, Operation};
 
 /// Records the events of a run. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -13,16 +13,13 @@ pub struct Recorder(Arc<Mutex<Records>>);
 struct Records {
     now_ns: fn() -> u64,
     trace: Trace<Event>,
-    /// The clients' operations, gathered from the events.
-    operations: Vec<Operation>,
-    /// What clients of large values did and were told, gathered too.
-    large: Vec<LargeEvent>,
+    history: History,
 }
 
 impl Recorder {
     /// A recorder of a run whose time is `now_ns`.
     pub fn new(now_ns: fn() -> u64, trace: Trace<Event>) -> Self {
-        Self(Arc::new(Mutex::new(Records { now_ns, trace, operations: Vec::new(), large: Vec::new() })))
+        Self(Arc::new(Mutex::new(Records { now_ns, trace, history: History::default() })))
     }
 
     /// Records an event of the present moment.
@@ -33,7 +30,7 @@ impl Recorder {
     /// A client asks. Returns the operation's number.
     pub fn called(&self, client: u64, call: Call) -> usize {
         let mut records = self.records();
-        let operation = records.operations.len();
+        let operation = records.history.operations.len();
         records.record(Event::Client { client, operation, event: ClientEvent::Called(call) });
         operation
     }
@@ -45,12 +42,12 @@ impl Recorder {
 
     /// The operations of all clients so far.
     pub fn operations(&self) -> Vec<Operation> {
-        self.records().operations.clone()
+        self.records().history.operations.clone()
     }
 
     /// What clients of large values did and were told so far.
     pub fn large(&self) -> Vec<LargeEvent> {
-        self.records().large.clone()
+        self.records().history.large.clone()
     }
 
     /// The trace so far. The recorder begins another one.
@@ -66,20 +63,7 @@ impl Recorder {
 impl Records {
     fn record(&mut self, event: Event) {
         let at_ns = (self.now_ns)();
-        if let Event::Client { client, operation, event } = &event {
-            match event {
-                ClientEvent::Called(call) => {
-                    let call = call.clone();
-                    self.operations.push(Operation { client: *client, called_ns: at_ns, call, answer: None });
-                }
-                ClientEvent::Answered(answer) => {
-                    self.operations[*operation].answer = Some((at_ns, answer.clone()));
-                }
-            }
-        }
-        if let Event::Large(event) = &event {
-            self.large.push(event.clone());
-        }
+        self.history.add(at_ns, &event).expect("operations are numbered here");
         self.trace.push(at_ns, event);
     }
 }

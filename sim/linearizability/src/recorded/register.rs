@@ -1,0 +1,134 @@
+//! One register with read, write and compare-and-set, absent at first.
+//!
+//! A line of the format: `INFO  jepsen.util - PROCESS :invoke|:ok|:fail|:info :read|:write|:cas ARGUMENT`.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::Malformed;
+use crate::{Model, Operation};
+
+/// The register.
+pub struct Register;
+
+/// What is asked of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RegisterCall {
+    /// Its value.
+    Read,
+    /// To hold this value.
+    Write(i64),
+    /// To hold the second if it holds the first.
+    CompareAndSet(i64, i64),
+}
+
+/// What it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RegisterReturn {
+    /// What it holds; `None`: nothing yet.
+    Value(Option<i64>),
+    /// It was done.
+    Done,
+    /// The comparison failed.
+    Failed,
+}
+
+impl Model for Register {
+    type State = Option<i64>;
+    type Call = RegisterCall;
+    type Return = RegisterReturn;
+
+    fn initial() -> Self::State {
+        None
+    }
+
+    fn step(
+        state: &Self::State,
+        call: &RegisterCall,
+        returned: Option<&RegisterReturn>,
+    ) -> Option<Self::State> {
+        let (after, would_return) = match call {
+            RegisterCall::Read => (*state, RegisterReturn::Value(*state)),
+            RegisterCall::Write(value) => (Some(*value), RegisterReturn::Done),
+            RegisterCall::CompareAndSet(old, new) if *state == Some(*old) => {
+                (Some(*new), RegisterReturn::Done)
+            }
+            RegisterCall::CompareAndSet(..) => (*state, RegisterReturn::Failed),
+        };
+        returned.is_none_or(|returned| *returned == would_return).then_some(after)
+    }
+}
+
+impl fmt::Display for RegisterCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read => f.write_str("read"),
+            Self::Write(value) => write!(f, "write {value}"),
+            Self::CompareAndSet(old, new) => write!(f, "compare-and-set {old} to {new}"),
+        }
+    }
+}
+
+impl fmt::Display for RegisterReturn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Value(Some(value)) => write!(f, "{value}"),
+            Self::Value(None) => f.write_str("nothing"),
+            Self::Done => f.write_str("done"),
+            Self::Failed => f.write_str("it holds another value"),
+        }
+    }
+}
+
+type RegisterOperation = Operation<RegisterCall, RegisterReturn>;
+
+/// Reads a history. The time of an event is the number of its line. Reads that timed out are left out.
+///
+/// # Errors
+/// The first line that the format does not allow. Lines of other programs in the same log are passed over.
+pub fn read_register(text: &str) -> Result<Vec<RegisterOperation>, Malformed> {
+    let mut operations = Vec::new();
+    let mut open: BTreeMap<&str, RegisterOperation> = BTreeMap::new();
+    for (place, line) in text.lines().enumerate() {
+        let malformed = |what: String| Malformed { line: place + 1, what };
+        let Some((_, rest)) = line.split_once(" - ") else { continue };
+        let fields: Vec<&str> = rest.split_whitespace().collect();
+        let [process, kind, function, ..] = fields[..] else { continue };
+        let (time, argument) = (place as u64 + 1, fields[3..].join(" "));
+        match kind {
+            ":invoke" => {
+                let call = call(function, &argument)
+                    .ok_or_else(|| malformed(format!("{function} {argument} is no call of a register")))?;
+                open.insert(process, Operation { called: time, returned: None, call });
+            }
+            ":info" => operations.extend(open.remove(process)),
+            ":ok" | ":fail" => {
+                let without_call = || malformed(format!("process {process} has called nothing"));
+                let mut operation = open.remove(process).ok_or_else(without_call)?;
+                if (kind, function) == (":fail", ":read") {
+                    continue;
+                }
+                let answer = match (kind, function) {
+                    (":fail", _) => RegisterReturn::Failed,
+                    (_, ":read") => RegisterReturn::Value(argument.parse().ok()),
+                    _ => RegisterReturn::Done,
+                };
+                operation.returned = Some((time, answer));
+                operations.push(operation);
+            }
+            _ => return Err(malformed(format!("{kind} is none of :invoke, :ok, :fail and :info"))),
+        }
+    }
+    operations.extend(open.into_values());
+    Ok(operations)
+}
+
+fn call(function: &str, argument: &str) -> Option<RegisterCall> {
+    let numbers: Vec<i64> =
+        argument.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect();
+    match (function, &numbers[..]) {
+        (":read", _) => Some(RegisterCall::Read),
+        (":write", [value]) => Some(RegisterCall::Write(*value)),
+        (":cas", [old, new]) => Some(RegisterCall::CompareAndSet(*old, *new)),
+        _ => None,
+    }
+}

@@ -1,0 +1,150 @@
+//! `cargo sim check`: judges a history that is stored in a file, of this system or of another one.
+
+use std::{
+    fmt::Display,
+    fs,
+    path::Path,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use conclave_checks::Timed;
+use linearizability::{
+    Effort, Evidence, Model, Operation, Verdict, check_while,
+    recorded::{AppendMap, Register, read_append_map, read_register},
+};
+
+use super::output::say;
+use crate::{
+    judges::judge,
+    trace::{Event, History},
+    verdict::Rule,
+};
+
+/// Not linearizable.
+const BROKEN: u8 = 1;
+/// Neither was found within the bounds.
+const UNDECIDED: u8 = 2;
+/// The last operations of the longest order that are shown.
+const SHOWN_MAX: usize = 10;
+/// Real time is looked at after so many steps.
+const STEPS_PER_LOOK: usize = 1024;
+
+/// What the history is of.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum Kind {
+    /// One register with read, write and compare-and-set, in the format of Jepsen's tests of etcd.
+    Register,
+    /// A map of strings with put, append and get, one {:process ..} a line.
+    AppendKv,
+    /// This system's store: the output of 'cargo sim replay SEED --json --all', or '--json --kind client'.
+    Kv,
+}
+
+/// How much a search may take.
+#[derive(Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) time: Duration,
+    pub(super) memory_bytes: usize,
+}
+
+/// Judges a history, shows where it breaks, and returns the exit code that says so.
+pub(super) fn check(file: &Path, kind: Kind, bounds: Bounds) -> Result<ExitCode> {
+    let name = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("{name} cannot be read"))?;
+    let malformed = |error: linearizability::recorded::Malformed| anyhow!("{name}, {error}");
+    match kind {
+        Kind::Register => search::<Register>(&read_register(&text).map_err(malformed)?, bounds, |returned| {
+            returned.map_or_else(|| "nobody knows".to_owned(), ToString::to_string)
+        }),
+        Kind::AppendKv => search::<AppendMap>(
+            &read_append_map(&text).map_err(malformed)?,
+            bounds,
+            |returned| match returned {
+                None => "nobody knows".to_owned(),
+                Some(None) => "done".to_owned(),
+                Some(Some(seen)) => format!("{seen:?}"),
+            },
+        ),
+        Kind::Kv => judge_store(&read_store(&text).with_context(|| format!("{name} holds no history"))?),
+    }
+}
+
+fn search<M: Model>(
+    history: &[Operation<M::Call, M::Return>],
+    bounds: Bounds,
+    answer: impl Fn(Option<&M::Return>) -> String,
+) -> Result<ExitCode>
+where
+    M::Call: Display,
+{
+    ensure!(!history.is_empty(), "the file has no operations in this format: is it another --model?");
+    let began = Instant::now();
+    let (mut steps, mut goes_on) = (0, true);
+    let verdict = check_while::<M>(history, &mut |effort: Effort| {
+        steps += 1;
+        if steps % STEPS_PER_LOOK == 0 {
+            goes_on = began.elapsed() <= bounds.time;
+        }
+        goes_on && effort.bytes <= bounds.memory_bytes
+    });
+    let took = began.elapsed();
+    let effort = format!("{} operations, {steps} steps, {:.2} ms", history.len(), 1e3 * took.as_secs_f64());
+    let line = |number: &usize| {
+        let Operation { called, returned, call } = &history[*number];
+        let until = returned.as_ref().map_or_else(|| "?".to_owned(), |(at, _)| at.to_string());
+        format!(
+            "    lines {called} to {until}: {call} → {}",
+            answer(returned.as_ref().map(|(_, value)| value))
+        )
+    };
+    let (told, code, evidence) = match verdict {
+        Verdict::Linearizable => {
+            return say(&format!("linearizable: {effort}")).map(|()| ExitCode::SUCCESS);
+        }
+        Verdict::NotLinearizable(evidence) => ("not linearizable", BROKEN, evidence),
+        Verdict::Exhausted(evidence) => ("undecided within --time and --memory", UNDECIDED, evidence),
+    };
+    say(&format!("{told}: {effort}"))?;
+    let Evidence { part, explained, stuck } = evidence;
+    say(&format!(
+        "  of {} operations that concern each other {} can be put in order, the last being",
+        part.len(),
+        explained.len()
+    ))?;
+    let shown = &explained[explained.len().saturating_sub(SHOWN_MAX)..];
+    shown.iter().try_for_each(|number| say(&line(number)))?;
+    say("  none of these can come next:")?;
+    stuck.iter().try_for_each(|number| say(&line(number)))?;
+    Ok(ExitCode::from(code))
+}
+
+/// The events of a run, one a line; what is about no client says nothing.
+fn read_store(text: &str) -> Result<History> {
+    let mut history = History::default();
+    for (place, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("{\"at_ns\"")) {
+        let Timed { at_ns, event }: Timed<Event> =
+            serde_json::from_str(line).with_context(|| format!("line {}", place + 1))?;
+        history.add(at_ns, &event).map_err(|what| anyhow!("line {}: {what}", place + 1))?;
+    }
+    ensure!(
+        !history.operations.is_empty(),
+        "it has no operations of clients: 'cargo sim replay SEED --json --kind client' prints them"
+    );
+    Ok(history)
+}
+
+/// All judges of a run's history.
+fn judge_store(history: &History) -> Result<ExitCode> {
+    // Whether nodes compact by themselves is not part of the history.
+    match judge(&history.operations, &history.large, true) {
+        Ok(()) => {
+            say(&format!("linearizable: {} operations", history.operations.len())).map(|()| ExitCode::SUCCESS)
+        }
+        Err(failure) => {
+            let code = if failure.rule == Rule::Judged { UNDECIDED } else { BROKEN };
+            say(&failure.to_string()).map(|()| ExitCode::from(code))
+        }
+    }
+}
