@@ -32,12 +32,21 @@ pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
         let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
         let _ = writeln!(text, "failed       {rule}: cargo sim replay {}", seeds.join(" | "));
     }
+    if outcome.failures.is_empty() && outcome.runs > 0 {
+        let percent = 100.0 * failure_chance_max(outcome.runs);
+        let _ = writeln!(text, "confidence   95 % that fewer than {percent:.2} % of all seeds fail");
+    }
     let interrupted = if outcome.interrupted { " (interrupted)" } else { "" };
     let _ = match outcome.failures.len() {
         0 => writeln!(text, "verdict      green{interrupted}"),
         count => writeln!(text, "verdict      RED: {count} of {} runs failed{interrupted}", outcome.runs),
     };
     text
+}
+
+/// The chance p that a seed fails for which so many green ones in a row are just not surprising: (1 - p)^runs = 5 %.
+fn failure_chance_max(runs: u64) -> f64 {
+    1.0 - 0.05_f64.powf(1.0 / runs as f64)
 }
 
 /// The seeds that failed, by what broke.
@@ -109,4 +118,28 @@ fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
     let total: u64 = counts.values().sum();
     let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
     format!("{total} ({})", each.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The rule of three: 3 / runs, for many runs.
+    #[test]
+    fn green_seeds_bound_the_chance_of_a_red_one() {
+        assert!((failure_chance_max(1) - 0.95).abs() < 1e-9);
+        assert!((failure_chance_max(100) - 0.0295).abs() < 1e-4);
+        assert!((failure_chance_max(3_000) - 0.001).abs() < 1e-5);
+    }
+
+    #[test]
+    fn a_green_campaign_says_what_that_means_and_a_red_one_does_not() {
+        let green = Outcome { runs: 100, ..Outcome::default() };
+        assert!(summary(&green, 1).contains("95 % that fewer than 2.95 % of all seeds fail"));
+        assert!(!summary(&Outcome::default(), 1).contains("confidence"));
+        let verdict =
+            Verdict { seed: 1, trace_hash: 0, failure: None, figures: Figures::default(), story: Vec::new() };
+        let red = Outcome { failures: vec![verdict], ..green };
+        assert!(!summary(&red, 1).contains("confidence"));
+    }
 }
