@@ -79,7 +79,7 @@ fn fresh_seed() -> u64 {
 pub(super) fn parse_span(text: &str) -> Result<Duration> {
     let form = || format!("--time {text}: a time is a number and a unit, as in 90s, 10m, 1h");
     let (digits, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-    let count: u64 = digits.parse().with_context(form)?;
+    let count: u64 = digits.parse().ok().with_context(form)?;
     let unit_s: u64 = match unit {
         "" | "s" => 1,
         "m" => 60,
