@@ -50,10 +50,12 @@ impl Inject for Rot {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if !world.give_up(self.node, self.new) {
+        let node = MachineId::Node(self.node);
+        // A power loss may take the number of the log's last commit. If that commit rots too, it cannot be told from a torn one.
+        let machine = world.machines.machine(node);
+        if machine.has_lost_power || machine.disk.tripped() || !world.give_up(self.node, self.new) {
             return Healing::nothing();
         }
-        let node = MachineId::Node(self.node);
         FaultBudget::of(&world.oracle).disk_damaged(self.node);
         if !self.restarts {
             world.machines.machine(node).damage_disk(self.flips);

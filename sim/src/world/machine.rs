@@ -20,7 +20,7 @@ use crate::trace::{MachineId, Range};
 pub(crate) struct Machine {
     pub(super) id: MachineId,
     seed: u64,
-    pub(super) disk: SimDisk,
+    pub(crate) disk: SimDisk,
     /// Of the node of another cluster that runs here now and then.
     pub(super) foreign_disk: SimDisk,
     pub(super) clock: Clock,
@@ -36,6 +36,8 @@ pub(crate) struct Machine {
     /// Its disk is damaged: the process may end by itself, and stays down then.
     pub(super) is_damaged: bool,
     pub(super) lost_power_in_sync: bool,
+    /// Its power has failed, at some time.
+    pub(crate) has_lost_power: bool,
     is_paused: bool,
     handle: NodeHandle,
     process: Option<JoinHandle<()>>,
@@ -78,6 +80,7 @@ impl Machine {
             is_foreign: false,
             is_damaged: false,
             lost_power_in_sync: false,
+            has_lost_power: false,
             is_paused: false,
             handle: Handle::current().create_node().name(name).ip(addresses::ip(id)).build(),
             process: None,
@@ -179,6 +182,7 @@ impl Machine {
 
     /// Unsynced writes are lost, kept or torn, and the process dies.
     pub(super) fn lose_power(&mut self) {
+        self.has_lost_power = true;
         let mut draw = self.draw("power-loss");
         self.disk.power_loss(|| draw.number());
         self.kill();
