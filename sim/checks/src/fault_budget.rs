@@ -40,6 +40,11 @@ impl<'a> FaultBudget<'a> {
         is_recorded(facts, node) && has_others(facts, node) && is_settled(facts) && !lacks_a_member(facts)
     }
 
+    /// Whether a node has lost its data directory: it speaks for the cluster no more.
+    pub fn has_lost_disk(&self, node: NodeId) -> bool {
+        self.0.inner().facts.lost().any(|lost| lost == node)
+    }
+
     /// Whether a member has lost its data directory, or stops for good before long.
     pub fn lacks_a_member(&self) -> bool {
         lacks_a_member(&self.0.inner().facts)

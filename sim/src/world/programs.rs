@@ -15,7 +15,7 @@ use conclave::{
     node::{self, AutoCompaction, ReadLimits, Timing},
     proxy,
 };
-use conclave_checks::Oracle;
+use conclave_checks::{FaultBudget, Oracle};
 use tokio::sync::oneshot;
 
 use super::{
@@ -193,11 +193,13 @@ impl Programs {
         if members.is_empty() { self.shape.founders().collect() } else { members }
     }
 
-    /// Whether most of the nodes that a proxy was told of are members today.
+    /// Whether most of the nodes that a proxy was told of are members today, and have not lost their disks.
     pub(super) fn proxy_knows_the_members(&self, number: u64) -> bool {
         let members = self.members_of_today();
         let told = self.proxies_told.get(&number).map_or(&[][..], Vec::as_slice);
-        2 * told.iter().filter(|id| members.contains(id)).count() > told.len()
+        let budget = FaultBudget::of(&self.oracle);
+        let speaks = |id: &&u64| members.contains(id) && !budget.has_lost_disk(**id);
+        2 * told.iter().filter(speaks).count() > told.len()
     }
 
     /// Whether a proxy was told of this node and of no other, or would be if it started now. Should another cluster use that
