@@ -174,7 +174,9 @@ impl EventLoop {
             Report::Durable(index) => self.core.state_durable(index),
             Report::Scrubbed(scrubbed) => self.scrubbed = scrubbed,
             Report::SnapshotSent { to, stream, index } => {
-                self.parts.streams.ended(to, stream, index.is_some());
+                if index.is_some() {
+                    self.parts.streams.arrived(to, stream);
+                }
                 self.core.snapshot_sent(to, stream, index);
             }
             Report::Failed(error) => return Err(error),

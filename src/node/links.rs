@@ -114,8 +114,15 @@ impl Links {
         let mut peers = self.peers();
         match peers.get_mut(&sender.id) {
             Some(peer) if !peer.is_gone() => {
-                if peer.address != sender.address && !peer.is_open() && self.is_moved(peer, sender) {
-                    peers.insert(sender.id, self.0.start(sender.id, &sender.address, false));
+                if peer.address == sender.address || peer.is_open() {
+                    return;
+                }
+                match is_certain(self.0.introduction().origin) {
+                    true => peer.warn_of_address(sender),
+                    false if self.0.believes(sender) => {
+                        peers.insert(sender.id, self.0.start(sender.id, &sender.address, false));
+                    }
+                    false => {}
                 }
             }
             _ => {
@@ -123,30 +130,6 @@ impl Links {
                 peers.insert(sender.id, self.0.start(sender.id, &sender.address, true));
             }
         }
-    }
-
-    /// A member says that it is reached elsewhere than this node is told, and cannot be reached there. As long as this node knows of
-    /// no configuration that is committed, and that member does, nothing stands against its word but `--peers`, which may be
-    /// mistaken. (Among founders none has more to say than another: they would found a cluster whose members do not find each
-    /// other.) Later an operator has to say so: the configuration is the same for all.
-    fn is_moved(&self, peer: &mut PeerLinks, sender: &v1::Sender) -> bool {
-        let is_certain = |origin: Option<v1::Origin>| origin.is_some_and(|origin| origin.certain);
-        if !is_certain(self.0.introduction().origin) {
-            // Whoever was believed may have been of another cluster of this name: then the one that was meant says so.
-            let is_told = self.0.config.peers.get(&sender.id) == Some(&sender.address);
-            return (is_certain(sender.origin) && !self.0.config.peers_override) || is_told;
-        }
-        if peer.said.as_ref() != Some(&sender.address) {
-            let (node, known, says) = (sender.id, &peer.address, &sender.address);
-            tracing::warn!(
-                node,
-                known,
-                says,
-                "the cluster knows this member by an address at which it is not reached, and it says another one: 'conclave member move {node}={says}' changes it"
-            );
-            peer.said = Some(sender.address.clone());
-        }
-        false
     }
 
     /// Where a peer is reached.
@@ -172,6 +155,15 @@ impl Links {
 impl Shared {
     fn introduction(&self) -> MutexGuard<'_, v1::Sender> {
         self.introduction.lock().expect("nobody panics with it")
+    }
+
+    /// A member says that it is reached elsewhere than this node is told, and cannot be reached there. As long as this node knows
+    /// of no configuration that is committed, and that member does, nothing stands against its word but `--peers`, which may be
+    /// mistaken. (Among founders none has more to say than another: they would found a cluster whose members do not find each
+    /// other.) Whoever was believed may have been of another cluster of this name: then the one that was meant says so.
+    fn believes(&self, sender: &v1::Sender) -> bool {
+        let is_told = self.config.peers.get(&sender.id) == Some(&sender.address);
+        is_told || is_certain(sender.origin) && !self.config.peers_override
     }
 
     fn start(&self, peer: NodeId, address: &str, is_stranger: bool) -> PeerLinks {
@@ -217,6 +209,21 @@ impl PeerLinks {
         let _ = outbox.push(message, bytes);
     }
 
+    /// Once the cluster is known its configuration counts, which is the same for all: an operator has to change it, and hears so
+    /// once of each address.
+    fn warn_of_address(&mut self, sender: &v1::Sender) {
+        let (node, known, says) = (sender.id, &self.address, &sender.address);
+        if self.said.as_ref() != Some(says) {
+            tracing::warn!(
+                node,
+                known,
+                says,
+                "the cluster knows this member by an address at which it is not reached, and it says another one: 'conclave member move {node}={says}' changes it"
+            );
+            self.said = Some(says.clone());
+        }
+    }
+
     fn is_open(&self) -> bool {
         self.control.protocol.outbox.lock().expect("nobody panics with it").is_some()
     }
@@ -243,6 +250,11 @@ impl Sequence {
         }
         goes_on || nothing_waits
     }
+}
+
+/// A configuration that names the cluster is committed, as far as the node knows that says so.
+fn is_certain(origin: Option<v1::Origin>) -> bool {
+    origin.is_some_and(|origin| origin.certain)
 }
 
 /// One of the links to a peer.

@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{links::Links, report::Report};
 use crate::{
-    env::Environment,
+    env::{Alarm, Environment},
     raft::{NodeId, Persist},
     storage::{self, Disk, LogStore, StorageError},
 };
@@ -31,12 +31,13 @@ pub(super) fn start(
     tokio::spawn(async move {
         let mut log = log;
         let mut batch = Vec::new();
+        let mut idle = Alarm::after(&clock, IDLE_AFTER);
         // The number of its last commit may not be on the disk.
         let mut is_settled = false;
         loop {
             let count = tokio::select! { biased;
                 count = writes.recv_many(&mut batch, usize::MAX) => Some(count),
-                () = clock.sleep(IDLE_AFTER), if !is_settled => None,
+                () = idle.ring(), if !is_settled => None,
             };
             let (returned, result, written) = match count {
                 Some(0) => return,
@@ -44,6 +45,7 @@ pub(super) fn start(
                 None => settle(log, &*disk).await,
             };
             is_settled = count.is_none();
+            idle.set(clock.now() + IDLE_AFTER);
             if let Err(error) = result {
                 let _ = reports.send(Report::Failed(error.into()));
                 return;

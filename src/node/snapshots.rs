@@ -103,11 +103,9 @@ impl Streams {
         (!is_kept).then_some(show)
     }
 
-    /// A stream has ended: whether it brought its peer the state.
-    pub(super) fn ended(&mut self, to: NodeId, stream: StreamId, has_arrived: bool) {
-        if has_arrived {
-            self.paces.arrived(to, stream);
-        }
+    /// A stream has brought its peer the state.
+    pub(super) fn arrived(&mut self, to: NodeId, stream: StreamId) {
+        self.paces.arrived(to, stream);
     }
 
     /// The stream is not wanted any more.

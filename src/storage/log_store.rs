@@ -63,10 +63,6 @@ impl LogStore {
         let mut log = Self { database, volume, last: 0, commits: Arc::default() };
         let commits = log.last_commit()?;
         log.volume.check_commits(commits)?;
-        // A power loss may have taken the number of a commit that is there.
-        if commits > log.volume.commits {
-            log.volume.note_commit(commits)?;
-        }
         log.commits.store(commits, Ordering::Relaxed);
         if commits == 0 {
             log.transact(|meta, _| begin(meta, bootstrap))?;

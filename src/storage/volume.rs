@@ -5,7 +5,8 @@
 //! commit cannot be read after a crash it takes the one before, because the crash may have torn the last one. That is
 //! right only for a commit that nobody was told of. So each commit bears a number, and after its fsync the number is
 //! noted in the first block (without an fsync of its own: the page cache survives the process, and the next commit's
-//! fsync takes it to the disk, or one of its own as soon as the log is idle). A file that opens with a lower number than was noted has lost a commit to damage.
+//! fsync takes it to the disk, or one of its own as soon as the log is idle). A file that opens with a lower number than was
+//! noted has lost a commit to damage.
 
 use std::{fmt, io};
 
@@ -128,12 +129,16 @@ impl Volume {
         self.backend.sync_data().map_err(|error| self.failed(&error))
     }
 
-    /// Refuses a file whose last commit is older than what was noted.
+    /// Refuses a file whose last commit is older than what was noted. The number of one that is later is noted: a power loss may
+    /// have taken it.
     ///
     /// # Errors
-    /// It is.
+    /// It is older, or the disk failed.
     pub(super) fn check_commits(&self, found: u64) -> Result<(), StorageError> {
-        if found >= self.commits {
+        if found > self.commits {
+            return self.note_commit(found);
+        }
+        if found == self.commits {
             return Ok(());
         }
         let what = format!("commit {} is damaged: what can be read is commit {found}", self.commits);

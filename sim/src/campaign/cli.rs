@@ -142,6 +142,10 @@ struct RunArgs {
     no_shrink: bool,
 }
 
+/// The exit code of what was not run for a mistake of the caller; where 2 stands for undecided, another one.
+const MISTAKE: u8 = 2;
+const MISTAKE_OF_CHECK: u8 = 3;
+
 /// Parses the arguments and carries them out.
 pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -152,19 +156,19 @@ pub fn main() -> ExitCode {
         .init();
     silence_panics();
     let cli = Cli::parse();
-    let ended = match cli.command.unwrap_or(Command::Run(cli.run)) {
+    let command = cli.command.unwrap_or(Command::Run(cli.run));
+    let mistake = if matches!(command, Command::Check { .. }) { MISTAKE_OF_CHECK } else { MISTAKE };
+    let ended = match command {
         Command::Run(args) => campaign(&args),
         Command::Replay(args) => replay(args),
         Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
-        Command::Check { file, model, time, memory } => {
-            return judged(&file, model, &time, memory);
-        }
+        Command::Check { file, model, time, memory } => judged(&file, model, &time, memory),
         Command::Show { seed } => show(seed),
         Command::Hashes { seeds } => hashes(&seeds),
     };
     ended.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::from(2)
+        ExitCode::from(mistake)
     })
 }
 
@@ -250,14 +254,9 @@ fn show(seed: u64) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// (2 stands for undecided here.)
-fn judged(file: &Path, kind: check::Kind, time: &str, memory_mib: usize) -> ExitCode {
-    const MISTAKE: u8 = 3;
-    let bounds = |time| check::Bounds { time, memory_bytes: memory_mib.saturating_mul(1 << 20) };
-    parse_span(time).map(bounds).and_then(|bounds| check::check(file, kind, bounds)).unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
-        ExitCode::from(MISTAKE)
-    })
+fn judged(file: &Path, kind: check::Kind, time: &str, memory_mib: usize) -> Result<ExitCode> {
+    let memory_bytes = memory_mib.saturating_mul(1 << 20);
+    check::check(file, kind, check::Bounds { time: parse_span(time)?, memory_bytes })
 }
 
 fn hashes(seeds: &[u64]) -> Result<ExitCode> {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use conclave::raft::{NodeId, RoleName, Term};
 use conclave_checks::{CoreEvent, Timed};
 
 use crate::trace::{Event, MachineId};
@@ -95,7 +96,7 @@ fn node_of(event: &Event) -> Option<u64> {
 
 /// The last role, term and vote of each node: a step that changes one of them is part of an election.
 #[derive(Default)]
-struct Roles(BTreeMap<u64, String>);
+struct Roles(BTreeMap<NodeId, (RoleName, Term, Option<NodeId>)>);
 
 impl Roles {
     fn kind(&mut self, event: &Event) -> Kind {
@@ -108,24 +109,21 @@ impl Roles {
             Event::Operator { .. } => Kind::Operator,
             Event::Core(CoreEvent::Started { .. }) => Kind::Machine,
             Event::Core(CoreEvent::Stepped { node, role, term, candidate, .. }) => {
-                let now = format!("{role} {term} {candidate:?}");
-                match self.0.insert(*node, now.clone()) {
-                    Some(before) if before == now => Kind::Log,
-                    _ => Kind::Election,
+                let now = (*role, *term, *candidate);
+                match self.0.insert(*node, now) == Some(now) {
+                    true => Kind::Log,
+                    false => Kind::Election,
                 }
             }
             Event::Core(CoreEvent::Persisted { vote: Some(_), .. }) => Kind::Election,
             Event::Core(CoreEvent::Persisted { .. }) => Kind::Log,
-            Event::Core(CoreEvent::Applied { .. }) => Kind::State,
-            Event::Core(CoreEvent::Installed { .. }) => Kind::State,
+            Event::Core(CoreEvent::Applied { .. } | CoreEvent::Installed { .. }) => Kind::State,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use conclave::raft::RoleName;
-
     use super::*;
     use crate::trace::{MachineEvent, Phase};
 

@@ -29,7 +29,8 @@ impl Inject for AddressReused {
     }
 
     /// Nothing happens to a node that nobody could tell from the foreign one, which would take its place: it is not on record
-    /// yet, or all that a proxy was told of. The foreign node leads its own cluster, which has no other: at once, and at a higher term each time.
+    /// yet, or all that a proxy was told of. The foreign node leads its own cluster, which has no other: at once, and at a higher
+    /// term each time.
     fn strike(&self, world: &mut World) -> Healing {
         let Some(id) = self.node.resolve(world).filter(|&id| world.can_be_impersonated(id)) else {
             return Healing::nothing();

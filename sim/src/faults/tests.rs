@@ -220,7 +220,7 @@ async fn has(world: &World, proxy: u64, key: &str) -> bool {
 #[test]
 fn a_world_that_is_shut_down_holds_no_disk() {
     in_world(async |mut world| {
-        let disk = world.machines.machine(NODE).disk().clone();
+        let disk = world.machines.machine(NODE).disk.clone();
         world.shut_down().await;
         assert_eq!(disk.holders(), 1, "the test's own");
     });

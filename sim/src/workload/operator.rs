@@ -156,16 +156,15 @@ async fn ask_by_mistake(
     tell(OperatorEvent::Asked);
     for _ in 0..ATTEMPTS {
         match mistaken::ask(&client, mistake, &nodes).await {
-            Ok(true) => {
+            Ok(is_done) if is_done || mistake != Mistake::RemoveEverybody => {
                 tell(OperatorEvent::Done);
                 return Err(Unexpected::Done(mistake));
             }
-            Ok(false) if mistake != Mistake::RemoveEverybody => return Err(Unexpected::Done(mistake)),
             Err(error) if error.code == Code::InvalidArgument => {
                 tell(OperatorEvent::Refused { error: error.message });
                 return Ok(());
             }
-            Ok(false) | Err(_) => sleep(PAUSE).await,
+            Ok(_) | Err(_) => sleep(PAUSE).await,
         }
     }
     tell(OperatorEvent::GivenUp);

@@ -117,11 +117,6 @@ impl Machine {
         self.starts
     }
 
-    #[cfg(test)]
-    pub(crate) fn disk(&self) -> &SimDisk {
-        &self.disk
-    }
-
     pub(super) fn is_running(&self) -> bool {
         self.process.is_some()
     }

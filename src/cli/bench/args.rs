@@ -19,8 +19,8 @@ written before the clock starts. Kill the leader meanwhile, and see the longest 
 /// Measure throughput, latency and interruptions
 ///
 /// Every client waits for its answer before it sends the next request: the cluster sets the pace. With --rate requests are due at
-/// fixed times, and a latency begins when its request was due, also if no client was free. Operations per second count what was answered in
-/// time; percentiles are of successes; the longest gap is the longest time in which no client had a success.
+/// fixed times, and a latency begins when its request was due, also if no client was free. Operations per second count what was
+/// answered in time; percentiles are of successes; the longest gap is the longest time in which no client had a success.
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Args {

@@ -26,8 +26,9 @@ impl Pace {
         }
     }
 
-    /// Waits until the next request is due, and returns when that was; at once, and with `None`, if it is not before the end. If no client was free at that time it was earlier: that
-    /// too is time that a user waits for the answer (Tene's coordinated omission).
+    /// Waits until the next request is due, and returns when that was; at once, and with `None`, if it is not before the end. If
+    /// no client was free at that time it was earlier: that too is time that a user waits for the answer (Tene's coordinated
+    /// omission).
     pub(super) async fn due(&self, end: Instant) -> Option<Instant> {
         match self {
             Self::Closed => Some(Instant::now()).filter(|now| *now < end),
