@@ -12,6 +12,7 @@ const PROTOS: &[&str] = &[
     "conclave/v1/admin.proto",
     "etcd/mvccpb.proto",
     "etcd/etcdserverpb.proto",
+    "grpc/health/v1/health.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -36,7 +37,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A function that measures any message of a service: in simulation they cross as objects whose type is not known.
 fn encoded_len(messages: BTreeSet<&str>) -> String {
     let cases = messages.into_iter().map(|name| {
-        let path = name.trim_start_matches('.').replace("conclave.v1", "v1").replace('.', "::");
+        let path = name.trim_start_matches('.').replace("conclave.v1", "v1").replace("grpc.health.v1", "health");
+        let path = path.replace('.', "::");
         format!("if let Some(message) = message.downcast_ref::<{path}>() {{ return Some(message.encoded_len()); }}\n")
     });
     let body: String = cases.collect();

@@ -18,8 +18,12 @@ async fn main() -> anyhow::Result<()> {
     };
 
     let listen = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:2479".to_owned());
-    let server = Server::new(&conclave::env::Clock::new(std::time::Duration::ZERO))
-        .add(KvServer::new(echo::Echo).with_limits());
+    let server = Server::new(
+        &conclave::env::Clock::new(std::time::Duration::ZERO),
+        &conclave::rpc::Security::default(),
+        conclave::rpc::ServerLimits::default(),
+    )
+    .add(&[], KvServer::new(echo::Echo).with_limits());
     Ok(server.bind(listen.parse()?).await?.serve(std::future::pending()).await?)
 }
 

@@ -20,6 +20,8 @@
 pub mod cli;
 pub mod client;
 pub mod env;
+#[cfg(all(not(madsim), any(test, feature = "fuzzing")))]
+pub mod fuzzing;
 pub mod kv;
 pub mod node;
 pub mod proxy;

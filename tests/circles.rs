@@ -15,6 +15,7 @@ const CRATES: &[(&str, &str)] = &[
     ("conclave_checks", "sim/checks/src/lib.rs"),
     ("conclave_sim", "sim/src/lib.rs"),
     ("linearizability", "sim/linearizability/src/lib.rs"),
+    ("", "chaos/src/main.rs"),
     ("", "tests/consensus/main.rs"),
     ("", "tests/model/main.rs"),
     ("", "benches/core/main.rs"),

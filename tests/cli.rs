@@ -47,7 +47,10 @@ fn a_wrong_command_line_is_misuse_and_says_what_would_be_right() {
         ("put k v --endpoints localhost", "the port is missing"),
         ("put k v --endpoints http://", "not an address"),
         ("put k v --timeout soon", "no unit of time"),
-        ("node --id 4 --listen 127.0.0.1:1 --peers 1=a:1 --data-dir d", "add 4=127.0.0.1:1 to the list"),
+        (
+            "node --id 4 --listen 127.0.0.1:1 --peers 1=a:1 --data-dir d",
+            "as 4=HOST:PORT by which the others reach it",
+        ),
         ("node --id 1 --listen 127.0.0.1:1 --peers 1=a:1,1=b:1 --data-dir d", "node 1 twice"),
         ("node --id 1 --listen 127.0.0.1:1 --peers a:1 --data-dir d", "write it as N=host:port"),
         ("node --id 1 --listen 127.0.0.1:1 --peers 1=a --data-dir d", "the port is missing"),
@@ -152,6 +155,7 @@ fn a_session_from_up_to_ctrl_c() {
     limits_are_explained(&up.endpoint);
     status_tells_of_every_node(&up);
     the_shell_answers_every_line(&up.endpoint);
+    a_proxy_that_reaches_no_leader_is_left(&up.endpoint);
     a_benchmark_fails_nowhere(&up);
 
     send_signal(up.program.pid(), Signal::SIGINT);
@@ -201,6 +205,21 @@ fn the_shell_answers_every_line(endpoint: &str) {
     has(&complaints, &["<VALUE>", "no such key: 'nothing'", "did you mean 'status'?", "left open"]);
     assert!(complaints.lines().all(|line| line.starts_with("error: ")), "{complaints}");
     assert_eq!(succeed(&format!("get k --endpoints {endpoint}")), "k\ttwo words\n");
+}
+
+/// Found by chaos on real processes: a client stayed with a proxy that was cut off together with the former leader.
+fn a_proxy_that_reaches_no_leader_is_left(endpoint: &str) {
+    let (dead, blind) = (free_ports(1), free_ports(1));
+    let _proxy = Program::start(&format!("proxy --listen 127.0.0.1:{blind} --nodes 127.0.0.1:{dead}"));
+    eventually("the blind proxy answers", || {
+        text(&run(&format!("put x 1 --endpoints 127.0.0.1:{blind} --timeout 300ms")).stderr)
+            .contains("no leader")
+    });
+    let line = format!("client --endpoints 127.0.0.1:{blind},{endpoint} --timeout 1s");
+    let output = run_fed(&line, "put left 1\nput left 2\nget left\n");
+    let (said, complaints) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(complaints.matches("no leader").count(), 1, "{said}{complaints}");
+    has(&said, &["left\t2"]);
 }
 
 fn a_benchmark_fails_nowhere(up: &Up) {

@@ -183,3 +183,20 @@ fn a_full_state_is_made_room_in_as_etcds_is() {
     assert_eq!(etcdctl(&["alarm", "list"]), "");
     assert_eq!(etcdctl(&["put", "small", "1"]), "OK\n");
 }
+
+/// etcdctl looks for the hash at the end, and keeps what it gets: our backup.
+#[test]
+fn etcdctl_saves_a_snapshot() {
+    if !is_installed() {
+        return;
+    }
+    let directory = tempfile::tempdir().expect("a scratch directory");
+    let up = Up::start(&directory.path().join("data"));
+    etcdctl(&up, &["put", "fruit/apple", "red"]);
+    let backup = directory.path().join("etcd.backup").display().to_string();
+    let said = etcdctl(&up, &["snapshot", "save", &backup]);
+    assert!(said.contains("Snapshot saved at"), "{said}");
+    let status: Value =
+        serde_json::from_str(&succeed(&format!("snapshot status {backup} --json"))).expect("it is JSON");
+    assert_eq!((status["keys"].as_u64(), status["revision"].as_i64()), (Some(1), Some(2)), "{status}");
+}

@@ -133,7 +133,7 @@ impl Writer {
         let (stop, notes) = (Arc::new(AtomicBool::new(false)), Arc::new(Mutex::new(Notes::default())));
         let (stopped, noted, endpoint) = (stop.clone(), notes.clone(), endpoint.to_owned());
         let thread = thread::spawn(move || {
-            let options = Options { timeout: PATIENCE };
+            let options = Options { timeout: PATIENCE, ..Options::default() };
             let client =
                 Client::new(&[endpoint], options, Clock::new(Duration::ZERO)).expect("a good endpoint");
             runtime().block_on(write(&client, prefix, &stopped, &noted));
@@ -187,7 +187,7 @@ fn runtime() -> tokio::runtime::Runtime {
 
 /// Every acknowledged write is there, with its value, at its revision.
 fn expect_all(endpoint: &str, acknowledged: &BTreeMap<String, i64>) {
-    let options = Options { timeout: PATIENCE };
+    let options = Options { timeout: PATIENCE, ..Options::default() };
     let client =
         Client::new(&[endpoint.to_owned()], options, Clock::new(Duration::ZERO)).expect("a good endpoint");
     runtime().block_on(async {

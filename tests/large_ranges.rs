@@ -29,7 +29,7 @@ const SMALL_WRITE_MAX: Duration = Duration::from_secs(2);
 
 fn client(up: &Up) -> Client {
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).expect("the clock is set");
-    let options = Options { timeout: PATIENCE };
+    let options = Options { timeout: PATIENCE, ..Options::default() };
     Client::new(std::slice::from_ref(&up.endpoint), options, Clock::new(unix_time))
         .expect("the endpoint is well formed")
 }

@@ -195,6 +195,35 @@ fn members_and_leaders_change_under_load_and_no_operation_fails() {
     assert!(operations > 1_000, "only {operations} operations: the clients were held up");
 }
 
+/// One of three is dead. Without one of the others, two would be left, of which one is dead.
+#[test]
+fn a_change_that_would_leave_no_majority_is_refused() {
+    let mut cluster = Cluster::start();
+    drop(cluster.nodes.remove(&1));
+    eventually("the leader misses node 1", || {
+        let list = cluster.json("member list");
+        let mut rows = list["members"].as_array().expect("a list").iter();
+        rows.any(|row| row["node"] == 1 && row["state"] == "does not answer")
+    });
+    for node in [2, 3] {
+        let line = cluster.line(&format!("member remove {node}"));
+        let said = complaint(&run(&line), &line);
+        assert!(said.contains("node 1 does not answer"), "{said}");
+        assert!(said.contains("'conclave member replace 1 N=HOST:PORT'"), "{said}");
+    }
+    cluster.succeed("put still works");
+    assert_eq!(cluster.members(), [1, 2, 3]);
+
+    // What it says is what helps.
+    cluster.start_node(4);
+    let four = cluster.address(4);
+    cluster.succeed(&format!("member replace 1 4={four}"));
+    assert_eq!(cluster.members(), [2, 3, 4]);
+    cluster.succeed("member remove 2");
+    cluster.ends(2);
+    assert_eq!(cluster.members(), [3, 4]);
+}
+
 #[test]
 fn what_makes_no_sense_is_explained() {
     let mut cluster = Cluster::start();

@@ -7,6 +7,7 @@
 //! | room | idea |
 //! | --- | --- |
 //! | `trace/` | what happened, as data: the one stream of events of a run |
+//! | `probes/` | rare states that runs should reach |
 //! | `workload/` | clients and operators at work |
 //! | `world/` | machines, network, disks, clocks |
 //! | `faults/` | what can go wrong: a file a family |
@@ -30,6 +31,7 @@ mod explain;
 pub mod faults;
 mod judges;
 mod phases;
+pub mod probes;
 pub mod run;
 pub mod scenario;
 mod shrink;

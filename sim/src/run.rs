@@ -2,21 +2,22 @@
 
 use std::{
     any::Any,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
 };
 
 use conclave::rpc::Lines;
-use conclave_checks::{Oracle, Trace};
+use conclave_checks::{Counts, Oracle, Probe as OfConsensus, Trace};
 use madsim::{Config, runtime::Runtime};
 
 use crate::{
     judges, phases,
+    probes::{Probe, Watch},
     scenario::Scenario,
     trace::{Event, Recorder},
-    verdict::{Failure, Figures, Rule, Verdict},
-    world::{World, latency, now_ns},
+    verdict::{Failure, Figures, Rule, Times, Verdict},
+    world::{Instruments, World, latency, now_ns},
 };
 
 /// Carries a scenario out. `keep_story`: every event, not only the last ones.
@@ -43,40 +44,77 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     let recorder = Recorder::new(now_ns, trace);
     let of_cores = recorder.clone();
     let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
-    let living = live(scenario, &recorder, &oracle);
+    let watch = Watch::new(scenario.faults.iter().map(|timed| timed.fault.name()).collect());
+    let watching = watch.clone();
+    recorder.show_to(move |event| watching.see(event));
+    let instruments = Instruments::default();
+    let living = live(scenario, &recorder, &oracle, &instruments);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(living)));
     // A panic unwinds while locks are held; the runtime's own destructors must not turn it into an abort.
-    let (failure, simulated_ns) = outcome.unwrap_or_else(|panicked| {
+    let (failure, simulated_ns, times) = outcome.unwrap_or_else(|panicked| {
         std::mem::forget(runtime);
-        (Some(Failure::new(Rule::NoPanic, [], panic_message(&*panicked))), 0)
+        (Some(Failure::new(Rule::NoPanic, [], panic_message(&*panicked))), 0, Times::default())
     });
     let trace = recorder.take_trace();
+    let Counts { elections, snapshots, reached: of_consensus } = oracle.counts();
     let figures = Figures {
         simulated_ns,
-        elections: oracle.elections(),
-        snapshots: oracle.snapshots(),
+        elections,
+        snapshots,
         committed: oracle.committed(),
         events: trace.length(),
         faults: count_faults(scenario),
         operations: judges::count(&recorder.operations(), &recorder.large()),
+        to_leader: times.to_leader.into_iter().collect(),
+        to_first_write: times.to_first_write.into_iter().collect(),
+        outsiders: count_outsiders(scenario),
+        probes: reached(of_consensus, &instruments, &watch),
+        buggify: instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired)).collect(),
     };
     Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().cloned().collect() }
 }
 
-/// The whole life of a world. Returns what went wrong, and how long it lasted.
-async fn live(scenario: &Scenario, recorder: &Recorder, oracle: &Oracle) -> (Option<Failure>, u64) {
+/// The whole life of a world. Returns what went wrong, how long it lasted, and how long its core took.
+async fn live(
+    scenario: &Scenario,
+    recorder: &Recorder,
+    oracle: &Oracle,
+    instruments: &Instruments,
+) -> (Option<Failure>, u64, Times) {
     let shape = Arc::new(scenario.shape.clone());
     let mut world = World::new(shape, &scenario.workload, &scenario.newcomers(), recorder, oracle);
-    let failure = phases::live(&mut world, scenario).await.err();
+    let _attached = world.attach(instruments);
+    let mut times = Times::default();
+    let failure = phases::live(&mut world, scenario, instruments, &mut times).await.err();
     let simulated_ns = now_ns();
     world.shut_down().await;
-    (failure, simulated_ns)
+    (failure, simulated_ns, times)
+}
+
+/// The rare states that a run reached, each once.
+fn reached(
+    of_consensus: BTreeSet<OfConsensus>,
+    instruments: &Instruments,
+    watch: &Watch,
+) -> BTreeMap<Probe, u64> {
+    let consensus = of_consensus.into_iter().map(Probe::Consensus);
+    let around = instruments.reached().into_iter().map(Probe::Around);
+    let world = watch.reached().into_iter().map(Probe::World);
+    consensus.chain(around).chain(world).map(|probe| (probe, 1)).collect()
 }
 
 fn count_faults(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for timed in &scenario.faults {
         *counts.entry(timed.fault.name()).or_default() += 1;
+    }
+    counts
+}
+
+fn count_outsiders(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
+    let mut counts = BTreeMap::new();
+    for outsider in &scenario.ending.outsiders {
+        *counts.entry(outsider.fate.name()).or_default() += 1;
     }
     counts
 }

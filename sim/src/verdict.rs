@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use conclave_checks::Timed;
 use serde::{Deserialize, Serialize};
 
-use crate::trace::{Event, MachineId};
+use crate::{
+    probes::Probe,
+    trace::{Event, MachineId},
+    world::Fired,
+};
 
 /// The outcome of one run, and its figures.
 #[derive(Clone, Debug)]
@@ -53,6 +57,12 @@ pub enum Rule {
     CompactionHolds,
     /// Nodes and proxies run until they are told to stop, or have left.
     ProcessesRunOn,
+    /// A healed core has a leader within its bound.
+    CoreElects,
+    /// Every client of a healed core writes something within its bound.
+    CoreServes,
+    /// All nodes of a healed core apply what was committed.
+    CoreConverges,
     /// A healed cluster accepts writes through every proxy.
     WritesSucceed,
     /// What operators ask for comes to be.
@@ -69,6 +79,8 @@ pub enum Rule {
     RemovedNodesStop,
     /// Code does not panic.
     NoPanic,
+    /// The same scenario gives the same trace, in whatever process and order.
+    SameTrace,
     /// What must always hold of the consensus, of durability and of the state machine.
     #[serde(untagged)]
     Invariant(conclave_checks::Rule),
@@ -110,6 +122,13 @@ impl fmt::Display for Rule {
     }
 }
 
+/// How long a healed core took. `None`: it was not judged, or did not come to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    pub to_leader: Option<Duration>,
+    pub to_first_write: Option<Duration>,
+}
+
 /// The figures of a run; those of many add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -127,6 +146,16 @@ pub struct Figures {
     pub faults: BTreeMap<&'static str, u64>,
     /// Operations of clients, by what they were told.
     pub operations: BTreeMap<&'static str, u64>,
+    /// Until healed cores had a leader, one of each run that had.
+    pub to_leader: Vec<Duration>,
+    /// Until the first write in them.
+    pub to_first_write: Vec<Duration>,
+    /// Machines that stayed outside of a core, by what became of them.
+    pub outsiders: BTreeMap<&'static str, u64>,
+    /// The rare states that were reached, and in how many runs.
+    pub probes: BTreeMap<Probe, u64>,
+    /// The points that were switched on, by name.
+    pub buggify: BTreeMap<&'static str, Fired>,
 }
 
 impl Figures {
@@ -137,11 +166,24 @@ impl Figures {
         self.snapshots += other.snapshots;
         self.committed += other.committed;
         self.events += other.events;
+        self.to_leader.extend(&other.to_leader);
+        self.to_first_write.extend(&other.to_first_write);
+        for (fate, count) in &other.outsiders {
+            *self.outsiders.entry(fate).or_default() += count;
+        }
         for (kind, count) in &other.faults {
             *self.faults.entry(kind).or_default() += count;
         }
         for (outcome, count) in &other.operations {
             *self.operations.entry(outcome).or_default() += count;
+        }
+        for (probe, runs) in &other.probes {
+            *self.probes.entry(*probe).or_default() += runs;
+        }
+        for (point, Fired { asked, fired }) in &other.buggify {
+            let counted = self.buggify.entry(point).or_default();
+            counted.asked += asked;
+            counted.fired += fired;
         }
     }
 }
@@ -155,6 +197,8 @@ pub struct Outcome {
     pub figures: Figures,
     /// Real time.
     pub took: Duration,
+    /// Of so many it was seen whether they are the same in another process.
+    pub repeated: u64,
     /// The runs that failed.
     pub failures: Vec<Verdict>,
     /// It was ended from outside.

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{SocketAddr, ToSocketAddrs},
+    net::{IpAddr, SocketAddr, ToSocketAddrs},
     str::FromStr,
 };
 
@@ -29,6 +29,12 @@ impl Address {
         Self { host: host.to_owned(), port }
     }
 
+    /// Nobody but this machine gets there.
+    pub(super) fn is_loopback(&self) -> bool {
+        let host = self.host.trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+    }
+
     /// The socket address to listen on.
     ///
     /// # Errors
@@ -47,7 +53,7 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         let invalid = |reason| InvalidAddress { text: text.to_owned(), reason };
         if text.starts_with("https://") {
-            return Err(invalid("TLS is not supported"));
+            return Err(invalid("leave https:// out, and give --tls-ca"));
         }
         let bare = text.strip_prefix("http://").unwrap_or(text).trim_end_matches('/');
         let (host, port) = bare.rsplit_once(':').ok_or_else(|| invalid("the port is missing"))?;
@@ -101,7 +107,7 @@ mod tests {
             ("::1:2379", "brackets"),
             ("[::z]:2379", "IPv6"),
             ("two words:2379", "characters"),
-            ("https://localhost:2379", "TLS"),
+            ("https://localhost:2379", "--tls-ca"),
             ("", "the port is missing"),
         ] {
             let error = text.parse::<Address>().expect_err(text).to_string();

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{address::Address, daemon::clock};
-use crate::client::{Client, ClientError, Options};
+use super::{address::Address, daemon::clock, tls::TlsArgs};
+use crate::client::{Client, Options};
 
 /// Where the proxies are, and how long to wait for them.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,6 +21,9 @@ pub(super) struct Connection {
     /// How long a request may take, like 500ms or 5s [default: 5s]
     #[arg(long, value_name = "TIME", value_parser = parse_span)]
     pub(super) timeout: Option<Duration>,
+
+    #[command(flatten)]
+    pub(super) tls: TlsArgs,
 }
 
 /// How long a request may take when nobody says otherwise.
@@ -28,8 +31,12 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Connection {
     /// A client that connects with its first request.
-    pub(super) fn client(&self) -> Result<Client, ClientError> {
-        Client::new(&self.endpoint_texts(), Options { timeout: self.timeout.unwrap_or(TIMEOUT) }, clock())
+    ///
+    /// # Errors
+    /// The certificates cannot be used.
+    pub(super) fn client(&self) -> anyhow::Result<Client> {
+        let options = Options { timeout: self.timeout.unwrap_or(TIMEOUT), security: self.tls.of_client()? };
+        Ok(Client::new(&self.endpoint_texts(), options, clock())?)
     }
 
     /// Where the proxies are, as the client library takes them.

@@ -5,8 +5,13 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{logging, stop, usage::UsageError};
-use crate::env::{Clock, Environment, Nobody};
+use super::{
+    address::Address,
+    stop,
+    telemetry::{self, TelemetryArgs},
+    usage::UsageError,
+};
+use crate::env::{Clock, Environment, Health, Nobody};
 
 /// Name of a cluster that was given none.
 pub(super) const CLUSTER: &str = "conclave";
@@ -14,21 +19,32 @@ pub(super) const CLUSTER: &str = "conclave";
 /// The options of all long-running programs.
 #[derive(Debug, clap::Args)]
 pub(super) struct Daemon {
-    /// How log lines look
-    #[arg(long, value_enum, default_value_t)]
-    log: logging::LogFormat,
+    #[command(flatten)]
+    telemetry: TelemetryArgs,
     /// Exit when stdin is closed: how `conclave up` takes its children with it
     #[arg(long, hide = true)]
     exit_on_stdin_close: bool,
 }
 
 impl Daemon {
-    /// Starts logging, and returns the future that completes when the program is to stop.
-    pub(super) fn start(&self) -> anyhow::Result<impl Future<Output = ()> + Send + use<>> {
-        logging::start(self.log)?;
+    /// All that can be checked before the program starts, which listens there.
+    ///
+    /// # Errors
+    /// An option cannot be used.
+    pub(super) fn check(&self, listen: &Address) -> anyhow::Result<()> {
+        self.telemetry.check(listen)
+    }
+
+    /// Starts what tells of the program, and returns its environment, and the future that completes when it is to stop.
+    pub(super) fn start(
+        &self,
+        program: &'static str,
+    ) -> anyhow::Result<(Environment, impl Future<Output = ()> + Send + use<>)> {
+        let environment = environment();
+        self.telemetry.start(program, &environment)?;
         let signalled = stop::signalled()?;
         let orphaned = self.exit_on_stdin_close.then(stop::orphaned).transpose()?;
-        Ok(async {
+        let stop = async {
             let orphaned = async {
                 match orphaned {
                     Some(orphaned) => orphaned.await,
@@ -39,13 +55,20 @@ impl Daemon {
                 () = signalled => tracing::info!("told to stop"),
                 () = orphaned => tracing::info!("the parent process is gone: stopping"),
             }
-        })
+            telemetry::stopping().await;
+        };
+        Ok((environment, stop))
     }
 }
 
 /// The world around a process of this machine: its true clock, and nobody who watches.
-pub(super) fn environment() -> Environment {
-    Environment { clock: clock(), seed: rand::random(), observer: Arc::new(Nobody) }
+fn environment() -> Environment {
+    Environment {
+        clock: clock(),
+        seed: rand::random(),
+        observer: Arc::new(Nobody),
+        health: Health::default(),
+    }
 }
 
 /// The true clock of this machine.

@@ -20,7 +20,7 @@ const EXAMPLES: &str = "\
 EXAMPLES
   conclave member list
   conclave member add 4=10.0.0.4:23801          it learns the log first, and votes once it has caught up
-      (on its machine: conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave)
+      (on its machine: conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave/node)
   conclave member add 4=10.0.0.4:23801 5=10.0.0.5:23801      two at once
   conclave member add --learner 6=10.0.0.6:23801             it never votes, until it is promoted
   conclave member promote 6

@@ -4,34 +4,51 @@
 mod address;
 mod alarm;
 mod bench;
+mod cert;
 mod compact;
+mod config;
 mod connection;
 mod daemon;
 mod del;
+mod directory;
 mod escape;
+#[cfg(any(test, feature = "fuzzing"))]
+mod fuzzing;
 mod get;
+mod http;
+mod limits;
 mod logging;
 mod member;
 mod node;
 mod output;
 mod proxy;
 mod put;
+mod settings;
 mod shell;
+mod snapshot;
 mod status;
+mod status_watch;
 mod stop;
+mod telemetry;
+mod tls;
 mod transfer;
 mod up;
 mod upkeep;
 mod usage;
 
-use std::process::ExitCode;
+#[cfg(any(test, feature = "fuzzing"))]
+pub use fuzzing::lines as fuzz_lines;
+
+use std::{ffi::OsString, process::ExitCode};
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use self::{
     connection::Connection,
-    output::{describe, print},
+    output::{describe, fail, print},
+    settings::{SettingsFile, program_of},
+    usage::UsageError,
 };
 
 const EXAMPLES: &str = "\
@@ -56,9 +73,15 @@ enum Command {
     /// Run a cluster and a proxy on this machine until Ctrl+C
     Up(up::Args),
     /// Run one node of a cluster
-    Node(node::Args),
+    Node(Box<node::Args>),
     /// Run a proxy: what clients connect to
-    Proxy(proxy::Args),
+    Proxy(Box<proxy::Args>),
+    /// Check and show the settings of nodes and proxies
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Make and show certificates
+    #[command(subcommand)]
+    Cert(cert::CertCommand),
     /// Open an interactive shell
     Client(shell::Args),
     /// Store a value under a key
@@ -94,7 +117,7 @@ enum Command {
     /// Show how every node is and which one leads
     Status {
         #[command(flatten)]
-        args: status::Args,
+        args: status_watch::Args,
         #[command(flatten)]
         connection: Connection,
     },
@@ -107,6 +130,13 @@ enum Command {
         #[command(flatten)]
         connection: Connection,
     },
+    /// Take backups, and make a new cluster of one
+    #[command(subcommand)]
+    Snapshot(snapshot::Args),
+    /// Verify a stopped node's data directory
+    Check(directory::check::Args),
+    /// Make a stopped node's files smaller
+    Defrag(directory::defrag::Args),
     /// Measure throughput, latency and interruptions
     Bench(bench::Args),
 }
@@ -118,38 +148,70 @@ const MISUSED: u8 = 2;
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) if error.use_stderr() => {
-            return fail(MISUSED, &usage::one_line(&error));
-        }
-        Err(help) => {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let file = match SettingsFile::of(&arguments) {
+        Ok(file) => file,
+        Err(error) => return fail(MISUSED, &error.to_string()),
+    };
+    match parse(&arguments, &file).map(run) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) if error.is::<UsageError>() => fail(MISUSED, &file.explain(&describe(&error))),
+        Ok(Err(error)) => fail(FAILED, &describe(&error)),
+        Err(Instead::Help(help)) => {
             // That nobody reads it is no failure.
             let _ = help.print();
-            return ExitCode::SUCCESS;
+            ExitCode::SUCCESS
         }
-    };
-    match run(cli.command) {
-        Ok(code) => code,
-        Err(error) if error.is::<usage::UsageError>() => fail(MISUSED, &describe(&error)),
-        Err(error) => fail(FAILED, &describe(&error)),
+        Err(Instead::Shown(text)) => print(&text),
+        Err(Instead::Wrong(message)) => fail(MISUSED, &message),
     }
+}
+
+/// What is said instead of running anything.
+enum Instead {
+    Help(Box<clap::Error>),
+    Shown(String),
+    Wrong(String),
+}
+
+/// The command line, with the settings of the environment and the file beneath it.
+fn parse(arguments: &[OsString], file: &SettingsFile) -> Result<Command, Instead> {
+    let wrong = |error: UsageError| Instead::Wrong(error.to_string());
+    let explained = |error: clap::Error| match error.use_stderr() {
+        true => Instead::Wrong(usage::one_line(&error)),
+        false => Instead::Help(Box::new(error)),
+    };
+    let program = program_of(arguments);
+    if let Some(program) = &program {
+        file.check(Cli::command().find_subcommand(program).expect("it exists")).map_err(wrong)?;
+    }
+    let command = file.layer(Cli::command());
+    let matches = command.try_get_matches_from(arguments).map_err(explained)?;
+    if let Some(shown) = config::show(&Cli::command(), &matches, file) {
+        return Err(Instead::Shown(shown));
+    }
+    Cli::from_arg_matches(&matches).map(|cli| cli.command).map_err(explained)
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(args) => block_on(up::run(args)),
-        Command::Node(args) => daemon(node::run(args)),
-        Command::Proxy(args) => daemon(proxy::run(args)),
+        Command::Node(args) => daemon(node::run(*args)),
+        Command::Proxy(args) => daemon(proxy::run(*args)),
+        Command::Config(args) => Ok(print(&args.run()?)),
+        Command::Cert(args) => Ok(print(&args.run()?)),
         Command::Client(args) => block_on(shell::run(args)),
         Command::Put { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Del { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Compact { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Alarm(args) => one_shot(args.run()),
-        Command::Status { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Status { args, connection } => block_on(async { args.run(&connection.client()?).await }),
         Command::Member(args) => one_shot(args.run()),
         Command::Transfer { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
+        Command::Snapshot(args) => one_shot(args.run()),
+        Command::Check(args) => Ok(args.run()),
+        Command::Defrag(args) => Ok(print(&args.run()?)),
         Command::Bench(args) => block_on(bench::run(args)),
     }
 }
@@ -174,15 +236,8 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
     outcome
 }
 
-fn fail(code: u8, message: &str) -> ExitCode {
-    eprintln!("error: {message}");
-    ExitCode::from(code)
-}
-
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -8,33 +8,36 @@ use std::{
     time::Duration,
 };
 
+use anyhow::bail;
+
 use super::{
     address::{Address, InvalidAddress},
-    daemon::{CLUSTER, Daemon, check_cluster_name, environment},
+    daemon::{CLUSTER, Daemon, check_cluster_name},
+    limits::LimitArgs,
+    tls::TlsArgs,
     upkeep::UpkeepArgs,
     usage::UsageError,
 };
 use crate::{
     node::{self, Config, ReadLimits, Retention, Timing},
-    storage::FileDisk,
+    rpc::Identity,
+    storage::{FileDisk, Misplaced, misplaced_data},
 };
 
 const EXAMPLES: &str = "\
 EXAMPLES
   Three nodes, each on its own machine; the third is preferred as leader:
 
-  conclave node --id 1 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave \\
+  conclave node --id 1 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave/node \\
       --peers 1=10.0.0.1:23801,2=10.0.0.2:23801,3=10.0.0.3:23801
   (on the second machine the same with --id 2)
   conclave node --id 3 --priority 10 ...
 
   A fourth one, added later:
-  conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave
+  conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave/node
   conclave member add 4=10.0.0.4:23801
 
-  conclave proxy --nodes 10.0.0.1:23801,10.0.0.2:23801,10.0.0.3:23801
-
-CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::node=debug'.";
+  conclave proxy --nodes 10.0.0.1:23801,10.0.0.2:23801,10.0.0.3:23801";
 
 /// Run one node of a cluster
 ///
@@ -42,6 +45,10 @@ CONCLAVE_LOG sets what is logged, like 'debug' or 'info,conclave::node=debug'.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// A file with settings in TOML: the options below by their names, like heartbeat-ms = 30. Options of the command line
+    /// and the environment (CONCLAVE_HEARTBEAT_MS) go before it; see 'conclave config --help'
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// This node's number; no other node ever has it, nor had it
     #[arg(long, value_name = "N")]
     id: u64,
@@ -50,13 +57,13 @@ pub(super) struct Args {
     listen: Address,
     /// The nodes that found the cluster, this one included, as the others reach them. Once it is founded the cluster itself
     /// knows its members and where they are: 'conclave member move' changes that
-    #[arg(long, value_name = "N=HOST:PORT,...", value_delimiter = ',', required_unless_present = "join")]
+    #[arg(long, value_name = "N=HOST:PORT,...", value_delimiter = ',')]
     peers: Vec<Peer>,
     /// Dial members where --peers says, whatever the cluster knows: for a cluster whose addresses have all changed at once
-    #[arg(long, requires = "peers")]
+    #[arg(long)]
     peers_override: bool,
     /// Join a cluster that exists, once 'conclave member add' has added this node there
-    #[arg(long, conflicts_with = "peers")]
+    #[arg(long)]
     join: bool,
     /// Where this node keeps its data; no other node may use it
     #[arg(long, value_name = "DIR")]
@@ -89,6 +96,10 @@ pub(super) struct Args {
     #[command(flatten)]
     upkeep: UpkeepArgs,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    limits: LimitArgs,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
@@ -114,10 +125,12 @@ impl FromStr for Peer {
 
 impl Args {
     /// The configuration, with all checked that the parser cannot check: how the arguments fit together.
-    fn config(&self) -> anyhow::Result<Config> {
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
+        self.check_peers()?;
         let peers = unique_peers(&self.peers)?;
         self.check_id(&peers)?;
         check_cluster_name(&self.cluster)?;
+        self.daemon.check(&self.listen)?;
         Ok(Config {
             cluster: self.cluster.clone(),
             id: self.id,
@@ -130,17 +143,37 @@ impl Args {
             reads: ReadLimits::default(),
             upkeep: self.upkeep.upkeep()?,
             lease_drift_percent: self.lease_reads.then_some(self.clock_drift_percent),
+            security: self.tls.of_server(true, |own| self.check_certificate(own))?,
+            server_limits: self.limits.limits(),
         })
     }
 
+    fn check_peers(&self) -> Result<(), UsageError> {
+        let wrong = match (self.join, self.peers.is_empty()) {
+            (true, false) => {
+                "--join and --peers exclude each other: a node that joins is told by the cluster who belongs to it"
+            }
+            (false, true) => "--peers is missing: name the nodes that found the cluster, or give --join",
+            (true, true) if self.peers_override => "--peers-override is nothing without --peers",
+            _ => return Ok(()),
+        };
+        Err(UsageError(wrong.to_owned()))
+    }
+
+    fn check_certificate(&self, own: &Identity) -> Result<(), String> {
+        let wanted = Identity::node(&self.cluster, self.id);
+        if *own == wanted { Ok(()) } else { Err(format!("this node is {wanted}")) }
+    }
+
     fn check_id(&self, peers: &BTreeMap<u64, Address>) -> Result<(), UsageError> {
-        let Self { id, listen, .. } = self;
+        let id = &self.id;
         if *id == 0 {
             return Err(UsageError("--id 0 stands for nobody; number the nodes from 1".into()));
         }
         if !self.join && !peers.contains_key(id) {
             return Err(UsageError(format!(
-                "node {id} is missing from --peers; add {id}={listen} to the list"
+                "node {id} is missing from --peers: a founder is in that list, as {id}=HOST:PORT by which the others reach it; one that \
+                 joins a cluster is started with --join in place of --peers"
             )));
         }
         Ok(())
@@ -176,7 +209,7 @@ fn milliseconds(span: Duration) -> u64 {
     u64::try_from(span.as_millis()).expect("the defaults are far shorter than a day")
 }
 
-fn unique_peers(list: &[Peer]) -> Result<BTreeMap<u64, Address>, UsageError> {
+pub(super) fn unique_peers(list: &[Peer]) -> Result<BTreeMap<u64, Address>, UsageError> {
     let mut addresses = BTreeSet::new();
     let mut peers = BTreeMap::new();
     for Peer { id, address } in list {
@@ -198,7 +231,7 @@ fn unique_peers(list: &[Peer]) -> Result<BTreeMap<u64, Address>, UsageError> {
 /// Runs a node until it is told to stop.
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
-    let shutdown = args.daemon.start()?;
+    let (environment, shutdown) = args.daemon.start("conclave-node")?;
     if args.join {
         tracing::info!(
             "node {0} joins: if it is not a member yet, add it with 'conclave member add {0}=HOST:{1}'",
@@ -206,8 +239,26 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
             config.listen.port()
         );
     }
+    check_misplaced(&args)?;
     let disk = Arc::new(FileDisk::open(&args.data_dir)?);
-    Ok(node::run(config, environment(), disk, shutdown).await?)
+    Ok(node::run(config, environment, disk, shutdown).await?)
+}
+
+/// An empty directory beside the data of this very node is a mistake: the node would come up without them.
+fn check_misplaced(Args { id, data_dir, .. }: &Args) -> anyhow::Result<()> {
+    let is_meant = |found: &Misplaced| found.identity.as_ref().is_none_or(|identity| identity.node == *id);
+    let Some(Misplaced { directory, identity }) = misplaced_data(data_dir).into_iter().find(is_meant) else {
+        return Ok(());
+    };
+    let whose = identity.map_or("a node".to_owned(), |identity| {
+        format!("node {} of cluster {}", identity.node, identity.cluster)
+    });
+    let directory = directory.display();
+    bail!(
+        "--data-dir {} holds no data, but {directory} holds that of {whose}: name --data-dir {directory}, or, if that is not what this node is to \
+         go on with, move it away",
+        data_dir.display()
+    )
 }
 
 #[cfg(test)]
@@ -244,7 +295,12 @@ mod tests {
     #[test]
     fn arguments_that_do_not_fit_together_are_explained() {
         for (id, peers, more, expected) in [
-            ("4", PEERS, "", "node 4 is missing from --peers; add 4=0.0.0.0:1"),
+            (
+                "4",
+                PEERS,
+                "",
+                "node 4 is missing from --peers: a founder is in that list, as 4=HOST:PORT by which",
+            ),
             ("0", PEERS, "", "--id 0"),
             ("1", "0=a:1,1=b:1", "", "number the nodes from 1"),
             ("1", "1=a:1,1=b:1", "", "node 1 twice"),
@@ -252,7 +308,7 @@ mod tests {
             ("1", "1=a:1,2", "", "'2' names no node"),
             ("1", "1=a:1,x=b:1", "", "'x' is no node number"),
             ("1", "1=a:1,2=b", "", "the port is missing"),
-            ("1", PEERS, "--join", "cannot be used with '--join'"),
+            ("1", PEERS, "--join", "--join and --peers exclude each other"),
             ("1", PEERS, "--election-timeout-ms 60", "more than twice --heartbeat-ms (30)"),
             ("1", PEERS, "--heartbeat-ms 0", "--heartbeat-ms"),
             ("one", PEERS, "", "invalid value 'one' for '--id"),

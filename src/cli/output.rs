@@ -14,6 +14,12 @@ pub(super) fn print(text: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Says on stderr what went wrong. Returns the exit code.
+pub(super) fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("error: {message}");
+    ExitCode::from(code)
+}
+
 /// An error and its causes in one line.
 pub(super) fn describe(error: &anyhow::Error) -> String {
     usage::squeeze(&format!("{error:#}"))

@@ -1,14 +1,20 @@
 //! `conclave proxy`.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use super::{
     address::Address,
     connection::parse_span,
-    daemon::{CLUSTER, Daemon, check_cluster_name, environment},
+    daemon::{CLUSTER, Daemon, check_cluster_name},
+    limits::LimitArgs,
+    tls::TlsArgs,
     usage::UsageError,
 };
-use crate::proxy::{self, Config};
+use crate::{
+    env::{Condition, Environment},
+    proxy::{self, Config},
+    rpc::{Role, Security, ServerLimits},
+};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -25,6 +31,10 @@ It keeps no data, so any number of proxies may run side by side.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
+    /// A file with settings in TOML: the options below by their names, like patience = "10s". Options of the command line and
+    /// the environment (CONCLAVE_PATIENCE) go before it; see 'conclave config --help'
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Address to listen on for clients
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:2379")]
     listen: Address,
@@ -42,6 +52,21 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_span)]
     patience: Duration,
     #[command(flatten)]
+    tls: TlsArgs,
+    /// Only who has a certificate is served: clients read and write, operators may do everything else, too
+    #[arg(long)]
+    client_cert_required: bool,
+    #[command(flatten)]
+    limits: LimitArgs,
+    /// Calls of one client in a second, by its certificate or else its address; more are answered RESOURCE_EXHAUSTED. 0: as
+    /// many as it likes
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    calls_per_second_max: u32,
+    /// When told to stop, go on serving for so long, and say meanwhile that it is not ready (/readyz, grpc.health.v1), so that a
+    /// load balancer stops sending clients here
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=3600))]
+    drain_seconds: u64,
+    #[command(flatten)]
     daemon: Daemon,
 }
 
@@ -54,9 +79,10 @@ fn parse_cluster_id(text: &str) -> Result<u64, String> {
 
 impl Args {
     /// The configuration, with all checked that the parser cannot check: how the arguments fit together.
-    fn config(&self) -> anyhow::Result<Config> {
+    pub(super) fn config(&self) -> anyhow::Result<Config> {
         self.check_nodes()?;
         check_cluster_name(&self.cluster)?;
+        self.daemon.check(&self.listen)?;
         Ok(Config {
             cluster: self.cluster.clone(),
             cluster_id: self.cluster_id,
@@ -64,10 +90,48 @@ impl Args {
             nodes: self.nodes.iter().map(Address::to_string).collect(),
             patience: self.patience,
             answers_bytes_max: Config::ANSWERS_BYTES_MAX,
+            security: self.security()?,
+            server_limits: ServerLimits {
+                calls_per_second_max: NonZeroU32::new(self.calls_per_second_max),
+                ..self.limits.limits()
+            },
         })
     }
 
+    fn security(&self) -> anyhow::Result<Security> {
+        let security = self.tls.of_server(self.client_cert_required, |own| match own.role {
+            Role::Proxy if own.cluster == self.cluster => Ok(()),
+            Role::Proxy => Err(format!("this is a proxy of cluster {:?}", self.cluster)),
+            _ => Err("this is a proxy".to_owned()),
+        })?;
+        if self.client_cert_required && !security.is_tls() {
+            return Err(UsageError(
+                "--client-cert-required is nothing without --tls-ca, --tls-cert and --tls-key".into(),
+            )
+            .into());
+        }
+        Ok(security)
+    }
+
+    /// Who may do what they like is said once.
+    fn warn_of_strangers(&self) {
+        let listen = &self.listen;
+        match (self.tls.tls_ca.is_some(), self.client_cert_required) {
+            _ if listen.is_loopback() => {}
+            (false, _) => {
+                tracing::warn!(%listen, "no TLS: whoever reaches this port reads and writes everything, and takes backups")
+            }
+            (true, false) => {
+                tracing::warn!(%listen, "no --client-cert-required: whoever reaches this port reads and writes everything, and takes backups")
+            }
+            (true, true) => {}
+        }
+    }
+
     fn check_nodes(&self) -> Result<(), UsageError> {
+        if self.nodes.is_empty() {
+            return Err(UsageError("--nodes is empty; name the addresses of all nodes".into()));
+        }
         let mut seen = BTreeSet::new();
         if let Some(twice) = self.nodes.iter().find(|&node| !seen.insert(node)) {
             return Err(UsageError(format!("--nodes has {twice} twice; name every node once")));
@@ -85,8 +149,15 @@ impl Args {
 /// Runs a proxy until it is told to stop.
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
-    let shutdown = args.daemon.start()?;
-    Ok(proxy::run(config, environment(), shutdown).await?)
+    let (environment, shutdown) = args.daemon.start("conclave-proxy")?;
+    args.warn_of_strangers();
+    let Environment { health, clock, .. } = environment.clone();
+    let drained = async move {
+        shutdown.await;
+        health.set(Condition::Stopping);
+        clock.sleep(Duration::from_secs(args.drain_seconds)).await;
+    };
+    Ok(proxy::run(config, environment, drained).await?)
 }
 
 #[cfg(test)]
@@ -121,6 +192,9 @@ mod tests {
             ("proxy --nodes a:1,a:1", "a:1 twice"),
             ("proxy --nodes a:1,b", "the port is missing"),
             ("proxy --listen 127.0.0.1:1 --nodes 127.0.0.1:1", "own address"),
+            ("proxy --nodes a:1 --metrics-listen 127.0.0.1:2379", "is --listen, too"),
+            ("proxy --nodes a:1 --otlp-endpoint localhost:4317", "write it as http://HOST:4317"),
+            ("proxy --nodes a:1 --log-filter inof", "'inof' is no level"),
         ] {
             let error = config(line).expect_err(line);
             assert!(error.contains(expected), "{error}");

@@ -7,23 +7,27 @@ use serde_json::json;
 
 use crate::{
     client::Client,
-    wire::pb::v1::{NodeStatus, StatusResponse, node_status::Role},
+    wire::{
+        lacking,
+        pb::v1::{NodeStatus, StatusResponse, node_status::Role},
+    },
 };
 
-const EXAMPLES: &str = "\
+pub(super) const EXAMPLES: &str = "\
 EXAMPLES
   conclave status
-  conclave status --endpoints 10.0.0.5:2379 --json";
+  conclave status --endpoints 10.0.0.5:2379 --json
+  conclave status --watch           every second, with rates, until Ctrl+C
+  conclave status --watch 5s --json an object a line, every five seconds";
 
 /// Show how every node is and which one leads
 ///
 /// The proxy asks each node; one that does not answer in time is shown as unreachable.
 #[derive(Debug, clap::Args)]
-#[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Print JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 impl Args {
@@ -55,7 +59,7 @@ pub(super) fn cluster_id(status: &StatusResponse) -> Option<String> {
 const COLUMNS: [&str; 10] =
     ["node", "address", "role", "term", "commit", "applied", "leader", "revision", "priority", "reachable"];
 
-fn as_table(status: &StatusResponse) -> String {
+pub(super) fn as_table(status: &StatusResponse) -> String {
     let mut table = Table::new();
     table
         .load_preset(UTF8_HORIZONTAL_ONLY)
@@ -65,7 +69,20 @@ fn as_table(status: &StatusResponse) -> String {
     for node in &status.nodes {
         table.add_row(row(node));
     }
-    format!("{}{table}\n", headline(status))
+    let why = no_leader(status).map_or(String::new(), |why| format!("no leader: {why}\n"));
+    format!("{}{table}\n{why}", headline(status))
+}
+
+/// Why nobody leads, if that is because too few voters answer: by the configuration of the node that knows most.
+fn no_leader(status: &StatusResponse) -> Option<String> {
+    if leader(status).is_some() {
+        return None;
+    }
+    let reachable = || status.nodes.iter().filter(|node| node.reachable);
+    let latest = reachable().max_by_key(|node| (node.term, node.last_index))?;
+    let configuration = latest.configuration.as_ref()?;
+    let answers = |id| reachable().any(|node| node.id == id);
+    lacking(&configuration.voters, &configuration.outgoing, answers)
 }
 
 fn headline(status: &StatusResponse) -> String {
@@ -109,7 +126,7 @@ fn role_name(role: Role) -> &'static str {
     }
 }
 
-fn as_json(status: &StatusResponse) -> serde_json::Value {
+pub(super) fn as_json(status: &StatusResponse) -> serde_json::Value {
     let nodes: Vec<_> = status.nodes.iter().map(node_as_json).collect();
     let proxy = status.proxy.as_ref().map(|proxy| {
         json!({ "address": proxy.address, "session": proxy.session, "outstanding": proxy.outstanding })
@@ -118,6 +135,7 @@ fn as_json(status: &StatusResponse) -> serde_json::Value {
         "cluster": status.cluster,
         "cluster_id": cluster_id(status),
         "leader": leader(status),
+        "no_leader_because": no_leader(status),
         "nodes": nodes,
         "proxy": proxy,
     })
@@ -153,6 +171,7 @@ fn node_as_json(node: &NodeStatus) -> serde_json::Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::pb::v1::Configuration;
 
     fn example() -> StatusResponse {
         let leader = NodeStatus {
@@ -206,5 +225,27 @@ mod tests {
         assert_eq!(leader(&status), None);
         assert!(as_table(&status).contains("none"));
         assert!(as_json(&status)["leader"].is_null());
+    }
+
+    #[test]
+    fn what_a_change_of_members_waits_for_is_told() {
+        let node = |id, reachable| NodeStatus {
+            id,
+            reachable,
+            role: Role::PreCandidate.into(),
+            configuration: Some(Configuration {
+                voters: vec![1, 4],
+                outgoing: vec![1, 2, 4],
+                ..Configuration::default()
+            }),
+            ..NodeStatus::default()
+        };
+        let nodes = vec![node(1, false), node(2, true), node(4, true)];
+        let status = StatusResponse { nodes, ..StatusResponse::default() };
+        let expected =
+            "the members are being changed, and a leader needs a majority of the new voters 1, 4 and";
+        let last = as_table(&status).lines().last().expect("a line").to_owned();
+        assert!(last.starts_with(&format!("no leader: {expected}")), "{last}");
+        assert!(as_json(&status)["no_leader_because"].as_str().is_some_and(|why| why.starts_with(expected)));
     }
 }

@@ -1,7 +1,7 @@
 //! When a long-running program is to end: Ctrl+C, SIGTERM, or the death of the process that started it.
 
 use std::{
-    io::{self, Read},
+    io::{self, IsTerminal, Read},
     thread,
     time::Duration,
 };
@@ -11,7 +11,8 @@ use tokio::sync::oneshot;
 /// A program that was told to stop and still runs after this is ended by force.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 
-/// Completes at Ctrl+C or SIGTERM. They are caught from this call on, not only once the future is awaited.
+/// Completes at Ctrl+C or SIGTERM, and when the terminal goes away that the program was started at. They are caught from this call
+/// on, not only once the future is awaited. Elsewhere SIGHUP stands for "read your settings again", and ends nothing.
 ///
 /// # Errors
 /// The operating system refuses to deliver signals.
@@ -20,10 +21,21 @@ pub(super) fn signalled() -> io::Result<impl Future<Output = ()> + Send> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let is_at_terminal = io::stdin().is_terminal();
     Ok(async move {
-        tokio::select! { biased;
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! { biased;
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                _ = hangup.recv() => {}
+            }
+            if is_at_terminal {
+                return;
+            }
+            tracing::info!(
+                "SIGHUP: renewed certificates are taken by themselves, other settings when the program starts"
+            );
         }
     })
 }

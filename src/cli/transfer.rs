@@ -53,9 +53,18 @@ impl Args {
             tokio::time::sleep(POLL_INTERVAL).await;
         }
         let leader = status::leader(&client.status().await?);
-        let leader = leader.map_or("nobody leads".to_owned(), |leader| format!("node {leader} leads"));
+        let Some(leader) = leader else {
+            bail!(
+                "nobody leads: there is no leadership to hand over within {PATIENCE:?}; 'conclave status' shows who answers"
+            );
+        };
+        if to == MOST_UP_TO_DATE {
+            bail!(
+                "nobody took over from node {leader} within {PATIENCE:?}{note}: is another voter up to date?"
+            );
+        }
         bail!(
-            "node {to} did not take over within {PATIENCE:?}, {leader}{note}: is node {to} up to date, and of a priority not below the others'?"
+            "node {to} did not take over within {PATIENCE:?}, node {leader} leads{note}: is node {to} up to date, and of a priority not below the others'?"
         )
     }
 }

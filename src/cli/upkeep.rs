@@ -13,7 +13,7 @@ pub(super) struct UpkeepArgs {
     /// What --auto-compaction-retention counts: time, or revisions
     #[arg(long, value_name = "MODE", default_value = "periodic")]
     auto_compaction_mode: Mode,
-    /// How much of the past can be read: hours (1), another span (90m) or, in revision mode, so many revisions; 0 for
+    /// How much of the past can be read: hours (1), another span (90m, 7d) or, in revision mode, so many revisions; 0 for
     /// all of it. Whoever leads goes by its own option: give it to every node
     #[arg(long, value_name = "N", default_value = "0")]
     auto_compaction_retention: String,
@@ -72,8 +72,8 @@ impl UpkeepArgs {
                 }
             }
             Mode::Periodic => {
-                let age =
-                    parse_age(text).ok_or_else(|| wrong("write it as hours (1), or like 90m or 1h30m"))?;
+                let age = parse_age(text)
+                    .ok_or_else(|| wrong("write it as hours (1), or like 90m, 1h30m or 7d"))?;
                 Ok((!age.is_zero()).then_some(AutoCompaction::Age(age)))
             }
         }
@@ -81,7 +81,7 @@ impl UpkeepArgs {
 }
 
 /// A number of hours, or numbers with units, as etcd reads them.
-fn parse_age(text: &str) -> Option<Duration> {
+pub(super) fn parse_age(text: &str) -> Option<Duration> {
     const HOUR_MS: u64 = 3_600_000;
     if let Ok(hours) = text.parse::<u64>() {
         return hours.checked_mul(HOUR_MS).map(Duration::from_millis);
@@ -96,6 +96,7 @@ fn parse_age(text: &str) -> Option<Duration> {
             "s" => 1_000,
             "m" => 60_000,
             "h" => HOUR_MS,
+            "d" => 24 * HOUR_MS,
             _ => return None,
         };
         total_ms = total_ms.checked_add(number.parse::<u64>().ok()?.checked_mul(unit_ms)?)?;
@@ -136,6 +137,7 @@ mod tests {
         let hours = |hours: u64| Some(AutoCompaction::Age(Duration::from_secs(hours * 3_600)));
         assert_eq!(compaction("--auto-compaction-retention 1"), hours(1));
         assert_eq!(compaction("--auto-compaction-mode periodic --auto-compaction-retention 2h"), hours(2));
+        assert_eq!(compaction("--auto-compaction-retention 1d"), hours(24));
         let mixed = Some(AutoCompaction::Age(Duration::from_millis(5_400_500)));
         assert_eq!(compaction("--auto-compaction-retention 1h30m500ms"), mixed);
         let by_revision = compaction("--auto-compaction-mode revision --auto-compaction-retention 1000");

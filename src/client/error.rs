@@ -6,8 +6,8 @@ use tonic::{Code, Status};
 
 pub use crate::wire::Happened;
 use crate::{
-    rpc,
-    wire::{DETAIL_HEADER, HAPPENED_HEADER},
+    rpc::{self, HAPPENED_HEADER},
+    wire::DETAIL_HEADER,
 };
 
 /// A failed request, in one line that says what to do.

@@ -1,7 +1,7 @@
 //! The client library: the etcd API over the proxies, with fail-over from one proxy to the next.
 //!
-//! A request is sent to another proxy only when it certainly did not reach the first: the library never retries a
-//! write whose outcome it does not know. Every error answers the caller's question: did it happen?
+//! A write is sent to another proxy only when it certainly did not reach the first: the library never retries one whose
+//! outcome it does not know. Every error answers the caller's question: did it happen?
 //!
 //! Each call tells the proxy how long its client waits, and a proxy answers a little before that: so a caller reads what
 //! the proxy knows of the cluster, rather than that the time has passed.
@@ -15,21 +15,21 @@ use std::{
 
 use bytes::Bytes;
 use tokio::sync::Mutex;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use error::Access;
 pub use error::{ClientError, Happened};
 
 use crate::{
-    env::{Clock, Moment},
-    rpc::{self, Channel},
+    env::{Clock, Moment, sometimes},
+    rpc::{self, Channel, Expected, Security, Target},
     wire::{
         WithLimits,
         pb::{
             etcdserverpb::{
                 AlarmRequest, AlarmResponse, CompactionRequest, CompactionResponse, DeleteRangeRequest,
-                DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse,
-                kv_client::KvClient, maintenance_client::MaintenanceClient,
+                DeleteRangeResponse, PutRequest, PutResponse, RangeRequest, RangeResponse, SnapshotRequest,
+                SnapshotResponse, kv_client::KvClient, maintenance_client::MaintenanceClient,
             },
             v1::{
                 ChangeMembersRequest, ChangeMembersResponse, StatusRequest, StatusResponse, TransferRequest,
@@ -40,15 +40,17 @@ use crate::{
 };
 
 /// How a client behaves.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long a request may take, fail-over included.
     pub timeout: Duration,
+    /// How connections to the proxies are secured.
+    pub security: Security,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(5) }
+        Self { timeout: Duration::from_secs(5), security: Security::default() }
     }
 }
 
@@ -63,7 +65,7 @@ pub type DeleteOptions = DeleteRangeRequest;
 #[derive(Debug)]
 pub struct Client {
     proxies: Vec<Proxy>,
-    /// The proxy that answered last.
+    /// The proxy that answered last, or the one after it, if its answer was that it reaches no leader.
     preferred: AtomicUsize,
     options: Options,
     clock: Clock,
@@ -71,7 +73,7 @@ pub struct Client {
 
 #[derive(Debug)]
 struct Proxy {
-    endpoint: String,
+    target: Target,
     channel: Mutex<Option<Channel>>,
 }
 
@@ -89,7 +91,14 @@ impl Client {
         }
         let proxies = endpoints
             .iter()
-            .map(|endpoint| Proxy { endpoint: endpoint.clone(), channel: Mutex::new(None) })
+            .map(|endpoint| Proxy {
+                target: Target {
+                    address: endpoint.clone(),
+                    expected: Expected::Anybody,
+                    security: options.security.clone(),
+                },
+                channel: Mutex::new(None),
+            })
             .collect();
         Ok(Self { proxies, preferred: AtomicUsize::new(0), options, clock })
     }
@@ -156,6 +165,15 @@ impl Client {
         self.call(Access::Write, request, calling).await
     }
 
+    /// Begins to take a backup of everything. It holds all that was acknowledged before; if it breaks off it is to be begun again.
+    ///
+    /// # Errors
+    /// See [`ClientError::happened`].
+    pub async fn backup(&self) -> Result<Streaming<SnapshotResponse>, ClientError> {
+        let calling = async |channel, ask| MaintenanceClient::new(channel).with_limits().snapshot(ask).await;
+        self.call(Access::Read, SnapshotRequest {}, calling).await
+    }
+
     /// The cluster as a proxy (or a node, if the endpoint is one) sees it.
     ///
     /// # Errors
@@ -189,7 +207,7 @@ impl Client {
         self.call(Access::Write, wanted, calling).await
     }
 
-    /// Calls the preferred proxy, and the next ones as long as the request certainly did not arrive.
+    /// Calls the preferred proxy, and the next ones as long as the request certainly did not arrive, or changes nothing.
     async fn call<Q: Clone, A>(
         &self,
         access: Access,
@@ -205,23 +223,46 @@ impl Client {
             let channel = match proxy.channel(&self.clock, deadline).await {
                 Ok(channel) => channel,
                 Err(error) => {
+                    self.prefer_after(number);
                     last = Some(error);
+                    // Whoever is left was not tried: the next call begins with the one after this.
+                    if self.clock.now() >= deadline {
+                        break;
+                    }
                     continue;
                 }
             };
+            sometimes!(offset > 0, ClientFailsOver);
             self.preferred.store(number, Ordering::Relaxed);
             let left = deadline.since(self.clock.now());
             let answer = calling(channel, rpc::with_deadline(message.clone(), left)).await;
-            if let Err(status) = &answer
-                && !error::came_from_proxy(status)
-            {
+            let status = match answer {
+                Ok(response) => return Ok(response.into_inner()),
+                Err(status) => status,
+            };
+            let is_lost = !error::came_from_proxy(&status);
+            if is_lost {
                 proxy.forget().await;
             }
-            return answer
-                .map(Response::into_inner)
-                .map_err(|status| ClientError::of_status(&proxy.endpoint, &status, access));
+            let error = ClientError::of_status(&proxy.target.address, &status, access);
+            // It may be cut off, with no leader on its side, or be silent itself: the next call tries another one.
+            if is_lost || error.code == Code::Unavailable {
+                self.prefer_after(number);
+            }
+            let may_go_on = is_lost && (access == Access::Read || rpc::was_not_sent(&status));
+            if !may_go_on || self.clock.now() >= deadline {
+                return Err(error);
+            }
+            last = Some(error);
         }
         Err(last.expect("a client has at least one proxy"))
+    }
+}
+
+impl Client {
+    /// The next call begins with the proxy after this one.
+    fn prefer_after(&self, number: usize) {
+        self.preferred.store((number + 1) % self.proxies.len(), Ordering::Relaxed);
     }
 }
 
@@ -233,13 +274,14 @@ impl Proxy {
             return Ok(channel.clone());
         }
         let left = deadline.since(clock.now());
-        let connected = clock.timeout(left, rpc::connect(&self.endpoint, clock)).await;
+        let connected = clock.timeout(left, rpc::connect(&self.target, clock)).await;
         match connected {
             Ok(Ok(connected)) => Ok(channel.insert(connected).clone()),
             Ok(Err(error)) => Err(ClientError::unreachable(&error.to_string())),
-            Err(_) => {
-                Err(ClientError::unreachable(&format!("cannot reach {}: no answer in time", self.endpoint)))
-            }
+            Err(_) => Err(ClientError::unreachable(&format!(
+                "cannot reach {}: no answer in time",
+                self.target.address
+            ))),
         }
     }
 

@@ -6,10 +6,20 @@
 //! | `clock.rs` | the only clock: sleeps, timeouts, deadlines, wall time |
 //! | `alarm.rs` | a timer that is set again and again |
 //! | `observer.rs` | who watches what a node does |
+//! | `health.rs` | whether a process lives, and is ready |
+//! | `metric.rs` | what is measured, and how |
+//! | `rare.rs` | rare states that a simulation should reach |
+//! | `buggify.rs` | points where a simulation may choose what seldom happens |
+//! | `hooks.rs` | how a simulation reaches both |
 
 mod alarm;
+mod buggify;
 mod clock;
+mod health;
+mod hooks;
+mod metric;
 mod observer;
+mod rare;
 
 use std::sync::Arc;
 
@@ -17,8 +27,18 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 pub use alarm::Alarm;
+pub use buggify::Buggify;
 pub use clock::{Clock, ClockControl, Elapsed, Moment};
+pub use health::{Condition, Health};
+#[cfg(madsim)]
+pub use hooks::{Hooked, Hooks, hook};
+pub(crate) use hooks::{buggify, buggify_pause, reached, sometimes};
+pub use metric::Metric;
 pub use observer::{Nobody, Observer};
+pub use rare::Rare;
+
+/// Target of the spans of calls, which only who collects traces wants.
+pub const SPANS: &str = "conclave::spans";
 
 /// What a process is handed at its start.
 #[derive(Clone)]
@@ -29,6 +49,8 @@ pub struct Environment {
     pub seed: u64,
     /// Who watches it.
     pub observer: Arc<dyn Observer>,
+    /// Where it says how it is.
+    pub health: Health,
 }
 
 impl Environment {

@@ -10,6 +10,9 @@ pub trait Observer: Send + Sync + 'static {
     /// The core took its inputs; these effects are about to be carried out.
     fn stepped(&self, _core: &Raft, _effects: &Effects) {}
 
+    /// The core was asked for a read, and gave it this name.
+    fn read_asked(&self, _node: NodeId, _read: u64) {}
+
     /// The log's disk holds this write from now on; its promises leave next.
     fn persisted(&self, _node: NodeId, _write: &Persist) {}
 

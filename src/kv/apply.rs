@@ -16,6 +16,15 @@ pub fn members<R: Read>(store: &R) -> Result<Option<Vec<u8>>, Error<R::Error>> {
     store.get(Table::Members, MEMBERS_KEY).map_err(Error::Store)
 }
 
+/// Puts other members in the place of those that were applied: a new cluster begins with the state of an old one.
+pub(crate) fn replace_members<W: Write>(store: &mut W, members: &[u8]) -> Result<(), Error<W::Error>> {
+    let mut header = Header::load(store)?;
+    let mut ledger = Ledger { store, content: header.content, history: header.history };
+    ledger.insert(Table::Members, MEMBERS_KEY, members)?;
+    header.content = ledger.content;
+    header.save(store)
+}
+
 /// Applies one batch of entries within one transaction.
 ///
 /// Invariants: entries are applied in the order of the log, each once, none left out; and how the log is cut into

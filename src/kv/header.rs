@@ -62,6 +62,11 @@ impl Header {
         }
     }
 
+    /// Reads the header in the record of one.
+    pub(crate) fn of_record(record: &[u8]) -> Result<Header, &'static str> {
+        Self::decode(record).map_err(|corrupt| corrupt.what)
+    }
+
     pub(crate) fn save<W: Write>(&self, store: &mut W) -> Result<(), Error<W::Error>> {
         store.insert(Table::Header, KEY, &self.encode()).map_err(Error::Store)?;
         Ok(())

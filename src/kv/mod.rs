@@ -55,6 +55,7 @@ mod store;
 mod tests;
 
 pub use alarm::AlarmRequest;
+pub(crate) use apply::replace_members;
 pub use apply::{Applier, members};
 pub use command::{Command, DeleteRange, KEY_BYTES_MAX, Operation, Put, Stamp, VALUE_BYTES_MAX, validate};
 pub(crate) use command::{validate_delete, validate_put, validate_session};

@@ -32,10 +32,13 @@ pub(super) fn change_members(
         Ok(_) => Ok(waiting(what_is_waited_for(core))),
         Err(ChangeError::NotLeader { leader }) => Err(not_leader(leader)),
         Err(ChangeError::Transferring) => Ok(waiting("leadership is being handed over")),
-        Err(ChangeError::TooEarly) => Ok(waiting("the leader is new and finds out what is committed")),
+        Err(ChangeError::TooEarly) => {
+            Ok(waiting("the leader is new and finds out what is committed and who answers"))
+        }
         Err(ChangeError::UnderWay) => Ok(waiting("an earlier change ends first")),
         Err(ChangeError::Invalid) => Err(Status::invalid_argument("no voter would be left")),
         Err(ChangeError::Gone(id)) => Err(Status::invalid_argument(came_back(id))),
+        Err(ChangeError::Unhealthy(silent)) => Err(Status::failed_precondition(unhealthy(&silent))),
     }
 }
 
@@ -82,6 +85,24 @@ fn came_back(id: NodeId) -> String {
     format!(
         "node {id} was a member and left for good: give the new node a number that was never used, and an empty --data-dir"
     )
+}
+
+/// Those who are silent can go: the others are a majority now.
+fn unhealthy(silent: &BTreeSet<NodeId>) -> String {
+    let (who, it) = match silent.len() {
+        1 => (format!("node {} does not answer", listed(silent, ", ")), "it"),
+        _ => (format!("nodes {} do not answer", listed(silent, " and ")), "them"),
+    };
+    let first = silent.first().copied().unwrap_or_default();
+    format!(
+        "unhealthy cluster: the change is not made, for {who}, and without {it} there would be no majority any more: start {it}, or first put another node in its place \
+         ('conclave member replace {first} N=HOST:PORT') or take {it} out ('conclave member remove {}')",
+        listed(silent, " ")
+    )
+}
+
+fn listed(ids: &BTreeSet<NodeId>, between: &str) -> String {
+    ids.iter().map(NodeId::to_string).collect::<Vec<_>>().join(between)
 }
 
 fn no_member(id: NodeId) -> String {
@@ -211,6 +232,10 @@ fn check_addresses(members: &Members, current: &Configuration) -> Result<(), Str
 
 /// What keeps a change from its next step.
 fn what_is_waited_for(core: &Raft) -> String {
+    let missing = core.missing_voters();
+    if !missing.is_empty() {
+        return unhealthy(&missing);
+    }
     let configuration = core.configuration();
     let arriving: Vec<String> = core
         .peers()
@@ -236,7 +261,7 @@ fn what_is_waited_for(core: &Raft) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Body, InitialState, Message, Options, Origin, RoleName, Snapshot};
+    use crate::raft::{AppendOutcome, Body, InitialState, Message, Options, Origin, RoleName, Snapshot};
 
     fn current() -> Configuration {
         let addresses = [1, 2, 3, 4].map(|id| (id, format!("host-{id}:1"))).into();
@@ -343,8 +368,45 @@ mod tests {
         refused(v1::ChangeMembersRequest { promote: vec![7], ..Default::default() }, "node 7 is no member");
     }
 
+    /// Node 1 leads, 2 answers, and 3 does not.
+    #[test]
+    fn what_would_leave_no_majority_is_refused_with_what_to_do() {
+        let mut core = elected([0, 0, 0], &[2]);
+        let remove = |ids: &[NodeId]| v1::ChangeMembersRequest { remove: ids.to_vec(), ..Default::default() };
+        let persist = core.effects().persist.expect("its first entry");
+        core.persisted(persist.ticket);
+        let outcome = AppendOutcome::Accepted { matched: core.last().index };
+        hear(&mut core, 2, Body::AppendResponse { outcome, priority: 0 });
+        core.effects();
+        let early = change_members(&mut core, &remove(&[2])).expect("it is asked again");
+        assert!(early.waits_for.contains("the leader is new"), "{}", early.waits_for);
+        for _ in 0..100 {
+            core.tick();
+            hear(&mut core, 2, Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 });
+            core.effects();
+        }
+        assert!(core.is_leader());
+        let error = change_members(&mut core, &remove(&[2])).expect_err("1 and 3 would be left");
+        assert_eq!(error.code(), tonic::Code::FailedPrecondition);
+        for part in ["node 3 does not answer", "'conclave member replace 3 ", "'conclave member remove 3'"] {
+            assert!(error.message().contains(part), "{error}");
+        }
+        let error = change_members(&mut core, &remove(&[1])).expect_err("2 and 3 would be left");
+        assert_eq!(error.code(), tonic::Code::FailedPrecondition);
+        change_members(&mut core, &remove(&[3])).expect("1 and 2 are left");
+    }
+
+    fn hear(core: &mut Raft, from: NodeId, body: Body) {
+        core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
+    }
+
     /// Node 1, which leads voters of these priorities.
     fn leader(priorities: [u32; 3]) -> Raft {
+        elected(priorities, &[2, 3])
+    }
+
+    /// The same, and heard from these since it was elected.
+    fn elected(priorities: [u32; 3], heard: &[NodeId]) -> Raft {
         let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
         let options = Options { priority: priorities[0], ..Options::plain(1) };
         let applied = Snapshot { configuration: configuration.clone(), ..Snapshot::default() };
@@ -352,15 +414,13 @@ mod tests {
         while core.role() == RoleName::Follower {
             core.tick();
         }
-        let message = |from, body| Message { from, to: 1, origin: Origin::default(), term: 1, body };
-        let mut hear = |from, body| core.step(message(from, body));
-        hear(2, Body::PreVoteResponse { granted: true });
-        hear(2, Body::VoteResponse { granted: true });
+        hear(&mut core, 2, Body::PreVoteResponse { granted: true });
+        hear(&mut core, 2, Body::VoteResponse { granted: true });
         let persist = core.effects().persist.expect("its vote");
         core.persisted(persist.ticket);
-        for (from, priority) in [(2, priorities[1]), (3, priorities[2])] {
-            let body = Body::HeartbeatResponse { round: 0, priority, promise_us: 0 };
-            core.step(message(from, body));
+        for &from in heard {
+            let priority = priorities[from as usize - 1];
+            hear(&mut core, from, Body::HeartbeatResponse { round: 0, priority, promise_us: 0 });
         }
         core
     }

@@ -29,6 +29,11 @@ impl Admission {
         self.batches.is_empty()
     }
 
+    /// Proposals that wait.
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     /// How many of the next proposals, of these sizes, may be made. (What the node proposes by itself is made in any case.)
     pub(super) fn room_for(&self, sizes: impl Iterator<Item = usize>) -> usize {
         let mut bytes = self.bytes;

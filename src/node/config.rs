@@ -7,7 +7,7 @@ use rand::Rng;
 use crate::{
     env::Environment,
     raft::{ClusterId, Configuration, Incarnation, Lease, NodeId, Options},
-    rpc::outbox::BATCH_BYTES_MAX,
+    rpc::{Security, ServerLimits, outbox::BATCH_BYTES_MAX},
 };
 
 /// Entries in one append message, by size: as much as travels in one batch.
@@ -45,6 +45,10 @@ pub struct Config {
     /// Reads are served by lease, for no clock of the cluster runs fast or slow by more than this. `None`: they are
     /// not, and nothing rests on clocks.
     pub lease_drift_percent: Option<u32>,
+    /// How its connections are secured, both ways.
+    pub security: Security,
+    /// What its server takes.
+    pub server_limits: ServerLimits,
 }
 
 /// How much of the past is kept.

@@ -8,7 +8,7 @@ use super::{
     reply::ReplySender,
 };
 use crate::{
-    raft::{Message, NodeId, Position, StreamId},
+    raft::{Index, Message, NodeId, Position, StreamId},
     storage::{Place, Record},
     wire::pb::v1,
 };
@@ -27,6 +27,9 @@ pub(super) enum Event {
     ChangeMembers(v1::ChangeMembersRequest, Answer<v1::ChangeMembersResponse>),
     /// An operator asks for another leader.
     Transfer(v1::TransferRequest, Answer<v1::TransferResponse>),
+    /// Who reads the state by itself asks for an index such that the state there, or later, holds everything that was acknowledged
+    /// before. It is answered once the state stands there.
+    ReadBarrier(Answer<Index>),
     /// The node is to stop: it hands leadership over first, and then says so.
     Leave(oneshot::Sender<()>),
 }

@@ -7,14 +7,17 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     admin,
     applier::{Applier, Job},
-    config::Config,
+    config::{Config, Timing},
     diagnostics::Diagnostics,
     error::NodeError,
     event::{Event, Stage},
     links::Links,
     log_writer::Writer,
+    metrics::{PeerMetrics, PlaceMetrics, WorkMetrics},
     proposals::Proposals,
     proxy_streams::ProxyStreams,
+    read_barriers::ReadBarriers,
+    readiness::{Readiness, commit_in},
     reads::{Caller, ReadServer, Reads},
     refusals::Refusals,
     report::{Applied, Report, Scrubbed},
@@ -23,9 +26,9 @@ use super::{
     view::NodeView,
 };
 use crate::{
-    env::{Alarm, Environment, Moment},
+    env::{Alarm, Buggify, Environment, Moment, buggify, buggify_pause, sometimes},
     kv::Header,
-    raft::{Configuration, Effects, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
+    raft::{Configuration, Effects, Message, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
@@ -58,9 +61,12 @@ pub(super) struct EventLoop {
     scrubbed: Scrubbed,
     proposals: Proposals,
     reads: Reads,
+    read_barriers: ReadBarriers,
     proxy_streams: ProxyStreams,
     upkeep: Upkeep,
     diagnostics: Diagnostics,
+    readiness: Readiness,
+    metrics: Metrics,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
     /// What peers and answers were told of where this node belongs.
@@ -70,6 +76,13 @@ pub(super) struct EventLoop {
     leaving: Option<oneshot::Sender<()>>,
     /// When the node stops because it is no member any more.
     ends_at: Option<Moment>,
+}
+
+/// What the event loop measures.
+struct Metrics {
+    place: PlaceMetrics,
+    peers: PeerMetrics,
+    work: WorkMetrics,
 }
 
 impl EventLoop {
@@ -86,10 +99,17 @@ impl EventLoop {
             proposals: Proposals::new(header.timestamp_ms, &environment.clock),
             upkeep: Upkeep::new(config.id, config.upkeep),
             diagnostics: Diagnostics::new(&core),
+            readiness: Readiness::new(environment.health.clone(), config.timing.election_timeout),
+            metrics: Metrics {
+                place: PlaceMetrics::new(core.term(), config.upkeep.quota_bytes),
+                peers: PeerMetrics::default(),
+                work: WorkMetrics::default(),
+            },
             core,
             config,
             environment,
             reads: Reads::new(parts.read_server.clone()),
+            read_barriers: ReadBarriers::default(),
             parts,
             header,
             scrubbed: Scrubbed::default(),
@@ -110,6 +130,7 @@ impl EventLoop {
         while !self.is_over() {
             self.take().await?;
             let effects = self.step()?;
+            buggify_pause(Buggify::LateCarryOut, &self.environment.clock).await;
             self.follow_configuration();
             self.carry_out(effects)?;
             self.publish();
@@ -119,17 +140,25 @@ impl EventLoop {
 
     /// Waits for an input, and takes what else is there already.
     async fn take(&mut self) -> Result<(), NodeError> {
+        if buggify(Buggify::SpuriousWake) {
+            return Ok(());
+        }
         tokio::select! { biased;
             () = self.tick.ring() => {
                 self.schedule_tick();
-                self.core.tick();
+                self.tick_core();
                 self.keep_small();
+                self.look();
             }
             Some(report) = self.parts.reports.recv() => self.on_report(report)?,
             Some(event) = self.parts.events.recv() => self.on_event(event),
             else => return Err(NodeError::Part("service")),
         }
-        for _ in 0..INPUTS_PER_STEP_MAX {
+        for taken in 1..=INPUTS_PER_STEP_MAX {
+            sometimes!(taken == INPUTS_PER_STEP_MAX, InputsCut);
+            if buggify(Buggify::ShortInputs) {
+                break;
+            }
             if let Ok(report) = self.parts.reports.try_recv() {
                 self.on_report(report)?;
             } else if let Ok(event) = self.parts.events.try_recv() {
@@ -141,6 +170,15 @@ impl EventLoop {
         Ok(())
     }
 
+    fn tick_core(&mut self) {
+        self.core.tick();
+        let Timing { election_timeout, .. } = self.config.timing;
+        if self.config.lease_drift_percent.is_none() && buggify(Buggify::EarlyElection) {
+            let ticks = 2 * election_timeout.as_nanos() / self.config.timing.tick().as_nanos().max(1);
+            (0..ticks).for_each(|_| self.core.tick());
+        }
+    }
+
     /// Proposes what keeps the state small, if this node leads.
     fn keep_small(&mut self) {
         let due = self.upkeep.due(&self.header, self.environment.clock.now());
@@ -149,6 +187,13 @@ impl EventLoop {
                 self.proposals.propose_own(&mut self.core, &self.environment.clock, operation);
             }
         }
+    }
+
+    /// With every tick: that this node lives, and what changes seldom.
+    fn look(&mut self) {
+        self.environment.health.beat(&self.environment.clock);
+        self.metrics.place.looked(&self.core, &self.header);
+        self.metrics.peers.looked(&self.core);
     }
 
     /// A late tick is not made up for: a burst of ticks would look like a silent leader.
@@ -163,8 +208,14 @@ impl EventLoop {
                 if let Some(outcome) = installed {
                     self.diagnostics.installed(header.applied_index, outcome);
                     match outcome {
-                        Ok(()) => self.core.installed(),
-                        Err(why) => self.core.install_failed(why),
+                        Ok(()) => {
+                            self.metrics.work.snapshots_received.increment(1);
+                            self.core.installed();
+                        }
+                        Err(why) => {
+                            self.metrics.work.snapshots_not_installed.increment(1);
+                            self.core.install_failed(why);
+                        }
                     }
                 }
                 self.core.state_durable(durable);
@@ -172,10 +223,17 @@ impl EventLoop {
                 self.header = header;
             }
             Report::Durable(index) => self.core.state_durable(index),
-            Report::Scrubbed(scrubbed) => self.scrubbed = scrubbed,
+            Report::Scrubbed(scrubbed) => {
+                self.metrics.work.scrubbed(scrubbed.unix_ms, scrubbed.records);
+                self.scrubbed = scrubbed;
+            }
             Report::SnapshotSent { to, stream, index } => {
-                if index.is_some() {
-                    self.parts.streams.arrived(to, stream);
+                match index {
+                    Some(_) => {
+                        self.metrics.work.snapshots_sent.increment(1);
+                        self.parts.streams.arrived(to, stream);
+                    }
+                    None => self.metrics.work.snapshots_not_sent.increment(1),
                 }
                 self.core.snapshot_sent(to, stream, index);
             }
@@ -186,7 +244,7 @@ impl EventLoop {
 
     fn on_event(&mut self, event: Event) {
         match event {
-            Event::Messages(messages) => messages.into_iter().for_each(|message| self.core.step(message)),
+            Event::Messages(messages) => messages.into_iter().for_each(|message| self.hear(message)),
             Event::Piece { from, stream, piece } => self.on_piece(from, stream, piece),
             Event::Joined(replies, lane) => {
                 self.proxy_streams.open(replies);
@@ -201,10 +259,21 @@ impl EventLoop {
             Event::Transfer(request, answer) => {
                 let _ = answer.send(admin::transfer(&mut self.core, &request));
             }
+            Event::ReadBarrier(answer) => self.read_barriers.add(answer),
             Event::Leave(left) => {
                 self.core.leave();
                 self.leaving = Some(left);
             }
+        }
+    }
+
+    fn hear(&mut self, message: Message) {
+        let (from, term, commit) = (message.from, message.term, commit_in(&message));
+        self.core.step(message);
+        if let Some(commit) = commit
+            && (self.core.leader(), self.core.term()) == (Some(from), term)
+        {
+            self.readiness.heard(commit);
         }
     }
 
@@ -215,8 +284,20 @@ impl EventLoop {
                 let _ = self.parts.applier.send(Job::Stage(piece));
             }
             Err(refusal) => {
-                if refusal == PieceRefusal::SecondLeader {
-                    self.parts.refusals.note("second_leader", from, "a piece of its snapshot");
+                match refusal {
+                    PieceRefusal::OtherTerm { .. } => sometimes!(PieceOfOtherTerm),
+                    PieceRefusal::NotNeeded => sometimes!(PieceNotNeeded),
+                    PieceRefusal::Installing => sometimes!(PieceWhileInstalling),
+                    PieceRefusal::Superseded => sometimes!(PieceSuperseded),
+                    PieceRefusal::SecondLeader | PieceRefusal::Stranger => {}
+                }
+                let kind = match refusal {
+                    PieceRefusal::SecondLeader => Some("second_leader"),
+                    PieceRefusal::Stranger => Some("stranger"),
+                    _ => None,
+                };
+                if let Some(kind) = kind {
+                    self.parts.refusals.note(kind, from, "a piece of its snapshot");
                 }
                 let _ = piece.answer.send(Err(why(refusal)));
             }
@@ -225,8 +306,12 @@ impl EventLoop {
 
     fn admit(&mut self, caller: &Caller, request: v1::Request) {
         match request.kind {
-            Some(Kind::Write(command)) => self.proposals.admit(caller.replies.clone(), request.id, command),
+            Some(Kind::Write(command)) => {
+                self.metrics.work.writes.increment(1);
+                self.proposals.admit(caller.replies.clone(), request.id, command);
+            }
             Some(Kind::Read(range)) => {
+                self.metrics.work.reads.increment(1);
                 let time = Duration::from_millis(request.timeout_ms);
                 let deadline = (!time.is_zero()).then(|| self.environment.clock.now() + time);
                 self.reads.admit(caller, request.id, range, deadline);
@@ -250,10 +335,17 @@ impl EventLoop {
         if !waiters.is_empty() {
             self.apply(Job::Await(waiters))?;
         }
-        self.reads.ask(&mut self.core);
+        let asked = [self.reads.ask(&mut self.core), self.read_barriers.ask(&mut self.core)];
+        for read in asked.into_iter().flatten() {
+            self.environment.observer.read_asked(self.core.id(), read);
+            let may_hold_lease = self.config.lease_drift_percent.is_some() && self.core.is_leader();
+            sometimes!(may_hold_lease && !self.core.holds_lease(), LeaseNotHeld);
+        }
         let effects = self.core.effects();
         self.environment.observer.stepped(&self.core, &effects);
         self.diagnostics.stepped(&self.core);
+        self.metrics.place.stepped(&self.core, &self.header);
+        self.readiness.stepped(&self.core, self.header.applied_index, &self.environment.clock);
         Ok(effects)
     }
 
@@ -284,9 +376,16 @@ impl EventLoop {
         for Refused { from, why, .. } in effects.refused {
             self.parts.refusals.note(why.kind(), from, why);
         }
-        effects.reads_failed.into_iter().for_each(|name| self.reads.failed(name));
-        effects.reads.into_iter().for_each(|ready| self.reads.confirmed(ready));
+        for name in effects.reads_failed {
+            self.reads.failed(name);
+            self.read_barriers.failed(name);
+        }
+        for ready in effects.reads {
+            self.reads.confirmed(ready);
+            self.read_barriers.confirmed(ready);
+        }
         self.reads.serve(self.header.applied_index, term);
+        self.read_barriers.serve(self.header.applied_index);
         Ok(())
     }
 
@@ -339,6 +438,7 @@ fn why(refusal: PieceRefusal) -> String {
     match refusal {
         PieceRefusal::OtherTerm { present } => format!("it is term {present} here"),
         PieceRefusal::SecondLeader => "another node leads this term".to_owned(),
+        PieceRefusal::Stranger => "the sender is no member, as far as this node knows".to_owned(),
         PieceRefusal::NotNeeded => "the log here reaches further".to_owned(),
         PieceRefusal::Installing => "a snapshot is being put in place".to_owned(),
         PieceRefusal::Superseded => "a later snapshot is being received".to_owned(),

@@ -13,10 +13,10 @@ use tonic::Response;
 
 use super::config::Config;
 use crate::{
-    env::Environment,
+    env::{Environment, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
     rpc::{
-        Channel,
+        Channel, Expected, Target,
         link::{Link, LinkEvent, LinkOptions, MessageStream, Opening, Protocol},
         outbox::Outbox,
     },
@@ -27,6 +27,9 @@ use crate::{
 const APPENDS_BYTES_MAX: usize = 32 << 20;
 /// Bytes of all other messages that may wait for a peer.
 const CONTROL_BYTES_MAX: usize = 4 << 20;
+/// Nodes that are no members and have links, because they say where they are: leaders that this node does not know yet, and
+/// former members. Of either there are few.
+const STRANGERS_MAX: usize = 16;
 /// What a message weighs besides its entries.
 const MESSAGE_BYTES: usize = 64;
 
@@ -106,16 +109,17 @@ impl Links {
     }
 
     /// A node says where it is reached. One that is no member (as far as this node knows) gets links as well, as long
-    /// as it is there: a leader that this node does not know yet, or a former member that was not told.
-    pub(super) fn heard_from(&self, sender: &v1::Sender) {
+    /// as it is there: a leader that this node does not know yet, or a former member that was not told. False: there are too
+    /// many of those.
+    pub(super) fn heard_from(&self, sender: &v1::Sender) -> bool {
         if sender.address.is_empty() || sender.id == self.0.config.id {
-            return;
+            return true;
         }
         let mut peers = self.peers();
         match peers.get_mut(&sender.id) {
             Some(peer) if !peer.is_gone() => {
                 if peer.address == sender.address || peer.is_open() {
-                    return;
+                    return true;
                 }
                 match is_certain(self.0.introduction().origin) {
                     true => peer.warn_of_address(sender),
@@ -127,9 +131,14 @@ impl Links {
             }
             _ => {
                 peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
+                if peers.values().filter(|peer| peer.is_stranger).count() >= STRANGERS_MAX {
+                    return false;
+                }
+                sometimes!(LinkToStranger);
                 peers.insert(sender.id, self.0.start(sender.id, &sender.address, true));
             }
         }
+        true
     }
 
     /// Where a peer is reached.
@@ -174,8 +183,13 @@ impl Shared {
                 introduction: self.introduction.clone(),
                 outbox: Mutex::default(),
             });
-            let options = LinkOptions {
+            let target = Target {
                 address: address.to_owned(),
+                expected: Expected::Node(peer),
+                security: self.config.security.clone(),
+            };
+            let options = LinkOptions {
+                target,
                 outbox_bytes_max,
                 reconnects: !is_stranger,
                 clock: self.environment.clock.clone(),
@@ -202,6 +216,7 @@ impl PeerLinks {
         let mut bytes = MESSAGE_BYTES;
         if let Body::AppendRequest { previous, entries, .. } = &message.body {
             if !self.sequence.admits(previous.index, entries.len(), outbox.is_empty()) {
+                sometimes!(AppendLeftOut);
                 return;
             }
             bytes += entries.iter().map(|entry| entry.size_bytes()).sum::<usize>();
@@ -311,12 +326,12 @@ mod tests {
 
     use super::*;
     use crate::{
-        env::{Clock, Nobody},
+        env::{Clock, Health, Nobody},
         node::{ReadLimits, Retention, Timing, Upkeep},
+        rpc::{Security, ServerLimits},
     };
 
-    #[test]
-    fn who_is_removed_goes_on_saying_where_it_is_reached() {
+    fn links() -> Links {
         let config = Config {
             cluster: "test".to_owned(),
             id: 9,
@@ -329,10 +344,39 @@ mod tests {
             reads: ReadLimits::default(),
             upkeep: Upkeep::default(),
             lease_drift_percent: None,
+            security: Security::default(),
+            server_limits: ServerLimits::default(),
         };
-        let environment =
-            Environment { clock: Clock::new(Duration::ZERO), seed: 1, observer: Arc::new(Nobody) };
-        let links = Links::new(&config, &environment);
+        let environment = Environment {
+            clock: Clock::new(Duration::ZERO),
+            seed: 1,
+            observer: Arc::new(Nobody),
+            health: Health::default(),
+        };
+        Links::new(&config, &environment)
+    }
+
+    #[tokio::test]
+    async fn so_many_strangers_are_answered_and_no_more() {
+        let links = links();
+        let hears = |id| {
+            let address = "127.0.0.1:1".to_owned();
+            links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() })
+        };
+        let strangers = 100..100 + STRANGERS_MAX as u64;
+        assert!(strangers.clone().all(hears));
+        assert!(!hears(99), "it is one too many");
+        assert!(hears(100), "it has its links");
+        // None of them can be reached: their places are free again.
+        while !links.peers().values().all(PeerLinks::is_gone) {
+            tokio::task::yield_now().await;
+        }
+        assert!(hears(99));
+    }
+
+    #[test]
+    fn who_is_removed_goes_on_saying_where_it_is_reached() {
+        let links = links();
         let says = |configuration: &Configuration| {
             links.follow(configuration);
             links.0.introduction().address.clone()

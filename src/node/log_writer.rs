@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
 
-use super::{links::Links, report::Report};
+use super::{links::Links, metrics::SyncMetrics, report::Report};
 use crate::{
-    env::{Alarm, Environment},
+    env::{Alarm, Buggify, Environment, buggify, buggify_pause},
     raft::{NodeId, Persist},
     storage::{self, Disk, LogStore, StorageError},
 };
@@ -34,25 +34,32 @@ pub(super) fn start(
         let mut idle = Alarm::after(&clock, IDLE_AFTER);
         // The number of its last commit may not be on the disk.
         let mut is_settled = false;
+        let metrics = SyncMetrics::default();
         loop {
+            let writes_max = if buggify(Buggify::ShortLogBatch) { 1 } else { usize::MAX };
             let count = tokio::select! { biased;
-                count = writes.recv_many(&mut batch, usize::MAX) => Some(count),
+                count = writes.recv_many(&mut batch, writes_max) => Some(count),
                 () = idle.ring(), if !is_settled => None,
             };
+            let began = clock.now();
             let (returned, result, written) = match count {
                 Some(0) => return,
                 Some(_) => write(log, std::mem::take(&mut batch), &*disk).await,
                 None => settle(log, &*disk).await,
             };
             is_settled = count.is_none();
-            idle.set(clock.now() + IDLE_AFTER);
+            let now = clock.now();
+            idle.set(now + IDLE_AFTER);
             if let Err(error) = result {
                 let _ = reports.send(Report::Failed(error.into()));
                 return;
             }
             log = returned;
             let Some(last) = written.last() else { continue };
+            metrics.seconds.record(now.since(began));
+            metrics.entries.increment(written.iter().map(|persist| persist.entries.len() as u64).sum());
             let ticket = last.ticket;
+            buggify_pause(Buggify::LatePromise, &clock).await;
             for persist in written {
                 observer.persisted(node, &persist);
                 links.send(persist.promises);

@@ -22,24 +22,28 @@
 //! | `scrub.rs` | the whole state is read now and then: damage is found early |
 //! | `links.rs` | one stream to every peer |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
-//! | `services.rs`, `view.rs` | the gRPC services, and what status shows |
+//! | `backups.rs`, `read_barriers.rs` | the state, to whoever takes a backup, and that it misses nothing |
+//! | `services.rs`, `receiving.rs`, `view.rs` | the gRPC services, how they receive, and what status shows |
 //! | `diagnostics.rs`, `refusals.rs` | what operators read of the core, and of what was refused |
+//! | `metrics.rs`, `readiness.rs` | what is measured, and whether the node is ready |
 //!
 //! Imports run down these lines: each knows what is named below it, and nothing above. This file starts all.
 //!
 //! ```text
 //!  event_loop · services
 //!  proposals (waiters of the applier)
-//!  applier (pieces of snapshots)
+//!  applier (pieces of snapshots) · read_barriers
 //!  event (reads, and where they are answered)
+//!  backups
 //!  reads · log_writer · snapshots · scrub · view · proxy_streams
 //!  report · reply · links · admin · upkeep · refusals · diagnostics
-//!  config · error
+//!  config · error · metrics · readiness
 //! ```
 
 mod admin;
 mod admission;
 mod applier;
+mod backups;
 mod config;
 mod diagnostics;
 mod error;
@@ -47,10 +51,14 @@ mod event;
 mod event_loop;
 mod links;
 mod log_writer;
+mod metrics;
 mod proposal_clock;
 mod proposals;
 mod proxy_streams;
+mod read_barriers;
+mod readiness;
 mod reads;
+mod receiving;
 mod refusals;
 mod reply;
 mod report;
@@ -65,10 +73,12 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use applier::replay;
 pub use config::{AutoCompaction, Config, ReadLimits, Retention, Timing, Upkeep};
 pub use error::NodeError;
 
 use self::{
+    backups::Backups,
     event::Event,
     event_loop::{EventLoop, Parts},
     links::Links,
@@ -80,14 +90,14 @@ use self::{
     view::NodeView,
 };
 use crate::{
-    env::{Clock, Environment},
+    env::{Clock, Condition, Environment},
     kv::Header,
     raft::{Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
 
 /// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
-const EVENT_QUEUE_LENGTH: usize = 1024;
+const EVENT_QUEUE_LENGTH: usize = 256;
 
 /// A node that is told to stop tries for so many election timeouts to hand leadership over.
 const LEAVE_ELECTION_TIMEOUTS: u32 = 4;
@@ -115,19 +125,14 @@ pub async fn run(
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let refusals = Refusals::new(&environment.clock);
-    let services = Services {
-        config: config.clone(),
-        clock: environment.clock.clone(),
-        events: events_tx.clone(),
-        links: links.clone(),
-        view: view_rx,
-        refusals: refusals.clone(),
-    };
-    let server = services.server().bind(config.listen).await?;
-    environment.observer.started(&core);
-    tracing::info!(node = config.id, address = %server.local_addr(), term = core.term(), last = %core.last(), "node is up");
     let read_server =
         ReadServer::new(&config, state.reader(), &environment.clock, disk.clone(), reports_tx.clone());
+    let backups = Backups::new(&config, &environment.clock, read_server.clone());
+    let services = Services::new(&config, &environment, &events_tx, &links, view_rx, &refusals, backups);
+    let server = services.server().bind(config.listen).await?;
+    environment.observer.started(&core);
+    environment.health.set(Condition::NotReady("no leader is known".to_owned()));
+    tracing::info!(node = config.id, address = %server.local_addr(), term = core.term(), last = %core.last(), "node is up");
     let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());
     let (applier, applying) =
         applier::start(&config, state, place, &environment, disk.clone(), reports_tx.clone());
@@ -145,6 +150,7 @@ pub async fn run(
     };
     let (patience, clock) =
         (config.timing.election_timeout * LEAVE_ELECTION_TIMEOUTS, environment.clock.clone());
+    let health = environment.health.clone();
     let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
     let mut serving = tokio::spawn(server.serve(async {
@@ -154,6 +160,7 @@ pub async fn run(
         ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
         () = shutdown => {
+            health.set(Condition::Stopping);
             leave(&events_tx, &clock, patience).await;
             Ok(())
         }

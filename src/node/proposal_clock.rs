@@ -5,7 +5,7 @@
 //! has caught up with wall time: whoever is alive has time to say so. While nobody stamps at all, as in a blackout, stamped
 //! time stands still likewise.
 
-use crate::env::Moment;
+use crate::env::{Moment, sometimes};
 
 /// Stamped time runs at most so many percent as fast as the leader's own clock.
 const PACE_PERCENT: u64 = 110;
@@ -37,6 +37,7 @@ impl ProposalClock {
         if wall_ms <= limit_ms {
             self.anchor(wall_ms.max(self.latest_ms), now);
         } else {
+            sometimes!(StampedTimeHeldBack);
             self.latest_ms = limit_ms;
         }
         self.latest_ms

@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use prost::Message as _;
 
-use super::{admission::Admission, applier::Waiter, proposal_clock::ProposalClock, reply::ReplySender};
+use super::{
+    admission::Admission, applier::Waiter, metrics::ProposalMetrics, proposal_clock::ProposalClock,
+    reply::ReplySender,
+};
 use crate::{
-    env::Clock,
+    env::{Buggify, Clock, buggify, sometimes},
     kv::Header,
     raft::{ProposeError, Raft},
     wire::{
@@ -19,6 +22,7 @@ pub(super) struct Proposals {
     gathered: Vec<Write>,
     admission: Admission,
     proposal_clock: ProposalClock,
+    metrics: ProposalMetrics,
 }
 
 struct Write {
@@ -31,14 +35,22 @@ impl Proposals {
     /// For a state machine whose latest stamp is this.
     pub(super) fn new(latest_stamp_ms: u64, clock: &Clock) -> Self {
         let proposal_clock = ProposalClock::new(latest_stamp_ms, clock.now());
-        Self { gathered: Vec::new(), admission: Admission::default(), proposal_clock }
+        Self {
+            gathered: Vec::new(),
+            admission: Admission::default(),
+            proposal_clock,
+            metrics: ProposalMetrics::default(),
+        }
     }
 
     /// Gathers a write, or refuses it at once.
     pub(super) fn admit(&mut self, replies: ReplySender, request: u64, command: v1::Command) {
         match wire::kv::validate(&command) {
             Ok(()) => self.gathered.push(Write { replies, request, command }),
-            Err(message) => replies.refuse(request, Reason::Invalid, message),
+            Err(message) => {
+                self.metrics.malformed.increment(1);
+                replies.refuse(request, Reason::Invalid, message);
+            }
         }
     }
 
@@ -50,8 +62,13 @@ impl Proposals {
         let timestamp_ms = self.proposal_clock.next(clock.unix_ms(), clock.now());
         let mut writes = std::mem::take(&mut self.gathered);
         let mut commands: Vec<_> = writes.iter().map(|write| stamped(&write.command, timestamp_ms)).collect();
-        let room = self.admission.room_for(commands.iter().map(|command| command.len()));
+        let room = match buggify(Buggify::ProposalsFull) {
+            true => 0,
+            false => self.admission.room_for(commands.iter().map(|command| command.len())),
+        };
+        sometimes!(room < writes.len(), ProposalsFull);
         for Write { replies, request, .. } in writes.drain(room..) {
+            self.metrics.overloaded.increment(1);
             replies.refuse(request, Reason::Overloaded, "too many proposals wait: try again later");
         }
         commands.truncate(room);
@@ -59,13 +76,17 @@ impl Proposals {
         match core.propose(commands) {
             Ok(proposed) => {
                 self.admission.proposed(core.last().index, writes.len(), bytes);
+                self.metrics.proposed.increment(writes.len() as u64);
+                self.metrics.pending.set(self.admission.count() as f64);
                 let term = proposed.term;
                 let waiter =
                     |(Write { replies, request, .. }, index)| Waiter { index, term, request, replies };
                 writes.into_iter().zip(proposed.first..).map(waiter).collect()
             }
             Err(refusal) => {
+                sometimes!(refusal == ProposeError::Transferring && room > 0, WriteWhileTransferring);
                 for Write { replies, request, .. } in writes {
+                    self.metrics.not_leader.increment(1);
                     replies.refuse(request, Reason::NotLeader, why(refusal));
                 }
                 Vec::new()
@@ -81,12 +102,14 @@ impl Proposals {
         let bytes = command.len();
         if core.propose(vec![command]).is_ok() {
             self.admission.proposed(core.last().index, 1, bytes);
+            self.metrics.proposed.increment(1);
         }
     }
 
     /// The state machine stands here.
     pub(super) fn applied(&mut self, header: &Header, clock: &Clock) {
         self.admission.applied(header.applied_index);
+        self.metrics.pending.set(self.admission.count() as f64);
         self.proposal_clock.applied(header.timestamp_ms, clock.now());
     }
 

@@ -59,6 +59,8 @@ impl Leadership {
             node: self.node,
             cluster_id: self.cluster,
             members: addresses.map(|(id, address)| v1::MemberAddress { id, address }).collect(),
+            voters: self.members.voters.iter().copied().collect(),
+            outgoing: self.members.outgoing.iter().copied().collect(),
         }
     }
 }

@@ -8,6 +8,9 @@ use std::{
     time::Duration,
 };
 
+use ::metrics::Counter;
+
+use super::metrics;
 use crate::{
     env::{Clock, Moment},
     wire::pb::v1,
@@ -25,6 +28,7 @@ pub(super) struct Refusals {
 
 struct Kind {
     count: u64,
+    metric: Counter,
     /// Of those, how many the log was told of.
     logged: u64,
     logged_at: Moment,
@@ -39,8 +43,14 @@ impl Refusals {
     pub(super) fn note(&self, kind: &'static str, from: u64, why: impl Display) {
         let now = self.clock.now();
         let mut kinds = self.kinds();
-        let noted = kinds.entry(kind).or_insert(Kind { count: 0, logged: 0, logged_at: now });
+        let noted = kinds.entry(kind).or_insert_with(|| Kind {
+            count: 0,
+            metric: metrics::refused(kind),
+            logged: 0,
+            logged_at: now,
+        });
         noted.count += 1;
+        noted.metric.increment(1);
         if noted.logged == 0 || now.since(noted.logged_at) >= LOG_INTERVAL {
             let silently = noted.count - noted.logged - 1;
             tracing::warn!(kind, from, silently, "refused: {why}");

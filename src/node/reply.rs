@@ -8,10 +8,19 @@
 //!  pieces of long reads ── 4 pieces ──────▶ ┘ last; at least every fifth time
 //! ```
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
 use prost::Message as _;
 use tokio::sync::mpsc;
 
 use crate::{
+    env::{Clock, sometimes},
     rpc::outbox::{Outbox, OutboxReceiver, outbox},
     wire::{
         self,
@@ -23,6 +32,13 @@ use crate::{
 const READ_BATCHES_MAX: usize = 2;
 /// Pieces that may wait for the stream; then long reads wait, each for its turn.
 const PIECES_MAX: usize = 4;
+/// Answers to writes, and refusals, that may wait for the stream; then no more requests of its proxy are taken, until that reads
+/// what it is told.
+const REPLIES_BYTES_MAX: usize = 2 << 20;
+/// What an answer takes in memory, however small it is on the wire.
+const REPLY_BYTES_MIN: usize = 128;
+/// How often it is looked whether they still wait.
+const ROOM_PAUSE: Duration = Duration::from_millis(10);
 /// So many batches may leave before a piece that waits.
 const BATCHES_BEFORE_A_PIECE_MAX: usize = 4;
 
@@ -31,6 +47,8 @@ const BATCHES_BEFORE_A_PIECE_MAX: usize = 4;
 pub(super) struct ReplySender {
     replies: Outbox<v1::Reply>,
     control: mpsc::UnboundedSender<Control>,
+    /// A sign of life waits for the stream: one is enough.
+    alive_waits: Arc<AtomicBool>,
 }
 
 /// Where the answers to reads go, which are not taken before there is room.
@@ -42,9 +60,10 @@ pub(super) struct ReadReplies {
 
 /// The stream's end.
 pub(super) struct ReplyReceiver {
-    /// Its length is bounded by the proposals and reads that a node admits.
+    /// Bounded by what a node admits while there is room ([`ReplySender::await_room`]).
     replies: OutboxReceiver<v1::Reply>,
     control: mpsc::UnboundedReceiver<Control>,
+    alive_waits: Arc<AtomicBool>,
     batches: mpsc::Receiver<Vec<v1::Reply>>,
     pieces: mpsc::Receiver<v1::Reply>,
     /// Batches that left since the last piece.
@@ -65,16 +84,18 @@ pub(super) fn channel() -> (ReplySender, ReadReplies, ReplyReceiver) {
     let (control_tx, control) = mpsc::unbounded_channel();
     let (batches_tx, batches) = mpsc::channel(READ_BATCHES_MAX);
     let (pieces_tx, pieces) = mpsc::channel(PIECES_MAX);
-    let sender = ReplySender { replies: replies_tx, control: control_tx };
+    let alive_waits = Arc::<AtomicBool>::default();
+    let sender = ReplySender { replies: replies_tx, control: control_tx, alive_waits: alive_waits.clone() };
     let reads = ReadReplies { batches: batches_tx, pieces: pieces_tx };
-    (sender, reads, ReplyReceiver { replies, control, batches, pieces, batches_since_piece: 0 })
+    let receiver = ReplyReceiver { replies, control, alive_waits, batches, pieces, batches_since_piece: 0 };
+    (sender, reads, receiver)
 }
 
 impl ReplySender {
     /// (Answers to writes are bounded by the state machine.)
     pub(super) fn send(&self, id: u64, outcome: v1::reply::Outcome) {
         let reply = v1::Reply { id, outcome: Some(outcome) };
-        let bytes = reply.encoded_len();
+        let bytes = reply.encoded_len().max(REPLY_BYTES_MIN);
         let _ = self.replies.push_always(reply, bytes);
     }
 
@@ -83,7 +104,17 @@ impl ReplySender {
     }
 
     pub(super) fn alive(&self) {
-        let _ = self.control.send(Control::Alive);
+        if !self.alive_waits.swap(true, Ordering::Relaxed) {
+            let _ = self.control.send(Control::Alive);
+        }
+    }
+
+    /// Completes when the proxy has read so much that it may be answered more, or the stream has ended.
+    pub(super) async fn await_room(&self, clock: &Clock) {
+        while self.replies.waiting_bytes() > REPLIES_BYTES_MAX && !self.is_closed() {
+            sometimes!(RepliesFull);
+            clock.sleep(ROOM_PAUSE).await;
+        }
     }
 
     /// False: the stream has ended.
@@ -104,6 +135,7 @@ impl ReplySender {
 impl ReadReplies {
     /// Leaves answers to short reads. False: the stream has ended.
     pub(super) async fn send(&self, replies: Vec<v1::Reply>) -> bool {
+        sometimes!(!replies.is_empty() && self.batches.capacity() == 0, ReadLaneFull);
         replies.is_empty() || self.batches.send(replies).await.is_ok()
     }
 
@@ -126,6 +158,7 @@ impl ReplyReceiver {
             && self.control.is_empty()
             && let Ok(piece) = self.pieces.try_recv()
         {
+            sometimes!(PieceBeforeBatch);
             return Some(self.piece(piece));
         }
         tokio::select! { biased;
@@ -133,7 +166,10 @@ impl ReplyReceiver {
                 Control::Leadership(leadership) => {
                     v1::ReplyBatch { leadership: Some(leadership), replies: Vec::new() }
                 }
-                Control::Alive => v1::ReplyBatch::default(),
+                Control::Alive => {
+                    self.alive_waits.store(false, Ordering::Relaxed);
+                    v1::ReplyBatch::default()
+                }
             }),
             replies = self.replies.batch() => Some(self.batch(replies?)),
             Some(replies) = self.batches.recv() => Some(self.batch(replies)),
@@ -188,6 +224,29 @@ mod tests {
         }
         let in_turns = ids.windows(2).skip(PIECES_MAX).take(20).filter(|pair| pair[0] != pair[1]).count();
         assert!(in_turns >= 15, "{ids:?}");
+    }
+
+    #[tokio::test]
+    async fn who_reads_nothing_is_asked_nothing_more_and_holds_no_memory() {
+        let clock = Clock::new(Duration::ZERO);
+        let (sender, _end, mut receiver) = channel();
+        (0..1000).for_each(|_| sender.alive());
+        assert_eq!(receiver.control.len(), 1, "one sign of life says it all");
+        assert!(receiver.next().await.expect("it is there").replies.is_empty());
+        sender.alive();
+        assert_eq!(receiver.control.len(), 1, "the next one");
+        assert!(receiver.next().await.is_some());
+
+        let has_room = async || clock.timeout(4 * ROOM_PAUSE, sender.await_room(&clock)).await.is_ok();
+        let refusals = REPLIES_BYTES_MAX / REPLY_BYTES_MIN;
+        (0..=refusals as u64).for_each(|id| sender.refuse(id, Reason::Invalid, ""));
+        assert!(!has_room().await);
+        assert!(receiver.next().await.is_some());
+        assert!(has_room().await);
+        (0..=refusals as u64).for_each(|id| sender.refuse(id, Reason::Invalid, ""));
+        assert!(!has_room().await);
+        drop(receiver);
+        assert!(has_room().await, "nobody is left who could read");
     }
 
     #[tokio::test]

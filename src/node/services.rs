@@ -1,31 +1,53 @@
 //! The node's gRPC services: peers, proxies, and whoever asks for its status.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::Stream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    backups::Backups,
     config::Config,
     event::{Answer, Event, Stage},
     links::Links,
     reads::Caller,
+    receiving::Receiving,
     refusals::Refusals,
     reply::{self, ReplyReceiver},
     view::NodeView,
 };
 use crate::{
-    env::Clock,
+    env::{Buggify, Clock, Environment, Health, buggify_pause},
     raft::{ClusterId, Configuration, Message, NodeId, Origin, StreamId},
-    rpc::{self, link::Watched},
+    rpc::{self, Role, link::Watched},
     wire::{
         self, Malformed, WithLimits,
-        pb::v1::{self, snapshot_piece::Piece},
+        pb::{
+            etcdserverpb::SnapshotResponse,
+            v1::{self, snapshot_piece::Piece},
+        },
     },
 };
 
+/// Messages or requests in one batch; our own senders put far fewer into one (`rpc::outbox`).
+const BATCH_ITEMS_MAX: usize = 4096;
+/// Longest address of a node: a host name has at most 253 bytes.
+const ADDRESS_BYTES_MAX: usize = 300;
+/// Longest foreign name that a refusal repeats.
+const NAME_SHOWN_CHARS_MAX: usize = 64;
+
 type BoxStream<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+/// Members, and who wants to be one.
+const NODES: &[Role] = &[Role::Node];
+/// Clients and operators ask through them.
+const PROXIES: &[Role] = &[Role::Proxy];
+/// Proxies show it to clients.
+const STATUS_READERS: &[Role] = &[Role::Node, Role::Proxy, Role::Operator];
+
+/// So long a backup waits for the node to know what is committed, and to have applied it.
+const BARRIER_PATIENCE: Duration = Duration::from_secs(3);
 
 /// All services of a node.
 #[derive(Clone)]
@@ -36,16 +58,42 @@ pub(super) struct Services {
     pub(super) links: Links,
     pub(super) view: watch::Receiver<NodeView>,
     pub(super) refusals: Refusals,
+    pub(super) health: Health,
+    pub(super) backups: Backups,
 }
 
 impl Services {
+    pub(super) fn new(
+        config: &Config,
+        environment: &Environment,
+        events: &mpsc::Sender<Event>,
+        links: &Links,
+        view: watch::Receiver<NodeView>,
+        refusals: &Refusals,
+        backups: Backups,
+    ) -> Self {
+        Self {
+            config: config.clone(),
+            clock: environment.clock.clone(),
+            events: events.clone(),
+            links: links.clone(),
+            view,
+            refusals: refusals.clone(),
+            health: environment.health.clone(),
+            backups,
+        }
+    }
+
     /// Ready to be bound.
     pub(super) fn server(self) -> rpc::Server {
-        rpc::Server::new(&self.clock)
-            .add(v1::peer_server::PeerServer::new(self.clone()).with_limits())
-            .add(v1::node_server::NodeServer::new(self.clone()).with_limits())
-            .add(v1::admin_server::AdminServer::new(self.clone()).with_limits())
-            .add(v1::status_server::StatusServer::new(self))
+        let health = self.health.clone();
+        rpc::Server::new(&self.clock, &self.config.security, self.config.server_limits)
+            .add(NODES, v1::peer_server::PeerServer::new(self.clone()).with_limits())
+            .add(PROXIES, v1::node_server::NodeServer::new(self.clone()).with_limits())
+            .add(PROXIES, v1::backup_server::BackupServer::new(self.clone()).with_limits())
+            .add(PROXIES, v1::admin_server::AdminServer::new(self.clone()).with_limits())
+            .add(STATUS_READERS, v1::status_server::StatusServer::new(self))
+            .add_health(&health)
     }
 
     /// Refuses what is meant for another cluster.
@@ -53,6 +101,7 @@ impl Services {
         if named == self.config.cluster {
             return Ok(());
         }
+        let named: String = named.chars().take(NAME_SHOWN_CHARS_MAX).collect();
         let why = format!("this is cluster {:?}, not {named:?}: check the addresses", self.config.cluster);
         self.refusals.note("other_cluster", 0, &why);
         Err(Status::failed_precondition(why))
@@ -90,8 +139,19 @@ impl Services {
             self.refusals.note("other_incarnation", id, &why);
             return Err(Status::failed_precondition(why));
         }
-        self.links.heard_from(sender);
+        if sender.address.len() > ADDRESS_BYTES_MAX {
+            return Err(self.malformed(sender.id, Malformed("an address that is too long")));
+        }
+        self.hear_from(sender);
         Ok(())
+    }
+
+    /// A node that is no member can be answered as long as there are not too many of them.
+    fn hear_from(&self, sender: &v1::Sender) {
+        if !self.links.heard_from(sender) {
+            let why = "it is no member, and there are links to as many others already: it is not answered";
+            self.refusals.note("stranger", sender.id, why);
+        }
     }
 
     /// Refuses what is meant for another node: addresses were mixed up, or reused.
@@ -105,13 +165,42 @@ impl Services {
         Err(Status::failed_precondition(why))
     }
 
-    /// A message of the core's. What breaks its form never gets there.
-    fn decode(&self, message: v1::RaftMessage) -> Result<Message, Malformed> {
+    /// Refuses who speaks as another node than its certificate is for.
+    fn check_caller(&self, caller: &rpc::Caller, from: NodeId) -> Result<(), Status> {
+        let checked = caller.check_node(from);
+        checked.inspect_err(|status| self.refusals.note("other_certificate", from, status.message()))
+    }
+
+    /// A message of the core's, from the node that sends it. What breaks its form never gets there, nor what speaks for another.
+    fn decode(&self, sender: NodeId, message: v1::RaftMessage) -> Result<Message, Status> {
         let from = message.from;
-        Message::try_from(message).inspect_err(|malformed| self.refusals.note("malformed", from, malformed))
+        if from != sender && from != 0 {
+            let why = format!("node {sender} sends a message of node {from}");
+            self.refusals.note("other_sender", sender, &why);
+            return Err(Status::permission_denied(why));
+        }
+        Message::try_from(message).map_err(|malformed| self.malformed(sender, malformed))
+    }
+
+    fn decode_all(&self, sender: NodeId, messages: Vec<v1::RaftMessage>) -> Result<Vec<Message>, Status> {
+        self.check_count(sender, messages.len())?;
+        messages.into_iter().map(|message| self.decode(sender, message)).collect()
+    }
+
+    fn check_count(&self, sender: NodeId, items: usize) -> Result<(), Status> {
+        match items {
+            0..=BATCH_ITEMS_MAX => Ok(()),
+            _ => Err(self.malformed(sender, Malformed("a batch of too many messages"))),
+        }
+    }
+
+    fn malformed(&self, from: NodeId, malformed: Malformed) -> Status {
+        self.refusals.note("malformed", from, malformed);
+        malformed.into()
     }
 
     async fn send(&self, event: Event) -> Result<(), Status> {
+        buggify_pause(Buggify::SlowInputs, &self.clock).await;
         self.events.send(event).await.map_err(|_| stopping())
     }
 
@@ -140,15 +229,17 @@ impl v1::peer_server::Peer for Services {
         &self,
         request: Request<v1::SnapshotPiece>,
     ) -> Result<Response<v1::SnapshotStaged>, Status> {
+        let caller = rpc::Caller::of(&request);
         let v1::SnapshotPiece { cluster, origin, from, to, term, stream, last, piece } = request.into_inner();
         self.check_cluster(&cluster)?;
+        self.check_caller(&caller, from)?;
         self.check_cluster_id(from, origin.map_or(0, |origin| origin.cluster))?;
         self.check_receiver(from, to)?;
         let last = wire::position_from_pb(last)?;
         let records = match piece {
-            None => return Err(Status::invalid_argument("an empty piece of a snapshot")),
+            None => return Err(self.malformed(from, Malformed("an empty piece of a snapshot"))),
             Some(Piece::End(message)) => {
-                let message = self.decode(message)?;
+                let message = self.decode(from, message)?;
                 self.send(Event::Messages(vec![message])).await?;
                 return Ok(Response::new(v1::SnapshotStaged { place: None }));
             }
@@ -169,6 +260,7 @@ impl v1::peer_server::Peer for Services {
         &self,
         request: Request<Streaming<v1::Envelope>>,
     ) -> Result<Response<Self::SendStream>, Status> {
+        let caller = rpc::Caller::of(&request);
         let mut envelopes = Watched::new(request.into_inner(), self.clock.clone());
         let services = self.clone();
         let signs = async_stream::try_stream! {
@@ -179,20 +271,20 @@ impl v1::peer_server::Peer for Services {
                 services.check_receiver(from, envelope.to)?;
                 match (envelope.sender, &sender) {
                     (Some(introduced), _) if introduced.id != 0 => {
+                        services.check_caller(&caller, introduced.id)?;
                         services.admit(&introduced)?;
                         sender = Some(introduced);
                     }
                     // It may have been removed just now, and be a leader who waits to hear that this has arrived.
-                    (None, Some(known)) => services.links.heard_from(known),
-                    _ => Err(Status::invalid_argument("a stream begins with who speaks on it"))?,
+                    (None, Some(known)) => services.hear_from(known),
+                    _ => Err(services.malformed(0, Malformed("a stream begins with who speaks on it")))?,
                 }
                 if envelope.messages.is_empty() {
                     yield v1::Alive {};
                     continue;
                 }
-                let messages = envelope.messages.into_iter().map(|message| services.decode(message));
-                let messages: Result<Vec<Message>, Malformed> = messages.collect();
-                services.send(Event::Messages(messages?)).await?;
+                let messages = services.decode_all(from, envelope.messages)?;
+                services.send(Event::Messages(messages)).await?;
             }
         };
         Ok(Response::new(Box::pin(signs)))
@@ -219,6 +311,8 @@ impl v1::node_server::Node for Services {
             let mut next = Some(opening);
             while let Some(batch) = next {
                 services.check_cluster(&batch.cluster)?;
+                services.check_count(0, batch.requests.len())?;
+                replies.await_room(&services.clock).await;
                 match batch.requests.is_empty() {
                     // A proxy of another cluster may listen: that one may have been founded anew, and is this one now.
                     true => replies.alive(),
@@ -231,20 +325,19 @@ impl v1::node_server::Node for Services {
             }
             Err(Status::cancelled("the proxy closed the stream"))
         };
-        Ok(Response::new(Box::pin(outgoing(receiving, outgoing_rx))))
+        Ok(Response::new(Box::pin(outgoing(Receiving::start(receiving), outgoing_rx))))
     }
 }
 
 /// The stream back to a proxy, which lasts as long as the proxy's requests are received.
 fn outgoing(
-    receiving: impl Future<Output = Result<(), Status>> + Send + 'static,
+    mut receiving: Receiving,
     mut replies: ReplyReceiver,
 ) -> impl Stream<Item = Result<v1::ReplyBatch, Status>> + Send {
     async_stream::try_stream! {
-        let mut receiving = std::pin::pin!(receiving);
         loop {
             let next = tokio::select! { biased;
-                ended = &mut receiving => ended.map(|()| None),
+                ended = receiving.ended() => ended.map(|()| None),
                 batch = replies.next() => Ok(batch),
             };
             match next? {
@@ -275,6 +368,25 @@ impl v1::admin_server::Admin for Services {
         self.check_cluster(&request.cluster)?;
         self.check_cluster_id(0, request.cluster_id)?;
         self.ask(|answer| Event::Transfer(request, answer)).await
+    }
+}
+
+#[tonic::async_trait]
+impl v1::backup_server::Backup for Services {
+    type TakeStream = BoxStream<SnapshotResponse>;
+
+    async fn take(&self, request: Request<v1::BackupRequest>) -> Result<Response<Self::TakeStream>, Status> {
+        let request = request.into_inner();
+        self.check_cluster(&request.cluster)?;
+        self.check_cluster_id(0, request.cluster_id)?;
+        let place = self.backups.place()?;
+        let barrier = self.ask(Event::ReadBarrier);
+        let index = self.clock.timeout(BARRIER_PATIENCE, barrier).await.map_err(|_| {
+            Status::unavailable(
+                "this node cannot tell yet what is committed, or has not applied it: ask another",
+            )
+        })??;
+        Ok(Response::new(Box::pin(self.backups.begin(index.into_inner(), place).await?)))
     }
 }
 

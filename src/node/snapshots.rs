@@ -15,9 +15,9 @@ use tonic::{Code, Request, Status};
 
 use super::{config::Config, links::Links, report::Report, snapshot_pace::Paces};
 use crate::{
-    env::{Environment, Moment},
+    env::{Buggify, Environment, Moment, buggify, buggify_pause, sometimes},
     raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
-    rpc::{self, Channel},
+    rpc::{self, Channel, Expected, Target},
     storage::{self, Disk, Place, StateView},
     wire::{
         self, WithLimits,
@@ -82,7 +82,10 @@ impl Streams {
         let (show, shown) = oneshot::channel::<StateView>();
         let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
         let reaches = |(view, _): &&(Arc<StateView>, Moment)| view.snapshot.last.index >= needed;
+        let is_lost = buggify(Buggify::LostView);
         let kept_view = locked(&self.kept).as_ref().filter(reaches).map(|(view, _)| view.clone());
+        let kept_view = kept_view.filter(|_| !is_lost);
+        sometimes!(kept_view.is_some(), SnapshotViewKept);
         let (is_kept, kept) = (kept_view.is_some(), self.kept.clone());
         let streaming = tokio::spawn(async move {
             let view = match kept_view {
@@ -204,20 +207,31 @@ impl Stream {
                 break;
             }
             fruitless = if place == before { fruitless + 1 } else { 0 };
+            sometimes!(SnapshotStreamRetried);
             self.environment.clock.sleep(RETRY_PAUSE).await;
         }
+        sometimes!(SnapshotStreamGivenUp);
         tracing::warn!(peer, %last, stream = %self.id, reason = reason.message(), "could not send its state");
         None
     }
 
     /// One attempt: it goes on from where the peer says that it is.
     async fn stream(&self, place: &mut Place) -> Result<(), Status> {
-        let channel = rpc::connect(&self.address, &self.environment.clock)
+        let target = Target {
+            address: self.address.clone(),
+            expected: Expected::Node(self.to),
+            security: self.config.security.clone(),
+        };
+        let channel = rpc::connect(&target, &self.environment.clock)
             .await
             .map_err(|error| Status::unavailable(error.to_string()))?;
         let mut client = PeerClient::new(channel).with_limits();
         *place = self.stage(&mut client, Piece::Begin(v1::SnapshotBegin {})).await?;
         loop {
+            buggify_pause(Buggify::LateSnapshotPiece, &self.environment.clock).await;
+            if buggify(Buggify::BrokenSnapshotStream) {
+                return Err(Status::unavailable("the stream is broken off"));
+            }
             let began = self.environment.clock.now();
             let records = self.read(place.clone()).await?;
             if records.is_empty() {
@@ -255,7 +269,9 @@ impl Stream {
 
     /// Reads the records after a place, away from the tasks that must stay responsive.
     async fn read(&self, place: Place) -> Result<Vec<v1::SnapshotRecord>, Status> {
-        let (view, bytes_max) = (self.view.clone(), self.config.retention.snapshot_piece_bytes);
+        let is_short = buggify(Buggify::ShortSnapshotPiece);
+        let bytes_max = if is_short { 1 } else { self.config.retention.snapshot_piece_bytes };
+        let view = self.view.clone();
         let records = storage::run_on(&*self.disk, move || view.records_after(&place, bytes_max)).await;
         let records = records.map_err(|error| Status::internal(error.to_string()))?;
         Ok(records.into_iter().map(Into::into).collect())

@@ -11,9 +11,12 @@ use std::{
 use tokio::sync::{mpsc, oneshot};
 use tonic::Request;
 
-use super::core::{Answer, Call, CallId, Operation};
+use super::{
+    core::{Answer, Call, CallId, Operation, Waits},
+    watched::Watched,
+};
 use crate::{
-    env::Clock,
+    env::{Buggify, Clock, buggify},
     rpc,
     wire::{CallError, etcd},
 };
@@ -37,7 +40,7 @@ pub(super) fn time_for<T>(request: &Request<T>, patience: Duration) -> Duration 
 /// A call on its way to the core, and the way back.
 pub(super) struct IncomingCall {
     pub(super) call: Call,
-    pub(super) answer: oneshot::Sender<Answer>,
+    pub(super) answer: oneshot::Sender<(Answer, Option<Waits>)>,
 }
 
 /// What the edge receives.
@@ -76,25 +79,40 @@ impl CallSender {
     }
 
     /// Hands a call to the core and waits for its one answer. To drop the future is to leave: the core is told.
-    pub(super) async fn call(&self, operation: Operation, bytes: usize, time: Duration) -> Answer {
+    pub(super) async fn call(
+        &self,
+        operation: Operation,
+        bytes: usize,
+        time: Duration,
+        watched: &mut Watched<'_>,
+    ) -> Answer {
         let id = CallId::of_client(self.count.fetch_add(1, Ordering::Relaxed));
         let is_read = matches!(operation, Operation::Read(_));
         let deadline_us = self.clock.elapsed_us() + u64::try_from(time.as_micros()).unwrap_or(u64::MAX / 2);
+        let too_many =
+            || CallError::etcd(etcd::TOO_MANY_REQUESTS, "too many calls arrive at once: try again later");
+        if buggify(Buggify::CallsFull) {
+            return Err(too_many());
+        }
         let (answer_tx, answer_rx) = oneshot::channel();
         let call = Call { id, operation, deadline_us, bytes };
         self.calls.try_send(IncomingCall { call, answer: answer_tx }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => {
-                CallError::etcd(etcd::TOO_MANY_REQUESTS, "too many calls arrive at once: try again later")
-            }
+            mpsc::error::TrySendError::Full(_) => too_many(),
             mpsc::error::TrySendError::Closed(_) => CallError::etcd(etcd::STOPPED, ""),
         })?;
         let mut leaving = Leaving { id, cancelled: Some(&self.cancelled) };
         let answer = answer_rx.await;
         leaving.cancelled = None;
-        answer.unwrap_or_else(|_| {
-            let stopped = CallError::etcd(etcd::STOPPED, "");
-            Err(if is_read { stopped } else { stopped.may_have_happened() })
-        })
+        match answer {
+            Ok((answer, waits)) => {
+                watched.waited(waits);
+                answer
+            }
+            Err(_) => {
+                let stopped = CallError::etcd(etcd::STOPPED, "");
+                Err(if is_read { stopped } else { stopped.may_have_happened() })
+            }
+        }
     }
 }
 

@@ -8,12 +8,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     Config,
     call_queue::{CallReceiver, IncomingCall},
-    core::{Answer, CallId, Effects, LinkId, Router},
+    core::{Answer, CallId, DownReason, Effects, LinkId, Router, Waits},
     link::{Dialer, NodeEvent, Outbox, down_reason},
+    metrics::EdgeMetrics,
     view::View,
 };
 use crate::{
-    env::{Alarm, Clock},
+    env::{Alarm, Buggify, Clock, Condition, buggify},
     rpc::link::{Link, LinkEvent},
 };
 
@@ -28,12 +29,14 @@ pub(super) struct Edge {
     dialer: Dialer,
     links: BTreeMap<LinkId, Connection>,
     /// Who waits for the answers.
-    callers: BTreeMap<CallId, oneshot::Sender<Answer>>,
+    callers: BTreeMap<CallId, oneshot::Sender<(Answer, Option<Waits>)>>,
     view: watch::Sender<View>,
+    metrics: EdgeMetrics,
 }
 
 /// A link as the edge knows it.
 struct Connection {
+    address: String,
     /// Ends when it is dropped.
     _link: Link,
     /// Present while the stream is open, as the core knows it.
@@ -55,6 +58,7 @@ impl Edge {
             links: BTreeMap::new(),
             callers: BTreeMap::new(),
             view,
+            metrics: EdgeMetrics::default(),
         }
     }
 
@@ -70,7 +74,9 @@ impl Edge {
             alarm.set(self.clock.now() + self.step());
             let mut event = None;
             let mut left = None;
+            let is_woken = buggify(Buggify::SpuriousWake);
             tokio::select! { biased;
+                () = std::future::ready(()), if is_woken => {}
                 () = alarm.ring() => {}
                 received = events.recv() => event = received,
                 received = cancelled.recv() => left = received,
@@ -99,6 +105,9 @@ impl Edge {
     }
 
     fn on_link(&mut self, (link, event): NodeEvent) {
+        if buggify(Buggify::LostLink) {
+            return self.lose(link);
+        }
         let Some(connection) = self.links.get_mut(&link) else { return };
         match event {
             LinkEvent::Up(outbox) => {
@@ -120,13 +129,26 @@ impl Edge {
         }
     }
 
+    /// The stream of a link is lost, whatever it was about to say.
+    fn lose(&mut self, link: LinkId) {
+        let Some(lost) = self.links.remove(&link) else { return };
+        let (address, _link) = (lost.address.clone(), self.dialer.start(link, lost.address));
+        self.links.insert(link, Connection { address, _link, outbox: None });
+        self.router.link_down(link, DownReason::Lost);
+    }
+
     /// Carries out what follows from the inputs; returns when something is due at the latest.
     fn step(&mut self) -> Duration {
         self.router.set_time(self.clock.elapsed_us());
-        let Effects { dial, hang_up, send, answer, view_changed, wake_at_us } = self.router.effects();
+        self.dialer.environment.health.beat(&self.clock);
+        let Effects { dial, hang_up, send, answer, waits, retries, view_changed, wake_at_us } =
+            self.router.effects();
+        self.metrics.retries.increment(retries);
+        let mut waits: BTreeMap<CallId, Waits> = waits.into_iter().collect();
         self.dialer.cluster_id.store(self.router.cluster().unwrap_or(0), Ordering::Relaxed);
         for (link, address) in dial {
-            let connection = Connection { _link: self.dialer.start(link, address), outbox: None };
+            let _link = self.dialer.start(link, address.clone());
+            let connection = Connection { address, _link, outbox: None };
             self.links.insert(link, connection);
         }
         hang_up.iter().for_each(|link| drop(self.links.remove(link)));
@@ -137,7 +159,7 @@ impl Edge {
         }
         for (call, answer) in answer {
             if let Some(caller) = self.callers.remove(&call) {
-                let _ = caller.send(answer);
+                let _ = caller.send((answer, waits.remove(&call)));
             }
         }
         self.publish(view_changed);
@@ -145,13 +167,20 @@ impl Edge {
         wake_at_us.map_or(IDLE_MAX, |at_us| Duration::from_micros(at_us.saturating_sub(now_us))).min(IDLE_MAX)
     }
 
-    fn publish(&self, is_new: bool) {
-        self.view.send_if_modified(|view| {
+    fn publish(&mut self, is_new: bool) {
+        let Self { router, view, metrics, dialer, .. } = self;
+        metrics.outstanding.set(router.outstanding() as f64);
+        view.send_if_modified(|view| {
             if is_new {
-                let before = std::mem::replace(view, View::of(&self.router));
+                let before = std::mem::replace(view, View::of(router));
                 log_leader(&before, view);
+                metrics.viewed(view);
+                dialer.environment.health.set(match view.reaches_leader() {
+                    true => Condition::Ready,
+                    false => Condition::NotReady(view.diagnosis.clone()),
+                });
             }
-            view.outstanding = self.router.outstanding();
+            view.outstanding = router.outstanding();
             is_new
         });
     }

@@ -9,7 +9,10 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 use tonic::{Code, Response, Status};
 
-use super::core::{DownReason, LinkId, SMALL_CALL_BYTES_MAX};
+use super::{
+    config::Config,
+    core::{DownReason, LinkId, SMALL_CALL_BYTES_MAX},
+};
 use crate::{
     env::Environment,
     rpc::{
@@ -50,7 +53,7 @@ impl Outbox {
 
 /// Starts links.
 pub(super) struct Dialer {
-    pub(super) cluster: String,
+    pub(super) config: Config,
     /// The cluster that the proxy works for; 0 while that is not decided.
     pub(super) cluster_id: Arc<AtomicU64>,
     pub(super) environment: Environment,
@@ -62,13 +65,13 @@ impl Dialer {
     pub(super) fn start(&self, id: LinkId, address: String) -> Link {
         let protocol = SessionProtocol {
             id,
-            cluster: self.cluster.clone(),
+            cluster: self.config.cluster.clone(),
             cluster_id: self.cluster_id.clone(),
             events: self.events.clone(),
         };
         let random = self.environment.random(&format!("link to {address}"));
         let options = LinkOptions {
-            address,
+            target: self.config.node_at(&address),
             outbox_bytes_max: usize::MAX,
             reconnects: true,
             clock: self.environment.clock.clone(),

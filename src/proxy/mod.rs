@@ -18,21 +18,31 @@
 //! | `call_queue.rs` | the way of a call from its service to the edge, and of its answer back |
 //! | `config.rs` | what a proxy is told |
 //! | `view.rs` | what the edge publishes of the core |
+//! | `watched.rs`, `request_id.rs` | what is noted of each call, and how it is named |
+//! | `metrics.rs` | what is measured |
 
 mod call_queue;
 mod config;
 mod core;
 mod edge;
 mod link;
+mod metrics;
+mod request_id;
 mod services;
 mod view;
+mod watched;
 
 use std::{future::Future, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use self::config::Config;
-use crate::{env::Environment, rpc::RpcError};
+#[cfg(all(not(madsim), any(test, feature = "fuzzing")))]
+pub(crate) use self::core::fuzzing::replies as fuzz_replies;
+use crate::{
+    env::{Condition, Environment},
+    rpc::RpcError,
+};
 
 /// Runs a proxy until `shutdown` completes.
 ///
@@ -45,27 +55,32 @@ pub async fn run(
 ) -> Result<(), RpcError> {
     let (calls_tx, calls_rx) = call_queue::channel(environment.clock.clone(), config.patience);
     let (view_tx, view_rx) = watch::channel(view::View::default());
-    let bound = services::server(&config, &environment.clock, calls_tx, view_rx).bind(config.listen).await?;
+    let bound = services::server(&config, &environment, calls_tx, view_rx).bind(config.listen).await?;
+    environment.health.set(Condition::NotReady("no leader is known".to_owned()));
     tracing::info!(address = %bound.local_addr(), nodes = ?config.nodes, "proxy is up");
 
     let (events_tx, events_rx) = mpsc::unbounded_channel();
     let dialer = link::Dialer {
-        cluster: config.cluster.clone(),
+        config: config.clone(),
         cluster_id: Arc::default(),
-        environment,
+        environment: environment.clone(),
         events: events_tx,
     };
     let edge = edge::Edge::new(&config, dialer, view_tx);
     let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
-    let serving = bound.serve(async {
+    let mut serving = std::pin::pin!(bound.serve(async {
         let _ = stop_rx.await;
-    });
+    }));
     let result = tokio::select! { biased;
-        served = serving => served,
-        () = shutdown => Ok(()),
+        served = &mut serving => served,
+        () = shutdown => {
+            environment.health.set(Condition::Stopping);
+            // Calls under way are still answered; clients send the next ones elsewhere.
+            drop(stop_tx);
+            serving.await
+        }
     };
-    drop(stop_tx);
     deciding.abort();
     result
 }

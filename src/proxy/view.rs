@@ -35,6 +35,11 @@ pub(super) struct LeaderView {
 }
 
 impl View {
+    /// Calls that only the leader can serve get there.
+    pub(super) fn reaches_leader(&self) -> bool {
+        self.leader.as_ref().is_some_and(|leader| leader.address.is_some())
+    }
+
     pub(super) fn of(router: &Router) -> Self {
         Self {
             cluster_id: router.cluster().unwrap_or(0),

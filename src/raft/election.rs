@@ -29,9 +29,7 @@ impl Raft {
         if self.removed_by().is_some() || self.shared.log_is_replaced() {
             return false;
         }
-        let configurations = &self.shared.configurations;
-        let uncommitted = configurations.partition_point(|&(at, _)| at <= self.shared.commit);
-        configurations[uncommitted.saturating_sub(1)..].iter().any(|(_, possible)| possible.is_voter(id))
+        self.shared.possible_configurations().any(|possible| possible.is_voter(id))
     }
 
     /// Asks whether an election could be won, before it disturbs anybody with a new term.
@@ -76,9 +74,11 @@ impl Raft {
     /// A voter that hears from a leader lets nobody depose it: a node that comes back from a partition, or was
     /// removed, disturbs nobody.
     pub(super) fn protects_leader(&self) -> bool {
-        if self.shared.lease_promise_ticks > 0 {
-            return true;
-        }
+        self.shared.lease_promise_ticks > 0 || self.hears_leader()
+    }
+
+    /// A leader was heard within the shortest election timeout, or this is one.
+    pub(super) fn hears_leader(&self) -> bool {
         match &self.role {
             Role::Leader(_) => true,
             Role::Follower(follower) => {
@@ -148,14 +148,15 @@ impl Raft {
     }
 
     /// The leader's first entry commits all that it inherits; until then it serves no reads. The very first leader
-    /// enters the founding configuration into the log: whoever joins later finds it there.
+    /// enters the founding configuration into the log: whoever joins later finds it there. That of a restored cluster enters which
+    /// directories elected it.
     fn become_leader(&mut self) {
         let last: Index = self.shared.log.last().index;
         let leader = Leader::new(self.shared.peers(), last, self.shared.options.election_ticks_max);
         self.transition(Role::Leader(leader));
         let first = match self.shared.configuration_index() {
             0 => Payload::Configuration(self.shared.founding_configuration()),
-            _ => Payload::Noop,
+            _ => self.shared.first_records().map_or(Payload::Noop, Payload::Configuration),
         };
         self.shared.append_own(first);
         self.broadcast_heartbeat();

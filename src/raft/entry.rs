@@ -25,7 +25,7 @@ impl Entry {
     }
 
     /// The configuration that it brings, if it does.
-    pub(super) fn configuration(&self) -> Option<&Arc<Configuration>> {
+    pub fn configuration(&self) -> Option<&Arc<Configuration>> {
         match &self.payload {
             Payload::Configuration(configuration) => Some(configuration),
             Payload::Noop | Payload::Command(_) => None,

@@ -12,6 +12,9 @@
 //! later holds it too, and refuses every other directory. (The founding entry records the first leader and those that elected it.)
 //!
 //! The price: a founder that no leader has heard yet cannot help to elect the second one.
+//!
+//! A cluster that was restored from a backup has an id and no records yet. It begins as one that is founded: all members count until
+//! the first leader, whose first entry records it and those that elected it.
 
 use std::sync::Arc;
 
@@ -53,7 +56,15 @@ impl Shared {
     /// Whether what a node says counts towards a quorum: it has the directory on record, or there are no records yet.
     pub(super) fn is_recorded(&self, from: NodeId) -> bool {
         let Configuration { cluster, incarnations, .. } = &**self.configuration();
-        self.options.incarnation == 0 || *cluster == 0 || incarnations.contains_key(&from)
+        self.options.incarnation == 0
+            || *cluster == 0
+            || incarnations.is_empty()
+            || incarnations.contains_key(&from)
+    }
+
+    /// What the first leader of a restored cluster enters into the log; `None` if there are records.
+    pub(super) fn first_records(&self) -> Option<Arc<Configuration>> {
+        self.configuration().incarnations.is_empty().then(|| self.with_records()).flatten()
     }
 
     /// Whether an acknowledgement up to an index counts: the node holds the record of itself.
@@ -88,4 +99,88 @@ pub(super) fn is_counted(body: &Body) -> bool {
             | Body::VoteResponse { granted: true }
             | Body::HeartbeatResponse { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::raft::{InitialState, Options, Position, RoleName, Snapshot, Vote};
+
+    const RESTORED_AT: Position = Position { term: 4, index: 9 };
+
+    /// Nodes 1 to 3 of a cluster that was restored from a backup: it has an id, and no records.
+    fn restored() -> BTreeMap<NodeId, Raft> {
+        let configuration = Arc::new(Configuration { cluster: 7, ..Configuration::of([1, 2, 3]) });
+        let new = |id| {
+            let options = Options { incarnation: 200 + id, seed: id, ..Options::plain(id) };
+            let initial = InitialState {
+                vote: Vote { term: RESTORED_AT.term, candidate: None },
+                compacted: RESTORED_AT,
+                configuration: configuration.clone(),
+                applied: Snapshot { last: RESTORED_AT, configuration: configuration.clone() },
+                ..InitialState::default()
+            };
+            (id, Raft::new(options, initial))
+        };
+        [1, 2, 3].map(new).into()
+    }
+
+    /// Delivers messages and makes writes durable until nothing moves; what leads to or comes from `cut_off` is lost.
+    fn settle(nodes: &mut BTreeMap<NodeId, Raft>, cut_off: NodeId) {
+        loop {
+            let mut messages = Vec::new();
+            for core in nodes.values_mut() {
+                let effects = core.effects();
+                messages.extend(effects.messages);
+                if let Some(persist) = effects.persist {
+                    core.persisted(persist.ticket);
+                    messages.extend(persist.promises);
+                }
+            }
+            if messages.is_empty() {
+                return;
+            }
+            messages.retain(|message| message.from != cut_off && message.to != cut_off);
+            messages
+                .into_iter()
+                .for_each(|message| nodes.get_mut(&message.to).expect("one of them").step(message));
+        }
+    }
+
+    fn elect(nodes: &mut BTreeMap<NodeId, Raft>, id: NodeId, cut_off: NodeId) {
+        for _ in 0..100 {
+            nodes.get_mut(&id).expect("one of them").tick();
+            settle(nodes, cut_off);
+        }
+    }
+
+    #[test]
+    fn a_restored_cluster_elects_a_leader_and_records_who_elected_it() {
+        let mut nodes = restored();
+        elect(&mut nodes, 1, 3);
+        let leader = &nodes[&1];
+        assert_eq!((leader.role(), leader.term()), (RoleName::Leader, RESTORED_AT.term + 1));
+        assert!(leader.commit() > RESTORED_AT.index, "its first entry is committed");
+        let records = |id: NodeId| nodes[&id].configuration().incarnations.clone();
+        assert_eq!(records(1), [(1, 201), (2, 202)].into());
+        assert_eq!(records(2), records(1));
+        assert_eq!(nodes[&1].origin().certain_cluster(), 7, "it keeps its id");
+    }
+
+    /// The operator restores one of its nodes once more, after its disk was lost: it has forgotten what it acknowledged.
+    #[test]
+    fn a_node_that_is_restored_once_more_is_not_the_one_on_record() {
+        let mut nodes = restored();
+        elect(&mut nodes, 1, 3);
+        let mut again = restored().remove(&2).expect("it is one of them");
+        again.shared.options.incarnation = 999;
+        nodes.insert(2, again);
+        let term = nodes[&1].term();
+        elect(&mut nodes, 2, 3);
+        assert_ne!(nodes[&2].role(), RoleName::Leader);
+        assert_eq!(nodes[&1].term(), term, "nobody listens to it");
+        assert!(nodes[&1].shared.is_exchanged(2, 999));
+    }
 }

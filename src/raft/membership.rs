@@ -9,11 +9,12 @@
 //! The leader takes the next step by itself as soon as it may, also a leader that inherits the change: where it stands
 //! is in the log. A configuration is in force from the moment it is appended, committed or not.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     Body, Configuration, Index, Members, NodeId, Origin, Payload, Proposed, RoleName,
     progress::Progress,
+    quorum::{is_majority, is_quorum},
     raft::{Raft, Shared},
     role::{Leader, Role},
 };
@@ -23,7 +24,7 @@ use super::{
 const CAUGHT_UP_ENTRIES_MAX: Index = 1_000;
 
 /// Why a change of membership was refused: in each case nothing happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChangeError {
     /// Another node leads, or nobody.
     NotLeader {
@@ -33,7 +34,8 @@ pub enum ChangeError {
     /// Leadership is being handed over.
     Transferring,
     /// The leader has not committed an entry of its term yet: what an earlier leader changed might still come to
-    /// nothing, and two majorities would not meet (the correction to section 6 of 2015).
+    /// nothing, and two majorities would not meet (the correction to section 6 of 2015). Or it has led for less than an
+    /// election timeout or two, and not heard from everybody.
     TooEarly,
     /// An earlier change is not committed, or joint.
     UnderWay,
@@ -41,6 +43,9 @@ pub enum ChangeError {
     Invalid,
     /// This node was a member and left: it needs a new id to come back.
     Gone(NodeId),
+    /// These voters do not answer, and without them there would be no majority: nothing could be committed any more, nor this
+    /// change taken back (the strict reconfiguration check of etcd).
+    Unhealthy(BTreeSet<NodeId>),
 }
 
 impl Raft {
@@ -72,6 +77,7 @@ impl Raft {
         }
         let proposed = Proposed { term: self.term(), first: self.last().index + 1 };
         let staged = self.configuration().staged(members);
+        leader.check_health(&staged, self.id())?;
         match leader.are_caught_up(&staged, &self.shared) {
             true => self.append_configuration(staged.advanced()),
             false => self.append_configuration(staged),
@@ -88,9 +94,19 @@ impl Raft {
             && settled
             && leader.transfer.is_none()
             && leader.are_caught_up(configuration, &self.shared)
+            && leader.check_health(configuration, self.id()).is_ok()
         {
             let next = configuration.advanced();
             self.append_configuration(next);
+        }
+    }
+
+    /// The voters for which a staged change waits: it has not become joint, because without them nothing could be committed then.
+    pub fn missing_voters(&self) -> BTreeSet<NodeId> {
+        let Role::Leader(leader) = &self.role else { return BTreeSet::new() };
+        match leader.check_health(self.configuration(), self.id()) {
+            Err(ChangeError::Unhealthy(silent)) => silent,
+            _ => BTreeSet::new(),
         }
     }
 
@@ -143,6 +159,27 @@ impl Raft {
 }
 
 impl Leader {
+    /// Whether both majorities of the joint configuration that follows are there. Voters that are new count as if they answered:
+    /// the change waits for them while it is staged, and can be taken back.
+    fn check_health(&self, staged: &Configuration, own: NodeId) -> Result<(), ChangeError> {
+        if staged.wanted.is_empty() {
+            return Ok(());
+        }
+        let joint = staged.advanced();
+        let peer = |id: NodeId| self.peers.get(&id);
+        let is_present = |id| id == own || !staged.voters.contains(&id);
+        let answers = |id| is_present(id) || peer(id).is_some_and(Progress::answers);
+        if is_quorum(&joint, answers) {
+            return Ok(());
+        }
+        // Whom a new leader has not heard from may be about to answer.
+        if is_quorum(&joint, |id| is_present(id) || peer(id).is_some_and(Progress::is_active)) {
+            return Err(ChangeError::TooEarly);
+        }
+        let lacking = if is_majority(&joint.voters, answers) { joint.outgoing } else { joint.voters };
+        Err(ChangeError::Unhealthy(lacking.into_iter().filter(|&id| !answers(id)).collect()))
+    }
+
     fn are_caught_up(&self, configuration: &Configuration, shared: &Shared) -> bool {
         let caught_up = |id: &NodeId| {
             self.peers.get(id).is_some_and(|progress| {
@@ -193,6 +230,17 @@ impl Shared {
         let in_log = self.configurations.iter().rfind(|&&(at, _)| at <= self.commit);
         let known = self.removed_by.iter().chain(in_log.map(|(_, committed)| committed));
         known.into_iter().find(|configuration| configuration.gone.contains(&id))
+    }
+
+    /// The last configuration that is known to be committed, and those after it: one of them is in force.
+    pub(super) fn possible_configurations(&self) -> impl Iterator<Item = &Arc<Configuration>> {
+        let uncommitted = self.configurations.partition_point(|&(at, _)| at <= self.commit);
+        self.configurations[uncommitted.saturating_sub(1)..].iter().map(|(_, possible)| possible)
+    }
+
+    /// Whether a node may be a member, as far as this one knows.
+    pub(super) fn may_be_member(&self, id: NodeId) -> bool {
+        self.possible_configurations().any(|possible| possible.contains(id))
     }
 
     pub(super) fn is_configuration_committed(&self) -> bool {

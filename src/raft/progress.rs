@@ -109,6 +109,11 @@ impl Progress {
         self.recently_active || self.was_active
     }
 
+    /// It has answered this leader, and lately: a leader takes everybody for active when it begins.
+    pub(super) fn answers(&self) -> bool {
+        self.is_active() && self.priority.is_some()
+    }
+
     /// The snapshot that is on its way to the peer.
     pub(super) fn stream(&self) -> Option<StreamId> {
         match self.state {

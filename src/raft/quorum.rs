@@ -19,10 +19,12 @@ pub(super) enum Tally {
 
 /// Whether enough members satisfy a condition: a majority of each half of the configuration (section 6).
 pub(super) fn is_quorum(configuration: &Configuration, agrees: impl Fn(NodeId) -> bool) -> bool {
-    halves(configuration).all(|half| {
-        let agreeing = half.iter().filter(|&&id| agrees(id)).count();
-        agreeing >= majority(half.len())
-    })
+    halves(configuration).all(|half| is_majority(half, &agrees))
+}
+
+/// Whether more than half of these nodes satisfy a condition.
+pub(super) fn is_majority(half: &BTreeSet<NodeId>, agrees: impl Fn(NodeId) -> bool) -> bool {
+    half.iter().filter(|&&id| agrees(id)).count() >= majority(half.len())
 }
 
 /// Counts a ballot. `vote` tells how a member voted, if it did.

@@ -27,6 +27,8 @@ pub enum Refusal {
     ImpossibleSender,
     /// Its term is too far ahead.
     TermTooFar,
+    /// No configuration known here has its sender as a member, and this node hears a leader; or asked the sender nothing.
+    Stranger,
     /// Another node leads the term: two nodes have the same number, or a disk has forgotten a vote.
     SecondLeader { leader: NodeId },
     /// Its entries have gaps, their terms fall or are later than the message's, or a configuration has no voters.
@@ -54,6 +56,7 @@ impl Refusal {
             Self::OtherIncarnation => "other_incarnation",
             Self::ImpossibleSender => "impossible_sender",
             Self::TermTooFar => "term_too_far",
+            Self::Stranger => "stranger",
             Self::SecondLeader { .. } => "second_leader",
             Self::BrokenEntries => "broken_entries",
             Self::ContradictsCommitted { .. } => "contradicts_committed",
@@ -76,6 +79,7 @@ impl fmt::Display for Refusal {
             ),
             Self::ImpossibleSender => f.write_str("it bears this node's own number, or none"),
             Self::TermTooFar => f.write_str("its term is too far ahead"),
+            Self::Stranger => f.write_str("its sender is no member, as far as this node knows"),
             Self::SecondLeader { leader } => write!(f, "node {leader} leads its term"),
             Self::BrokenEntries => f.write_str("its entries make no log"),
             Self::ContradictsCommitted { index } => write!(f, "it contradicts committed entry {index}"),

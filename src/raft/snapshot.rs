@@ -29,6 +29,8 @@ pub enum PieceRefusal {
     },
     /// Another node leads the term.
     SecondLeader,
+    /// Its sender is no member, as far as the receiver knows, and was not heard as the leader: it would keep out the leader's.
+    Stranger,
     /// The receiver's log holds all of it, which the leader is told.
     NotNeeded,
     /// A snapshot that has arrived is being put in place.
@@ -114,6 +116,9 @@ impl Raft {
         }
         if self.contradicts_leader(from) {
             return Err(PieceRefusal::SecondLeader);
+        }
+        if self.is_stranger(from) {
+            return Err(PieceRefusal::Stranger);
         }
         if last.index <= self.shared.commit {
             self.shared.accept(from, self.shared.commit);

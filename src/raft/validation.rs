@@ -5,6 +5,11 @@
 //! the protocol is refused before anything else looks at it: it changes nothing, and the outside is told
 //! ([`super::Effects::refused`]). So nothing that arrives can break an assertion of the core: those are about its own
 //! mistakes. (A lie that could be true is not noticed: the protocol is not Byzantine.)
+//!
+//! A node that is a member by no configuration known here may be a leader or a candidate by one that this node has yet to learn
+//! of, and must be heard then. It may also have been removed, or be mistaken, and must not unseat the leader. So its later term
+//! counts only where no leader is heard: a leader that others have replaced is heard no more within two election timeouts,
+//! for a quorum of its own followers no longer answers it.
 
 use super::{
     AppendOutcome, Body, Configuration, Entry, Message, NodeId, Origin, Position, Refusal, Snapshot, Term,
@@ -41,6 +46,9 @@ impl Raft {
         if is_of_leader(body) && term == self.term() {
             self.validate_leader(from)?;
         }
+        if self.is_stranger(from) {
+            self.validate_stranger(term, body)?;
+        }
         match body {
             Body::AppendRequest { previous, entries, .. } => self.validate_append(term, *previous, entries),
             Body::InstallSnapshot { snapshot, .. } => self.validate_snapshot(term, snapshot),
@@ -60,6 +68,24 @@ impl Raft {
         }
         match self.shared.is_exchanged(from, origin.incarnation) {
             true => Err(Refusal::OtherIncarnation),
+            false => Ok(()),
+        }
+    }
+
+    /// A node without members, which joins, takes nobody for a stranger; nor is the leader one that was heard as such.
+    pub(super) fn is_stranger(&self, from: NodeId) -> bool {
+        let knows_members = !self.configuration().voters.is_empty();
+        knows_members && !self.shared.may_be_member(from) && self.leader() != Some(from)
+    }
+
+    /// What is no answer of a later term may be a leader's that this node does not know yet. Votes granted count for nothing, and
+    /// a question changes nothing.
+    fn validate_stranger(&self, term: Term, body: &Body) -> Result<(), Refusal> {
+        let is_harmless =
+            matches!(body, Body::PreVoteRequest { .. } | Body::PreVoteResponse { granted: true });
+        let unseats = term > self.term() && (is_answer(body) || self.hears_leader());
+        match !is_harmless && (unseats || matches!(body, Body::TimeoutNow)) {
+            true => Err(Refusal::Stranger),
             false => Ok(()),
         }
     }

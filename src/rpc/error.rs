@@ -2,7 +2,16 @@
 
 use std::{error::Error, io, net::SocketAddr};
 
-use tonic::Status;
+use tonic::{Status, metadata::MetadataValue};
+
+/// Header of a failed call: `no` (it did not and will not happen) or `unknown` (it may have, or may yet).
+pub const HAPPENED_HEADER: &str = "conclave-happened";
+
+/// A refusal that says for certain that nothing was done.
+pub(super) fn did_not_happen(mut refusal: Status) -> Status {
+    refusal.metadata_mut().insert(HAPPENED_HEADER, MetadataValue::from_static("no"));
+    refusal
+}
 
 /// One line that says what is wrong and, where the operator can do something, what.
 #[derive(Debug, thiserror::Error)]

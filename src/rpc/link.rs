@@ -23,7 +23,8 @@ use tokio_stream::Stream;
 use tonic::{Code, Status, Streaming};
 
 use super::{
-    Channel, connect,
+    Channel, Target, connect,
+    metrics::LinkMetrics,
     outbox::{Outbox, OutboxReceiver, outbox},
     transport,
 };
@@ -91,8 +92,8 @@ pub(crate) enum LinkEvent<Item, Incoming> {
 /// How a link behaves.
 #[derive(Clone, Debug)]
 pub(crate) struct LinkOptions {
-    /// Where the other process is reached.
-    pub(crate) address: String,
+    /// The other process.
+    pub(crate) target: Target,
     /// Bytes that may wait to be sent.
     pub(crate) outbox_bytes_max: usize,
     /// A lost stream is dialled again.
@@ -116,7 +117,8 @@ impl Link {
     /// Starts a link.
     pub(crate) fn start<P: Protocol>(protocol: Arc<P>, options: LinkOptions) -> Self {
         let pause = Pause { random: options.random.clone(), next: PAUSE_MIN };
-        Self(tokio::spawn(Dialer { protocol, options, pause, reported: None }.run()))
+        let metrics = LinkMetrics::new(&options.target.address);
+        Self(tokio::spawn(Dialer { protocol, options, pause, reported: None, metrics }.run()))
     }
 
     /// It gave up.
@@ -161,13 +163,15 @@ struct Dialer<P> {
     pause: Pause,
     /// What the log was last told of this link; told once, not at every attempt.
     reported: Option<String>,
+    metrics: LinkMetrics,
 }
 
 impl<P: Protocol> Dialer<P> {
     async fn run(mut self) {
         loop {
             let Err(status) = Box::pin(self.stream()).await;
-            let is_refusal = status.code() == Code::FailedPrecondition;
+            self.metrics.failed();
+            let is_refusal = matches!(status.code(), Code::FailedPrecondition | Code::PermissionDenied);
             self.report(&status, is_refusal);
             if !self.protocol.on_event(LinkEvent::Down(status)) || !self.options.reconnects {
                 return;
@@ -180,10 +184,10 @@ impl<P: Protocol> Dialer<P> {
     /// One stream, from dialling to its end.
     async fn stream(&mut self) -> Result<Infallible, Status> {
         let clock = self.options.clock.clone();
-        let channel = connect(&self.options.address, &clock).await?;
+        let channel = connect(&self.options.target, &clock).await?;
         let (outbox, items) = outbox(self.options.outbox_bytes_max);
         let messages = messages(self.protocol.clone(), items, clock.clone());
-        let outgoing = MessageStream(Box::pin(transport::outgoing(messages, &self.options.address)));
+        let outgoing = MessageStream(Box::pin(transport::outgoing(messages, &self.options.target.address)));
         let opening = P::open(channel, outgoing);
         let incoming = clock.timeout(SILENCE_MAX, opening).await.map_err(|_| silent())??;
         self.tell(LinkEvent::Up(outbox))?;
@@ -192,9 +196,10 @@ impl<P: Protocol> Dialer<P> {
             let message = incoming.next().await?;
             let message = message.ok_or_else(|| Status::unavailable("the other side closed the stream"))?;
             if self.reported.take().is_some() || self.pause.next > PAUSE_MIN {
-                tracing::info!(address = self.options.address, "link is up");
+                tracing::info!(address = self.options.target.address, "link is up");
             }
             self.pause.next = PAUSE_MIN;
+            self.metrics.received();
             self.tell(LinkEvent::Received(message))?;
         }
     }
@@ -207,7 +212,7 @@ impl<P: Protocol> Dialer<P> {
     fn report(&mut self, status: &Status, is_refusal: bool) {
         let reason = Reason(status).to_string();
         if self.reported.as_ref() != Some(&reason) {
-            let address = &self.options.address;
+            let address = &self.options.target.address;
             match is_refusal {
                 true => tracing::warn!(address, reason, "refused"),
                 false => tracing::info!(address, reason, "link is down"),

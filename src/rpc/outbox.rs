@@ -8,6 +8,8 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
+use crate::env::{Buggify, buggify, sometimes};
+
 /// Items in one batch, however small they are.
 const BATCH_ITEMS_MAX: usize = 1024;
 /// Bytes in one batch; only an item that is larger by itself exceeds it, and travels alone. At 1 MB/s a batch takes 0.13 s:
@@ -57,10 +59,17 @@ impl<T> Outbox<T> {
     /// Leaves an item of this weight, unless what waits already fills the outbox. An empty outbox takes any item.
     pub(crate) fn push(&self, item: T, bytes: usize) -> Result<(), Refused> {
         let waiting = self.waiting_bytes.load(Ordering::Relaxed);
-        if waiting > 0 && waiting.saturating_add(bytes) > self.bytes_max {
+        let is_full = waiting > 0 && waiting.saturating_add(bytes) > self.bytes_max;
+        if is_full || buggify(Buggify::OutboxFull) {
+            sometimes!(is_full, OutboxFull);
             return Err(Refused::Full);
         }
         self.push_always(item, bytes)
+    }
+
+    /// What was left and has not gone on its way.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes.load(Ordering::Relaxed)
     }
 
     /// All that was left has gone on its way.
@@ -144,7 +153,8 @@ impl<T> Lane<T> {
             && let Some((item, bytes)) = self.next.take()
         {
             let is_full = batch.len() == BATCH_ITEMS_MAX || batch_bytes + bytes > BATCH_BYTES_MAX;
-            if is_full && !batch.is_empty() {
+            if (is_full || buggify(Buggify::ShortBatch)) && !batch.is_empty() {
+                sometimes!(is_full, BatchCut);
                 self.next = Some((item, bytes));
                 break;
             }

@@ -13,6 +13,7 @@ use super::{
     block_sums::{BlockSums, Keeping},
     volume::Volume,
 };
+use crate::env::{Buggify, buggify, sometimes};
 
 /// Opens (or creates) the engine's database in a file of the disk. With its checksums in memory, the engine reads and
 /// verifies all of it now; else what is read is verified then. A file in which no commit was ever noted is begun anew if it
@@ -24,6 +25,7 @@ pub(super) fn open(
 ) -> Result<Database, StorageError> {
     match opening(volume.file, || try_open(volume, keeping, cache_bytes)) {
         Err(StorageError::Corrupt { .. }) if volume.commits == 0 => {
+            sometimes!(BegunAnew);
             volume.empty()?;
             try_open(volume, keeping, cache_bytes)
         }
@@ -36,7 +38,7 @@ fn try_open(volume: &Arc<Volume>, keeping: Keeping, cache_bytes: usize) -> Resul
     let blocks = BlockSums::open(volume.clone(), keeping).map_err(|error| failed(file, error))?;
     let blocks = Arc::new(blocks);
     let mut builder = redb::Builder::new();
-    builder.set_cache_size(cache_bytes);
+    builder.set_cache_size(if buggify(Buggify::LostPageCache) { 0 } else { cache_bytes });
     match keeping {
         Keeping::InMemory => {
             builder.set_check_integrity_on_open(true);

@@ -15,6 +15,24 @@ pub enum StorageError {
         /// Why, as the operating system says.
         reason: io::Error,
     },
+    /// The operating system does not let this user in.
+    #[error("no permission: {what}")]
+    Denied {
+        /// Where, whose it is, and who may.
+        what: String,
+    },
+    /// No node keeps its data there.
+    #[error(
+        "there is no data directory here: {directory} has neither {} nor {}{elsewhere}",
+        super::LOG_FILE,
+        super::STATE_FILE
+    )]
+    NoData {
+        /// Which was looked into.
+        directory: String,
+        /// Where there is one, in words.
+        elsewhere: String,
+    },
     /// Another process holds the data directory.
     #[error(
         "the data directory {directory} is in use by another process: stop that one, or name another --data-dir"

@@ -1,7 +1,7 @@
 //! The production disk: a directory of real files, held by one process.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{DirBuilder, File, OpenOptions, TryLockError},
     future::Future,
     io,
     path::{Path, PathBuf},
@@ -10,7 +10,10 @@ use std::{
 
 use redb::{StorageBackend, backends::FileBackend};
 
-use super::{Disk, Job, StorageError};
+use super::{
+    Disk, Job, StorageError,
+    access::{unusable, unusable_file},
+};
 
 /// A directory, for this process alone as long as the value lives.
 #[derive(Debug)]
@@ -27,26 +30,44 @@ impl FileDisk {
     /// Another process has it, or the operating system refuses.
     pub fn open(directory: &Path) -> Result<Self, StorageError> {
         let shown = directory.display().to_string();
-        let unusable = |reason| StorageError::Directory { directory: shown.clone(), reason };
-        fs::create_dir_all(directory).map_err(unusable)?;
+        let of_directory = |reason| unusable(directory, reason);
+        create_directory(directory).map_err(of_directory)?;
         // A crash right after the first start must not lose the directory's own entry.
-        if let Some(parent) = directory.canonicalize().map_err(unusable)?.parent() {
-            File::open(parent).and_then(|parent| parent.sync_all()).map_err(unusable)?;
+        if let Some(parent) = directory.canonicalize().map_err(of_directory)?.parent() {
+            let synced = File::open(parent).and_then(|parent| parent.sync_all());
+            synced.map_err(|reason| unusable(parent, reason))?;
         }
-        let lock = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join("LOCK"));
-        let lock = lock.map_err(unusable)?;
+        let path = directory.join("LOCK");
+        let lock = owners(OpenOptions::new().create(true).truncate(false).write(true)).open(&path);
+        let lock = lock.map_err(|reason| unusable(&path, reason))?;
         match lock.try_lock() {
             Ok(()) => Ok(Self { directory: directory.to_owned(), _lock: lock }),
             Err(TryLockError::WouldBlock) => Err(StorageError::Locked { directory: shown }),
-            Err(TryLockError::Error(reason)) => Err(unusable(reason)),
+            Err(TryLockError::Error(reason)) => Err(of_directory(reason)),
         }
     }
+}
+
+/// Whatever the umask: keys and values are nobody's business but the owner's.
+fn create_directory(directory: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(directory)
+}
+
+fn owners(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
+    options
 }
 
 impl Disk for FileDisk {
     fn open(&self, file: &str) -> io::Result<Box<dyn StorageBackend>> {
         let path = self.directory.join(file);
-        let handle = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path)?;
+        let handle =
+            owners(OpenOptions::new().create(true).truncate(false).read(true).write(true)).open(&path);
+        let handle = handle.map_err(|reason| unusable_file(&path, reason))?;
         File::open(&self.directory)?.sync_all()?;
         Ok(Box::new(FileBackend::new(handle).map_err(io::Error::other)?))
     }
@@ -55,5 +76,25 @@ impl Disk for FileDisk {
         Box::pin(async move {
             tokio::task::spawn_blocking(job).await.expect("a disk job returns its errors and does not panic");
         })
+    }
+}
+
+#[cfg(all(test, unix, not(madsim)))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn nobody_but_the_owner_reads_what_is_stored() {
+        let folder = tempfile::tempdir().expect("a scratch directory");
+        let directory = folder.path().join("data/node");
+        let disk = FileDisk::open(&directory).expect("it is new");
+        drop(Disk::open(&disk, "log.redb").expect("a new file"));
+        let mode = |path: &Path| path.metadata().expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(
+            (mode(&directory), mode(&directory.join("log.redb")), mode(&directory.join("LOCK"))),
+            (0o700, 0o600, 0o600)
+        );
     }
 }

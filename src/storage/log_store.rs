@@ -37,6 +37,13 @@ pub struct Recovered {
     pub entries: Vec<Entry>,
 }
 
+impl Recovered {
+    /// The end of the log.
+    pub fn last(&self) -> Position {
+        self.entries.last().map_or(self.compacted, Entry::position)
+    }
+}
+
 /// The durable log of one node.
 #[derive(Debug)]
 pub struct LogStore {
@@ -61,7 +68,7 @@ impl LogStore {
         let volume = Arc::new(volume);
         let database = database::open(&volume, Keeping::InMemory, CACHE_BYTES)?;
         let mut log = Self { database, volume, last: 0, commits: Arc::default() };
-        let commits = log.last_commit()?;
+        let commits = last_commit(&log.database)?;
         log.volume.check_commits(commits)?;
         log.commits.store(commits, Ordering::Relaxed);
         if commits == 0 {
@@ -140,21 +147,6 @@ impl LogStore {
         Ok(())
     }
 
-    /// The number of the last commit; 0 for a file in which nothing was written yet.
-    fn last_commit(&self) -> Result<u64, StorageError> {
-        let transaction = self.database.begin_read().map_err(failed)?;
-        let entries = match transaction.open_table(ENTRIES) {
-            Ok(entries) => entries,
-            Err(TableError::TableDoesNotExist(_)) => return Ok(0),
-            Err(error) => return Err(failed(error)),
-        };
-        let record = entries.get(COMMIT_KEY).map_err(failed)?;
-        let record = record.ok_or_else(|| corrupt("the number of its last commit, which is missing"))?;
-        let body = codec::open(&COMMIT_KEY.to_le_bytes(), record.value());
-        let number = body.and_then(|body| body.try_into().ok()).map(u64::from_le_bytes);
-        number.ok_or_else(|| corrupt("the number of its last commit"))
-    }
-
     fn recover(&self) -> Result<Recovered, StorageError> {
         let transaction = self.database.begin_read().map_err(failed)?;
         let meta = transaction.open_table(META).map_err(failed)?;
@@ -175,6 +167,21 @@ impl LogStore {
         }
         Ok(Recovered { vote, compacted, configuration, entries })
     }
+}
+
+/// The number of the last commit; 0 for a file in which nothing was written yet.
+pub(super) fn last_commit(database: &Database) -> Result<u64, StorageError> {
+    let transaction = database.begin_read().map_err(failed)?;
+    let entries = match transaction.open_table(ENTRIES) {
+        Ok(entries) => entries,
+        Err(TableError::TableDoesNotExist(_)) => return Ok(0),
+        Err(error) => return Err(failed(error)),
+    };
+    let record = entries.get(COMMIT_KEY).map_err(failed)?;
+    let record = record.ok_or_else(|| corrupt("the number of its last commit, which is missing"))?;
+    let body = codec::open(&COMMIT_KEY.to_le_bytes(), record.value());
+    let number = body.and_then(|body| body.try_into().ok()).map(u64::from_le_bytes);
+    number.ok_or_else(|| corrupt("the number of its last commit"))
 }
 
 fn open_tables(transaction: &WriteTransaction) -> Result<(Meta<'_>, Entries<'_>), StorageError> {

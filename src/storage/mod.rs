@@ -14,12 +14,19 @@
 //! | commits | one fsync; never falls back behind what was acknowledged | two phases; free pages recorded |
 //! | is verified | wholly when it is opened, each block read later | each block when it is read |
 //!
+//! - [`BackupWriter`] makes a file of a view, of which [`restore`] makes the data directory of a new cluster.
+//! - [`check`] verifies all of a stopped node, without a change if the disk is a [`ReadOnlyDisk`]; [`defrag`] makes its files small.
 //! - [`Scrub`] reads everything that the state's file holds.
 //! - [`FileDisk`] is the production disk; the simulation has one of its own.
 
+#[cfg(not(madsim))]
+mod access;
+mod backup;
 mod block_sums;
+mod check;
 mod codec;
 mod database;
+mod defrag;
 mod disk;
 mod durable;
 mod error;
@@ -27,7 +34,13 @@ mod error;
 mod file_disk;
 mod layer;
 mod log_store;
+#[cfg(all(not(madsim), any(test, feature = "fuzzing")))]
+mod memory_disk;
 mod open;
+#[cfg(not(madsim))]
+mod overlay;
+#[cfg(not(madsim))]
+mod read_only_disk;
 mod scrub;
 mod snapshot;
 mod state_file;
@@ -39,13 +52,22 @@ mod testing;
 mod tests;
 mod volume;
 
+#[cfg(not(madsim))]
+pub use access::{Misplaced, misplaced_data};
+pub use backup::{About, BackupError, BackupReader, BackupWriter, Restoration, Summary, restore};
+pub use check::{Checkup, check};
 pub use codec::encode_members;
+pub use defrag::{Defragged, defrag};
 pub use disk::{Disk, Job, run_on};
 pub use error::StorageError;
 #[cfg(not(madsim))]
 pub use file_disk::FileDisk;
 pub use log_store::{LogStore, Recovered};
+#[cfg(all(not(madsim), any(test, feature = "fuzzing")))]
+pub(crate) use memory_disk::MemoryDisk;
 pub use open::{Founding, Opened, open};
+#[cfg(not(madsim))]
+pub use read_only_disk::ReadOnlyDisk;
 pub use scrub::Scrub;
 pub use snapshot::{Place, Record, Staging, StateView};
 pub use state_store::{Flusher, StateStore};

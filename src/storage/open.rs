@@ -6,6 +6,7 @@ use super::{
     volume::{Owner, Volume},
 };
 use crate::{
+    env::sometimes,
     kv::Header,
     raft::{Configuration, Position},
 };
@@ -72,7 +73,10 @@ fn claim(log: &mut Volume, state: &mut Volume, founding: &Founding) -> Result<u6
         }
         (None, Some(_)) => return Err(missing(LOG_FILE, STATE_FILE)),
         (Some(_), None) if log.commits > 0 => return Err(missing(STATE_FILE, LOG_FILE)),
-        (Some(owner), _) => owner.incarnation,
+        (Some(owner), state) => {
+            sometimes!(state.is_none(), HalfFounded);
+            owner.incarnation
+        }
         (None, None) => founding.incarnation,
     };
     let owner = Owner { identity: founding.identity.clone(), incarnation };

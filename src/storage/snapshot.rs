@@ -16,6 +16,7 @@ use super::{
     tables::Reader,
 };
 use crate::{
+    env::{Buggify, buggify, sometimes},
     kv::{Digest, Header, KeyRange, Read, Table, Visit},
     raft::{InstallFailure, Position, Snapshot},
 };
@@ -54,6 +55,11 @@ impl StateView {
         let configuration = members_of(&view)?.unwrap_or_default().into();
         view.snapshot = Snapshot { last, configuration };
         Ok(view)
+    }
+
+    /// Where the state stands.
+    pub(super) fn header(&self) -> &Header {
+        &self.header
     }
 
     /// The records that follow a place: about as many as weigh `bytes_max`, none at the end.
@@ -141,6 +147,7 @@ impl Staging {
     /// The disk failed.
     pub fn begin(&mut self, last: Position) -> Result<Place, StorageError> {
         if let Some(staged) = self.staged.as_ref().filter(|staged| staged.last == last) {
+            sometimes!(staged.place.is_some(), SnapshotGoesOn);
             return Ok(staged.place.clone());
         }
         let transaction = self.file.begin_volatile()?;
@@ -157,6 +164,7 @@ impl Staging {
     pub fn take(&mut self, last: Position, after: &Place, records: &[Record]) -> Result<bool, StorageError> {
         let Some(mut staged) = self.staged.take() else { return Ok(false) };
         let follows = staged.last == last && staged.place == *after;
+        sometimes!(!follows, PieceOutOfPlace);
         if follows {
             let transaction = self.file.begin_volatile()?;
             for Record { table, key, value } in records {
@@ -181,7 +189,11 @@ impl Staging {
     /// # Errors
     /// The disk failed.
     pub fn install(&mut self, snapshot: &Snapshot) -> Result<Result<Header, InstallFailure>, StorageError> {
+        if buggify(Buggify::LostStage) {
+            self.staged = None;
+        }
         let Some(staged) = self.staged.take_if(|staged| staged.last == snapshot.last) else {
+            sometimes!(SnapshotNotStaged);
             return Ok(Err(InstallFailure::NotStaged));
         };
         let header = Header::load(&self.file.staged()?)?;

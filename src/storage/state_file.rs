@@ -18,6 +18,7 @@ use super::{
     volume::Volume,
 };
 use crate::{
+    env::sometimes,
     kv::{self, Read, Table},
     raft::Configuration,
 };
@@ -207,6 +208,7 @@ impl Layers {
                     newest = std::mem::take(layer);
                 }
                 None => {
+                    sometimes!(LayersKeptApart);
                     self.frozen.push(below);
                     break;
                 }
@@ -251,6 +253,7 @@ fn prepare(database: &Database) -> Result<(), StorageError> {
     if !staged && Table::ALL.iter().all(|table| known.contains(&definition(*table).name().to_owned())) {
         return Ok(());
     }
+    sometimes!(staged, StagedForgotten);
     let transaction = begin(database)?;
     for table in Table::ALL {
         transaction.open_table(definition(table)).map_err(failed)?;
@@ -267,7 +270,7 @@ fn begin(database: &Database) -> Result<WriteTransaction, StorageError> {
 }
 
 /// The numbers of the state's last commit and of the log's at that time; 0 for none.
-fn read_commits(database: &Database) -> Result<(u64, u64), StorageError> {
+pub(super) fn read_commits(database: &Database) -> Result<(u64, u64), StorageError> {
     let corrupt =
         || StorageError::Corrupt { file: STATE_FILE, what: "the number of its last commit".to_owned() };
     let meta = match database.begin_read().map_err(failed)?.open_table(META) {

@@ -13,6 +13,7 @@ use std::{fmt, io};
 use redb::StorageBackend;
 
 use super::{Disk, LOG_FILE, STATE_FILE, StorageError};
+use crate::env::sometimes;
 
 /// The unit of the file's layout, and of checksums. The engine's pages are multiples of it.
 pub(super) const BLOCK_BYTES: usize = 4096;
@@ -71,9 +72,15 @@ impl Volume {
         let bytes = BLOCK_BYTES.min(file_bytes as usize);
         backend.read(0, &mut first[..bytes]).map_err(failed)?;
         let owner = match read_owner(file, &first) {
+            // The first block is written into a file that is as long already. What is shorter was cut, and what it says of commits
+            // with it: it must not pass for a file without any.
+            Ok(_) if bytes < BLOCK_BYTES => {
+                let what = format!("it was cut to {file_bytes} bytes, within its first block");
+                return Err(StorageError::Corrupt { file, what });
+            }
             Ok(owner) => Some(owner),
             // The process died while it began the file.
-            Err(StorageError::Corrupt { .. }) if file_bytes <= BLOCK_BYTES as u64 => None,
+            Err(StorageError::Corrupt { .. }) if file_bytes == 0 || file_bytes == BLOCK_BYTES as u64 => None,
             Err(error) => return Err(error),
         };
         let commits = MARKS.iter().filter_map(|&place| read_mark(&first[place..])).max().unwrap_or(0);
@@ -136,6 +143,7 @@ impl Volume {
     /// It is older, or the disk failed.
     pub(super) fn check_commits(&self, found: u64) -> Result<(), StorageError> {
         if found > self.commits {
+            sometimes!(CommitNumberLost);
             return self.note_commit(found);
         }
         if found == self.commits {
@@ -181,6 +189,12 @@ impl StorageBackend for Volume {
     fn close(&self) -> io::Result<()> {
         self.backend.close()
     }
+}
+
+/// Whose a file is, by its first block, if it says so.
+#[cfg(not(madsim))]
+pub(super) fn identity_in(file: &'static str, first: &[u8]) -> Option<Identity> {
+    read_owner(file, first.get(..BLOCK_BYTES)?).ok().map(|owner| owner.identity)
 }
 
 fn number_of(file: &str) -> u64 {

@@ -11,6 +11,8 @@ use std::fmt;
 
 use tonic::{Code, Status, metadata::MetadataValue};
 
+use crate::rpc::HAPPENED_HEADER;
+
 /// A message that breaks the protocol; nothing of it was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed message: {0}")]
@@ -21,9 +23,6 @@ impl From<Malformed> for Status {
         Self::invalid_argument(malformed.to_string())
     }
 }
-
-/// Header of a proxy's failed call: `no` (it did not and will not happen) or `unknown` (it may have, or may yet).
-pub const HAPPENED_HEADER: &str = "conclave-happened";
 
 /// Header of a proxy's failed call: what Conclave adds to etcd's text.
 pub const DETAIL_HEADER: &str = "conclave-detail";

@@ -10,6 +10,8 @@ use super::pb::{
     v1::{
         admin_client::AdminClient,
         admin_server::{Admin, AdminServer},
+        backup_client::BackupClient,
+        backup_server::{Backup, BackupServer},
         node_client::NodeClient,
         node_server::{Node, NodeServer},
         peer_client::PeerClient,
@@ -18,11 +20,18 @@ use super::pb::{
         status_server::{Status, StatusServer},
     },
 };
-use crate::{kv::VALUE_BYTES_MAX, rpc::Channel};
+use crate::{
+    kv::{PREV_KVS_BYTES_MAX, VALUE_BYTES_MAX},
+    rpc::Channel,
+};
 
-/// Largest message between our own processes. What they send is far smaller: batches are bounded in bytes, and large answers
+/// Largest answer between our own processes. What they send is far smaller: batches are bounded in bytes, and large answers
 /// travel in pieces.
 pub const MESSAGE_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Largest message that a node takes: twice what the largest record of a snapshot weighs, which is the answer to a delete, kept for
+/// who asks again. Whoever reaches the port can make a node hold so much for each of his calls.
+pub(super) const NODE_REQUEST_BYTES_MAX: usize = 2 * PREV_KVS_BYTES_MAX;
 
 /// Largest write, encoded: etcd's default limit of a request, 1.5 MiB. One entry must cross the network well within an
 /// election timeout.
@@ -67,9 +76,10 @@ macro_rules! limit {
 }
 
 limit! {
-    PeerServer serves Peer up to MESSAGE_BYTES_MAX, PeerClient up to MESSAGE_BYTES_MAX;
-    NodeServer serves Node up to MESSAGE_BYTES_MAX, NodeClient up to MESSAGE_BYTES_MAX;
-    StatusServer serves Status up to MESSAGE_BYTES_MAX, StatusClient up to MESSAGE_BYTES_MAX;
+    PeerServer serves Peer up to NODE_REQUEST_BYTES_MAX, PeerClient up to MESSAGE_BYTES_MAX;
+    NodeServer serves Node up to NODE_REQUEST_BYTES_MAX, NodeClient up to MESSAGE_BYTES_MAX;
+    BackupServer serves Backup up to NODE_REQUEST_BYTES_MAX, BackupClient up to MESSAGE_BYTES_MAX;
+    StatusServer serves Status up to NODE_REQUEST_BYTES_MAX, StatusClient up to MESSAGE_BYTES_MAX;
     AdminServer serves Admin up to CLIENT_REQUEST_BYTES_MAX, AdminClient up to MESSAGE_BYTES_MAX;
     KvServer serves Kv up to CLIENT_REQUEST_BYTES_MAX, KvClient up to CLIENT_ANSWER_BYTES_MAX;
     MaintenanceServer serves Maintenance up to CLIENT_REQUEST_BYTES_MAX, MaintenanceClient up to MESSAGE_BYTES_MAX;

@@ -3,6 +3,8 @@
 
 pub use conclave::v1;
 
+pub use crate::rpc::health_pb as health;
+
 pub mod mvccpb {
     tonic::include_proto!("mvccpb");
 }
@@ -20,7 +22,7 @@ mod conclave {
 /// Bytes of a message of any service, encoded; `None`: it is none.
 #[cfg(madsim)]
 mod sizes {
-    use super::{etcdserverpb, v1};
+    use super::{etcdserverpb, health, v1};
 
     include!(concat!(env!("OUT_DIR"), "/encoded_len.rs"));
 }

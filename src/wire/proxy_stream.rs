@@ -18,6 +18,10 @@ pub(crate) struct Leadership {
     pub(crate) leader: Option<NodeId>,
     /// Where the members are reached, as `host:port`.
     pub(crate) members: BTreeMap<NodeId, String>,
+    /// Who votes.
+    pub(crate) voters: Vec<NodeId>,
+    /// Who voted until now, while a change of members is joint.
+    pub(crate) outgoing: Vec<NodeId>,
 }
 
 impl From<v1::Leadership> for Leadership {
@@ -28,6 +32,8 @@ impl From<v1::Leadership> for Leadership {
             term: wire.term,
             leader: (wire.leader != 0).then_some(wire.leader),
             members: wire.members.into_iter().map(|member| (member.id, member.address)).collect(),
+            voters: wire.voters,
+            outgoing: wire.outgoing,
         }
     }
 }

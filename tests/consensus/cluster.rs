@@ -207,10 +207,11 @@ impl Cluster {
                 return self.refused(id, ProposeError::NotLeader { leader });
             }
             Some(Err(ChangeError::Transferring)) => return self.refused(id, ProposeError::Transferring),
-            Some(Err(ChangeError::TooEarly)) => "nothing of its term is committed".to_owned(),
+            Some(Err(ChangeError::TooEarly)) => "it is too early".to_owned(),
             Some(Err(ChangeError::UnderWay)) => "a change is under way".to_owned(),
             Some(Err(ChangeError::Invalid)) => "these members make no cluster".to_owned(),
             Some(Err(ChangeError::Gone(gone))) => format!("n{gone} was a member once"),
+            Some(Err(ChangeError::Unhealthy(silent))) => format!("no majority without {silent:?}, silent"),
         };
         self.tell(format!("n{id} refuses: {why}"));
     }

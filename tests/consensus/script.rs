@@ -352,6 +352,8 @@ stories! {
     change_too_early
     change_truncated
     change_under_way
+    change_unhealthy
+    change_unhealthy_while_staged
     change_waits_for_transfer
     check_quorum_joint
     check_quorum_protects_leader
@@ -432,6 +434,7 @@ stories! {
     refused_message_for_another
     refused_second_leader
     refused_snapshot_below_commit
+    refused_strangers
     refused_term_at_maximum
     snapshot_answer_first
     snapshot_cancelled

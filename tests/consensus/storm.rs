@@ -15,7 +15,7 @@ use conclave::raft::{
     Origin, Position, Raft, Snapshot,
 };
 use conclave_checks::{
-    FaultBudget, Oracle,
+    FaultBudget, Oracle, Probe,
     draw::Draw,
     host::{Host, LogDisk, Stream},
 };
@@ -452,6 +452,23 @@ fn storm(seed: u64, steps: u32) -> Result<(), String> {
     }
     storm.recover()?;
     storm.oracle.failure().map_or(Ok(()), |failure| Err(failure.to_string()))
+}
+
+/// Rarer than so few storms: campaigns of the simulation reach it.
+const RARER: &[Probe] = &[Probe::VoteDeniedPromise];
+
+/// Rules are checked in vain where nothing happens.
+#[test]
+fn storms_reach_the_rare_states_of_the_consensus() {
+    let mut reached = BTreeSet::new();
+    for seed in 0..40 {
+        let mut storm = Storm::new(seed);
+        (0..STEPS).for_each(|_| storm.step());
+        reached.extend(storm.oracle.counts().reached);
+    }
+    let never = Probe::ALL.iter().filter(|probe| !reached.contains(probe) && !RARER.contains(probe));
+    let never: Vec<&str> = never.map(|probe| probe.name()).collect();
+    assert!(never.is_empty(), "no storm reached {}", never.join(", "));
 }
 
 proptest! {

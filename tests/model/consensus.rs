@@ -152,16 +152,17 @@ impl Consensus {
     }
 }
 
-/// A candidate is no follower, so it is told that everybody would vote for it.
+/// A follower is told to, by its leader or another member. One that has no others does so by itself; a candidate is no follower, so
+/// it is told that everybody would vote for it.
 fn campaign(core: &mut Raft) {
     let (id, origin, term) = (core.id(), core.origin(), core.term());
-    if core.role() == RoleName::Follower {
-        let from = core.leader().unwrap_or(id % 3 + 1);
+    let others: Vec<NodeId> = core.configuration().members().filter(|&member| member != id).collect();
+    let teller = core.leader().or(others.first().copied());
+    if let (RoleName::Follower, Some(from)) = (core.role(), teller) {
         return core.step(Message { from, to: id, origin, term, body: Body::TimeoutNow });
     }
     (0..ELECTION_TICKS).for_each(|_| core.tick());
-    let members: Vec<NodeId> = core.configuration().members().collect();
-    for peer in members.into_iter().filter(|&peer| peer != id) {
+    for peer in others {
         let body = Body::PreVoteResponse { granted: true };
         core.step(Message { from: peer, to: id, origin, term: term + 1, body });
     }

@@ -67,7 +67,7 @@ impl State {
             })
             .and_then(|()| steps::judge_applied(&before, after, &output.applied, &self.history))
             .and_then(|()| steps::judge_messages(after, &output.messages))
-            .and_then(|()| steps::judge_refused(&output.refused));
+            .and_then(|()| steps::judge_refused(after, &output.refused));
         self.broken = self.broken.take().or(verdict.err());
         self.network.extend(output.messages.into_iter().map(Hashed::new));
     }

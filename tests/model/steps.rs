@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use conclave::raft::{Configuration, Entry, Message, NodeId, Refusal, Refused};
-use conclave_checks::{is_promise_kept, may_follow, without_quorum};
+use conclave_checks::{is_promise_kept, may_follow, may_wait, without_quorum};
 
 use crate::{hashed::Hashed, history::History, node::Node};
 
@@ -60,8 +60,9 @@ pub(crate) fn judge_messages(sender: &Node, messages: &[Message]) -> Judged {
     check(all_kept, Broken::PromiseNotDurable)
 }
 
-pub(crate) fn judge_refused(refused: &[Refused]) -> Judged {
-    refused.first().map_or(Ok(()), |refused| Err(Broken::Refused(refused.why)))
+pub(crate) fn judge_refused(node: &Node, refused: &[Refused]) -> Judged {
+    let is_lawful = |refused: &&Refused| !may_wait(refused, node.core().configuration());
+    refused.iter().find(is_lawful).map_or(Ok(()), |refused| Err(Broken::Refused(refused.why)))
 }
 
 pub(crate) fn judge_applied(before: &Node, after: &Node, applied: &[Entry], history: &History) -> Judged {

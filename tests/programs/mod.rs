@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "every test file uses its own part")]
 
 use std::{
-    io::{BufRead, BufReader, Write},
-    net::TcpListener,
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, ExitStatus, Output, Stdio},
     sync::mpsc,
@@ -21,7 +21,12 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program, with quiet logs.
 pub(crate) fn conclave<'a>(arguments: impl IntoIterator<Item = &'a str>) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
+    conclave_of(Path::new(env!("CARGO_BIN_EXE_conclave")), arguments)
+}
+
+/// Another build of the program.
+fn conclave_of<'a>(program: &Path, arguments: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(program);
     command.args(arguments).env("CONCLAVE_LOG", "warn").env_remove("CONCLAVE_ENDPOINTS");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
@@ -79,6 +84,22 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("output is text")
 }
 
+/// Status and body, as a tool gets them; none if nobody answers.
+pub(crate) fn http_get(address: &str, path: &str) -> Option<(u16, String)> {
+    http_ask(address, &format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"))
+}
+
+pub(crate) fn http_ask(address: &str, request: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, body.to_owned()))
+}
+
 /// A row of ports that are free now, outside the range from which the system takes ports for connections.
 pub(crate) fn free_ports(count: u16) -> u16 {
     const FIRST: u16 = 10_000;
@@ -126,6 +147,18 @@ impl Program {
     /// Starts it.
     pub(crate) fn start(line: &str) -> Self {
         Self(Some(conclave(line.split_whitespace()).spawn().expect("the program starts")))
+    }
+
+    /// Starts it, with what it logs in a file.
+    pub(crate) fn start_logging(line: &str, log: &Path) -> Self {
+        let log = std::fs::File::create(log).expect("a log can be created");
+        let mut command = conclave(line.split_whitespace());
+        Self(Some(command.stdout(Stdio::null()).stderr(log).spawn().expect("the program starts")))
+    }
+
+    /// Starts another build of it.
+    pub(crate) fn start_other(program: &Path, line: &str) -> Self {
+        Self(Some(conclave_of(program, line.split_whitespace()).spawn().expect("the program starts")))
     }
 
     /// Its process number.

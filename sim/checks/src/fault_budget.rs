@@ -45,6 +45,16 @@ impl<'a> FaultBudget<'a> {
         self.0.inner().facts.lost().any(|lost| lost == node)
     }
 
+    /// Whether no change of members is under way, or known to anybody, and all voters are on record and have what they promised: any
+    /// majority of them gets on alone. (A founder that no leader has heard yet cannot help to elect the second one.)
+    pub fn is_whole(&self) -> bool {
+        let facts = &self.0.inner().facts;
+        let latest = facts.committed.latest_configuration();
+        let are_recorded =
+            latest.is_some_and(|latest| latest.voters.iter().all(|&id| is_recorded(facts, id)));
+        are_recorded && is_settled(facts) && !lacks_a_member(facts)
+    }
+
     /// Whether a member has lost its data directory, or stops for good before long.
     pub fn lacks_a_member(&self) -> bool {
         lacks_a_member(&self.0.inner().facts)

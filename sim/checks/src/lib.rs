@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   observers ─▶ Oracle ─▶ rules ( facts, what happened ) ─▶ Failure
+//!                  ├─────▶ probes ( facts, what happened ) ─▶ Probe
 //!                  ├─────▶ facts: take note of it
 //!                  └─────▶ CoreEvent ─▶ the trace of the run
 //! ```
@@ -10,11 +11,14 @@
 //! | --- | --- |
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
+//! | `standing.rs` | how a node stands, and what keeps it from getting on |
 //! | `fault_budget.rs` | what faults may take away for good |
 //! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
 //! | `rule.rs`, `failure.rs` | the names of the rules; one that broke, as data |
+//! | `probe.rs`, `probes/` | rare states that runs should reach: their names, and what looks for them |
+//! | `history/` | what clients were told, judged |
 //! | `host/` | carries out what a core asks for, in memory |
 //! | `event.rs`, `trace.rs` | what happened in a run, as data; its hash |
 //! | `hash.rs`, `draw.rs` | hashes and random draws that are the same everywhere |
@@ -28,18 +32,24 @@ mod facts;
 mod failure;
 mod fault_budget;
 mod hash;
+pub mod history;
 pub mod host;
 mod invariants;
 mod observation;
 mod oracle;
+mod probe;
+mod probes;
 mod rule;
+mod standing;
 mod trace;
 
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
 pub use fault_budget::FaultBudget;
 pub use hash::StableHash;
-pub use invariants::{is_promise_kept, may_follow, without_quorum};
-pub use oracle::Oracle;
+pub use invariants::{is_promise_kept, may_follow, may_wait, without_quorum};
+pub use oracle::{Counts, Oracle};
+pub use probe::Probe;
 pub use rule::Rule;
+pub use standing::Standings;
 pub use trace::{Timed, Trace};

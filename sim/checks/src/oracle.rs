@@ -1,7 +1,10 @@
 //! Watches all nodes of a run at once, and their disks across crashes: what it is told passes the rules, and then becomes
 //! part of the facts.
 
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard},
+};
 
 use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId};
 
@@ -12,6 +15,8 @@ use crate::{
     failure::Failure,
     invariants as rules,
     observation::{Apply, Install, Start, Step, StreamEnd, Tick, View, Write},
+    probe::{Probe, Reached},
+    probes,
 };
 
 /// Where the events of the cores go.
@@ -21,10 +26,22 @@ type Sink = Box<dyn FnMut(CoreEvent) + Send>;
 #[derive(Clone, Default)]
 pub struct Oracle(Arc<Mutex<Inner>>);
 
+/// What an oracle counts.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    /// Leaders elected.
+    pub elections: u64,
+    /// Snapshots installed.
+    pub snapshots: u64,
+    /// The rare states that were reached.
+    pub reached: BTreeSet<Probe>,
+}
+
 #[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) facts: Facts,
     failure: Option<Failure>,
+    reached: Reached,
     sink: Option<Sink>,
 }
 
@@ -43,7 +60,7 @@ impl Oracle {
         let found = Disk::of(core);
         let writes = inner.facts.meet(core.id()).writes_that_lead_to(&found);
         let start = Start { core, found, writes };
-        inner.check(rules::OF_STARTS, core.id(), &start);
+        inner.look(rules::OF_STARTS, probes::OF_STARTS, core.id(), &start);
         inner.facts.note_start(&start);
     }
 
@@ -60,7 +77,7 @@ impl Oracle {
         inner.tell(|| CoreEvent::persisted(node, write));
         inner.facts.meet(node);
         let write = Write { node, write };
-        inner.check(rules::OF_WRITES, node, &write);
+        inner.look(rules::OF_WRITES, probes::OF_WRITES, node, &write);
         inner.facts.note_write(&write);
     }
 
@@ -71,7 +88,7 @@ impl Oracle {
         inner.tell(|| CoreEvent::Applied { node, first: first.index, last: last.index, state_hash });
         inner.facts.meet(node);
         let apply = Apply { node, entries, state_hash };
-        inner.check(rules::OF_APPLIES, node, &apply);
+        inner.look(rules::OF_APPLIES, probes::OF_APPLIES, node, &apply);
         inner.facts.note_apply(&apply);
     }
 
@@ -81,7 +98,7 @@ impl Oracle {
         inner.tell(|| CoreEvent::Installed { node, last: snapshot.last.index, state_hash });
         inner.facts.meet(node);
         let install = Install { node, snapshot, state_hash };
-        inner.check(rules::OF_INSTALLS, node, &install);
+        inner.look(rules::OF_INSTALLS, probes::OF_INSTALLS, node, &install);
         inner.facts.note_install(&install);
     }
 
@@ -95,12 +112,17 @@ impl Oracle {
     /// Time passed at a core by one tick, and for so many nothing has reached it. The longest election timeout is given.
     pub fn ticked(&self, core: &Raft, silent_ticks: u32, election_ticks_max: u32) {
         let tick = Tick { core, silent_ticks, election_ticks_max };
-        self.inner().check(rules::OF_TICKS, core.id(), &tick);
+        self.inner().look(rules::OF_TICKS, probes::OF_TICKS, core.id(), &tick);
     }
 
     /// A core was told how a stream of its own ended, and learned something of the receiver, or nothing.
     pub fn stream_ended(&self, node: NodeId, stream: StreamId, is_believed: bool) {
-        self.inner().check(rules::OF_STREAM_ENDS, node, &StreamEnd { stream, is_believed });
+        self.inner().look(
+            rules::OF_STREAM_ENDS,
+            probes::OF_STREAM_ENDS,
+            node,
+            &StreamEnd { stream, is_believed },
+        );
     }
 }
 
@@ -141,14 +163,11 @@ impl Oracle {
         self.inner().facts.node(id).is_some_and(|node| !node.reads.is_empty())
     }
 
-    /// Leaders elected so far.
-    pub fn elections(&self) -> u64 {
-        self.inner().facts.elections
-    }
-
-    /// Snapshots installed so far.
-    pub fn snapshots(&self) -> u64 {
-        self.inner().facts.snapshots
+    /// What was counted so far.
+    pub fn counts(&self) -> Counts {
+        let inner = self.inner();
+        let Facts { elections, snapshots, .. } = inner.facts;
+        Counts { elections, snapshots, reached: inner.reached.clone() }
     }
 
     /// `None`: what the node does counts for nothing.
@@ -168,9 +187,9 @@ impl Inner {
         let step = Step { core, effects, before, after };
         if step.is_visible() {
             self.tell(|| CoreEvent::stepped(core));
-            self.check(rules::OF_VISIBLE_STEPS, core.id(), &step);
+            self.look(rules::OF_VISIBLE_STEPS, probes::OF_VISIBLE_STEPS, core.id(), &step);
         }
-        self.check(rules::OF_STEPS, core.id(), &step);
+        self.look(rules::OF_STEPS, probes::OF_STEPS, core.id(), &step);
         self.facts.note_step(&step);
     }
 
@@ -180,10 +199,14 @@ impl Inner {
         }
     }
 
-    fn check<T>(&mut self, rules: &rules::Rules<T>, id: NodeId, observation: &T) {
+    /// What happened passes the rules, and the probes look at it.
+    fn look<T>(&mut self, rules: &rules::Rules<T>, probes: &probes::Probes<T>, id: NodeId, observation: &T) {
         let Some(node) = self.facts.node(id) else { return };
         if let Err(failure) = rules::check(rules, &self.facts, node, observation) {
             self.failure.get_or_insert(failure);
+        }
+        for probe in probes {
+            probe(&self.facts, node, observation, &mut self.reached);
         }
     }
 }

@@ -2,26 +2,31 @@
 #![allow(clippy::print_stderr)]
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
+use conclave::env::Buggify;
 use serde_json::json;
 
 use super::{
-    check,
+    check, difference,
     execution::carry_out,
     failure::shrink_and_store,
     output::say,
     plan::{Plan, jobs_or_all, parse_span},
+    refresh,
 };
 use crate::{
     explain::{self, Kind, Selected, Selection},
+    probes::Probe,
     run::run,
     scenario::{Scenario, generate},
     shrink::Budget,
+    verdict::Verdict,
 };
 
 const EXAMPLES: &str = "\
@@ -36,7 +41,10 @@ Examples:
   cargo sim replay s.json            an edited or stored scenario
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
-Exit codes: 0 green, 1 red, 2 a mistake of the caller, 130 interrupted before anything was red";
+  cargo sim repeat 42                whether seed 42 is the same in another process, and where not
+  cargo sim probes                   the rare states that runs should reach
+Exit codes: 0 green, 1 red, 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for,
+4 a run that differs from its repetition, 130 interrupted before anything was red";
 
 /// Runs the cluster in a simulated world that crashes, partitions and delays from a seed, and checks every
 /// step. A failing seed prints the line that replays it.
@@ -89,6 +97,26 @@ enum Command {
         /// The seed.
         seed: u64,
     },
+    /// Runs a scenario here and in another process, and shows the first event that differs: a seed, or a file.
+    Repeat {
+        /// A seed or a file.
+        what: String,
+        /// Seeds that are run here before.
+        #[arg(long, value_name = "SEED", num_args = 1..)]
+        after: Vec<u64>,
+    },
+    /// Gives a stored scenario a schedule under which it reaches what it is kept for.
+    Refresh {
+        /// The scenario, with the probes that it is to reach ("reaches").
+        file: PathBuf,
+        /// For how long at most, for example 90s or 10m.
+        #[arg(long, default_value = "2m")]
+        time: String,
+    },
+    /// The rare states that runs should reach: their names, and what they are.
+    Probes,
+    /// The points in the programs that a scenario may switch on: their names, and what happens there.
+    Points,
     /// The trace hashes of some seeds, one a line.
     Hashes {
         /// The seeds, in the order in which they are run.
@@ -142,6 +170,9 @@ struct RunArgs {
     no_shrink: bool,
 }
 
+const RED: u8 = 1;
+/// A stored scenario that does not reach what it is kept for.
+const STALE: u8 = 3;
 /// The exit code of what was not run for a mistake of the caller; where 2 stands for undecided, another one.
 const MISTAKE: u8 = 2;
 const MISTAKE_OF_CHECK: u8 = 3;
@@ -164,6 +195,10 @@ pub fn main() -> ExitCode {
         Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
         Command::Check { file, model, time, memory } => judged(&file, model, &time, memory),
         Command::Show { seed } => show(seed),
+        Command::Repeat { what, after } => repeat(&what, &after),
+        Command::Refresh { file, time } => refresh(&file, &time),
+        Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
+        Command::Points => list(Buggify::ALL.iter().map(|point| (point.name(), point.statement()))),
         Command::Hashes { seeds } => hashes(&seeds),
     };
     ended.unwrap_or_else(|error| {
@@ -194,22 +229,36 @@ fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArg
             let events = selection.choose(&verdict.story).events;
             events.iter().try_for_each(|event| say(&serde_json::to_string(event)?))?;
             let hash = format!("{:016x}", verdict.trace_hash);
-            say(&json!({ "trace_hash": hash, "failure": verdict.failure }).to_string())?;
-            let is_green = verdict.failure.is_none();
-            return Ok(if is_green { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            let probes: Vec<Probe> = verdict.figures.probes.keys().copied().collect();
+            let buggify: BTreeMap<_, _> =
+                verdict.figures.buggify.iter().map(|(&point, it)| (point, [it.asked, it.fired])).collect();
+            let told = json!({ "trace_hash": hash, "failure": verdict.failure, "probes": probes, "buggify": buggify });
+            say(&told.to_string())?;
+            return Ok(ExitCode::from(code_of(&scenario, &verdict)));
         }
         (false, false) => tell(&scenario, &selection.choose(&verdict.story))?,
     }
     say(&format!("trace hash {:016x} over {} events", verdict.trace_hash, verdict.figures.events))?;
-    match verdict.failure {
-        None => say("green").map(|()| ExitCode::SUCCESS),
+    if !quiet || !explain::missed(&scenario, &verdict.figures).is_empty() {
+        say(&explain::reached_by(&scenario, &verdict.figures))?;
+    }
+    match &verdict.failure {
+        None => say("green")?,
         Some(failure) => {
             say(&format!("failed: {failure}"))?;
             if !quiet {
                 say(&format!("  shrink it with: cargo sim shrink {what}"))?;
             }
-            Ok(ExitCode::FAILURE)
         }
+    }
+    Ok(ExitCode::from(code_of(&scenario, &verdict)))
+}
+
+fn code_of(scenario: &Scenario, verdict: &Verdict) -> u8 {
+    match verdict.failure {
+        Some(_) => RED,
+        None if !explain::missed(scenario, &verdict.figures).is_empty() => STALE,
+        None => 0,
     }
 }
 
@@ -251,6 +300,21 @@ fn load(path: &Path) -> Result<Scenario> {
 
 fn show(seed: u64) -> Result<ExitCode> {
     say(&serde_json::to_string_pretty(&generate(seed))?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn repeat(what: &str, after: &[u64]) -> Result<ExitCode> {
+    difference::repeat(what, &scenario_of(what)?, after)
+}
+
+fn refresh(file: &Path, time: &str) -> Result<ExitCode> {
+    refresh::refresh(file, &load(file)?, parse_span(time)?)
+}
+
+fn list(rows: impl Iterator<Item = (&'static str, &'static str)>) -> Result<ExitCode> {
+    for (name, statement) in rows {
+        say(&format!("{name:<28} {statement}"))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

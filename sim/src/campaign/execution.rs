@@ -13,7 +13,14 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use super::{failure::shrink_and_store, output::say, plan::Plan, progress::Progress};
+use super::{
+    difference::DIFFERENT,
+    failure::shrink_and_store,
+    output::say,
+    plan::Plan,
+    progress::Progress,
+    repetition::{Repeated, is_repeated, repeat},
+};
 use crate::{
     explain,
     run::run,
@@ -39,6 +46,7 @@ pub(super) fn carry_out(plan: Plan, shrinks: bool) -> Result<ExitCode> {
         let workers: Vec<_> = (0..plan.jobs).map(|_| scope.spawn(|| campaign.work())).collect();
         workers.into_iter().try_for_each(|worker| worker.join().expect("a campaign does not panic"))
     })?;
+    campaign.repeat()?;
     let code = campaign.state().end(&plan)?;
     if shrinks {
         let failures = campaign.state().first_of_each_rule();
@@ -65,12 +73,15 @@ struct Campaign {
 /// What has happened so far, and how it is shown.
 struct State {
     outcome: Outcome,
+    /// Runs that are to be carried out again.
+    repeated: Vec<Repeated>,
     progress: Progress,
 }
 
 impl Campaign {
     fn new(plan: Plan) -> Self {
-        let state = State { outcome: Outcome::default(), progress: Progress::new(plan.limit) };
+        let progress = Progress::new(plan.limit);
+        let state = State { outcome: Outcome::default(), repeated: Vec::new(), progress };
         let (enough, has_told) = Default::default();
         Self { plan, next: AtomicU64::new(0), enough, has_told, state: Mutex::new(state) }
     }
@@ -83,10 +94,23 @@ impl Campaign {
                 return Ok(());
             }
             let verdict = run(&generate(self.plan.seed(number)), false);
-            let failures = self.state().add(verdict)?;
+            let failures = self.state().add(number, verdict)?;
             if failures >= FAILURES_MAX {
                 self.enough.store(true, Ordering::Relaxed);
             }
+        }
+        Ok(())
+    }
+
+    /// Carries some of the runs out again.
+    fn repeat(&self) -> Result<()> {
+        let runs = std::mem::take(&mut self.state().repeated);
+        let differing = repeat(&runs, self.plan.jobs)?;
+        let mut state = self.state();
+        state.outcome.repeated = runs.len() as u64;
+        for verdict in differing {
+            state.progress.tell_failure(&verdict)?;
+            state.outcome.failures.push(verdict);
         }
         Ok(())
     }
@@ -110,8 +134,11 @@ impl Campaign {
 
 impl State {
     /// Adds a run. Returns how many have failed so far.
-    fn add(&mut self, verdict: Verdict) -> Result<usize> {
+    fn add(&mut self, number: u64, verdict: Verdict) -> Result<usize> {
         self.outcome.runs += 1;
+        if is_repeated(number) {
+            self.repeated.push(Repeated { seed: verdict.seed, trace_hash: verdict.trace_hash });
+        }
         self.outcome.figures.add(&verdict.figures);
         if verdict.failure.is_some() {
             self.progress.tell_failure(&verdict)?;
@@ -121,10 +148,12 @@ impl State {
         Ok(self.outcome.failures.len())
     }
 
-    /// The seeds that failed, one for each rule that broke.
+    /// The seeds that failed, one for each rule that broke. (A run that differs from its repetition is not made smaller: that takes
+    /// two processes.)
     fn first_of_each_rule(&self) -> BTreeMap<Rule, u64> {
         let failures = self.outcome.failures.iter().rev();
-        failures.filter_map(|verdict| Some((verdict.failure.as_ref()?.rule, verdict.seed))).collect()
+        let broken = failures.filter_map(|verdict| Some((verdict.failure.as_ref()?.rule, verdict.seed)));
+        broken.filter(|(rule, _)| *rule != Rule::SameTrace).collect()
     }
 
     /// Tells what it came to, and returns the exit code.
@@ -132,8 +161,13 @@ impl State {
         self.progress.end();
         self.outcome.took = self.progress.elapsed();
         say(explain::summary(&self.outcome, plan.first_seed).trim_end())?;
+        let differs = |verdict: &Verdict| {
+            verdict.failure.as_ref().is_some_and(|failure| failure.rule == Rule::SameTrace)
+        };
         Ok(match &self.outcome {
+            Outcome { failures, .. } if failures.iter().any(differs) => DIFFERENT,
             Outcome { failures, .. } if !failures.is_empty() => 1,
+            Outcome { figures, .. } if !explain::within_limits(figures) => 1,
             Outcome { interrupted: true, .. } => INTERRUPTED,
             _ => 0,
         })

@@ -45,7 +45,7 @@ pub(super) fn shrink_and_store(
     say(explain::shrunk(scenario, rule, &shrunk, &file.display().to_string()).trim_end())
 }
 
-fn store(scenario: &Scenario, file: &Path) -> Result<()> {
+pub(super) fn store(scenario: &Scenario, file: &Path) -> Result<()> {
     if let Some(folder) = file.parent() {
         fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     }

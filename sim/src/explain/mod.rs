@@ -11,7 +11,7 @@ mod selection;
 mod story;
 
 pub(crate) use self::{
-    report::{describe, failure, shrunk, summary},
+    report::{describe, failure, missed, reached_by, shrunk, summary, within_limits},
     selection::{Kind, Selected, Selection},
     story::line,
 };

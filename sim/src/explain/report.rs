@@ -1,17 +1,20 @@
 //! What a campaign came to, what a scenario is, and how a failure is replayed.
 
-use std::{collections::BTreeMap, fmt::Write};
+use std::{collections::BTreeMap, fmt::Write, time::Duration};
 
 use crate::{
+    phases::ending::bounds::{self, Limits},
+    probes::Probe,
     scenario::{Scenario, Timed},
     shrink::Shrunk,
     verdict::{Figures, Outcome, Rule, Verdict},
+    world::Fired,
 };
 
 /// The summary of a campaign.
 pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
-    let Figures { simulated_ns, elections, snapshots, committed, events, faults, operations } =
-        &outcome.figures;
+    let Figures { simulated_ns, elections, snapshots, committed, events, .. } = &outcome.figures;
+    let Figures { faults, operations, probes, buggify, .. } = &outcome.figures;
     let simulated_s = *simulated_ns as f64 / 1e9;
     let took_s = outcome.took.as_secs_f64();
     let mut text = String::new();
@@ -28,9 +31,22 @@ pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     );
     let _ = writeln!(text, "faults       {}", counts(faults));
     let _ = writeln!(text, "operations   {}", counts(operations));
+    text += &cores(&outcome.figures);
+    let _ = writeln!(text, "points       {}", points(buggify));
+    let _ = writeln!(text, "probes       {}", reached(probes));
+    let never: Vec<&str> = never_reached(probes).map(Probe::name).collect();
+    if !never.is_empty() {
+        let _ = writeln!(text, "never        {} probes: {}", never.len(), never.join(", "));
+    }
     for (rule, seeds) in by_rule(&outcome.failures) {
         let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        let _ = writeln!(text, "failed       {rule}: cargo sim replay {}", seeds.join(" | "));
+        let again = if rule == Rule::SameTrace { "repeat" } else { "replay" };
+        let _ = writeln!(text, "failed       {rule}: cargo sim {again} {}", seeds.join(" | "));
+    }
+    if outcome.repeated > 0 {
+        let differing = outcome.failures.iter().filter(|verdict| is_of(verdict, Rule::SameTrace)).count();
+        let told = if differing == 0 { "all the same".to_owned() } else { format!("{differing} DIFFER") };
+        let _ = writeln!(text, "repeated     {} runs in another process and order: {told}", outcome.repeated);
     }
     if outcome.failures.is_empty() && outcome.runs > 0 {
         let percent = 100.0 * failure_chance_max(outcome.runs);
@@ -38,15 +54,101 @@ pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     }
     let interrupted = if outcome.interrupted { " (interrupted)" } else { "" };
     let _ = match outcome.failures.len() {
+        0 if !within_limits(&outcome.figures) => {
+            writeln!(text, "verdict      RED: healed cores take longer than the limits allow{interrupted}")
+        }
         0 => writeln!(text, "verdict      green{interrupted}"),
         count => writeln!(text, "verdict      RED: {count} of {} runs failed{interrupted}", outcome.runs),
     };
     text
 }
 
+/// How long healed cores took, and how long they may.
+fn cores(figures: &Figures) -> String {
+    let mut text = format!("outsiders    {}\n", counts(&figures.outsiders));
+    for (what, times, limits) in timed(figures) {
+        let Some(max) = times.iter().max() else { continue };
+        let [p50, p99, max] = [percentile(times, 50), percentile(times, 99), *max].map(|it| it.as_secs_f64());
+        let Limits { p50: p50_max, p99: p99_max } = limits;
+        let _ = writeln!(
+            text,
+            "{what}  p50 {p50:.3} s, p99 {p99:.3} s, max {max:.3} s in {} cores (limits: p50 {p50_max:?}, p99 {p99_max:?}, all: each run's own)",
+            times.len()
+        );
+    }
+    text
+}
+
+/// Healed cores take no longer than they may.
+pub(crate) fn within_limits(figures: &Figures) -> bool {
+    timed(figures).iter().all(|(_, times, Limits { p50, p99 })| {
+        times.is_empty() || percentile(times, 50) <= *p50 && percentile(times, 99) <= *p99
+    })
+}
+
+fn timed(figures: &Figures) -> [(&'static str, &[Duration], Limits); 2] {
+    [
+        ("to a leader", &figures.to_leader, bounds::TO_LEADER),
+        ("to a write ", &figures.to_first_write, bounds::TO_FIRST_WRITE),
+    ]
+}
+
+/// The smallest of them that so many percent do not exceed. There is one at least.
+fn percentile(times: &[Duration], percent: usize) -> Duration {
+    let mut sorted = times.to_vec();
+    sorted.sort_unstable();
+    sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1)]
+}
+
 /// The chance p that a seed fails for which so many green ones in a row are just not surprising: (1 - p)^runs = 5 %.
 fn failure_chance_max(runs: u64) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / runs as f64)
+}
+
+fn is_of(verdict: &Verdict, rule: Rule) -> bool {
+    verdict.failure.as_ref().is_some_and(|failure| failure.rule == rule)
+}
+
+/// How often points fired, of how often they were come to.
+fn points(fired: &BTreeMap<&'static str, Fired>) -> String {
+    let each = fired.iter().map(|(name, Fired { asked, fired })| format!("{name} {fired} of {asked}"));
+    let total: u64 = fired.values().map(|point| point.fired).sum();
+    format!("{total} ({})", each.collect::<Vec<_>>().join(", "))
+}
+
+/// In how many runs probes were reached, the rarest first.
+fn reached(probes: &BTreeMap<Probe, u64>) -> String {
+    let mut rarest_first: Vec<(u64, &str)> =
+        probes.iter().map(|(probe, &runs)| (runs, probe.name())).collect();
+    rarest_first.sort_unstable();
+    let each: Vec<String> = rarest_first.iter().map(|(runs, name)| format!("{name} {runs}")).collect();
+    format!("{} of {} reached, in so many runs: {}", probes.len(), Probe::all().count(), each.join(", "))
+}
+
+/// The probes that no run reached.
+fn never_reached(probes: &BTreeMap<Probe, u64>) -> impl Iterator<Item = Probe> {
+    Probe::all().filter(|probe| !probes.contains_key(probe))
+}
+
+/// What a run reached, and what it was to reach and did not.
+pub(crate) fn reached_by(scenario: &Scenario, figures: &Figures) -> String {
+    let names: Vec<&str> = figures.probes.keys().map(|probe| probe.name()).collect();
+    let mut text = format!("reached {} probes: {}", names.len(), names.join(", "));
+    let missed = missed(scenario, figures);
+    if !missed.is_empty() {
+        let _ = write!(
+            text,
+            "\nSTALE: this scenario is kept for {}, which it does not reach any more",
+            missed.join(", ")
+        );
+    }
+    text
+}
+
+/// The probes that a stored scenario is kept for, and does not reach.
+pub(crate) fn missed(scenario: &Scenario, figures: &Figures) -> Vec<&'static str> {
+    let missed = scenario.reaches.iter().filter(|probe| !figures.probes.contains_key(probe));
+    missed.map(|probe| probe.name()).collect()
 }
 
 /// The seeds that failed, by what broke.
@@ -64,6 +166,9 @@ fn by_rule(failures: &[Verdict]) -> BTreeMap<Rule, Vec<u64>> {
 pub(crate) fn failure(verdict: &Verdict) -> String {
     let Some(failure) = &verdict.failure else { return String::new() };
     let seed = verdict.seed;
+    if failure.rule == Rule::SameTrace {
+        return format!("seed {seed} differs: {failure}\n  look into it with: cargo sim repeat {seed}\n");
+    }
     format!(
         "seed {seed} failed: {failure}\n  replay it with: cargo sim replay {seed}\n  shrink it with: cargo sim shrink {seed}\n"
     )
@@ -130,6 +235,18 @@ mod tests {
         assert!((failure_chance_max(1) - 0.95).abs() < 1e-9);
         assert!((failure_chance_max(100) - 0.0295).abs() < 1e-4);
         assert!((failure_chance_max(3_000) - 0.001).abs() < 1e-5);
+    }
+
+    #[test]
+    fn slow_cores_make_a_campaign_red() {
+        let times = |ms: &[u64]| ms.iter().map(|&ms| Duration::from_millis(ms)).collect::<Vec<_>>();
+        let figures = |ms: &[u64]| Figures { to_leader: times(ms), ..Figures::default() };
+        assert!(within_limits(&figures(&[])));
+        assert!(within_limits(&figures(&[10, 4_000, 7_000])));
+        assert!(!within_limits(&figures(&[4_300, 4_300, 10])), "half of them");
+        assert!(!within_limits(&figures(&[10, 10, 7_500])), "one of a hundred");
+        assert_eq!(percentile(&times(&[4, 1, 3, 2]), 50), Duration::from_millis(2));
+        assert_eq!(percentile(&times(&[4, 1, 3, 2]), 99), Duration::from_millis(4));
     }
 
     #[test]

@@ -102,7 +102,7 @@ impl Roles {
     fn kind(&mut self, event: &Event) -> Kind {
         match event {
             Event::Phase(_) => Kind::Phase,
-            Event::Fault { .. } | Event::Aimed { .. } => Kind::Fault,
+            Event::Fault { .. } | Event::Aimed { .. } | Event::Healed { .. } => Kind::Fault,
             Event::Machine { .. } => Kind::Machine,
             Event::Client { .. } => Kind::Client,
             Event::Large(_) => Kind::Large,

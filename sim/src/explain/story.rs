@@ -7,7 +7,8 @@ use conclave_checks::Timed;
 use crate::{
     scenario::Scenario,
     trace::{
-        ClientEvent, Condition, Event, FaultEvent, Flooded, LargeEvent, MachineEvent, OperatorEvent, Phase,
+        ClientEvent, Condition, Event, FaultEvent, Flooded, LargeEvent, MachineEvent, MachineId,
+        OperatorEvent, Phase,
     },
 };
 
@@ -28,6 +29,10 @@ impl fmt::Display for Told<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.event {
             Event::Phase(phase) => write!(f, "── {} ──", phase_in_words(*phase)),
+            Event::Healed { machines, stays } => {
+                let healed: Vec<String> = machines.iter().map(MachineId::to_string).collect();
+                write!(f, "✓ healed: {}; {}", healed.join(", "), listed(stays))
+            }
             Event::Fault { fault, event } => {
                 let fault = &self.scenario.faults[*fault].fault;
                 match event {
@@ -86,6 +91,7 @@ fn large_in_words(f: &mut fmt::Formatter<'_>, event: &LargeEvent) -> fmt::Result
 fn phase_in_words(phase: Phase) -> &'static str {
     match phase {
         Phase::Chaos => "chaos",
+        Phase::Ending => "a core is healed, and must get on alone",
         Phase::Recovery => "everything is healed",
         Phase::Judgement => "the history is judged",
     }

@@ -6,6 +6,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    callers::Callers,
     inject::Inject,
     roster::{Roster, machines},
     target::Target,
@@ -17,29 +18,36 @@ use crate::world::{Healing, World};
 pub struct IsolatedLeader {
     /// The proxies on its side.
     pub proxies: Vec<u64>,
+    /// The clients and operators on its side. Without this they reach both sides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<Callers>,
 }
 
 impl Inject for IsolatedLeader {
     const NAME: &'static str = "isolated-leader";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        Self { proxies: roster.some_proxies(draw) }
+        Self { proxies: roster.some_proxies(draw), callers: roster.some_callers(draw) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_proxies("proxies", &self.proxies)
+        roster.check_proxies("proxies", &self.proxies)?;
+        roster.check_callers("callers", self.callers.as_ref())
     }
 
     /// Without a leader the proxies are cut off alone.
     fn strike(&self, world: &mut World) -> Healing {
         let leader = Target::Leader.resolve(world);
-        let cuts = world.network.cuts_around(&machines(leader.as_slice(), &self.proxies));
+        let side = machines(leader.as_slice(), &self.proxies);
+        let cuts = Callers::cuts(self.callers.as_ref(), side, world);
         world.hold(cuts)
     }
 }
 
 impl fmt::Display for IsolatedLeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "partition of the leader and proxies {:?} from the rest", self.proxies)
+        write!(f, "partition of the leader and proxies {:?}", self.proxies)?;
+        Callers::fmt_with(self.callers.as_ref(), f)?;
+        f.write_str(" from the rest")
     }
 }

@@ -11,20 +11,27 @@
 //! | --- | --- |
 //! | `inject.rs` | what a family has to say of itself |
 //! | `roster.rs` | whom faults may strike: what they draw from, and are checked against |
+//! | `callers.rs` | whoever calls proxies, on one side of a partition |
 //! | `target.rs` | a node, by its id or by what it is when the fault strikes |
 //! | `format.rs` | how a fault is written in a file: `{"crash": {"node": 1}}` |
 //! | all others | a family each |
 
 mod address_reused;
+mod astray;
+mod black_hole;
 mod blackout;
 mod bridge;
+mod callers;
+mod callers_cut_off;
 mod client_crash;
 mod clock_drift;
 mod clock_skew;
 mod crash;
 mod cut_one_way;
+mod flapping;
 mod flood;
 mod format;
+mod half_open;
 mod inject;
 mod isolated_leader;
 mod join;
@@ -33,11 +40,14 @@ mod mistake;
 mod one_way_isolation;
 mod partition;
 mod pause;
+mod poor_line;
 mod power_loss;
 mod power_loss_in_sync;
 mod proxy_crash;
+mod refused;
 mod remove;
 mod replace;
+mod ring;
 mod roster;
 mod rot;
 mod slow_disk;
@@ -53,8 +63,10 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use self::inject::Inject;
-pub(crate) use self::roster::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range, check_within};
-pub use self::{roster::Roster, target::Target};
+pub(crate) use self::roster::{
+    BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range, check_rhythm, check_within,
+};
+pub use self::{callers::Callers, roster::Roster, target::Target};
 use crate::world::{Healing, World};
 
 /// Makes [`Fault`] out of the families.
@@ -165,6 +177,14 @@ families! {
     rot::Rot,
     clock_drift::ClockDrift,
     clock_skew::ClockSkew,
+    ring::Ring,
+    flapping::Flapping,
+    poor_line::PoorLine,
+    refused::Refused,
+    black_hole::BlackHole,
+    callers_cut_off::CallersCutOff,
+    half_open::HalfOpen,
+    astray::Astray,
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The nodes and proxies of one side do not reach the others, nor are they reached.
+//! The machines of one side do not reach the others, nor are they reached.
 
 use std::fmt;
 
@@ -6,6 +6,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    callers::Callers,
     inject::Inject,
     roster::{Roster, machines},
 };
@@ -19,6 +20,9 @@ pub struct Partition {
     /// Its proxies.
     #[serde(default)]
     pub proxies: Vec<u64>,
+    /// Its clients and operators. Without this they reach both sides.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub callers: Option<Callers>,
 }
 
 impl Inject for Partition {
@@ -29,22 +33,25 @@ impl Inject for Partition {
         let ids = roster.founders();
         let mut side = draw.some_of(&ids, 40);
         side.truncate(ids.len() - 1);
-        Self { side, proxies: roster.some_proxies(draw) }
+        Self { side, proxies: roster.some_proxies(draw), callers: roster.some_callers(draw) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
         roster.check_nodes("side", &self.side)?;
-        roster.check_proxies("proxies", &self.proxies)
+        roster.check_proxies("proxies", &self.proxies)?;
+        roster.check_callers("callers", self.callers.as_ref())
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let cuts = world.network.cuts_around(&machines(&self.side, &self.proxies));
+        let cuts = Callers::cuts(self.callers.as_ref(), machines(&self.side, &self.proxies), world);
         world.hold(cuts)
     }
 }
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "partition of nodes {:?} and proxies {:?} from the rest", self.side, self.proxies)
+        write!(f, "partition of nodes {:?} and proxies {:?}", self.side, self.proxies)?;
+        Callers::fmt_with(self.callers.as_ref(), f)?;
+        f.write_str(" from the rest")
     }
 }

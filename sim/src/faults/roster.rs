@@ -4,8 +4,8 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conclave_checks::draw::Draw;
 
-use super::target::Target;
-use crate::trace::{MachineId, Range};
+use super::{callers::Callers, target::Target};
+use crate::trace::{MachineId, Range, Rhythm};
 
 /// Longer than this takes no message: links would be found dead first.
 pub(crate) const LATENCY_US_MAX: u64 = 10_000_000;
@@ -49,6 +49,22 @@ impl Roster {
     pub(crate) fn some_proxies(&self, draw: &mut Draw) -> Vec<u64> {
         (0..self.proxies).filter(|_| draw.chance(50)).collect()
     }
+
+    /// Half of the time each client, and whoever operates, is among them or not.
+    pub(crate) fn some_callers(&self, draw: &mut Draw) -> Option<Callers> {
+        draw.chance(50).then(|| Callers {
+            clients: (0..self.clients).filter(|_| draw.chance(50)).collect(),
+            operators: draw.chance(50),
+        })
+    }
+
+    /// A node or a proxy, for which other machines have something to say.
+    pub(crate) fn any_server(&self, draw: &mut Draw) -> MachineId {
+        match draw.below(self.founders + self.proxies) {
+            lot if lot < self.founders => MachineId::Node(lot + 1),
+            lot => MachineId::Proxy(lot - self.founders),
+        }
+    }
 }
 
 /// Checks of what a scenario file says, each with the name of the field.
@@ -83,6 +99,20 @@ impl Roster {
         numbers.iter().try_for_each(|&number| check_number(field, "proxy", number, self.proxies))
     }
 
+    pub(crate) fn check_callers(&self, field: &str, callers: Option<&Callers>) -> Result<(), String> {
+        let clients = callers.map_or(&[][..], |callers| &callers.clients);
+        clients.iter().try_for_each(|&number| self.check_client(&format!("{field}.clients"), number))
+    }
+
+    pub(crate) fn check_machine(&self, field: &str, machine: MachineId) -> Result<(), String> {
+        match machine {
+            MachineId::Node(id) => self.check_node(field, id),
+            MachineId::Proxy(number) => check_number(field, "proxy", number, self.proxies),
+            MachineId::Client(number) => self.check_client(field, number),
+            MachineId::Console => Ok(()),
+        }
+    }
+
     pub(crate) fn check_client(&self, field: &str, number: u64) -> Result<(), String> {
         check_number(field, "client", number, self.clients)
     }
@@ -112,6 +142,12 @@ pub(crate) fn check_deviation(field: &str, deviation: i64, max: u64) -> Result<(
         true => Ok(()),
         false => Err(format!("{field}: {deviation} is too much: at most {max} are allowed, ahead or behind")),
     }
+}
+
+/// What comes and goes does so within a minute, and is bad for some of the time.
+pub(crate) fn check_rhythm(field: &str, Rhythm { period_ms, bad_ms }: Rhythm) -> Result<(), String> {
+    check_within(&format!("{field}.period_ms"), period_ms, 1..=60_000)?;
+    check_within(&format!("{field}.bad_ms"), bad_ms, 0..=period_ms)
 }
 
 /// A number within these bounds.

@@ -1,5 +1,7 @@
 //! A failure of a history, with the operations that show it.
 
+use conclave_checks::history::{Broken, HistoryRule, in_a_line};
+
 use crate::{
     trace::{MachineId, Operation},
     verdict::{Failure, Rule},
@@ -13,16 +15,14 @@ pub(super) fn broken(rule: Rule, detail: &str, operations: &[&Operation]) -> Fai
     Failure::new(rule, clients, detail.to_owned() + &lines.concat())
 }
 
-pub(super) fn in_a_line(operation: &Operation) -> String {
-    let ms = |ns: u64| ns as f64 / 1e6;
-    let answer = match &operation.answer {
-        None => "…  (the client died)".to_owned(),
-        Some((at, answer)) => format!("{:.3} ms {answer:?}", ms(*at)),
-    };
-    format!(
-        "client {} at {:.3} ms {:?} → {answer}",
-        operation.client,
-        ms(operation.called_ns),
-        operation.call
-    )
+impl From<Broken> for Failure {
+    fn from(broken: Broken) -> Self {
+        let rule = match broken.rule {
+            HistoryRule::Linearizable => Rule::Linearizable,
+            HistoryRule::Judged => Rule::Judged,
+            HistoryRule::RevisionsAreUnique => Rule::RevisionsAreUnique,
+            HistoryRule::RevisionsFollowTime => Rule::RevisionsFollowTime,
+        };
+        Self::new(rule, broken.clients.into_iter().map(MachineId::Client), broken.detail)
+    }
 }

@@ -2,21 +2,16 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
-//! | `key_model.rs` | what one key of the store answers |
+//! | `conclave_checks::history` | what is said about the present: linearizability, and revisions that follow time |
 //! | `ranges.rs` | a range is the store as it was at one revision |
 //! | `past.rs` | reads of the past tell what was written then, until it is compacted |
-//! | `revisions.rs` | each write has a revision of its own, and they follow time |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
 //! A new judge is a file here and a line in [`judge`].
 
 mod evidence;
-mod key_model;
-mod linearizability;
 mod past;
 mod ranges;
-mod revisions;
 
 use std::collections::BTreeMap;
 
@@ -35,11 +30,9 @@ pub(crate) fn judge(
     nodes_compact: bool,
 ) -> Result<(), Failure> {
     ranges::judge(large)?;
-    revisions::are_unique(operations)?;
-    revisions::follow_time(operations)?;
     past::is_true(operations)?;
     past::is_compacted_as_asked(operations, nodes_compact)?;
-    linearizability::judge(operations)
+    Ok(conclave_checks::history::judge(operations)?)
 }
 
 /// Operations by what their clients were told.

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{evidence::broken, revisions::writes};
+use conclave_checks::history::writes;
+
+use super::evidence::broken;
 use crate::{
     trace::{Answer, Call, Found, Operation},
     verdict::{Failure, Rule},
@@ -23,6 +25,9 @@ pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
     if let Some(operation) = operations.iter().find(from_the_future) {
         let detail = "a revision that its client has seen is said to lie in the future";
         return Err(broken(Rule::PastIsTrue, detail, &[operation]));
+    }
+    if let Some(read) = operations.iter().filter_map(past_read).find(|read| !was_put(operations, read)) {
+        return Err(broken(Rule::PastIsTrue, "nobody has put the value that is shown", &[read.operation]));
     }
     let writes = writes(operations);
     let mut seen: BTreeMap<(&str, i64), PastRead<'_>> = BTreeMap::new();
@@ -62,6 +67,17 @@ fn contradiction<'o>(
         None if is_put && !may_be_deleted(operations, read.key) => Some(("a put is not shown", operation)),
         _ => None,
     }
+}
+
+/// Somebody put what is shown, whatever they were told of it, and before it was shown.
+fn was_put(operations: &[Operation], read: &PastRead<'_>) -> bool {
+    let Some(found) = read.found else { return true };
+    let shown_ns = read.operation.answer.as_ref().map_or(u64::MAX, |(at, _)| *at);
+    operations.iter().any(|operation| {
+        operation.call.key() == Some(read.key)
+            && operation.called_ns <= shown_ns
+            && wrote(operation, Some(found))
+    })
 }
 
 fn wrote(operation: &Operation, found: Option<&Found>) -> bool {
@@ -141,6 +157,10 @@ mod tests {
         operation(at, Call::Put { key: "k".into(), value: value.into() }, Answer::Put { revision })
     }
 
+    fn unanswered(at: u64, value: &str) -> Operation {
+        Operation { answer: None, ..put(at, value, 0) }
+    }
+
     fn delete(at: u64, revision: i64) -> Operation {
         operation(at, Call::Delete { key: "k".into() }, Answer::Deleted { revision, count: 1 })
     }
@@ -169,6 +189,7 @@ mod tests {
             past(8, 4, Some(("b", 4))),
             past(10, 6, None),
             // A write whose answer nobody heard may lie in between.
+            unanswered(11, "c"),
             past(12, 5, Some(("c", 5))),
         ];
         assert!(is_true(&operations).is_ok());
@@ -187,7 +208,10 @@ mod tests {
             let failure = is_true(&operations).expect_err("it is untrue");
             assert_eq!(failure.rule, Rule::PastIsTrue);
         }
-        let twice = [put(0, "a", 2), past(2, 3, Some(("a", 2))), past(4, 3, Some(("c", 3)))];
+        let from_nowhere = [put(0, "a", 2), past(2, 3, Some(("c", 3))), unanswered(4, "c")];
+        assert!(is_true(&from_nowhere).is_err(), "nobody had put it yet");
+        let twice =
+            [put(0, "a", 2), unanswered(1, "c"), past(2, 3, Some(("a", 2))), past(4, 3, Some(("c", 3)))];
         assert!(is_true(&twice).is_err(), "it cannot read both ways");
     }
 

@@ -4,10 +4,12 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `chaos.rs` | faults strike and heal, by the scenario |
+//! | `ending/` | a core is healed, and must get on alone |
 //! | `recovery/` | what a healed cluster must come to, one file a requirement |
 //! | `supervise.rs` | meanwhile: broken rules, processes that ended, power losses that are due |
 
 mod chaos;
+pub(crate) mod ending;
 mod recovery;
 mod supervise;
 
@@ -15,17 +17,25 @@ use crate::{
     judges,
     scenario::Scenario,
     trace::{Event, Phase},
-    verdict::Failure,
-    world::World,
+    verdict::{Failure, Times},
+    world::{Instruments, World},
 };
 
 /// Lives through all phases of a scenario.
 ///
 /// # Errors
 /// The first thing that went wrong.
-pub(crate) async fn live(world: &mut World, scenario: &Scenario) -> Result<(), Failure> {
+pub(crate) async fn live(
+    world: &mut World,
+    scenario: &Scenario,
+    instruments: &Instruments,
+    times: &mut Times,
+) -> Result<(), Failure> {
     enter(world, Phase::Chaos);
-    chaos::chaos(world, scenario).await?;
+    instruments.switch_on(scenario.shape.seed, &scenario.buggify);
+    let lasting = chaos::chaos(world, scenario).await?;
+    instruments.switch_off();
+    ending::ending(world, scenario, lasting, times).await?;
     enter(world, Phase::Recovery);
     recovery::recovery(world, &scenario.workload).await?;
     enter(world, Phase::Judgement);

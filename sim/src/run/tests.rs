@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     explain,
-    scenario::generate,
+    scenario::{Ending, generate},
     trace::Range,
     workload::LargeValues,
-    world::{Answers, Retention},
+    world::{Answers, Rates, Retention},
 };
 
 const ELECTION_TIMEOUT_MS: u64 = 200;
@@ -30,7 +30,9 @@ fn scenario(seed: u64, faults: Value) -> Scenario {
     scenario.workload.pause_ms = Range { low: 5, high: 60 };
     scenario.workload.patience_ms = 5_000;
     scenario.workload.large = None;
+    scenario.ending = Ending::default();
     scenario.chaos_ms = 10_000;
+    scenario.buggify = Rates::default();
     scenario.faults = serde_json::from_value(faults).expect("faults");
     scenario
 }

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::timed::Timed;
+use super::{ending::Ending, timed::Timed};
 use crate::{
     faults::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, Roster, check_range, check_within},
+    probes::Probe,
     trace::Range,
     workload::{LargeValues, Workload},
-    world::{Answers, NUMBER_MAX, Retention},
+    world::{Answers, NUMBER_MAX, Rates, Retention},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
@@ -48,6 +49,12 @@ pub(super) struct ScenarioFile {
     pub(super) kept_revisions: Option<u32>,
     pub(super) workload: Workload,
     pub(super) faults: Vec<Timed>,
+    #[serde(default, skip_serializing_if = "Ending::is_all_healed")]
+    pub(super) ending: Ending,
+    #[serde(default, skip_serializing_if = "Rates::is_empty")]
+    pub(super) buggify: Rates,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) reaches: BTreeSet<Probe>,
 }
 
 impl ScenarioFile {
@@ -56,7 +63,8 @@ impl ScenarioFile {
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_shape()?;
         self.check_workload()?;
-        self.check_faults()
+        self.check_faults()?;
+        self.ending.check(&self.roster()?)
     }
 
     fn check_shape(&self) -> Result<(), String> {
@@ -155,6 +163,7 @@ mod tests {
         let mut scenario = serde_json::to_value(generate(1)).expect("plain data");
         scenario["priorities"] = json!([0, 0, 0]);
         scenario["chaos_ms"] = json!(5_000);
+        scenario["ending"] = json!({"outsiders": []});
         scenario["faults"] =
             json!([{"at_ms": 100, "for_ms": 10, "kind": {"join": {"new": 9, "learner": false}}}]);
         scenario
@@ -195,6 +204,22 @@ mod tests {
         assert_eq!(told, "proxies: 0 is not allowed: 1 to 250 is");
         let told = mistake(|scenario| scenario["nodes"] = json!(3));
         assert!(told.contains("unknown field `nodes`"), "{told}");
+        let told = mistake(|scenario| scenario["buggify"] = json!({"short-batch": 2}));
+        assert_eq!(told, "buggify.short-batch: 2 is not allowed: 0 to 0.5 is");
+        let told = mistake(|scenario| scenario["reaches"] = json!(["the-moon"]));
+        assert!(told.starts_with("no probe is called the-moon"), "{told}");
+    }
+
+    #[test]
+    fn mistakes_in_the_ending_are_named() {
+        let with = |outsiders: Value| mistake(|scenario| scenario["ending"]["outsiders"] = outsiders);
+        let told = with(json!([{"machine": {"node": 99}, "fate": "down"}]));
+        assert!(told.starts_with("ending.outsiders[0].machine: there is no node 99, only 1 to 3"), "{told}");
+        let told =
+            with(json!([{"machine": {"node": 1}, "fate": {"flapping": {"period_ms": 9, "bad_ms": 10}}}]));
+        assert_eq!(told, "ending.outsiders[0].fate.flapping.bad_ms: 10 is not allowed: 0 to 9 is");
+        let told = with(json!([{"machine": "console", "fate": "down"}]));
+        assert!(told.starts_with("ending.outsiders: the console"), "{told}");
     }
 
     #[test]

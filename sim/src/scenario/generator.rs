@@ -3,14 +3,15 @@
 
 use std::collections::BTreeSet;
 
+use conclave::env::Buggify;
 use conclave_checks::draw::Draw;
 
-use super::{Scenario, timed::Timed};
+use super::{Ending, Scenario, timed::Timed};
 use crate::{
     faults::{Fault, Recipe, Roster},
     trace::Range,
     workload::{LargeValues, Workload},
-    world::{Answers, Retention, Shape},
+    world::{Answers, Rate, Rates, Retention, Shape},
 };
 
 /// The scenario of a seed.
@@ -44,7 +45,17 @@ pub fn generate(seed: u64) -> Scenario {
         swapped_peers: swapped_peers(seed, nodes),
         kept_revisions: kept_revisions(seed),
     };
-    let scenario = Scenario { faults: faults(&shape, chaos_ms), shape, workload, chaos_ms, schedule: None };
+    let ending = Ending::draw(seed, &roster(&shape));
+    let scenario = Scenario {
+        faults: faults(&shape, chaos_ms),
+        shape,
+        workload,
+        chaos_ms,
+        ending,
+        schedule: None,
+        buggify: buggify(seed),
+        reaches: BTreeSet::new(),
+    };
     let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
     match Draw::new(seed, "long snapshots", 0).chance(8) {
         _ if has_floods => with_large_state(scenario),
@@ -129,6 +140,20 @@ fn kept_revisions(seed: u64) -> Option<u32> {
     *Draw::new(seed, "kept revisions", 0).pick(&[None, None, Some(5), Some(50)])
 }
 
+/// Half of the seeds switch some points on, each with a rate of its own. A point more leaves the others as they were.
+fn buggify(seed: u64) -> Rates {
+    let mut rates = Rates::default();
+    if Draw::new(seed, "buggify", 0).chance(50) {
+        for point in Buggify::ALL {
+            let mut draw = Draw::new(seed, &format!("buggify {}", point.name()), 0);
+            if draw.chance(20) {
+                rates.set(*point, Rate::per_million(*draw.pick(&[500, 5_000, 50_000, 200_000])));
+            }
+        }
+    }
+    rates
+}
+
 fn workload(seed: u64) -> Workload {
     let mut draw = Draw::new(seed, "workload", 0);
     let mut past = Draw::new(seed, "past", 0);
@@ -158,11 +183,15 @@ fn some_families(seed: u64) -> Vec<Recipe> {
     }
 }
 
-fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
+/// Whom faults may strike at first.
+fn roster(shape: &Shape) -> Roster {
     let founders = shape.priorities.len() as u64;
     let (newcomers, next_newcomer) = (BTreeSet::new(), founders + 1);
-    let mut roster =
-        Roster { founders, newcomers, proxies: shape.proxies, clients: shape.clients, next_newcomer };
+    Roster { founders, newcomers, proxies: shape.proxies, clients: shape.clients, next_newcomer }
+}
+
+fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
+    let mut roster = roster(shape);
     let mut draw = Draw::new(shape.seed, "faults", 0);
     let recipes = some_families(shape.seed);
     let interval_ms = *draw.pick(&[300, 800, 2_000]);
@@ -201,5 +230,12 @@ mod tests {
         let drawn: BTreeSet<&str> =
             (0..100).flat_map(|seed| generate(seed).faults).map(|timed| timed.fault.name()).collect();
         assert_eq!(drawn, Fault::NAMES.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_hundred_seeds_switch_every_point_on() {
+        let on: BTreeSet<Buggify> =
+            (0..100).flat_map(|seed| generate(seed).buggify.points().collect::<Vec<_>>()).collect();
+        assert_eq!(on, Buggify::ALL.iter().copied().collect());
     }
 }

@@ -5,16 +5,28 @@
 //! | `generator.rs` | from a seed to a scenario |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
+//! | `ending.rs` | what stays broken when the rest is healed |
 
+mod ending;
 mod file;
 mod generator;
 mod timed;
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use self::file::ScenarioFile;
-pub use self::{generator::generate, timed::Timed};
-use crate::{workload::Workload, world::Shape};
+pub use self::{
+    ending::{Ending, Outside, Outsider},
+    generator::generate,
+    timed::Timed,
+};
+use crate::{
+    probes::Probe,
+    workload::Workload,
+    world::{Rates, Shape},
+};
 
 /// Everything a run will do. Spans are in milliseconds of simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +40,15 @@ pub struct Scenario {
     pub chaos_ms: u64,
     /// What goes wrong, in order of time.
     pub faults: Vec<Timed>,
+    /// What stays broken at first when everything else is healed.
+    pub ending: Ending,
     /// Seed of what the simulator draws by itself, from one stream: the latency of each message and the order of tasks. `None`: the
     /// scenario's own. Any edit of a scenario moves that stream; under several schedules it is seen whether that mattered.
     pub schedule: Option<u64>,
+    /// Points in the programs that are switched on while faults strike.
+    pub buggify: Rates,
+    /// The rare states that a stored scenario is kept for. One that does not reach them any more is stale.
+    pub reaches: BTreeSet<Probe>,
 }
 
 impl Scenario {
@@ -41,7 +59,8 @@ impl Scenario {
 }
 
 impl From<Scenario> for ScenarioFile {
-    fn from(Scenario { shape, workload, chaos_ms, faults, schedule }: Scenario) -> Self {
+    fn from(scenario: Scenario) -> Self {
+        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches } = scenario;
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
@@ -64,7 +83,10 @@ impl From<Scenario> for ScenarioFile {
             kept_revisions,
             workload,
             faults,
+            ending,
             schedule,
+            buggify,
+            reaches,
         }
     }
 }
@@ -78,8 +100,8 @@ impl TryFrom<ScenarioFile> for Scenario {
         let ScenarioFile {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
-        let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, faults, schedule, .. } =
-            file;
+        let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, .. } = file;
+        let ScenarioFile { faults, ending, schedule, buggify, reaches, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -96,6 +118,6 @@ impl TryFrom<ScenarioFile> for Scenario {
             swapped_peers,
             kept_revisions,
         };
-        Ok(Self { shape, workload, chaos_ms, faults, schedule })
+        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches })
     }
 }

@@ -10,7 +10,8 @@ use crate::faults::Fault;
 pub struct Timed {
     /// When it strikes.
     pub at_ms: u64,
-    /// How long until it heals. What lasts beyond the chaos heals at its end.
+    /// How long until it heals. What lasts beyond the chaos heals at its end, or stays outside of the core that is
+    /// healed first.
     pub for_ms: u64,
     #[serde(rename = "kind")]
     pub fault: Fault,

@@ -53,7 +53,12 @@ pub(crate) fn shrink(
     loop {
         let before = smallest.clone();
         search.drop_faults(&mut smallest, tell);
-        for candidates in [smaller::with_less_chaos, smaller::simpler, smaller::with_shorter_faults] {
+        for candidates in [
+            smaller::with_fewer_points,
+            smaller::with_less_chaos,
+            smaller::simpler,
+            smaller::with_shorter_faults,
+        ] {
             search.take_while_it_fails(&mut smallest, candidates, tell);
         }
         if smallest == before || search.is_over() {

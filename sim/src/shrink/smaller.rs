@@ -4,7 +4,7 @@
 use crate::{
     scenario::Scenario,
     trace::Range,
-    world::{Answers, Retention},
+    world::{Answers, Rates, Retention},
 };
 
 /// The shortest chaos that is tried, and how long it lasts beyond the last fault's strike.
@@ -47,6 +47,20 @@ pub(super) fn with_shorter_faults(scenario: &Scenario) -> Vec<Scenario> {
     shorter
 }
 
+/// With no point switched on, or without one of them.
+pub(super) fn with_fewer_points(scenario: &Scenario) -> Vec<Scenario> {
+    let mut fewer = Vec::new();
+    if !scenario.buggify.is_empty() {
+        fewer.push(Scenario { buggify: Rates::default(), ..scenario.clone() });
+    }
+    for point in scenario.buggify.points() {
+        let mut smaller = scenario.clone();
+        smaller.buggify.remove(point);
+        fewer.push(smaller);
+    }
+    fewer
+}
+
 /// With one thing less, or one thing as it is by default; those that change nothing are left out.
 pub(super) fn simpler(scenario: &Scenario) -> Vec<Scenario> {
     CHANGES
@@ -62,6 +76,8 @@ pub(super) fn simpler(scenario: &Scenario) -> Vec<Scenario> {
 
 /// The most telling first. None undoes another: what is simpler is never made less simple.
 const CHANGES: &[fn(&mut Scenario)] = &[
+    |it| it.ending.outsiders.clear(),
+    |it| it.ending.outsiders.truncate(it.ending.outsiders.len().saturating_sub(1)),
     |it| it.workload.large = None,
     |it| it.shape.proxies = it.shape.proxies.min(1),
     |it| it.shape.clients = it.shape.clients.min(1),

@@ -13,6 +13,14 @@ use super::MachineId;
 pub enum Condition {
     /// What `from` sends does not arrive at `to`.
     Cut { from: MachineId, to: MachineId },
+    /// What `from` sends does not arrive at `to`, now and then.
+    Flapping { from: MachineId, to: MachineId, rhythm: Rhythm },
+    /// A firewall refuses what `from` sends to `to`: connections are refused, those that there are break.
+    Refused { from: MachineId, to: MachineId },
+    /// What `from` sends arrives late at `to`, or breaks its connection.
+    PoorLine { from: MachineId, to: MachineId, poor: Poor },
+    /// Single messages from a node to another are lost, doubled, or overtaken.
+    Astray { from: MachineId, to: MachineId, astray: Astray },
     /// The machine's process is not started again.
     Down(MachineId),
     /// The machine's process is not started again if its power fails in a sync.
@@ -35,6 +43,42 @@ pub enum Condition {
     Flood { proxy: u64, clients: u64 },
 }
 
+/// Something that comes and goes: it lasts `bad_ms` of each `period_ms`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rhythm {
+    pub period_ms: u64,
+    pub bad_ms: u64,
+}
+
+/// What is wrong with a poor line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Poor {
+    /// It is poor so long, and sound in between.
+    pub rhythm: Rhythm,
+    /// A message takes so much longer.
+    pub latency_us: Range,
+    /// So many of a hundred messages are lost and sent again; what follows them waits.
+    pub lost_percent: u64,
+    /// So many of a thousand messages break their connection.
+    pub breaking_permille: u64,
+}
+
+/// What becomes of single messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Astray {
+    /// So many of a hundred never arrive.
+    pub lost_percent: u64,
+    /// So many arrive, and once more later.
+    pub doubled_percent: u64,
+    /// So many arrive later.
+    pub late_percent: u64,
+    /// So much later.
+    pub late_ms: Range,
+}
+
 /// From `low` to `high`, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -51,10 +95,60 @@ impl Range {
     }
 }
 
+impl Condition {
+    /// The line that it is about, if it is about one.
+    pub fn line(&self) -> Option<(MachineId, MachineId)> {
+        match *self {
+            Self::Cut { from, to }
+            | Self::Flapping { from, to, .. }
+            | Self::Refused { from, to }
+            | Self::PoorLine { from, to, .. }
+            | Self::Astray { from, to, .. } => Some((from, to)),
+            _ => None,
+        }
+    }
+}
+
+impl Condition {
+    /// Whether it hampers this machine, or a line from or to it.
+    pub fn is_about(&self, machine: MachineId) -> bool {
+        match self.line() {
+            Some((from, to)) => from == machine || to == machine,
+            None => self.concerns(|other| other == machine),
+        }
+    }
+
+    /// Whether it keeps these machines from working with each other.
+    pub fn concerns(&self, is_among: impl Fn(MachineId) -> bool) -> bool {
+        if let Some((from, to)) = self.line() {
+            return is_among(from) && is_among(to);
+        }
+        match *self {
+            Self::Down(machine)
+            | Self::DownAfterPowerLoss(machine)
+            | Self::Foreign(machine)
+            | Self::Paused(machine)
+            | Self::ClockDrift { machine, .. }
+            | Self::ClockSkew { machine, .. }
+            | Self::SlowDisk { machine, .. }
+            | Self::SlowLink { machine, .. } => is_among(machine),
+            Self::Flood { proxy, .. } => is_among(MachineId::Proxy(proxy)),
+            // The network is everybody's.
+            _ => true,
+        }
+    }
+}
+
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Cut { from, to } => write!(f, "no way from {from} to {to}"),
+            Self::Flapping { from, to, rhythm: Rhythm { period_ms, bad_ms } } => {
+                write!(f, "no way from {from} to {to} for {bad_ms} of each {period_ms} ms")
+            }
+            Self::Refused { from, to } => write!(f, "what {from} sends to {to} is refused"),
+            Self::PoorLine { from, to, .. } => write!(f, "the line from {from} to {to} is poor"),
+            Self::Astray { from, to, .. } => write!(f, "messages from {from} to {to} go astray"),
             Self::Down(machine) => write!(f, "{machine} is down"),
             Self::DownAfterPowerLoss(machine) => write!(f, "{machine} is down once its power fails"),
             Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),

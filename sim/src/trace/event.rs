@@ -13,6 +13,8 @@ use super::{Answer, Call, Condition, LargeEvent, MachineId, Mistake};
 pub enum Event {
     /// The run entered its next phase.
     Phase(Phase),
+    /// These machines are healed, and must get on alone; what is wrong with the others stays as it is.
+    Healed { machines: Vec<MachineId>, stays: Vec<Condition> },
     /// Something became of a fault; the number is its place in the scenario.
     Fault { fault: usize, event: FaultEvent },
     /// What the fault that has just struck aims at is this node; none: there is no such node.
@@ -34,6 +36,8 @@ pub enum Event {
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
     Chaos,
+    /// A core is healed, or everything is.
+    Ending,
     Recovery,
     Judgement,
 }

@@ -6,10 +6,9 @@
 //! | `event.rs` | what can happen |
 //! | `names.rs` | who it happens to: nodes, proxies, clients |
 //! | `condition.rs` | what a fault makes true until it heals |
-//! | `operation.rs` | what clients ask, and what they are told |
 //! | `mistake.rs` | what operators ask for by mistake |
 //! | `large.rs` | what clients of large values ask, and what they are told |
-//! | `history.rs` | the operations of all clients |
+//! | `history.rs` | the operations of all clients, which are those of `conclave_checks::history` |
 //! | `recorder.rs` | takes every event, with its time |
 
 mod condition;
@@ -18,14 +17,14 @@ mod history;
 mod large;
 mod mistake;
 mod names;
-mod operation;
 mod recorder;
 
-pub use condition::{Condition, Range};
+pub use conclave_checks::history::{Answer, Call, Found, Operation};
+
+pub use condition::{Astray, Condition, Poor, Range, Rhythm};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
 pub use history::History;
 pub use large::{Asked, Flooded, LargeEvent, Part};
 pub use mistake::Mistake;
-pub use names::MachineId;
-pub use operation::{Answer, Call, Found, Operation};
+pub use names::{CLIENT_LIVES, MachineId};
 pub use recorder::Recorder;

@@ -4,6 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+/// A client that takes a dead one's place has that one's number and so many more: its operations are told apart.
+pub const CLIENT_LIVES: u64 = 1000;
+
 /// A machine of the simulated world. Nodes are named by their ids, proxies and clients by their numbers from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -14,12 +14,21 @@ struct Records {
     now_ns: fn() -> u64,
     trace: Trace<Event>,
     history: History,
+    watcher: Option<Watcher>,
 }
+
+/// Who sees every event.
+type Watcher = Box<dyn FnMut(&Event) + Send>;
 
 impl Recorder {
     /// A recorder of a run whose time is `now_ns`.
     pub fn new(now_ns: fn() -> u64, trace: Trace<Event>) -> Self {
-        Self(Arc::new(Mutex::new(Records { now_ns, trace, history: History::default() })))
+        Self(Arc::new(Mutex::new(Records { now_ns, trace, history: History::default(), watcher: None })))
+    }
+
+    /// Shows every event from now on to a watcher, who must not record any.
+    pub fn show_to(&self, watcher: impl FnMut(&Event) + Send + 'static) {
+        self.records().watcher = Some(Box::new(watcher));
     }
 
     /// Records an event of the present moment.
@@ -45,6 +54,13 @@ impl Recorder {
         self.records().history.operations.clone()
     }
 
+    /// The operations that were asked from this moment on, latest first, are shown to `look`.
+    pub fn look_since(&self, began_ns: u64, look: impl FnMut(&Operation)) {
+        let records = self.records();
+        let operations = records.history.operations.iter().rev();
+        operations.take_while(|operation| operation.called_ns >= began_ns).for_each(look);
+    }
+
     /// What clients of large values did and were told so far.
     pub fn large(&self) -> Vec<LargeEvent> {
         self.records().history.large.clone()
@@ -64,6 +80,9 @@ impl Records {
     fn record(&mut self, event: Event) {
         let at_ns = (self.now_ns)();
         self.history.add(at_ns, &event).expect("operations are numbered here");
+        if let Some(watcher) = &mut self.watcher {
+            watcher(&event);
+        }
         self.trace.push(at_ns, event);
     }
 }

@@ -44,7 +44,10 @@ impl Client {
     /// Works until told to finish.
     pub(crate) async fn run(self) {
         let mut draw = Draw::new(self.seed, "client", self.number);
-        let options = client::Options { timeout: Duration::from_millis(self.workload.patience_ms) };
+        let options = client::Options {
+            timeout: Duration::from_millis(self.workload.patience_ms),
+            ..client::Options::default()
+        };
         let connection = client::Client::new(&self.endpoints, options, self.clock.clone())
             .expect("simulated addresses are well formed");
         let mut seen_revision = 1;

@@ -29,7 +29,7 @@ impl Console {
     }
 
     fn client_of(&self, endpoints: &[String], timeout: Duration) -> Client {
-        Client::new(endpoints, Options { timeout }, self.clock.clone())
+        Client::new(endpoints, Options { timeout, ..Options::default() }, self.clock.clone())
             .expect("simulated addresses are well formed")
     }
 

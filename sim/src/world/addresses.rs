@@ -30,6 +30,15 @@ pub(super) fn proxy(number: u64) -> SocketAddr {
     (ip(MachineId::Proxy(number)), PROXY_PORT).into()
 }
 
+/// Where a machine serves, if it does.
+pub(super) fn served(machine: MachineId) -> Option<SocketAddr> {
+    match machine {
+        MachineId::Node(id) => Some(node(id)),
+        MachineId::Proxy(number) => Some(proxy(number)),
+        MachineId::Client(_) | MachineId::Console => None,
+    }
+}
+
 /// Where a node is reached, as `host:port`.
 pub(crate) fn node_endpoint(id: u64) -> String {
     node(id).to_string()

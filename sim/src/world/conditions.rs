@@ -1,8 +1,10 @@
 //! What faults hold at present, counted.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use crate::trace::{Condition, MachineId, Range};
+use conclave::rpc::{self, LineFaults};
+
+use crate::trace::{Astray, Condition, MachineId, Poor, Range, Rhythm};
 
 /// A little less than the drift that nodes read by lease with (`programs.rs`): beyond that they promise nothing.
 const CLOCK_DRIFT_PPM_MAX: i64 = 90_000;
@@ -70,6 +72,22 @@ impl Conditions {
         held.min()
     }
 
+    /// What is wrong with a line: all that holds, together.
+    pub(super) fn line_faults(&self, from: MachineId, to: MachineId) -> LineFaults {
+        let mut faults = LineFaults::default();
+        for condition in self.0.keys().filter(|condition| condition.line() == Some((from, to))) {
+            match *condition {
+                Condition::Cut { .. } => faults.is_cut = true,
+                Condition::Refused { .. } => faults.refuses = true,
+                Condition::Flapping { rhythm, .. } => faults.flapping.push(rhythm_of(rhythm)),
+                Condition::PoorLine { poor, .. } => faults.poor.push(poor_of(poor)),
+                Condition::Astray { astray, .. } => faults.astray.push(astray_of(astray)),
+                _ => {}
+            }
+        }
+        faults
+    }
+
     /// The latency of a message: the slowest of what holds, or `healthy`.
     pub(super) fn latency_us(&self, healthy: Range) -> Range {
         let held = self.0.keys().filter_map(|condition| match condition {
@@ -78,6 +96,20 @@ impl Conditions {
         });
         held.fold(healthy, Range::slower)
     }
+}
+
+fn rhythm_of(Rhythm { period_ms, bad_ms }: Rhythm) -> rpc::Rhythm {
+    rpc::Rhythm { period: Duration::from_millis(period_ms), bad: Duration::from_millis(bad_ms) }
+}
+
+fn poor_of(Poor { rhythm, latency_us, lost_percent, breaking_permille }: Poor) -> rpc::Poor {
+    let latency = [latency_us.low, latency_us.high].map(Duration::from_micros);
+    rpc::Poor { rhythm: rhythm_of(rhythm), latency, lost_percent, breaking_permille }
+}
+
+fn astray_of(Astray { lost_percent, doubled_percent, late_percent, late_ms }: Astray) -> rpc::Astray {
+    let late = [late_ms.low, late_ms.high].map(Duration::from_millis);
+    rpc::Astray { lost_percent, doubled_percent, late_percent, late }
 }
 
 #[cfg(test)]
@@ -128,6 +160,25 @@ mod tests {
         assert_eq!(conditions.bytes_per_s(machine), Some(200));
         conditions.release(slow);
         assert_eq!(conditions.bytes_per_s(machine), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_line_adds_up_and_each_fault_ends_its_own() {
+        let mut conditions = Conditions::default();
+        let (from, to) = (MachineId::Node(1), MachineId::Proxy(0));
+        let flapping = |bad_ms| Condition::Flapping { from, to, rhythm: Rhythm { period_ms: 100, bad_ms } };
+        for condition in [Condition::Cut { from, to }, flapping(20), flapping(30)] {
+            conditions.hold(condition);
+        }
+        let faults = conditions.line_faults(from, to);
+        assert!(faults.is_cut);
+        assert_eq!(faults.flapping.len(), 2);
+        conditions.release(Condition::Cut { from, to });
+        conditions.release(flapping(20));
+        let faults = conditions.line_faults(from, to);
+        assert!(!faults.is_cut);
+        assert_eq!(faults.flapping.len(), 1);
+        assert_eq!(conditions.line_faults(to, from), LineFaults::default());
     }
 
     #[test]

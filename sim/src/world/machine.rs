@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     addresses, clock,
     disk::{DiskTiming, SimDisk},
+    power::Power,
 };
 use crate::trace::{MachineId, Range};
 
@@ -38,6 +39,7 @@ pub(crate) struct Machine {
     pub(super) lost_power_in_sync: bool,
     /// Its power has failed, at some time.
     pub(crate) has_lost_power: bool,
+    pub(super) power: Power,
     is_paused: bool,
     handle: NodeHandle,
     process: Option<JoinHandle<()>>,
@@ -81,6 +83,7 @@ impl Machine {
             is_damaged: false,
             lost_power_in_sync: false,
             has_lost_power: false,
+            power: Power::of(id),
             is_paused: false,
             handle: Handle::current().create_node().name(name).ip(addresses::ip(id)).build(),
             process: None,
@@ -107,6 +110,9 @@ impl Machine {
     where
         P: Future<Output = ()> + Send + 'static,
     {
+        if self.power.turn_on() {
+            self.kill();
+        }
         let (stop, stopped) = oneshot::channel();
         self.stop = Some(stop);
         self.process = Some(self.handle.spawn(program(stopped)));
@@ -163,6 +169,7 @@ impl Machine {
         runtime.restart(id);
         // A handle belongs to one life of its machine.
         self.handle = self.handle();
+        self.power.leave_idle(&self.handle);
         self.set_paused(self.is_paused);
     }
 }
@@ -180,6 +187,7 @@ impl Machine {
         self.has_lost_power = true;
         let mut draw = self.draw("power-loss");
         self.disk.power_loss(|| draw.number());
+        self.power.turn_off();
         self.kill();
     }
 

@@ -196,6 +196,7 @@ impl Machines {
     pub(crate) fn shut_down(&mut self) {
         for machine in self.machines.values_mut() {
             machine.crash_disks();
+            machine.power.turn_on();
             machine.kill();
         }
     }

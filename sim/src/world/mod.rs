@@ -7,30 +7,44 @@
 //! | `machines.rs`, `machine.rs` | the machines: power, processes, pauses |
 //! | `programs.rs` | what runs on a machine, and what it is told |
 //! | `network.rs` | links, delays and bandwidth |
+//! | `power.rs` | a machine without power does not even refuse |
 //! | `disk.rs` | a disk that loses what was not synced |
 //! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
 //! | `addresses.rs`, `clock.rs` | where, and when |
+//! | `instruments.rs`, `rates.rs` | points that are switched on in the programs, and the rare states that these reach |
 //! | `observer.rs` | every step of every node, shown to the oracle |
 
 mod addresses;
 mod clock;
 mod conditions;
 mod disk;
+mod instruments;
 mod machine;
 mod machines;
 mod network;
 mod observer;
+mod power;
 mod programs;
+mod rates;
 mod shape;
 
 use std::{sync::Arc, time::Duration};
 
+use conclave::env::Hooked;
 use conclave_checks::{FaultBudget, Oracle};
 
-pub(crate) use self::{addresses::NUMBER_MAX, clock::now_ns, machines::Machines, network::latency};
+pub(crate) use self::{
+    addresses::NUMBER_MAX,
+    clock::now_ns,
+    instruments::Instruments,
+    machines::Machines,
+    network::{cuts, latency, lines_between},
+};
 use self::{conditions::Conditions, network::Network, programs::Programs};
 pub use self::{
     disk::{DiskTiming, SimDisk},
+    instruments::Fired,
+    rates::{Rate, Rates},
     shape::{Answers, Retention, Shape},
 };
 use crate::{
@@ -68,6 +82,12 @@ impl Healing {
     pub(crate) fn conditions(&self) -> &[Condition] {
         &self.0
     }
+
+    /// Those of its conditions for which this is so, and the others.
+    pub(crate) fn split(self, is_first: impl Fn(&Condition) -> bool) -> (Self, Self) {
+        let (first, second) = self.0.into_iter().partition(is_first);
+        (Self(first), Self(second))
+    }
 }
 
 impl World {
@@ -84,7 +104,7 @@ impl World {
         let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
         let console = machines.console(proxies);
         Self {
-            network: Network::new(machines.network_ids(), shape.bandwidth_bytes_per_s),
+            network: Network::new(machines.network_ids(), &shape),
             machines,
             operators: Operators::new(console.clone(), recorder.clone()),
             large_clients: LargeClients::new(
@@ -102,6 +122,12 @@ impl World {
             oracle: oracle.clone(),
             shape,
         }
+    }
+
+    /// What runs in this world meets the instruments until what is returned is dropped.
+    pub(crate) fn attach(&self, instruments: &Instruments) -> Hooked {
+        let ids = self.machines.network_ids().into_iter();
+        instruments.attach(ids.map(|(machine, id)| (id, machine)).collect())
     }
 
     /// The node that leads now: that of the latest term that has one. Recorded, for a fault aims at it.
@@ -133,7 +159,13 @@ impl World {
     fn carry_out(&mut self, condition: Condition) {
         let is_held = self.conditions.is_held(condition);
         match condition {
-            Condition::Cut { from, to } => self.network.set_cut(from, to, is_held),
+            Condition::Cut { from, to }
+            | Condition::Flapping { from, to, .. }
+            | Condition::Refused { from, to }
+            | Condition::PoorLine { from, to, .. }
+            | Condition::Astray { from, to, .. } => {
+                self.network.set_faults(from, to, self.conditions.line_faults(from, to));
+            }
             Condition::Down(machine) => self.machines.keep_down(machine, is_held),
             Condition::DownAfterPowerLoss(machine) => {
                 self.machines.keep_down_after_power_loss(machine, is_held);
@@ -183,6 +215,11 @@ impl World {
         self.conditions.has_foreign_node()
     }
 
+    /// All members are reached where the cluster believes.
+    pub(crate) fn has_true_addresses(&self) -> bool {
+        self.wrong_addresses().is_empty()
+    }
+
     /// An operator adds a node, which is started now, and removes others.
     pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>) {
         // First the one is replaced that was lost: without it, and without another one too, there may be no quorum.
@@ -220,6 +257,7 @@ impl World {
 
     /// Ends every process, and lets the simulator free what they held.
     pub(crate) async fn shut_down(mut self) {
+        self.network.shut_down();
         self.machines.shut_down();
         drop(self);
         madsim::time::sleep(Duration::from_millis(1)).await;

@@ -1,49 +1,59 @@
-//! The network between machines: links that are cut, messages and bytes that take their time.
+//! The network between machines: what is wrong with lines, messages and bytes that take their time.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use conclave::{rpc::Lines, wire::pb};
+use conclave::{
+    rpc::{LineFaults, Lines, Payload},
+    wire::pb::{self, v1::Envelope},
+};
 use madsim::{net::NetSim, task::NodeId};
 
-use super::addresses;
+use super::{addresses, shape::Shape};
 use crate::trace::{Condition, MachineId, Range};
 
-/// The links between machines.
+/// The lines between machines.
 pub(crate) struct Network {
-    /// The simulator's names of the machines.
-    ids: BTreeMap<MachineId, NodeId>,
+    machines: Vec<MachineId>,
 }
 
 impl Network {
-    pub(super) fn new(ids: BTreeMap<MachineId, NodeId>, bandwidth_bytes_per_s: Option<u64>) -> Self {
+    /// `ids` are the simulator's names of the machines.
+    pub(super) fn new(ids: BTreeMap<MachineId, NodeId>, shape: &Shape) -> Self {
         let lines = Lines::current();
         let machines = ids.iter().map(|(&machine, &id)| (id, addresses::ip(machine))).collect();
         lines.lay(machines, pb::encoded_len);
-        lines.set_bandwidth(bandwidth_bytes_per_s);
-        Self { ids }
+        lines.network().begin(shape.seed);
+        lines.straying().begin(split, duplicate);
+        lines.set_bandwidth(shape.bandwidth_bytes_per_s);
+        Self { machines: ids.into_keys().collect() }
     }
 
     /// The machines of all nodes and proxies, those of nodes that are still to come among them.
     pub(crate) fn servers(&self) -> impl Iterator<Item = MachineId> {
         let is_server = |id: &MachineId| matches!(id, MachineId::Node(_) | MachineId::Proxy(_));
-        self.ids.keys().copied().filter(is_server)
+        self.machines.iter().copied().filter(is_server)
+    }
+
+    /// The lines between these machines and all other nodes and proxies, in both directions.
+    pub(crate) fn lines_around(&self, side: &[MachineId]) -> Vec<(MachineId, MachineId)> {
+        let beyond: Vec<MachineId> = self.servers().filter(|id| !side.contains(id)).collect();
+        lines_between(side, &beyond)
+    }
+
+    /// The lines between these machines and all others, those of clients and operators among them.
+    pub(crate) fn lines_around_strictly(&self, side: &[MachineId]) -> Vec<(MachineId, MachineId)> {
+        let beyond: Vec<MachineId> = self.machines.iter().copied().filter(|id| !side.contains(id)).collect();
+        lines_between(side, &beyond)
     }
 
     /// The cuts that part these machines from all other nodes and proxies.
     pub(crate) fn cuts_around(&self, side: &[MachineId]) -> Vec<Condition> {
-        let beyond: Vec<MachineId> = self.servers().filter(|id| !side.contains(id)).collect();
-        let ways = side.iter().flat_map(|&near| beyond.iter().map(move |&far| (near, far)));
-        ways.flat_map(|(near, far)| [(near, far), (far, near)])
-            .map(|(from, to)| Condition::Cut { from, to })
-            .collect()
+        cuts(self.lines_around(side))
     }
 
-    pub(super) fn set_cut(&self, from: MachineId, to: MachineId, is_cut: bool) {
-        let (from, to) = (self.ids[&from], self.ids[&to]);
-        match is_cut {
-            true => NetSim::current().clog_link(from, to),
-            false => NetSim::current().unclog_link(from, to),
-        }
+    /// This is wrong with a line from now on, and nothing else.
+    pub(super) fn set_faults(&self, from: MachineId, to: MachineId, faults: LineFaults) {
+        Lines::current().network().set_faults(addresses::ip(from), addresses::ip(to), faults);
     }
 
     /// The lines from and to a machine have no more than this; `None`: as much as all others.
@@ -54,6 +64,44 @@ impl Network {
     pub(super) fn set_latency(&self, latency_us: Range) {
         NetSim::current().update_config(|config| config.send_latency = latency(latency_us));
     }
+
+    /// Nothing is under way any more.
+    pub(super) fn shut_down(&self) {
+        Lines::current().network().end();
+        Lines::current().straying().end();
+    }
+}
+
+/// The lines between the machines of two sides, in both directions.
+pub(crate) fn lines_between(side: &[MachineId], other: &[MachineId]) -> Vec<(MachineId, MachineId)> {
+    let pairs = side.iter().flat_map(|&near| other.iter().map(move |&far| (near, far)));
+    pairs.flat_map(|(near, far)| [(near, far), (far, near)]).collect()
+}
+
+/// These lines are cut.
+pub(crate) fn cuts(lines: impl IntoIterator<Item = (MachineId, MachineId)>) -> Vec<Condition> {
+    lines.into_iter().map(|(from, to)| Condition::Cut { from, to }).collect()
+}
+
+/// A machine has power from now on, or has none.
+pub(super) fn set_power(machine: MachineId, has_power: bool) {
+    Lines::current().network().set_power(addresses::ip(machine), has_power);
+}
+
+/// Messages of nodes to each other may go astray one by one: the consensus promises to bear it. Whose they are goes with each.
+fn split(payload: Payload) -> Result<Vec<Payload>, Payload> {
+    let Envelope { cluster, messages, sender, to } = *payload.downcast::<Envelope>()?;
+    if messages.is_empty() {
+        return Err(Box::new(Envelope { cluster, messages, sender, to }));
+    }
+    let alone =
+        |message| Envelope { cluster: cluster.clone(), messages: vec![message], sender: sender.clone(), to };
+    Ok(messages.into_iter().map(|message| Box::new(alone(message)) as Payload).collect())
+}
+
+fn duplicate(payload: &Payload) -> Payload {
+    let envelope = payload.downcast_ref::<Envelope>().expect("nothing else is split");
+    Box::new(envelope.clone())
 }
 
 /// The latency as the simulated network takes it.

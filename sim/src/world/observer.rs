@@ -18,6 +18,10 @@ impl Observer for OracleObserver {
         self.0.stepped(core, effects);
     }
 
+    fn read_asked(&self, node: NodeId, read: u64) {
+        self.0.read_asked(node, read);
+    }
+
     fn persisted(&self, node: NodeId, write: &Persist) {
         self.0.persisted(node, write);
     }

@@ -11,9 +11,10 @@ use std::{
 };
 
 use conclave::{
-    env::{Environment, Nobody, Observer},
+    env::{Environment, Health, Nobody, Observer},
     node::{self, AutoCompaction, ReadLimits, Timing},
     proxy,
+    rpc::{Security, ServerLimits},
 };
 use conclave_checks::{FaultBudget, Oracle};
 use tokio::sync::oneshot;
@@ -25,7 +26,7 @@ use super::{
     shape::{Retention, Shape},
 };
 use crate::{
-    trace::{Event, MachineEvent, MachineId, Recorder},
+    trace::{CLIENT_LIVES, Event, MachineEvent, MachineId, Recorder},
     workload::{Client, Workload},
 };
 
@@ -34,8 +35,6 @@ const CLUSTER: &str = "sim";
 const PROXY_PATIENCE: Duration = Duration::from_secs(5);
 /// What nodes that read by lease believe of their clocks.
 const CLOCK_DRIFT_PERCENT: u32 = 10;
-/// Numbers of clients that take a dead one's place are so far apart.
-const CLIENT_LIVES: u64 = 1000;
 
 /// Starts processes.
 pub(super) struct Programs {
@@ -96,6 +95,8 @@ impl Programs {
             nodes: members.iter().map(|&id| addresses::node_endpoint(id)).collect(),
             patience: PROXY_PATIENCE,
             answers_bytes_max: self.shape.answers.held_bytes as usize,
+            security: Security::default(),
+            server_limits: ServerLimits::default(),
         };
         self.proxies_told.insert(number, members);
         let environment = self.environment(machine, "proxy", Arc::new(Nobody));
@@ -121,7 +122,7 @@ impl Programs {
 
     fn environment(&self, machine: &Machine, domain: &str, observer: Arc<dyn Observer>) -> Environment {
         let seed = machine.draw(domain).number();
-        Environment { clock: machine.clock.clone(), seed, observer }
+        Environment { clock: machine.clock.clone(), seed, observer, health: Health::default() }
     }
 
     /// Records how a process ended.
@@ -161,6 +162,8 @@ impl Programs {
                 ..node::Upkeep::default()
             },
             lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
+            security: Security::default(),
+            server_limits: ServerLimits::default(),
             retention: node::Retention {
                 sync_entries: sync_entries as usize,
                 log_entries_max: log_entries as usize,

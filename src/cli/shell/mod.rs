@@ -33,6 +33,12 @@ pub(super) struct Args {
     connection: Connection,
 }
 
+/// Whether a line is understood, without carrying it out.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) fn check_line(line: &str) -> Result<(), String> {
+    command::parse(line).map(drop)
+}
+
 /// Reads lines and carries them out until the input ends. Ctrl+C ends the process at once, whatever it is doing.
 pub(super) async fn run(Args { connection }: Args) -> anyhow::Result<ExitCode> {
     let client = connection.client()?;

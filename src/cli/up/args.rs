@@ -10,6 +10,7 @@ EXAMPLES
   conclave up --nodes 5 --data-dir /tmp/five
   conclave up --listen 127.0.0.1:3379 --base-port 33790 --data-dir other
                                             a second cluster beside the first
+  conclave up --dashboard                   and a page that shows it
 
 Then, in another terminal: conclave client
 
@@ -36,7 +37,14 @@ pub(in crate::cli) struct Args {
     pub(super) data_dir: PathBuf,
     /// How the lines of the log files look
     #[arg(long, value_enum, default_value_t)]
-    pub(super) log: LogFormat,
+    pub(super) log_format: LogFormat,
+    /// Show the cluster at a glance on a local page here [if no address is named: 127.0.0.1:23900]; its proxy takes the next
+    /// port for its metrics
+    #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "127.0.0.1:23900")]
+    pub(super) dashboard: Option<Address>,
+    /// Secure all connections by TLS, with certificates made for this cluster in --data-dir; clients need theirs, too
+    #[arg(long)]
+    pub(super) tls: bool,
     #[command(flatten)]
     pub(super) upkeep: UpkeepArgs,
 }

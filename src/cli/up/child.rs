@@ -50,6 +50,12 @@ impl Child {
         let log_start = log.metadata().map_or(0, |metadata| metadata.len());
         let program = env::current_exe().context("cannot find this program's own file")?;
         let mut command = Command::new(program);
+        // A part is what its command line says; but for what is logged, the settings of this environment are for others.
+        let settings =
+            env::vars_os().map(|(name, _)| name).filter(|name| is_setting(&name.to_string_lossy()));
+        settings.for_each(|name| {
+            command.env_remove(name);
+        });
         command.args(&part.arguments).arg("--exit-on-stdin-close");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log).kill_on_drop(true);
         // Ctrl+C is for us alone: we stop the children in our own way.
@@ -104,6 +110,10 @@ impl Ended {
             part.command_line()
         )
     }
+}
+
+fn is_setting(variable: &str) -> bool {
+    variable.starts_with("CONCLAVE_") && variable != "CONCLAVE_LOG"
 }
 
 /// The error that a program gave as the last line of its log, if it did.

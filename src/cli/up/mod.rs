@@ -2,7 +2,9 @@
 
 mod args;
 mod child;
+mod dashboard;
 mod plan;
+mod tls;
 
 use std::{process::ExitCode, time::Duration};
 
@@ -17,8 +19,7 @@ use self::{
     child::{Child, Ended},
     plan::Plan,
 };
-use super::{daemon::clock, output::print, status, stop};
-use crate::client::{Client, Options};
+use super::{output::print, status, stop};
 
 /// How often the new cluster is asked who leads.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -28,9 +29,19 @@ const LEADER_PATIENCE: Duration = Duration::from_secs(10);
 /// Starts the cluster, and stops it when told to.
 pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let signalled = stop::signalled()?;
-    let plan = Plan::new(&args)?;
+    let mut plan = Plan::new(&args)?;
     plan.check_ports()?;
     plan.prepare_directories()?;
+    if args.tls {
+        plan.prepare_tls()?;
+    }
+
+    let page = match (plan.dashboard, plan.metrics()) {
+        (Some(address), Some(metrics)) => {
+            Some(dashboard::start(address, plan.client(dashboard::PATIENCE)?, metrics)?)
+        }
+        _ => None,
+    };
 
     let (ended_tx, ended_rx) = mpsc::unbounded_channel();
     let (stop_tx, stop_rx) = watch::channel(());
@@ -46,6 +57,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         () = signalled => Ok(ExitCode::SUCCESS),
         error = report_ends(ended_rx) => Err(error),
         error = announce(&plan) => Err(error),
+        () = shown(page) => Ok(ExitCode::SUCCESS),
     };
     print("stopping\n");
     drop(stop_tx);
@@ -73,8 +85,7 @@ async fn announce(plan: &Plan) -> anyhow::Error {
 }
 
 async fn wait_for_leader(plan: &Plan) -> anyhow::Result<u64> {
-    let endpoints = [plan.client_endpoint()];
-    let client = Client::new(&endpoints, Options { timeout: Duration::from_secs(1) }, clock())?;
+    let client = plan.client(Duration::from_secs(1))?;
     let started = Instant::now();
     let mut complained = false;
     loop {
@@ -90,4 +101,12 @@ async fn wait_for_leader(plan: &Plan) -> anyhow::Result<u64> {
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+}
+
+/// Shows the page, if there is one; never ends.
+async fn shown(page: Option<impl Future<Output = ()>>) {
+    if let Some(page) = page {
+        page.await;
+    }
+    std::future::pending().await
 }

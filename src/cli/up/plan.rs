@@ -6,12 +6,17 @@ use std::{
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use anyhow::{Context, bail};
 
-use super::{super::usage::UsageError, args::Args};
-use crate::storage::FileDisk;
+use super::{
+    super::{address::Address, connection::Connection, settings::variable, tls::TlsArgs, usage::UsageError},
+    args::Args,
+    tls::Tls,
+};
+use crate::{client::Client, storage::FileDisk};
 
 /// A cluster to be started.
 pub(super) struct Plan {
@@ -20,8 +25,12 @@ pub(super) struct Plan {
     /// Where the nodes listen; the first is node 1.
     nodes: Vec<SocketAddr>,
     log: &'static str,
+    /// Where there is to be a page that shows the cluster.
+    pub(super) dashboard: Option<SocketAddr>,
     /// Options of every node.
     upkeep: Vec<String>,
+    /// How connections are secured, if they are.
+    tls: Option<Tls>,
 }
 
 /// One process of the cluster.
@@ -55,7 +64,9 @@ impl Plan {
         }
         let nodes = (base_port..=last_port).map(|port| (Ipv4Addr::LOCALHOST, port).into()).collect();
         let upkeep = args.upkeep.options()?;
-        Ok(Self { data_dir: args.data_dir.clone(), proxy, nodes, log: args.log.name(), upkeep })
+        let dashboard = args.dashboard.as_ref().map(Address::resolve).transpose()?;
+        let (data_dir, log) = (args.data_dir.clone(), args.log_format.name());
+        Ok(Self { data_dir, proxy, nodes, log, dashboard, upkeep, tls: None })
     }
 
     /// Finds out, before anything is started, whether every port can be had.
@@ -65,7 +76,9 @@ impl Plan {
     pub(super) fn check_ports(&self) -> anyhow::Result<()> {
         let proxy = ("the proxy".to_owned(), self.proxy, "--listen");
         let nodes = self.numbered().map(|(id, address)| (format!("node {id}"), address, "--base-port"));
-        for (who, address, option) in nodes.chain([proxy]) {
+        let metrics =
+            self.metrics().map(|address| ("its metrics".to_owned(), address, "--dashboard, the port before"));
+        for (who, address, option) in nodes.chain([proxy]).chain(metrics) {
             TcpListener::bind(address).with_context(|| {
                 format!("{who} cannot listen on {address} (free the port, or choose another {option})")
             })?;
@@ -93,31 +106,67 @@ impl Plan {
         Ok(())
     }
 
+    /// Makes the certificates that are missing.
+    ///
+    /// # Errors
+    /// They cannot be made.
+    pub(super) fn prepare_tls(&mut self) -> anyhow::Result<()> {
+        let proxy_host = self.client_address().ip().to_string();
+        self.tls = Some(Tls::prepare(&std::path::absolute(&self.data_dir)?, self.nodes.len(), &proxy_host)?);
+        Ok(())
+    }
+
+    /// A client of the cluster.
+    ///
+    /// # Errors
+    /// Its certificate cannot be used.
+    pub(super) fn client(&self, timeout: Duration) -> anyhow::Result<Client> {
+        let address = self.client_address();
+        let endpoint = Address::new(&host_of(address), address.port());
+        let tls = self.tls.as_ref().map_or_else(TlsArgs::default, |tls| tls.files("operator-local"));
+        Connection { endpoints: vec![endpoint], timeout: Some(timeout), tls }.client()
+    }
+
     /// Everything to start.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
         self.numbered().map(|(id, address)| self.node(id, address)).chain([self.proxy()])
     }
 
     /// Where clients on this machine find the proxy.
-    pub(super) fn client_endpoint(&self) -> String {
+    fn client_address(&self) -> SocketAddr {
         let host = match self.proxy.ip() {
             ip if !ip.is_unspecified() => ip,
             IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
         };
-        SocketAddr::new(host, self.proxy.port()).to_string()
+        SocketAddr::new(host, self.proxy.port())
     }
 
     /// What to tell the user when the cluster is ready.
     pub(super) fn welcome(&self, leader: u64) -> String {
         const DEFAULT: &str = "127.0.0.1:2379";
         let program = program();
-        let endpoint = self.client_endpoint();
+        let endpoint = self.client_address().to_string();
         let option = if endpoint == DEFAULT { String::new() } else { format!(" --endpoints {endpoint}") };
+        let page = self.dashboard.map(|page| format!("\nhttp://{page}/ shows it.\n")).unwrap_or_default();
+        let exports = self.tls.as_ref().map_or_else(String::new, |tls| {
+            let files = tls.options("operator-local");
+            let pairs = files.chunks_exact(2).map(|pair| {
+                let name = pair[0].to_string_lossy().trim_start_matches('-').to_owned();
+                format!("  export {}={}\n", variable(&name), quoted(&pair[1].to_string_lossy()))
+            });
+            pairs.collect()
+        });
         format!(
-            "node {leader} leads: ready at {endpoint}\n\n  {program} client{option}\n\ntalks to it, from another \
-             terminal. Ctrl+C stops all.\n"
+            "node {leader} leads: ready at {endpoint}\n\n{exports}  {program} client{option}\n\ntalks to it, from another \
+             terminal. Ctrl+C stops all.\n{page}"
         )
+    }
+
+    /// Where the proxy tells what it measures, if anybody wants to know.
+    pub(super) fn metrics(&self) -> Option<SocketAddr> {
+        let next = |page: SocketAddr| (Ipv4Addr::LOCALHOST, page.port().wrapping_add(1).max(1)).into();
+        self.dashboard.map(next)
     }
 
     fn numbered(&self) -> impl Iterator<Item = (u64, SocketAddr)> {
@@ -137,10 +186,11 @@ impl Plan {
         arguments.extend([
             self.node_dir(id).into(),
             "--peers-override".into(),
-            "--log".into(),
+            "--log-format".into(),
             self.log.into(),
         ]);
         arguments.extend(self.upkeep.iter().map(OsString::from));
+        arguments.extend(self.tls.iter().flat_map(|tls| tls.options(&format!("node-{id}"))));
         let log_file = self.data_dir.join(format!("node-{id}.log"));
         Part { name: format!("node {id}"), address, arguments, log_file }
     }
@@ -149,11 +199,20 @@ impl Plan {
         let nodes: Vec<String> = self.nodes.iter().map(SocketAddr::to_string).collect();
         let nodes = nodes.join(",");
         let listen = self.proxy.to_string();
-        let arguments = ["proxy", "--listen", &listen, "--nodes", &nodes, "--log", self.log];
+        let mut arguments = ["proxy", "--listen", &listen, "--nodes", &nodes, "--log-format", self.log]
+            .map(OsString::from)
+            .to_vec();
+        if let Some(metrics) = self.metrics() {
+            arguments.extend(["--metrics-listen".into(), metrics.to_string().into()]);
+        }
+        if let Some(tls) = &self.tls {
+            arguments.extend(tls.options("proxy-local"));
+            arguments.push("--client-cert-required".into());
+        }
         Part {
             name: "proxy".to_owned(),
             address: self.proxy,
-            arguments: arguments.map(OsString::from).into(),
+            arguments,
             log_file: self.data_dir.join("proxy.log"),
         }
     }
@@ -175,6 +234,14 @@ fn program() -> String {
 
 fn quoted(word: &str) -> String {
     shlex::try_quote(word).map_or_else(|_| word.to_owned(), std::borrow::Cow::into_owned)
+}
+
+/// An address without its port, as it stands in front of one.
+fn host_of(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
 }
 
 /// How many nodes have their data in a directory.

@@ -6,6 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::{event::Stage, reply::ReplySender};
 use crate::{
+    env::{Buggify, buggify, sometimes},
     raft::{Entry, Index, Snapshot, Term},
     storage::StateView,
 };
@@ -48,7 +49,7 @@ impl JobQueue {
         }
         self.taken.extend(self.received.drain(..));
         let mut batch = Vec::new();
-        let mut room = BATCH_BYTES_MAX;
+        let mut room = if buggify(Buggify::ShortApply) { 0 } else { BATCH_BYTES_MAX };
         while let Some(job) = self.taken.pop_front() {
             match job {
                 Job::Apply(mut entries) => {
@@ -58,6 +59,7 @@ impl JobQueue {
                         batch.push(Job::Apply(entries));
                     }
                     if !is_whole {
+                        sometimes!(ApplyBatchCut);
                         self.taken.push_front(Job::Apply(rest));
                         break;
                     }

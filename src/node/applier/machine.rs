@@ -6,17 +6,15 @@ use super::{
     super::{config::Config, event::Stage, report::Applied},
     flush_schedule::FlushSchedule,
     job::Job,
+    replay::apply_entry,
     waiters::Waiters,
 };
 use crate::{
-    env::{Moment, Observer},
-    kv::{Applier as Transaction, Header, Pruner},
-    raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Payload, Snapshot, Term},
-    storage::{self, Flusher, Place, StateStore, StorageError},
-    wire::{
-        kv as wire,
-        pb::{etcdserverpb, v1::refusal::Reason},
-    },
+    env::{Buggify, Moment, Observer, buggify, sometimes},
+    kv::{Applier as Transaction, Header, Pruner, Rejection, Reply},
+    raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Snapshot, Term},
+    storage::{Flusher, Place, StateStore, StorageError},
+    wire::pb::{etcdserverpb, v1::refusal::Reason},
 };
 
 /// Every view of the state may leave a layer behind, through which all reads look: a flush puts so many away.
@@ -107,7 +105,8 @@ impl Machine {
     /// What makes all that was applied durable, if it is time for that.
     pub(super) fn flush_if_due(&mut self, now: Moment) -> Option<Flusher> {
         let bytes = self.state.unflushed_bytes();
-        (self.schedule.is_due(bytes) || self.state.frozen_layers() >= FROZEN_LAYERS_MAX).then(|| {
+        let is_due = self.schedule.is_due(bytes) || self.state.frozen_layers() >= FROZEN_LAYERS_MAX;
+        (is_due && !buggify(Buggify::LateFlush) || buggify(Buggify::EarlyFlush)).then(|| {
             self.schedule.flushing(bytes, now);
             self.state.flusher()
         })
@@ -142,21 +141,17 @@ impl Machine {
         let mut tables = self.state.tables();
         let mut transaction = Transaction::begin(&mut tables)?;
         for entry in &entries {
-            let position = (entry.term, entry.index);
-            match &entry.payload {
-                Payload::Command(bytes) => {
-                    let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
-                    answers.push((entry.index, entry.term, transaction.apply(position, &command)?));
-                }
-                Payload::Configuration(configuration) => {
-                    transaction.set_members(position, &storage::encode_members(configuration))?;
-                    // Which cluster it belongs to is what a node must not forget: it would listen to another one.
-                    if self.cluster != configuration.cluster {
-                        self.cluster = configuration.cluster;
-                        self.schedule.flush_soon();
-                    }
-                }
-                Payload::Noop => transaction.skip(position),
+            if let Some(reply) = apply_entry(&mut transaction, entry)? {
+                sometimes!(reply == Reply::Rejected(Rejection::Stale), StaleAttempt);
+                sometimes!(reply == Reply::Rejected(Rejection::SessionExpired), SessionExpired);
+                answers.push((entry.index, entry.term, reply));
+            }
+            // Which cluster it belongs to is what a node must not forget: it would listen to another one.
+            if let Some(configuration) = entry.configuration()
+                && self.cluster != configuration.cluster
+            {
+                self.cluster = configuration.cluster;
+                self.schedule.flush_soon();
             }
         }
         let header = transaction.finish()?;
@@ -209,9 +204,4 @@ impl Machine {
             ..Default::default()
         }
     }
-}
-
-/// What was committed is not what was proposed.
-fn corrupt(entry: &Entry, what: &'static str) -> StorageError {
-    StorageError::Corrupt { file: "the log", what: format!("entry {}: {what}", entry.index) }
 }

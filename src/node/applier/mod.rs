@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `job.rs` | what there is to do |
 //! | `machine.rs` | the state machine, and how each job is done |
+//! | `replay.rs` | entries into the state |
 //! | `waiters.rs` | who waits for entries to be applied |
 //! | `flush_schedule.rs` | when the state is made durable |
 
 mod flush_schedule;
 mod job;
 mod machine;
+mod replay;
 mod waiters;
 
 use std::sync::Arc;
@@ -19,13 +21,15 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use job::JobQueue;
 pub(super) use job::{Job, Waiter};
 use machine::Machine;
+pub use replay::replay;
 
 use super::{
     config::Config,
+    metrics,
     report::{Applied, Report},
 };
 use crate::{
-    env::{Clock, Environment},
+    env::{Buggify, Clock, Environment, buggify_pause, sometimes},
     raft::{ClusterId, Index},
     storage::{self, Disk, Flusher, StateStore, StorageError},
 };
@@ -60,17 +64,22 @@ async fn apply(
     reports: mpsc::UnboundedSender<Report>,
 ) {
     let mut flush: Option<Flush> = None;
+    let flush_seconds = metrics::flush_seconds();
+    let mut flush_began = clock.now();
     let mut resumes_at = clock.now();
     loop {
         if flush.is_none() {
-            flush = machine.flush_if_due(clock.now()).map(|flusher| tokio::spawn(run(flusher, disk.clone())));
+            flush_began = clock.now();
+            flush = machine.flush_if_due(flush_began).map(|flusher| tokio::spawn(run(flusher, disk.clone())));
         }
         let pause = resumes_at.since(clock.now());
         let may_apply = pause.is_zero() && !machine.is_full();
+        sometimes!(machine.is_full(), ApplyWaitsForFlush);
         let result = tokio::select! { biased;
             flushed = ended(&mut flush) => {
                 flush = None;
                 resumes_at = clock.now();
+                flush_seconds.record(resumes_at.since(flush_began));
                 flushed.map(|durable| {
                     machine.flushed(durable, clock.now());
                     Report::Durable(durable)
@@ -79,6 +88,7 @@ async fn apply(
             () = clock.sleep(pause), if !pause.is_zero() => continue,
             jobs = queue.batch(), if may_apply => {
                 let Some(jobs) = jobs else { break };
+                buggify_pause(Buggify::LateApply, &clock).await;
                 let (returned, result) = carry_out(machine, jobs, &*disk).await;
                 machine = returned;
                 resumes_at = clock.now() + machine.pause();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::job::Waiter;
 use crate::{
+    env::sometimes,
     kv::Reply,
     raft::{Index, Term},
     wire::{
@@ -42,5 +43,7 @@ impl Waiters {
 }
 
 fn refuse(waiter: Waiter, reason: Reason, why: &str) {
+    sometimes!(reason == Reason::Dropped, WriteDropped);
+    sometimes!(reason == Reason::Forgotten, WriteForgotten);
     waiter.replies.refuse(waiter.request, reason, why);
 }

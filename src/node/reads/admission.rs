@@ -8,7 +8,10 @@ use std::sync::{
 
 use prost::Message as _;
 
-use crate::wire::pb::etcdserverpb::RangeRequest;
+use crate::{
+    env::{Buggify, buggify},
+    wire::pb::etcdserverpb::RangeRequest,
+};
 
 /// Reads that may be under way; the proxies of more hear at once that it is too much.
 const READS_MAX: usize = 20_000;
@@ -34,7 +37,7 @@ impl Load {
     pub(super) fn admit(self: &Arc<Self>, range: &RangeRequest) -> Result<Permit, String> {
         let bytes = range.encoded_len();
         let (count, held) = (self.count.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
-        if count >= READS_MAX {
+        if count >= READS_MAX || buggify(Buggify::ReadsFull) {
             return Err(format!(
                 "{count} reads are under way at this node, which is the most: try again later"
             ));

@@ -7,6 +7,7 @@ use prost::Message as _;
 
 use super::{Read, ReadServer, long, read::LaneEnd, server::Tasks};
 use crate::{
+    env::sometimes,
     kv::{KeyValue, RangeSummary},
     storage::StorageError,
     wire::{
@@ -84,6 +85,7 @@ fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, Storag
         && let Some(mut read) = reads.pop_front()
     {
         if !read.is_awaited(now) {
+            sometimes!(ReadLeft);
             continue;
         }
         let outcomes = serve_short(server, &read)?;

@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use super::{super::reply::ReadReplies, Read, ReadServer};
 use crate::{
-    kv::{RangeScan, StepBudget},
+    env::sometimes,
+    kv::{Header, RangeScan, StepBudget},
     raft::{Index, Term},
     storage::{StateView, StorageError},
     wire::{
@@ -21,10 +22,11 @@ use crate::{
 
 /// Serves a read, as long as its answer is awaited.
 pub(super) async fn serve(server: Arc<ReadServer>, mut read: Read, replies: ReadReplies) {
+    sometimes!(LongRead);
     let (request, range) = (read.request, read.range.clone());
     let long = LongRead { server: server.clone(), request, index: read.index, term: read.term, replies };
     tokio::select! { biased;
-        () = read.left(&server.clock) => {}
+        () = read.left(&server.clock) => sometimes!(LongReadLeft),
         served = long.serve(range) => if let Err(error) = served { server.failed(error) },
     }
 }
@@ -60,6 +62,7 @@ impl LongRead {
         view: &Arc<StateView>,
         range: RangeRequest,
     ) -> Result<Option<Outcome>, StorageError> {
+        let revision = range.revision;
         let mut progress = match self.begin(view, range).await? {
             Ok(progress) => progress,
             Err(refusal) => return Ok(Some(refusal)),
@@ -84,6 +87,7 @@ impl LongRead {
                 }
             }
             if is_done {
+                sometimes!(self.is_compacted(revision), CompactedUnderReader);
                 let header = self.server.header(self.term);
                 return Ok(Some(wire::range_to_pb(progress.scan.summary(), Vec::new(), header)));
             }
@@ -98,6 +102,12 @@ impl LongRead {
         let view = view.clone();
         let begun = self.server.run(move || wire::begin_range(&*view, &range)).await?;
         Ok(begun.map(|scan| Progress { scan, piece: Vec::new() }))
+    }
+
+    /// What was the present at this revision could not be read any more.
+    fn is_compacted(&self, revision: i64) -> bool {
+        let header = Header::load(&self.server.reader.slice());
+        revision > 0 && header.is_ok_and(|header| header.compacted_revision > revision)
     }
 
     /// False: the stream has ended.

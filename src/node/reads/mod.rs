@@ -28,7 +28,7 @@ pub(super) use self::{
     server::ReadServer,
 };
 use crate::{
-    env::Moment,
+    env::{Buggify, Moment, buggify, sometimes},
     raft::{ClusterId, Index, Raft, ReadReady, Term},
     wire::pb::{etcdserverpb::RangeRequest, v1::refusal::Reason},
 };
@@ -89,18 +89,20 @@ impl Reads {
         }
     }
 
-    /// Asks the core once for all linearizable reads that were gathered.
-    pub(super) fn ask(&mut self, core: &mut Raft) {
+    /// Asks the core once for all linearizable reads that were gathered. Returns the name that it gave them.
+    pub(super) fn ask(&mut self, core: &mut Raft) -> Option<u64> {
         let now = self.server.now();
         self.gathered.retain_mut(|read| read.is_awaited(now));
         if self.gathered.is_empty() {
-            return;
+            return if buggify(Buggify::EarlyReadRound) { core.read() } else { None };
         }
         let reads = std::mem::take(&mut self.gathered);
-        match core.read() {
+        let name = core.read();
+        match name {
             Some(name) => drop(self.asked.insert(name, reads)),
             None => refuse(reads, Reason::NotLeader, "no leader is known"),
         }
+        name
     }
 
     /// The core confirmed a read.
@@ -123,6 +125,7 @@ impl Reads {
             let (index, reads) = next.remove_entry();
             reads.into_iter().for_each(|read| read.go(index, term));
         }
+        sometimes!(!self.waiting.is_empty(), ReadWaitsForApply);
     }
 }
 

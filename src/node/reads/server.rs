@@ -15,7 +15,7 @@ use super::super::{
     report::Report,
 };
 use crate::{
-    env::{Clock, Moment},
+    env::{Buggify, Clock, Moment, buggify, sometimes},
     kv::StepBudget,
     raft::{ClusterId, Index, NodeId, Term},
     storage::{self, Disk, Reader, StateView, StorageError},
@@ -75,26 +75,31 @@ impl ReadServer {
     }
 
     pub(super) fn short_budget(&self) -> StepBudget {
-        StepBudget { records: self.limits.short_records, bytes: self.limits.piece_bytes }
+        let records = if buggify(Buggify::ShortRead) { 1 } else { self.limits.short_records };
+        StepBudget { records, bytes: self.limits.piece_bytes }
     }
 
     pub(super) fn slice_budget(&self) -> StepBudget {
-        StepBudget { records: self.limits.slice_records, bytes: self.limits.piece_bytes }
+        let records = if buggify(Buggify::ShortRead) { 1 } else { self.limits.slice_records };
+        StepBudget { records, bytes: self.limits.piece_bytes }
     }
 
     /// Who answers; the revision is the answer's own.
-    pub(super) fn header(&self, term: Term) -> ResponseHeader {
+    pub(in crate::node) fn header(&self, term: Term) -> ResponseHeader {
         let (cluster_id, member_id) = (self.cluster.load(Ordering::Relaxed), self.node);
         ResponseHeader { cluster_id, member_id, raft_term: term, ..Default::default() }
     }
 
     /// Works away from the tasks that must stay responsive.
-    pub(super) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> T {
+    pub(in crate::node) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> T {
         storage::run_on(&*self.disk, work).await
     }
 
     /// The state could not be read: the node must stop.
-    pub(super) fn failed(&self, error: StorageError) {
+    pub(in crate::node) fn failed(&self, error: StorageError) {
         let _ = self.reports.send(Report::Failed(error.into()));
     }
 
@@ -103,15 +108,17 @@ impl ReadServer {
         self.long_reads.acquire().await.expect("it is never closed")
     }
 
-    /// A long read's turn, in the order in which they asked.
-    pub(super) async fn turn(&self) -> OwnedSemaphorePermit {
+    /// The turn of a long read, or of whoever else reads much, in the order in which they asked.
+    pub(in crate::node) async fn turn(&self) -> OwnedSemaphorePermit {
         self.slices.clone().acquire_owned().await.expect("it is never closed")
     }
 
     /// The state as it stands for good, at this index or a later one. Reads share a view if they can.
-    pub(super) async fn view(&self, index: Index) -> Result<Arc<StateView>, StorageError> {
+    pub(in crate::node) async fn view(&self, index: Index) -> Result<Arc<StateView>, StorageError> {
         let mut latest = self.view.lock().await;
-        if let Some(view) = latest.upgrade().filter(|view| view.snapshot.last.index >= index) {
+        let reaches = |view: &Arc<StateView>| view.snapshot.last.index >= index;
+        if let Some(view) = latest.upgrade().filter(|view| reaches(view) && !buggify(Buggify::LostView)) {
+            sometimes!(ViewShared);
             return Ok(view);
         }
         let reader = self.reader.clone();

@@ -10,6 +10,7 @@ use super::{
     limits::{ABANDONED_MAX, CALLS_MAX, LARGE_CALLS_BYTES_MAX, RETRY_PAUSE_MAX_US, RETRY_PAUSE_MIN_US},
     links::LinkId,
     timers::Timers,
+    waits::Waits,
 };
 
 /// What is known of an outstanding call, beside where it is.
@@ -23,13 +24,25 @@ pub(super) struct Outstanding {
     deadline_us: Option<u64>,
     bytes: usize,
     place: Place,
+    /// When it came to its place.
+    since_us: u64,
+    waits: Waits,
 }
 
 impl Outstanding {
     /// A call that waits in its queue.
     pub(super) fn new(work: Work, deadline_us: Option<u64>, bytes: usize) -> Self {
         let place = Place::Waiting(work.queue(bytes));
-        Self { work, attempts: Attempts::default(), refusals: 0, deadline_us, bytes, place }
+        Self {
+            work,
+            attempts: Attempts::default(),
+            refusals: 0,
+            deadline_us,
+            bytes,
+            place,
+            since_us: 0,
+            waits: Waits::default(),
+        }
     }
 
     pub(super) fn place(&self) -> Place {
@@ -41,9 +54,20 @@ impl Outstanding {
         self.deadline_us.map(|deadline_us| deadline_us.saturating_sub(now_us))
     }
 
+    /// What it waited for, if that was long.
+    pub(super) fn long_waits(&self) -> Option<Waits> {
+        Some(self.waits).filter(Waits::are_long)
+    }
+
     /// The queue in which it waits to be sent.
     pub(super) fn queue(&self) -> Queue {
         self.work.queue(self.bytes)
+    }
+
+    /// It leaves its place.
+    fn leave(&mut self, now_us: u64) {
+        self.waits.leave(self.place, now_us.saturating_sub(self.since_us));
+        self.since_us = now_us;
     }
 
     /// It was refused for the moment: where it waits, for twice as long as the last time.
@@ -58,6 +82,8 @@ impl Outstanding {
 /// Invariant: every call is in the index of its place, and in no other.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
+    /// The present time.
+    pub(super) now_us: u64,
     calls: BTreeMap<CallId, Outstanding>,
     timers: Timers,
     queues: [BTreeSet<CallId>; Queue::COUNT],
@@ -91,7 +117,8 @@ impl Calls {
         self.calls.get_mut(&id)
     }
 
-    pub(super) fn insert(&mut self, id: CallId, call: Outstanding) {
+    pub(super) fn insert(&mut self, id: CallId, mut call: Outstanding) {
+        call.since_us = self.now_us;
         debug_assert!(!self.calls.contains_key(&id), "{id} is outstanding already");
         self.large_bytes += large(call.bytes);
         if let Some(deadline_us) = call.deadline_us {
@@ -102,7 +129,8 @@ impl Calls {
     }
 
     pub(super) fn remove(&mut self, id: CallId) -> Option<Outstanding> {
-        let call = self.calls.remove(&id)?;
+        let mut call = self.calls.remove(&id)?;
+        call.leave(self.now_us);
         self.leave(id, call.place, call.bytes);
         if let Some(deadline_us) = call.deadline_us {
             self.timers.deadlines.remove(&(deadline_us, id));
@@ -116,6 +144,7 @@ impl Calls {
     /// Moves a call to another place.
     pub(super) fn place(&mut self, id: CallId, place: Place) {
         let Some(call) = self.calls.get_mut(&id) else { return };
+        call.leave(self.now_us);
         let (before, bytes) = (std::mem::replace(&mut call.place, place), call.bytes);
         self.leave(id, before, bytes);
         self.enter(id, place, bytes);

@@ -7,19 +7,21 @@ use super::{
     assembly::Assembly,
     call::{Call, CallId, Operation, Place, Queue, Work, from_wire_id, to_wire_id},
     calls::{Calls, Outstanding},
-    effects::{Answered, Effects},
+    effects::{Answer, Answered, Effects},
     exactly_once::{SessionIds, Sessions},
     links::{LinkId, Links},
     outcome::{self, Next},
 };
-use crate::wire::{
-    CallError,
-    pb::v1::{self, reply},
+use crate::{
+    env::sometimes,
+    wire::{
+        CallError,
+        pb::v1::{self, reply},
+    },
 };
 
 /// Which links there are is not known here: whoever asks for the effects drops what is for a link that is not open.
 pub(super) struct Delivery {
-    now_us: u64,
     calls: Calls,
     assembly: Assembly,
     sessions: Sessions,
@@ -31,7 +33,6 @@ impl Delivery {
     /// Large answers may hold so many bytes, all together.
     pub(super) fn new(answers_bytes_max: usize, session_ids: SessionIds) -> Self {
         Self {
-            now_us: 0,
             calls: Calls::default(),
             assembly: Assembly::new(answers_bytes_max),
             sessions: Sessions::new(session_ids),
@@ -49,7 +50,7 @@ impl Delivery {
     }
 
     pub(super) fn set_time(&mut self, now_us: u64) {
-        self.now_us = self.now_us.max(now_us);
+        self.calls.now_us = self.calls.now_us.max(now_us);
     }
 
     /// A client asks.
@@ -73,6 +74,7 @@ impl Delivery {
         let is_write = matches!(call.work, Work::Write { .. });
         let is_under_way = matches!(call.place(), Place::Sent(_));
         if is_write && is_under_way {
+            sometimes!(CallerLeft);
             let too_old = self.calls.abandon(id);
             too_old.into_iter().for_each(|id| drop(self.finish(id)));
         } else {
@@ -82,11 +84,13 @@ impl Delivery {
 
     /// Sends a call, or lets it wait for a session.
     pub(super) fn send(&mut self, id: CallId, link: LinkId) {
+        let now_us = self.calls.now_us;
         let Some(call) = self.calls.get_mut(id) else { return };
         match self.sessions.request(&mut call.work, &call.attempts) {
             Some(kind) => {
                 let attempt = call.attempts.begin(link);
-                let left_us = call.time_left_us(self.now_us);
+                self.effects.retries += u64::from(attempt > 1);
+                let left_us = call.time_left_us(now_us);
                 // (Zero would stand for no such time.)
                 let timeout_ms = left_us.map_or(0, |left_us| left_us.div_ceil(1000).max(1));
                 self.calls.place(id, Place::Sent(link));
@@ -123,14 +127,14 @@ impl Delivery {
 
     /// The deadlines of some calls have come, and the pauses of others are over.
     pub(super) fn expire(&mut self, links: &Links) {
-        while let Some(id) = self.calls.timers().overdue(self.now_us) {
+        while let Some(id) = self.calls.timers().overdue(self.calls.now_us) {
             let Some(call) = self.finish(id) else { continue };
             if !matches!(call.work, Work::Abandoned(_)) {
                 let error = outcome::overdue(&call.work, &call.attempts, links);
-                self.effects.answer.push((id, Err(error)));
+                self.effects.answer(id, Err(error), call.long_waits());
             }
         }
-        while let Some(id) = self.calls.timers().paused_until(self.now_us) {
+        while let Some(id) = self.calls.timers().paused_until(self.calls.now_us) {
             self.calls.requeue(id);
         }
     }
@@ -148,6 +152,7 @@ impl Delivery {
         let (id, attempt) = from_wire_id(id);
         // What comes through another link than the attempt went is not its answer.
         let Some(call) = self.calls.get(id).filter(|call| call.attempts.is_open(attempt, link)) else {
+            sometimes!(LateReply);
             return;
         };
         match (&call.work, outcome) {
@@ -168,17 +173,17 @@ impl Delivery {
     fn answered(&mut self, id: CallId, attempt: u16, outcome: reply::Outcome) {
         let pieces = self.assembly.take(id, attempt);
         if let Some(call) = self.calls.get_mut(id) {
+            sometimes!(!call.attempts.is_latest(attempt), AnswerToEarlierAttempt);
             call.attempts.close(attempt);
         }
-        self.finish(id);
-        self.effects.answer.push((id, Ok(Answered { outcome, pieces })));
+        self.conclude(id, Ok(Answered { outcome, pieces }));
     }
 
     /// A part of the answer to a read.
     fn piece(&mut self, id: CallId, attempt: u16, piece: Bytes) {
         if let Err(why) = self.assembly.add(id, attempt, piece) {
-            self.finish(id);
-            self.effects.answer.push((id, Err(CallError::other(Code::ResourceExhausted, why))));
+            sometimes!(AnswerTooLarge);
+            self.conclude(id, Err(CallError::other(Code::ResourceExhausted, why)));
         }
     }
 
@@ -193,6 +198,7 @@ impl Delivery {
     /// An attempt was refused. If a later one is under way, its word counts.
     fn refused(&mut self, id: CallId, attempt: u16, link: LinkId, refusal: &v1::Refusal) {
         drop(self.assembly.take(id, attempt));
+        let now_us = self.calls.now_us;
         let Some(call) = self.calls.get_mut(id) else { return };
         if outcome::did_nothing(refusal.reason()) || matches!(call.work, Work::Read(_)) {
             call.attempts.close(attempt);
@@ -207,16 +213,19 @@ impl Delivery {
         }
         match outcome::after_refusal(refusal, &call.work, &call.attempts) {
             Next::Retry => {
-                let pause = call.pause(self.now_us);
+                let pause = call.pause(now_us);
                 self.calls.place(id, pause);
             }
             Next::NewSession => self.calls.requeue(id),
-            Next::Fail(error) => {
-                self.finish(id);
-                self.effects.answer.push((id, Err(error)));
-            }
+            Next::Fail(error) => self.conclude(id, Err(error)),
             Next::Forget => drop(self.finish(id)),
         }
+    }
+
+    /// A call has its answer.
+    fn conclude(&mut self, id: CallId, answer: Answer) {
+        let waits = self.finish(id).and_then(|call| call.long_waits());
+        self.effects.answer(id, answer, waits);
     }
 
     /// Removes a call: it is not sent again, and nobody waits for its answer.
@@ -234,6 +243,7 @@ impl Delivery {
     /// answer to another attempt.
     fn drop_pieces(&mut self, id: CallId) {
         for attempt in self.assembly.forget(id) {
+            sometimes!(HalfAnswerDropped);
             let link = self.calls.get_mut(id).and_then(|call| call.attempts.close(attempt));
             link.into_iter().for_each(|link| self.effects.call_off(id, attempt, link));
         }

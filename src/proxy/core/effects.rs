@@ -4,6 +4,7 @@ use super::{
     assembly::Pieces,
     call::{CallId, to_wire_id},
     links::LinkId,
+    waits::Waits,
 };
 use crate::wire::{
     CallError,
@@ -32,6 +33,10 @@ pub(in crate::proxy) struct Effects {
     pub(in crate::proxy) send: Vec<(LinkId, v1::Request)>,
     /// Answers; each call gets one, unless its caller left.
     pub(in crate::proxy) answer: Vec<(CallId, Answer)>,
+    /// What slow calls that are answered waited for.
+    pub(in crate::proxy) waits: Vec<(CallId, Waits)>,
+    /// How many of the requests repeat an earlier one.
+    pub(in crate::proxy) retries: u64,
     /// Who leads, which nodes there are, or the session: something of it is new.
     pub(in crate::proxy) view_changed: bool,
     /// When something is due: effects are to be asked for then, at the latest.
@@ -39,6 +44,12 @@ pub(in crate::proxy) struct Effects {
 }
 
 impl Effects {
+    /// Answers a call, which waited for this if it was slow.
+    pub(super) fn answer(&mut self, id: CallId, answer: Answer, waits: Option<Waits>) {
+        self.answer.push((id, answer));
+        self.waits.extend(waits.map(|waits| (id, waits)));
+    }
+
     /// Tells a node that a read is not to be answered any more.
     pub(super) fn call_off(&mut self, id: CallId, attempt: u16, link: LinkId) {
         let kind = Some(request::Kind::Cancel(v1::Cancel {}));

@@ -20,7 +20,10 @@ use super::{
     limits::OPEN_ATTEMPTS_MAX,
     links::LinkId,
 };
-use crate::wire::pb::v1::{self, command, request};
+use crate::{
+    env::sometimes,
+    wire::pb::v1::{self, command, request},
+};
 
 /// The attempts to carry out one call.
 #[derive(Clone, Debug, Default)]
@@ -46,6 +49,9 @@ impl Attempts {
             self.has_forgotten = true;
         }
         self.count = self.count.wrapping_add(1);
+        let others = || self.open.iter().map(|attempt| attempt.link).filter(|other| *other != link);
+        sometimes!(others().next().is_some(), SentToSecondNode);
+        sometimes!(others().collect::<BTreeSet<_>>().len() >= 2, SentToThirdNode);
         self.open.push(Attempt { number: self.count, link });
         self.count
     }
@@ -181,6 +187,7 @@ impl Sessions {
         if !matches!(self.present, Present::Closed) {
             return None;
         }
+        sometimes!(self.requests > 0, SecondSession);
         let id = CallId::own(self.requests);
         self.requests += 1;
         self.present = Present::Opening(id);

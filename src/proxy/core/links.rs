@@ -6,7 +6,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use crate::wire::{ClusterId, Leadership, NodeId};
+use crate::{
+    env::sometimes,
+    wire::{ClusterId, Leadership, NodeId, lacking},
+};
 
 /// Names a link, for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -141,6 +144,7 @@ impl Links {
         speaker.state = LinkState::Open(news.clone());
         speaker.refusal = None;
         let is_settled = self.cluster.is_some();
+        sometimes!(is_settled && cluster.is_some() && cluster != self.cluster, OtherCluster);
         let mut changes = self.choose_cluster();
         if is_settled && cluster.is_some() && cluster == self.cluster {
             self.believe(&news, known_term, &mut changes);
@@ -266,6 +270,21 @@ impl Links {
         nodes.collect()
     }
 
+    /// Why so many answer and none leads, by the word of those who have seen the latest term. That most nodes are needed goes without
+    /// saying, unless most answer, or the members are being changed.
+    fn missing_majority(&self, do_most_answer: bool) -> Option<String> {
+        if self.leader().is_some() {
+            return None;
+        }
+        let term = self.trusted().map(|(_, claim)| claim.term).max()?;
+        let answers = |id| self.trusted().any(|(_, claim)| claim.node == id);
+        let mut latest = self.trusted().map(|(_, claim)| claim).filter(|claim| claim.term == term);
+        latest.find_map(|Leadership { voters, outgoing, .. }| {
+            let is_news = do_most_answer || !outgoing.is_empty();
+            is_news.then(|| lacking(voters, outgoing, answers)).flatten()
+        })
+    }
+
     /// How the cluster looks from here, for an operator who wonders why nothing works.
     pub(super) fn diagnosis(&self) -> String {
         let answers = |link: &&Link| link.claim().is_some() && self.foreign_cluster(link).is_none();
@@ -278,6 +297,9 @@ impl Links {
             text.push_str(
                 "; too few of the addresses that this proxy was given lead to one cluster: give it those of all members, or a --cluster-id",
             );
+        }
+        if let Some(why) = self.missing_majority(2 * answering > total) {
+            text.push_str(&format!("; {why}"));
         }
         let mut refusals: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for link in self.links.values() {

@@ -64,6 +64,7 @@
 //! | `assembly.rs` | answers that arrive in pieces, and what they hold |
 //! | `exactly_once.rs` | sessions, numbers, attempts: what makes a retry apply once |
 //! | `outcome.rs` | what a caller is told, and what is unknown |
+//! | `waits.rs` | what a call waited for |
 //! | `effects.rs` | what the edge carries out |
 //! | `limits.rs` | every limit, with its reason |
 //! | `tests/` | golden stories, and random inputs |
@@ -74,6 +75,8 @@ mod calls;
 mod delivery;
 mod effects;
 mod exactly_once;
+#[cfg(all(not(madsim), any(test, feature = "fuzzing")))]
+pub(super) mod fuzzing;
 mod in_flight;
 mod limits;
 mod links;
@@ -82,9 +85,11 @@ mod router;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod waits;
 
 pub(super) use call::{Call, CallId, Operation};
 pub(super) use effects::{Answer, Answered, Effects};
 pub(super) use limits::{ANSWERS_BYTES_MAX, SMALL_CALL_BYTES_MAX};
 pub(super) use links::{DownReason, LinkId};
 pub(super) use router::Router;
+pub(super) use waits::Waits;

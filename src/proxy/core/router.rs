@@ -7,7 +7,10 @@ use super::{
     exactly_once::SessionIds,
     links::{Changes, DownReason, Leader, LinkId, Links},
 };
-use crate::wire::{ClusterId, Leadership, NodeId, pb::v1};
+use crate::{
+    env::sometimes,
+    wire::{ClusterId, Leadership, NodeId, pb::v1},
+};
 
 /// The proxy's core. Its inputs are methods; [`Router::effects`] returns what follows from them.
 pub(in crate::proxy) struct Router {
@@ -169,12 +172,14 @@ impl Router {
                 {
                     self.delivery.send(id, link);
                 }
+                sometimes!(self.delivery.calls().first(Queue::Leader(lane)).is_some(), ProxyWindowFull);
             }
         }
         for lane in Lane::ALL {
             while let Some(id) = self.delivery.calls().first(Queue::AnyNode(lane))
                 && let Some(link) = self.any_link(id)
             {
+                sometimes!(leader.is_some_and(|leader| leader != link), AnsweredByAnyNode);
                 self.delivery.send(id, link);
             }
         }

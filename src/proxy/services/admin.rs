@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::watch;
 use tonic::{Code, Request, Response, Status};
 
 use crate::{
     env::Clock,
-    proxy::{call_queue::time_for, config::Config, view::View},
-    rpc::{self, Channel},
+    proxy::{call_queue::time_for, config::Config, metrics::Method, view::View, watched::Watcher},
+    rpc::{self, Caller, Channel},
     wire::{
         CallError, WithLimits, etcd,
         pb::v1::{self, admin_client::AdminClient, admin_server},
@@ -19,14 +20,15 @@ use crate::{
 const LEADER_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) struct AdminService {
-    cluster: String,
+    config: Config,
     clock: Clock,
     view: watch::Receiver<View>,
+    watcher: Watcher,
 }
 
 impl AdminService {
-    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
-        Self { cluster: config.cluster.clone(), clock: clock.clone(), view }
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>, watcher: Watcher) -> Self {
+        Self { config: config.clone(), clock: clock.clone(), view, watcher }
     }
 
     /// Where the leader is reached.
@@ -44,8 +46,9 @@ impl AdminService {
     ) -> Result<Response<A>, Status> {
         let leader = self.leader()?;
         let asked = self.clock.timeout(time, async {
-            let channel =
-                rpc::connect(&leader, &self.clock).await.map_err(|error| unavailable(error.to_string()))?;
+            let channel = rpc::connect(&self.config.node_at(&leader), &self.clock)
+                .await
+                .map_err(|error| unavailable(error.to_string()))?;
             let client = AdminClient::new(channel).with_limits();
             asking(client, rpc::with_deadline(Request::new(question), time)).await
         });
@@ -70,21 +73,32 @@ impl admin_server::Admin for AdminService {
         &self,
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
+        let watched = self.watcher.begin(Method::ChangeMembers, &request, &Bytes::new());
+        let by = Caller::of(&request);
         let time = time_for(&request, LEADER_PATIENCE);
         let cluster_id = self.view.borrow().cluster_id;
-        let cluster = self.cluster.clone();
+        let cluster = self.config.cluster.clone();
         let request = v1::ChangeMembersRequest { cluster, cluster_id, ..request.into_inner() };
-        self.ask_leader(time, request, async |mut client, request| client.change_members(request).await).await
+        let asking = async |mut client: AdminClient<Channel>, request| client.change_members(request).await;
+        let answer = self.ask_leader(time, request, asking).await;
+        watched.end(answer.inspect(|_| tracing::info!(%by, "a change of members was taken")))
     }
 
     async fn transfer(
         &self,
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
+        let watched = self.watcher.begin(Method::Transfer, &request, &Bytes::new());
+        let by = Caller::of(&request);
         let time = time_for(&request, LEADER_PATIENCE);
         let cluster_id = self.view.borrow().cluster_id;
         let request =
-            v1::TransferRequest { cluster: self.cluster.clone(), cluster_id, ..request.into_inner() };
-        self.ask_leader(time, request, async |mut client, request| client.transfer(request).await).await
+            v1::TransferRequest { cluster: self.config.cluster.clone(), cluster_id, ..request.into_inner() };
+        let asking = async |mut client: AdminClient<Channel>, request| client.transfer(request).await;
+        let answer = self.ask_leader(time, request, asking).await;
+        watched.end(answer.inspect(|answer| {
+            let v1::TransferResponse { to, done, .. } = answer.get_ref();
+            tracing::info!(%by, to, done, "leadership was asked to be handed over");
+        }))
     }
 }

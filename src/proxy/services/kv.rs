@@ -1,6 +1,7 @@
 //! etcd's key-value API: one call in, one answer out. What cannot be served is refused here, before it costs a round
 //! trip.
 
+use bytes::Bytes;
 use prost::Message as _;
 use tonic::{Request, Response, Status};
 
@@ -9,6 +10,8 @@ use crate::{
     proxy::{
         call_queue::CallSender,
         core::{Answered, Operation},
+        metrics::Method,
+        watched::{Watched, Watcher},
     },
     rpc,
     wire::{
@@ -26,22 +29,25 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct KvService {
     calls: CallSender,
+    watcher: Watcher,
 }
 
 impl KvService {
-    pub(super) fn new(calls: CallSender) -> Self {
-        Self { calls }
+    pub(super) fn new(calls: CallSender, watcher: Watcher) -> Self {
+        Self { calls, watcher }
     }
-}
 
-#[tonic::async_trait]
-impl kv_server::Kv for KvService {
-    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+    async fn read(
+        &self,
+        request: Request<RangeRequest>,
+        watched: &mut Watched<'_>,
+    ) -> Result<Response<RangeResponse>, Status> {
         let time = self.calls.time_for(&request);
         let range = request.into_inner();
         wire::check_read(&range)?;
         let bytes = range.encoded_len();
-        let Answered { outcome, mut pieces } = self.calls.call(Operation::Read(range), bytes, time).await?;
+        let answered = self.calls.call(Operation::Read(range), bytes, time, watched).await?;
+        let Answered { outcome, mut pieces } = answered;
         match outcome {
             Outcome::Range(response) if pieces.is_empty() => Ok(Response::new(response)),
             Outcome::Range(response) => {
@@ -51,31 +57,46 @@ impl kv_server::Kv for KvService {
             other => Err(crossed(&other)),
         }
     }
+}
+
+#[tonic::async_trait]
+impl kv_server::Kv for KvService {
+    async fn range(&self, request: Request<RangeRequest>) -> Result<Response<RangeResponse>, Status> {
+        let mut watched = self.watcher.begin(Method::Range, &request, &request.get_ref().key);
+        let answer = self.read(request, &mut watched).await;
+        watched.end(answer)
+    }
 
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
-        match write(&self.calls, request, command::Operation::Put).await? {
+        let mut watched = self.watcher.begin(Method::Put, &request, &request.get_ref().key);
+        let answer = write(&self.calls, request, command::Operation::Put, &mut watched).await;
+        watched.end(answer.and_then(|outcome| match outcome {
             Outcome::Put(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
-        }
+        }))
     }
 
     async fn delete_range(
         &self,
         request: Request<DeleteRangeRequest>,
     ) -> Result<Response<DeleteRangeResponse>, Status> {
-        match write(&self.calls, request, command::Operation::DeleteRange).await? {
+        let mut watched = self.watcher.begin(Method::DeleteRange, &request, &request.get_ref().key);
+        let answer = write(&self.calls, request, command::Operation::DeleteRange, &mut watched).await;
+        watched.end(answer.and_then(|outcome| match outcome {
             Outcome::DeleteRange(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
-        }
+        }))
     }
 
     async fn compact(
         &self,
         request: Request<CompactionRequest>,
     ) -> Result<Response<CompactionResponse>, Status> {
-        match write(&self.calls, request, command::Operation::Compact).await? {
+        let mut watched = self.watcher.begin(Method::Compact, &request, &Bytes::new());
+        let answer = write(&self.calls, request, command::Operation::Compact, &mut watched).await;
+        watched.end(answer.and_then(|outcome| match outcome {
             Outcome::Compact(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
-        }
+        }))
     }
 }

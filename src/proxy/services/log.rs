@@ -4,7 +4,7 @@ use prost::Message;
 use tonic::{Request, Status};
 
 use crate::{
-    proxy::{call_queue::CallSender, core::Operation},
+    proxy::{call_queue::CallSender, core::Operation, watched::Watched},
     wire::{
         kv as wire,
         pb::v1::{command, reply::Outcome},
@@ -16,13 +16,14 @@ pub(super) async fn write<T: Message>(
     calls: &CallSender,
     request: Request<T>,
     operation: impl FnOnce(T) -> command::Operation,
+    watched: &mut Watched<'_>,
 ) -> Result<Outcome, Status> {
     let time = calls.time_for(&request);
     let request = request.into_inner();
     let bytes = request.encoded_len();
     let operation = operation(request);
     wire::check_write(&operation)?;
-    Ok(calls.call(Operation::Write(operation), bytes, time).await?.outcome)
+    Ok(calls.call(Operation::Write(operation), bytes, time, watched).await?.outcome)
 }
 
 /// An answer of another kind than the question would be a crossed wire: never passed on as if it fitted.

@@ -8,6 +8,8 @@ use std::{
 
 use proptest::{collection, prelude::*, sample};
 
+mod strangers;
+
 use super::*;
 use crate::raft::{
     ClusterId, Effects, Index, InitialState, InstallFailure, Members, Options, Payload, Refused, RoleName,

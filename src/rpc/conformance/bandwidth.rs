@@ -9,7 +9,7 @@ use tokio_stream::{self as stream, StreamExt};
 
 use super::{LONG, put, world};
 use crate::{
-    rpc::{Lines, connect, transport::outgoing, with_deadline},
+    rpc::{Lines, Target, connect, transport::outgoing, with_deadline},
     wire::pb::{
         self,
         etcdserverpb::{PutRequest, kv_client::KvClient},
@@ -118,7 +118,7 @@ fn requests_and_answers_of_calls_take_their_time_too() {
         let calls = two.spawn(async move {
             let mut took = Vec::new();
             for request in [large("echo"), large("refuse"), put("echo")] {
-                let channel = connect(&address, &world::clock()).await.unwrap();
+                let channel = connect(&Target::open(&address), &world::clock()).await.unwrap();
                 let began = Instant::now();
                 let _ = KvClient::new(channel).put(with_deadline(request, LONG)).await;
                 took.push(began.elapsed());
@@ -138,7 +138,7 @@ fn a_call_whose_caller_left_takes_no_more_of_the_line() {
         let world = world::scene("10.0.0.1:0", |hosting| drop(one.spawn(hosting))).await;
         let address = world.address.clone();
         let call = two.spawn(async move {
-            let mut client = KvClient::new(connect(&address, &world::clock()).await.unwrap());
+            let mut client = KvClient::new(connect(&Target::open(&address), &world::clock()).await.unwrap());
             let _ = client.put(with_deadline(large("echo"), Duration::from_millis(100))).await;
         });
         call.await.unwrap();

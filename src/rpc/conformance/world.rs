@@ -10,7 +10,7 @@ use tokio::{
 use super::toy::{Event, Toy};
 use crate::{
     env::Clock,
-    rpc::{self, Channel, RpcError, Server},
+    rpc::{self, Channel, RpcError, Security, Server, ServerLimits, Target},
     wire::{
         WithLimits,
         pb::{
@@ -41,7 +41,7 @@ pub(super) struct World {
 
 impl World {
     pub(super) async fn channel(&self) -> Channel {
-        rpc::connect(&self.address, &clock()).await.expect("the server listens")
+        rpc::connect(&Target::open(&self.address), &clock()).await.expect("the server listens")
     }
 
     /// The next thing that happens to a handler.
@@ -58,10 +58,10 @@ async fn host(
     stop: oneshot::Receiver<()>,
     served: oneshot::Sender<Result<(), RpcError>>,
 ) {
-    let server = Server::new(&clock())
-        .add(KvServer::new(toy.clone()).with_limits())
-        .add(PeerServer::new(toy.clone()).with_limits())
-        .add(NodeServer::new(toy).with_limits());
+    let server = Server::new(&clock(), &Security::default(), ServerLimits::default())
+        .add(&[], KvServer::new(toy.clone()).with_limits())
+        .add(&[], PeerServer::new(toy.clone()).with_limits())
+        .add(&[], NodeServer::new(toy).with_limits());
     let bound = server.bind(address).await.expect("port 0 is always free");
     ready.send(bound.local_addr()).expect("the story waits for the address");
     let outcome = bound

@@ -1,6 +1,11 @@
 //! The channel of the real world keeps its deadlines itself.
 
 use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,7 +19,10 @@ use tonic::{
 
 use crate::{
     env::Clock,
-    rpc::deadline::{TIMEOUT_HEADER, parse_span},
+    rpc::{
+        deadline::{TIMEOUT_HEADER, parse_span},
+        root_cause,
+    },
 };
 
 /// A connection, or one to be, for the generated clients. Cheap to clone.
@@ -24,11 +32,24 @@ use crate::{
 pub struct Channel {
     inner: transport::Channel,
     clock: Clock,
+    /// What may be missing when the connection breaks off.
+    missing: Missing,
+    /// The other side has answered before: it understands what it is told.
+    has_answered: Arc<AtomicBool>,
+}
+
+/// What this side does not show, or cannot know to be enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    Tls,
+    Certificate,
+    /// The other side may not believe the certificate.
+    Trust,
 }
 
 impl Channel {
-    pub(super) fn new(inner: transport::Channel, clock: Clock) -> Self {
-        Self { inner, clock }
+    pub(super) fn new(inner: transport::Channel, clock: Clock, missing: Missing) -> Self {
+        Self { inner, clock, missing, has_answered: Arc::default() }
     }
 }
 
@@ -46,13 +67,18 @@ impl Service<http::Request<Body>> for Channel {
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let span = request.headers().get(TIMEOUT_HEADER).and_then(|value| parse_span(value.to_str().ok()?));
         let answer = self.inner.call(request);
-        let clock = self.clock.clone();
-        Box::pin(async move {
-            match span {
-                Some(span) => answer_within(&clock, span, answer).await,
-                None => Ok(answer.await?),
+        let (clock, missing, has_answered) = (self.clock.clone(), self.missing, self.has_answered.clone());
+        let answer = async move {
+            let answer = answer.await;
+            if answer.is_ok() {
+                has_answered.store(true, Ordering::Relaxed);
             }
-        })
+            answer.map_err(|error| explain(error, missing, has_answered.load(Ordering::Relaxed)))
+        };
+        match span {
+            Some(span) => Box::pin(async move { answer_within(&clock, span, answer).await }),
+            None => Box::pin(answer),
+        }
     }
 }
 
@@ -60,16 +86,47 @@ impl Service<http::Request<Body>> for Channel {
 async fn answer_within(
     clock: &Clock,
     span: Duration,
-    answer: impl Future<Output = Result<HttpResponse, transport::Error>>,
+    answer: impl Future<Output = Result<HttpResponse, StdError>>,
 ) -> Result<HttpResponse, StdError> {
     let sent = clock.now();
     let answer = clock.timeout(span, answer).await;
     let late = clock.now().since(sent) >= span;
     match answer {
         Ok(Ok(response)) if !(late && is_cancelled(&response)) => Ok(response),
-        Ok(Err(error)) if !late => Err(error.into()),
+        Ok(Err(error)) if !late => Err(error),
         _ => Err(Status::deadline_exceeded(format!("no answer within {span:?}")).into()),
     }
+}
+
+/// Whether a call failed before anything of it left: there was no connection, or its other side was closing it already.
+pub fn was_not_sent(status: &Status) -> bool {
+    let mut causes = causes(status.source());
+    causes.any(|cause| {
+        let is_canceled = |error: &hyper::Error| error.is_canceled();
+        cause.is::<tonic::ConnectError>() || cause.downcast_ref().is_some_and(is_canceled)
+    })
+}
+
+/// What breaks off because one side speaks TLS and the other does not, or misses a certificate, is told so.
+fn explain(error: transport::Error, missing: Missing, has_answered: bool) -> StdError {
+    let advice = match missing {
+        _ if has_answered || !is_connected(&error) => return error.into(),
+        Missing::Certificate => "if it wants a certificate, give --tls-cert and --tls-key",
+        Missing::Tls => "if it wants TLS, give --tls-ca",
+        Missing::Trust => "if it refuses the certificate of --tls-cert, its log says why",
+    };
+    Status::unavailable(format!("{}; {advice}", root_cause(&error))).into()
+}
+
+/// It broke off after there was a connection. A server of TLS closes one that speaks HTTP/2; whether its alert is read before
+/// the end of the connection is seen is a race.
+fn is_connected(error: &transport::Error) -> bool {
+    !causes(Some(error)).any(|cause| cause.is::<tonic::ConnectError>())
+}
+
+/// An error and what lies beneath it.
+fn causes<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error, |&error| error.source())
 }
 
 fn is_cancelled(response: &HttpResponse) -> bool {

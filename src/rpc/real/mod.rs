@@ -1,16 +1,24 @@
-//! The real transport: tonic over TCP.
+//! The real transport: tonic over TCP or TLS.
 
+mod admission;
 mod channel;
+mod connection;
+mod credentials;
 mod deadline;
 mod fields;
+mod guard;
+mod refusals;
+mod secured;
 mod server;
 mod status;
 mod stream;
+mod trace;
 
 use std::time::Duration;
 
 pub(super) use channel::establish;
-pub use deadline::Channel;
+pub use credentials::{Credentials, CredentialsError, OwnFiles, TlsFiles, identity_of};
+pub use deadline::{Channel, was_not_sent};
 pub use fields::respond_with;
 pub use server::{Bound, Server};
 
@@ -26,10 +34,6 @@ const STREAM_WINDOW_BYTES: u32 = 2 * 1024 * 1024;
 
 /// Bytes a connection may have under way, all streams together.
 const CONNECTION_WINDOW_BYTES: u32 = 16 * 1024 * 1024;
-
-/// Concurrent calls on one connection: clients keep hundreds under way, and overload is answered by the services
-/// with RESOURCE_EXHAUSTED, which tells more than a silent wait here.
-const CONCURRENT_STREAMS_MAX: u32 = 16 * 1024;
 
 /// Calls given up by clients before they were served. The default of 20 takes a burst of passed deadlines for an
 /// attack and closes the connection.

@@ -1,6 +1,6 @@
 //! What tonic itself answers, as gRPC clients know it from elsewhere: it calls an unknown service or method
 //! UNIMPLEMENTED without a word, and a message over the limit OUT_OF_RANGE where others say RESOURCE_EXHAUSTED. (On this
-//! way out, large answers get the fields that their services left to be added.)
+//! way, calls get their spans, and large answers the fields that their services left to be added.)
 
 use std::{
     pin::Pin,
@@ -17,8 +17,9 @@ use tonic::{
     },
 };
 use tower::Layer;
+use tracing::Span;
 
-use super::fields::add_fields;
+use super::{fields::add_fields, trace};
 use crate::rpc::error::unimplemented;
 
 /// Rewrites the answers of tonic itself; those of services pass as they are.
@@ -52,7 +53,8 @@ where
 
     fn call(&mut self, request: http::Request<B>) -> Self::Future {
         let path = request.uri().path_and_query().cloned();
-        Answering { answer: self.inner.call(request), path }
+        let span = trace::span(&request);
+        Answering { answer: self.inner.call(request), path, span }
     }
 }
 
@@ -61,6 +63,7 @@ pin_project! {
         #[pin]
         answer: F,
         path: Option<PathAndQuery>,
+        span: Span,
     }
 }
 
@@ -72,6 +75,7 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
+        let _entered = this.span.enter();
         let mut response = ready!(this.answer.poll(context))?;
         // Successful answers bear their status in the trailers, which come later.
         if response.headers().contains_key(Status::GRPC_STATUS)

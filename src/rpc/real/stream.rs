@@ -1,4 +1,4 @@
-//! The TCP stream under real servers and channels.
+//! The byte stream under real servers and channels.
 
 use std::{
     io,
@@ -6,19 +6,18 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::secured::Secured;
 
 /// What may gather before it is handed to the operating system.
 const GATHERED_BYTES_MAX: usize = 64 << 10;
 
-/// A TCP stream that gathers what is written, and hands it on one turn of the scheduler after it is asked to: a
+/// A stream that gathers what is written, and hands it on one turn of the scheduler after it is asked to: a
 /// hundred calls answered together by as many tasks then cost one system call, not a hundred.
 #[derive(Debug)]
 pub(super) struct Gathering {
-    stream: TcpStream,
+    stream: Secured,
     gathered: Vec<u8>,
     /// So much of it is sent.
     sent: usize,
@@ -27,12 +26,8 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    pub(super) fn new(stream: TcpStream) -> Self {
+    pub(super) fn new(stream: Secured) -> Self {
         Self { stream, gathered: Vec::new(), sent: 0, yielded: false }
-    }
-
-    pub(super) fn stream(&self) -> &TcpStream {
-        &self.stream
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

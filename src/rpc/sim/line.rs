@@ -1,61 +1,6 @@
-//! Lines between machines, over which bytes take their time.
-//!
-//! There is a line from every machine to every other, in each direction. All streams and calls from one machine to
-//! another share it as connections share a wire: each sends a piece at a time, and whoever has a piece to send waits until
-//! those before it are through. So a large message delays what follows it on its own stream for as long as it takes, and
-//! what others send for a piece each. A line of a pair, not of a machine: that keeps the messages to one peer out of the
-//! way of those to another, so that what is slow has one cause.
-//!
-//! A message of a stream leaves when its last piece is through; only then the stream is asked for its next one, as flow
-//! control does. Without a bandwidth nothing waits, is drawn or is scheduled: such a world is as if there were no lines.
+//! The way from a machine to another.
 
-use std::{
-    any::Any,
-    collections::BTreeMap,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, MutexGuard},
-    time::Duration,
-};
-
-use futures_util::{Stream, StreamExt};
-use madsim::{
-    Config,
-    plugin::{self, Simulator},
-    rand::GlobalRng,
-    task::NodeId,
-    time::TimeHandle,
-};
-use prost::Message;
-
-/// What a message weighs besides its encoding: headers of HTTP/2 and TCP.
-const HEADER_BYTES: usize = 64;
-/// A piece takes this long: of a few streams that share a line each has its turn within a heartbeat.
-const PIECE: Duration = Duration::from_millis(5);
-/// No piece is smaller: a packet.
-const PIECE_BYTES_MIN: u64 = 1_500;
-/// The simulator knows no shorter sleep. What waits less is on its way at once.
-const SLEEP_MIN: Duration = Duration::from_millis(1);
-
-/// Measures messages of any type. `None`: it is no message.
-type Measure = fn(&dyn Any) -> Option<usize>;
-
-/// All lines: a plugin of the simulator. Every simulated world that has servers registers it before it begins.
-pub struct Lines {
-    time: TimeHandle,
-    state: Mutex<State>,
-}
-
-#[derive(Default)]
-struct State {
-    measure: Option<Measure>,
-    machines: BTreeMap<NodeId, IpAddr>,
-    /// Of every line.
-    bytes_per_s: Option<u64>,
-    /// Of the lines from and to a machine, if they are narrower.
-    narrowed: BTreeMap<IpAddr, u64>,
-    /// When what was sent so far is through, as time since the world began.
-    free_at: BTreeMap<Line, Duration>,
-}
+use std::net::IpAddr;
 
 /// From a machine to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,90 +9,9 @@ pub(super) struct Line {
     pub(super) to: IpAddr,
 }
 
-impl Simulator for Lines {
-    fn new(_: &GlobalRng, time: &TimeHandle, _: &Config) -> Self {
-        Self { time: time.clone(), state: Mutex::default() }
+impl Line {
+    /// The way back.
+    pub(super) fn back(self) -> Self {
+        Self { from: self.to, to: self.from }
     }
-}
-
-impl Lines {
-    /// Those of the present world.
-    pub fn current() -> Arc<Self> {
-        plugin::simulator()
-    }
-
-    /// Says which machines there are, and how messages are measured.
-    pub fn lay(&self, machines: BTreeMap<NodeId, IpAddr>, measure: Measure) {
-        let mut state = self.state();
-        (state.machines, state.measure) = (machines, Some(measure));
-    }
-
-    /// The bandwidth of every line from now on. `None`: bytes take no time.
-    pub fn set_bandwidth(&self, bytes_per_s: Option<u64>) {
-        self.state().bytes_per_s = bytes_per_s;
-    }
-
-    /// No line from or to a machine has more than this from now on. `None`: they are as all others.
-    pub fn narrow(&self, machine: IpAddr, bytes_per_s: Option<u64>) {
-        let narrowed = &mut self.state().narrowed;
-        match bytes_per_s {
-            Some(bytes_per_s) => drop(narrowed.insert(machine, bytes_per_s)),
-            None => drop(narrowed.remove(&machine)),
-        }
-    }
-
-    /// The bytes that such a message puts on a line. What is no message of a service is only a header.
-    pub(super) fn weigh(&self, message: &dyn Any) -> usize {
-        let measure = self.state().measure;
-        HEADER_BYTES + measure.and_then(|measure| measure(message)).unwrap_or(0)
-    }
-
-    /// Waits until so many bytes are through.
-    pub(super) async fn cross(&self, line: Line, bytes: usize) {
-        let mut left = bytes as u64;
-        while left > 0 {
-            let Some((sent, wait)) = self.state().reserve(line, left, self.time.elapsed()) else { return };
-            left -= sent;
-            if wait >= SLEEP_MIN {
-                self.time.sleep(wait).await;
-            }
-        }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("nobody panics with it")
-    }
-}
-
-impl State {
-    /// Sends a piece, after those that others have sent. Returns its size, and how long it takes until it is through.
-    /// `None`: bytes take no time there.
-    fn reserve(&mut self, line: Line, left: u64, now: Duration) -> Option<(u64, Duration)> {
-        let narrowed = [line.from, line.to].map(|machine| self.narrowed.get(&machine).copied());
-        let bytes_per_s = narrowed.into_iter().chain([self.bytes_per_s]).flatten().min()?.max(1);
-        let piece = (bytes_per_s * PIECE.as_millis() as u64 / 1_000).max(PIECE_BYTES_MIN).min(left);
-        let free_at = self.free_at.entry(line).or_default();
-        *free_at = now.max(*free_at) + Duration::from_nanos(piece * 1_000_000_000 / bytes_per_s);
-        Some((piece, *free_at - now))
-    }
-}
-
-/// What this machine sends on a stream to an address: each message leaves when it is through.
-pub(in crate::rpc) fn outgoing<M: Message + 'static>(
-    messages: impl Stream<Item = M> + Send + 'static,
-    address: &str,
-) -> impl Stream<Item = M> + Send + 'static {
-    let lines = Lines::current();
-    let from = lines.state().machines.get(&plugin::node()).copied();
-    let to = address.parse().ok().map(|address: SocketAddr| address.ip());
-    let line = from.zip(to).map(|(from, to)| Line { from, to });
-    messages.then(move |message| {
-        let lines = lines.clone();
-        async move {
-            if let Some(line) = line {
-                lines.cross(line, HEADER_BYTES + message.encoded_len()).await;
-            }
-            message
-        }
-    })
 }

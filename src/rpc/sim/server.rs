@@ -22,16 +22,17 @@ use std::{
     future::ready,
     io,
     net::SocketAddr,
+    pin::Pin,
     sync::{Arc, Weak},
     time::Duration,
 };
 
 use futures_util::{
-    StreamExt, TryStreamExt,
+    Stream, StreamExt,
     future::try_join_all,
     stream::{self, BoxStream},
 };
-use madsim::net::{Endpoint, Receiver, Sender};
+use madsim::net::Endpoint;
 use tokio::sync::{Semaphore, mpsc};
 use tonic::{
     Code, Request, Response, Status,
@@ -40,13 +41,20 @@ use tonic::{
 };
 
 use super::{
-    ACCEPTORS, HANDSHAKE_TIMEOUT,
+    ACCEPTORS, HANDSHAKE_TIMEOUT, Payload,
+    ends::{Outward, inward},
     fields::let_go,
-    line::{Line, Lines},
+    line::Line,
+    lines::Lines,
+    transit::Broken,
 };
 use crate::{
-    env::Clock,
-    rpc::{RpcError, SHUTDOWN_GRACE, error::unimplemented},
+    env::{Clock, Health},
+    rpc::{
+        ALL_ROLES, Callers, RpcError, SHUTDOWN_GRACE, Security, ServerLimits,
+        error::unimplemented,
+        health::{HealthService, pb::health_server::HealthServer},
+    },
 };
 
 /// A call's first message: where it goes, whether a stream is to come back, and the request.
@@ -79,19 +87,21 @@ where
 /// Services that will share one address.
 pub struct Server {
     services: Services,
+    /// Of the services.
+    names: Vec<&'static str>,
     clock: Clock,
 }
 
 impl Server {
     /// A server without services: every call answers UNIMPLEMENTED.
-    pub fn new(clock: &Clock) -> Self {
-        Self { services: Services::new(), clock: clock.clone() }
+    pub fn new(clock: &Clock, _: &Security, _: ServerLimits) -> Self {
+        Self { services: Services::new(), names: Vec::new(), clock: clock.clone() }
     }
 
-    /// Adds a generated service.
+    /// Adds a generated service. Nobody proves who it is in simulation, and all may call it.
     #[must_use]
     #[allow(clippy::should_implement_trait, reason = "a server is no sum")]
-    pub fn add<S>(mut self, service: S) -> Self
+    pub fn add<S>(mut self, _: Callers, service: S) -> Self
     where
         S: Service<
                 (PathAndQuery, Request<BoxMessageStream>),
@@ -104,8 +114,16 @@ impl Server {
             + Sync
             + 'static,
     {
+        self.names.push(S::NAME);
         self.services.insert(S::NAME, Box::new(service));
         self
+    }
+
+    /// Adds gRPC's health service: the process and its services, those added so far, are as `health` says.
+    #[must_use]
+    pub fn add_health(self, health: &Health) -> Self {
+        let service = HealthService::new(&self.names, health, &self.clock);
+        self.add(ALL_ROLES, HealthServer::new(service))
     }
 
     /// Takes the address; port 0 takes any free port. Callers may connect from now on, and are answered once
@@ -160,13 +178,16 @@ impl Bound {
     async fn accept(&self, uncut: Arc<Semaphore>, alive: mpsc::Sender<()>) -> io::Result<()> {
         loop {
             let (tx, rx, caller) = self.endpoint.accept1().await?;
+            let lines = Lines::current();
+            let there = Line { from: caller.ip(), to: self.local_addr.ip() };
+            let rx = Box::pin(inward(lines.network(), lines.straying(), there, rx));
             let connection = Connection {
                 services: self.services.clone(),
                 clock: self.clock.clone(),
                 server: self.local_addr,
                 caller,
-                lines: Lines::current(),
-                tx: Arc::new(tx),
+                outward: Arc::new(Outward::new(lines.network(), there, tx)),
+                lines,
             };
             let (uncut, alive) = (uncut.clone(), alive.clone());
             tokio::spawn(async move {
@@ -203,29 +224,44 @@ struct Connection {
     server: SocketAddr,
     caller: SocketAddr,
     lines: Arc<Lines>,
-    tx: Arc<Sender>,
+    outward: Arc<Outward>,
 }
+
+/// The caller's messages as they arrive.
+type Incoming = Pin<Box<dyn Stream<Item = Result<Payload, Broken>> + Send>>;
 
 impl Connection {
     /// Serves the one call of the connection, until it is answered or the caller goes away.
-    async fn serve(self, mut rx: Receiver) {
+    async fn serve(self, mut rx: Incoming) {
         // A connection that ends without a word is a client's test whether the server is there.
-        let Ok(Ok(first)) = self.clock.timeout(HANDSHAKE_TIMEOUT, rx.recv()).await else { return };
+        let Some(first) = self.first(&mut rx).await else { return };
         let (path, wants_stream, mut request) =
             *first.downcast::<Opening>().expect("madsim-tonic's client opens every call so");
         request.set_tcp_connect_info(self.server, self.caller);
         let deadline = request.timeout();
         let bytes = self.lines.weigh(&**request.get_ref());
-        let request = request.map(|body| incoming(body, rx, Arc::downgrade(&self.tx), self.clock.clone()));
+        let request =
+            request.map(|body| incoming(body, rx, Arc::downgrade(&self.outward), self.clock.clone()));
         let respond = async {
             let answer = self.answer(path, request, bytes, deadline).await;
             if wants_stream { self.send_stream(answer).await } else { self.send_single(answer).await }
         };
         tokio::select! {
             biased;
-            () = self.tx.closed() => {}
+            () = self.outward.closed() => {}
             // A failed send means that the caller went away: nobody is left to be told.
             _ = respond => {}
+        }
+    }
+
+    /// What the connection begins with. `None`: nothing came in time. What is held up on the line is not the caller's fault.
+    async fn first(&self, rx: &mut Incoming) -> Option<Payload> {
+        loop {
+            match self.clock.timeout(HANDSHAKE_TIMEOUT, rx.next()).await {
+                Ok(first) => return first?.ok(),
+                Err(_) if self.lines.network().is_sound(self.outward.there()) => return None,
+                Err(_) => {}
+            }
         }
     }
 
@@ -242,7 +278,7 @@ impl Connection {
         };
         let handler = async {
             // The caller's side sends a call at once; that its bytes take their time is made up for here.
-            self.lines.cross(Line { from: self.caller.ip(), to: self.server.ip() }, bytes).await;
+            self.lines.cross(self.outward.there(), bytes).await;
             service.call(path.clone(), request).await
         };
         let answer = match deadline {
@@ -259,7 +295,7 @@ impl Connection {
             Ok(response) => self.single(response).await,
             Err(status) => Err(status),
         };
-        self.tx.send(Box::new(answer)).await
+        self.outward.send(Box::new(answer)).await
     }
 
     /// The one message of an answer, once it is through to the caller.
@@ -274,7 +310,7 @@ impl Connection {
     /// Waits until a message is through to the caller.
     async fn cross(&self, message: &(dyn Any + Send + Sync)) {
         let bytes = self.lines.weigh(message);
-        self.lines.cross(Line { from: self.server.ip(), to: self.caller.ip() }, bytes).await;
+        self.lines.cross(self.outward.back(), bytes).await;
     }
 
     async fn send_stream(&self, answer: Result<Answer, Status>) -> io::Result<()> {
@@ -283,20 +319,20 @@ impl Connection {
                 let (metadata, messages, extensions) = response.into_parts();
                 (Ok(Response::from_parts(metadata, (), extensions)), messages)
             }
-            Err(status) => return self.tx.send(Box::new(Err::<Response<()>, _>(status))).await,
+            Err(status) => return self.outward.send(Box::new(Err::<Response<()>, _>(status))).await,
         };
-        self.tx.send(Box::new(head as Result<Response<()>, Status>)).await?;
+        self.outward.send(Box::new(head as Result<Response<()>, Status>)).await?;
         while let Some(message) = messages.next().await {
             let failed = message.is_err();
             if let Ok(message) = &message {
                 self.cross(&**message).await;
             }
-            self.tx.send(Box::new(message as Result<BoxMessage, Status>)).await?;
+            self.outward.send(Box::new(message as Result<BoxMessage, Status>)).await?;
             if failed {
                 return Ok(());
             }
         }
-        self.tx.send(Box::new(())).await
+        self.outward.send(Box::new(())).await
     }
 }
 
@@ -305,19 +341,20 @@ const PARTING: Duration = Duration::from_millis(1);
 
 /// The caller's messages. A stream that breaks off because the caller went away ends in an error, not as if it were
 /// complete. It must not hold the sender: a handler may keep it longer than the call lasts.
-fn incoming(body: BoxMessage, rx: Receiver, tx: Weak<Sender>, clock: Clock) -> BoxMessageStream {
+fn incoming(body: BoxMessage, rx: Incoming, outward: Weak<Outward>, clock: Clock) -> BoxMessageStream {
     if !body.is::<()>() {
         return stream::once(ready(Ok(body))).boxed();
     }
     let is_gone = async move {
-        match tx.upgrade() {
-            Some(tx) => clock.timeout(PARTING, tx.closed()).await.is_ok(),
+        match outward.upgrade() {
+            Some(outward) => clock.timeout(PARTING, outward.caller_is_gone()).await.is_ok(),
             None => true,
         }
     };
     let ending = stream::once(is_gone)
         .filter_map(|gone| ready(gone.then(|| Err(Status::cancelled("the caller went away")))));
-    let messages: BoxStream<'static, Result<BoxMessage, Status>> = rx.map_err(Status::from).boxed();
+    let messages: BoxStream<'static, Result<BoxMessage, Status>> =
+        rx.map(|received| received.map_err(|Broken| Status::unavailable("the connection broke"))).boxed();
     messages.chain(ending).boxed()
 }
 

@@ -1,10 +1,7 @@
 use super::*;
 use crate::{
     raft::Payload,
-    storage::{
-        testing::{MemoryDisk, identity},
-        volume::Owner,
-    },
+    storage::{MemoryDisk, testing::identity, volume::Owner},
 };
 
 fn open(disk: &MemoryDisk) -> (LogStore, Recovered) {

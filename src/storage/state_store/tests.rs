@@ -12,7 +12,10 @@ use crate::{
         RangeRequest, RangeScan, RangeSummary, Read, StepBudget, Table, Visit, Write, range,
         recompute_content,
     },
-    storage::testing::{MemoryDisk, identity, open_on, opened, scratch},
+    storage::{
+        MemoryDisk,
+        testing::{identity, open_on, opened, scratch},
+    },
 };
 
 fn open(scratch: &TempDir) -> StateStore {

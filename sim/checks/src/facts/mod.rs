@@ -50,6 +50,16 @@ impl Facts {
         self.nodes.get(&id)
     }
 
+    /// Those that were met.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    /// The terms of the entries that any log ever held at an index.
+    pub(crate) fn terms_at(&self, index: Index) -> impl Iterator<Item = Term> {
+        self.entries.range((index, 0)..=(index, Term::MAX)).map(|((_, term), _)| *term)
+    }
+
     pub(crate) fn content_at(&self, position: Position) -> Option<Content> {
         self.entries.get(&(position.index, position.term)).copied()
     }
@@ -101,7 +111,7 @@ impl Facts {
         entries().for_each(|entry| self.note_entry(entry, previous_term(core, entry)));
         let node = self.meet(core.id());
         let writes = std::mem::take(&mut node.under_way);
-        node.view = None;
+        (node.view, node.leader, node.transferring) = (None, None, None);
         node.disk = start.found.clone();
         node.written = start.found.clone();
         node.installing.clear();
@@ -136,6 +146,11 @@ impl Facts {
         }
         let node = self.meet(id);
         node.view = Some(step.after);
+        node.leader = core.leader();
+        // A leader that was deposed has perhaps been by its successor, who has not been seen to lead.
+        if core.is_leader() {
+            node.transferring = core.transferring().map(|target| (target, core.term()));
+        }
         if !Arc::ptr_eq(&node.configuration, core.configuration()) {
             node.configuration = core.configuration().clone();
         }

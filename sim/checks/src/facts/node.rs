@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use conclave::raft::{Compacted, Configuration, Index, NodeId, Payload, Persist, Position, StreamId};
+use conclave::raft::{Compacted, Configuration, Index, NodeId, Payload, Persist, Position, StreamId, Term};
 
 use crate::{disk::Disk, observation::View};
 
@@ -14,6 +14,8 @@ pub(crate) struct Node {
     pub(crate) id: NodeId,
     /// What its core last showed in this life.
     pub(crate) view: Option<View>,
+    /// Whom it takes for the leader, in this life.
+    pub(crate) leader: Option<NodeId>,
     /// What its disk has promised to keep.
     pub(crate) disk: Disk,
     /// What the disk holds when all writes under way are done.
@@ -32,6 +34,8 @@ pub(crate) struct Node {
     pub(crate) logged: BTreeMap<Index, Arc<Configuration>>,
     /// Streams of its own that it does not want any more.
     pub(crate) cancelled: BTreeSet<StreamId>,
+    /// To whom it handed leadership over when it last led, and in which term.
+    pub(crate) transferring: Option<(NodeId, Term)>,
     /// Reads asked for and not answered, each with the commit index of that moment.
     pub(crate) reads: BTreeMap<u64, Index>,
 }

@@ -1,6 +1,6 @@
 //! What nodes say to each other is believed.
 
-use conclave::raft::Refused;
+use conclave::raft::{Configuration, Refusal, Refused};
 
 use super::check::Checked;
 use crate::{
@@ -9,10 +9,17 @@ use crate::{
     observation::Step,
 };
 
+/// A node that is no member, as far as the one knows that refused it, may have to wait until the leader is heard no more.
+pub fn may_wait(refused: &Refused, configuration: &Configuration) -> bool {
+    refused.why == Refusal::Stranger && !configuration.contains(refused.from)
+}
+
 /// All nodes follow the protocol, so nothing that one of them says is impossible.
 pub(super) fn lawful_is_accepted(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     // Whoever lost its disk says what it cannot know to be wrong.
-    let is_lawful = |refused: &&Refused| !facts.has_begun_anew(refused.from);
+    let is_lawful = |refused: &&Refused| {
+        !facts.has_begun_anew(refused.from) && !may_wait(refused, step.core.configuration())
+    };
     match step.effects.refused.iter().find(is_lawful) {
         None => Ok(()),
         Some(refused) => {

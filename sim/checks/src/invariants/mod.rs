@@ -32,7 +32,9 @@ mod state;
 mod transfer;
 
 use self::check::Checked;
-pub use self::{check::without_quorum, durability::is_promise_kept, election::may_follow};
+pub use self::{
+    check::without_quorum, durability::is_promise_kept, election::may_follow, messages::may_wait,
+};
 use crate::{
     facts::{Facts, Node},
     observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},

@@ -1,4 +1,4 @@
-//! Everything is healed. What the cluster must come to now, one requirement after the other, each within its bound:
+//! Everything is healed, the core was judged (`ending/`). What the cluster must come to now, one requirement after the other, each within its bound:
 //!
 //! | file | requirement |
 //! | --- | --- |
@@ -19,10 +19,10 @@ mod removed;
 mod waiting;
 mod writes;
 
+pub(super) use self::waiting::bound;
 use crate::{trace::MachineId, verdict::Failure, workload::Workload, world::World};
 
 pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(), Failure> {
-    world.machines.disarm_power_losses();
     bring_up_everything(world);
     writes::succeed_through_every_proxy(world).await?;
     changes::come_to_their_end(world).await?;

@@ -15,9 +15,9 @@ const RUN_ITSELF: u64 = 999;
 /// How long it waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long a healed cluster may take: links are found dead and made anew, several elections may fail, and the simulated
-/// network may deliver what waited at a cut as late as 10 s after it was mended.
-pub(super) fn bound(world: &World) -> Duration {
+/// How long a healed cluster may take: links are found dead and made anew, calls of before are given up after 5 s, several
+/// elections may fail, and snapshots may have to cross narrow lines.
+pub(in crate::phases) fn bound(world: &World) -> Duration {
     Duration::from_secs(15) + Duration::from_millis(world.shape.election_timeout_ms * 20)
 }
 

@@ -133,6 +133,8 @@ impl Trial {
             leader: (!b.is_multiple_of(3)).then_some(1 + u64::from(b) % 4),
             cluster: [Some(1), Some(1), Some(1), Some(2), None][usize::from(a) % 5],
             members,
+            voters: Vec::new(),
+            outgoing: Vec::new(),
         };
         self.router.leadership(link, news);
     }

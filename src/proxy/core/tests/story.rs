@@ -123,7 +123,15 @@ impl Stage {
         for node in 1..=nodes {
             self.router.link_up(LinkId(node - 1));
             let members = (1..=nodes).zip(addresses.clone()).collect();
-            let news = Leadership { node, cluster: Some(CLUSTER), term: 1, leader: Some(1), members };
+            let news = Leadership {
+                node,
+                cluster: Some(CLUSTER),
+                term: 1,
+                leader: Some(1),
+                members,
+                voters: (1..=nodes).collect(),
+                outgoing: Vec::new(),
+            };
             self.router.leadership(LinkId(node - 1), news);
         }
         if let Some(session) = session {
@@ -151,7 +159,13 @@ impl Stage {
             let (id, address) = member.split_once('=').ok_or("a member is ID=ADDRESS")?;
             members.insert(id.parse()?, address.to_owned());
         }
-        self.router.leadership(LinkId(link), Leadership { node, cluster, term, leader, members });
+        let mut ids = |name| -> Outcome<Vec<u64>> {
+            let list = args.lookup(name).map(|list| list.value.clone()).unwrap_or_default();
+            Ok(list.split_whitespace().map(str::parse).collect::<Result<_, _>>()?)
+        };
+        let (voters, outgoing) = (ids("voters")?, ids("outgoing")?);
+        let news = Leadership { node, cluster, term, leader, members, voters, outgoing };
+        self.router.leadership(LinkId(link), news);
         Ok(())
     }
 
@@ -305,6 +319,7 @@ stories! {
     cluster_few_answer
     cluster_foreign_node_first
     cluster_founded_anew
+    cluster_joint
     cluster_unknown_yet
     deadline_after_sending
     deadline_before_sending

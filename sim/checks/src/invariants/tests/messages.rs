@@ -1,13 +1,26 @@
 //! What nodes say to each other.
 
+use conclave::raft::{Effects, Refusal, Refused};
+
 use super::{Cluster, Story, Version, cluster::heartbeat, node::node};
 
-pub(super) const LAWFUL_IS_ACCEPTED: &[Story] =
-    &[Story { nodes: &[2, 1], term: 1, history: a_node_is_told_something }];
+pub(super) const LAWFUL_IS_ACCEPTED: &[Story] = &[
+    Story { nodes: &[2, 1], term: 1, history: a_node_is_told_something },
+    Story { nodes: &[2, 1], term: 1, history: a_node_is_told_of_a_later_term },
+];
 
 /// It was meant for another one, or not.
 fn a_node_is_told_something(cluster: &Cluster, version: Version) {
     let mut core = cluster.boots(&node(2).term(1));
     core.step(heartbeat(1, version.of(3, 2), 1));
     cluster.steps(&mut core);
+}
+
+/// By a member, or by none.
+fn a_node_is_told_of_a_later_term(cluster: &Cluster, version: Version) {
+    let mut core = cluster.boots(&node(2).term(1));
+    core.step(heartbeat(1, 2, 1));
+    cluster.steps(&mut core);
+    let refused = vec![Refused { from: version.of(1, 9), term: 2, why: Refusal::Stranger }];
+    cluster.oracle.stepped(&core, &Effects { refused, ..Effects::default() });
 }

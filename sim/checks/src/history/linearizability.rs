@@ -5,12 +5,8 @@ use std::collections::BTreeMap;
 use linearizability::{Evidence, Verdict, check};
 
 use super::{
-    evidence::{broken, in_a_line},
+    Answer, Broken, Call, HistoryRule, Operation, in_a_line,
     key_model::{KeyAnswer, KeyCall, KeyChange, KeyModel, KeyReturn},
-};
-use crate::{
-    trace::{Answer, Call, Operation},
-    verdict::{Failure, Rule},
 };
 
 /// Steps of the search a key: a history of a run needs a few thousand; one that needs more is reported as undecided.
@@ -18,16 +14,16 @@ const STEPS_MAX: usize = 2_000_000;
 
 type KeyOperation = linearizability::Operation<KeyCall, KeyReturn>;
 
-pub(super) fn judge(operations: &[Operation]) -> Result<(), Failure> {
+pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
     let (kept, history) = for_search(operations);
     match check::<KeyModel>(&history, STEPS_MAX) {
         Verdict::Linearizable => Ok(()),
         Verdict::NotLinearizable(evidence) => {
-            Err(unexplained(Rule::Linearizable, "is not linearizable", &kept, &evidence))
+            Err(unexplained(HistoryRule::Linearizable, "is not linearizable", &kept, &evidence))
         }
         Verdict::Exhausted(evidence) => {
             let what = format!("is undecided after {STEPS_MAX} steps");
-            Err(unexplained(Rule::Judged, &what, &kept, &evidence))
+            Err(unexplained(HistoryRule::Judged, &what, &kept, &evidence))
         }
     }
 }
@@ -59,7 +55,7 @@ fn for_search(operations: &[Operation]) -> (Vec<&Operation>, Vec<KeyOperation>) 
     .unzip()
 }
 
-fn unexplained(rule: Rule, what: &str, operations: &[&Operation], evidence: &Evidence) -> Failure {
+fn unexplained(rule: HistoryRule, what: &str, operations: &[&Operation], evidence: &Evidence) -> Broken {
     let chosen = |positions: &[usize]| -> Vec<&Operation> {
         positions.iter().map(|&position| operations[position]).collect()
     };
@@ -69,7 +65,7 @@ fn unexplained(rule: Rule, what: &str, operations: &[&Operation], evidence: &Evi
     let last = &explained[explained.len().saturating_sub(12)..];
     last.iter().for_each(|operation| detail += &format!("\n    {}", in_a_line(operation)));
     detail += "\n  none of these can come next:";
-    broken(rule, &detail, &chosen(&evidence.stuck))
+    Broken::new(rule, &detail, &chosen(&evidence.stuck))
 }
 
 /// A value of a key.

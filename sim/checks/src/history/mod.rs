@@ -1,0 +1,30 @@
+//! The history of clients, whoever recorded it: what they asked, what they were told and when. The simulation records one,
+//! and so do the clients of real processes.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `operation.rs` | what clients ask, and what they are told |
+//! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
+//! | `key_model.rs` | what one key of the store answers |
+//! | `revisions.rs` | each write has a revision of its own, and they follow time |
+//! | `broken.rs` | what has no explanation, with the operations that show it |
+
+mod broken;
+mod key_model;
+mod linearizability;
+mod operation;
+mod revisions;
+
+pub use broken::{Broken, HistoryRule, in_a_line};
+pub use operation::{Answer, Call, Found, Operation};
+pub use revisions::writes;
+
+/// Judges what is said about the present of the store.
+///
+/// # Errors
+/// What has no explanation.
+pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
+    revisions::are_unique(operations)?;
+    revisions::follow_time(operations)?;
+    linearizability::judge(operations)
+}

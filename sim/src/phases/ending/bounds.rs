@@ -1,0 +1,57 @@
+//! How long a healed core may take: computed from the timeouts of those who wait, not from what was seen.
+
+use std::time::Duration;
+
+use conclave::rpc::CONNECT_TIMEOUT;
+
+use crate::{workload::Workload, world::World};
+
+/// A stream of before is found dead (`SILENCE_MAX` of `src/rpc/link.rs`), a pause follows (`PAUSE_MAX`), and then perhaps a
+/// connection is waited for that was begun when there was still nobody.
+pub(crate) const LINKS: Duration = Duration::from_millis(1_000 + 400).saturating_add(CONNECT_TIMEOUT);
+
+/// A connection without a stream of ours, as of a call, is found dead by HTTP/2's keepalive (`src/rpc/sim/network.rs`).
+const KEEPALIVE: Duration = Duration::from_secs(4);
+
+/// A ballot takes the longest election timeout, twice the shortest, at most. Two candidates may split it, which happens to less than
+/// half of them: ten in a row fail in less than one of a thousand cases, and so many are allowed.
+const BALLOTS: u32 = 10;
+
+/// A client may be stuck in one call of before, and in one with each of two proxies that do not answer, and then its call may come to
+/// nothing with the leader of before.
+const CALLS: u32 = 4;
+
+/// The longest election timeout that a run may have (`scenario/generator.rs`): what the limits of campaigns are computed from.
+const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(400);
+/// The longest patience of clients there.
+const PATIENCE_MAX: Duration = Duration::from_millis(5_000);
+
+/// Until a quorum of the core follows a leader.
+pub(super) fn until_leader(world: &World) -> Duration {
+    let ballot = Duration::from_millis(2 * world.shape.election_timeout_ms);
+    LINKS + BALLOTS * ballot
+}
+
+/// Until every client of the core has written something.
+pub(super) fn until_written(world: &World, workload: &Workload) -> Duration {
+    until_leader(world) + KEEPALIVE + CALLS * Duration::from_millis(workload.patience_ms)
+}
+
+/// What half of the runs of a campaign, and all but one of a hundred, must not exceed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
+}
+
+/// Half of the cores need no more than their links, and the first ballot; one of a hundred needs five.
+pub(crate) const TO_LEADER: Limits = Limits {
+    p50: LINKS.saturating_add(ELECTION_TIMEOUT_MAX.saturating_mul(2)),
+    p99: LINKS.saturating_add(ELECTION_TIMEOUT_MAX.saturating_mul(2 * 5)),
+};
+
+/// Besides, clients find out that a call of theirs is lost, and make another one.
+pub(crate) const TO_FIRST_WRITE: Limits = Limits {
+    p50: TO_LEADER.p50.saturating_add(KEEPALIVE),
+    p99: TO_LEADER.p99.saturating_add(KEEPALIVE).saturating_add(PATIENCE_MAX),
+};

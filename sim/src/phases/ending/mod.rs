@@ -1,0 +1,40 @@
+//! A quorum core is healed, and must get on alone: elect a leader, serve its clients, agree. What is broken outside of it stays so
+//! until then. In many runs everything is healed at once, and the core is all there is.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `core.rs` | who belongs to it, and what is healed |
+//! | `progress.rs` | what it must come to, and why it did not |
+//! | `bounds.rs` | how long that may take |
+
+pub(crate) mod bounds;
+mod core;
+mod progress;
+
+use self::core::Core;
+use super::chaos::Lasting;
+use crate::{
+    scenario::Scenario,
+    trace::{Event, Phase},
+    verdict::{Failure, Times},
+    world::World,
+};
+
+/// Heals a core, has it judged, and then heals everything. Without a core that could get on alone everything is healed at once.
+pub(super) async fn ending(
+    world: &mut World,
+    scenario: &Scenario,
+    lasting: Lasting,
+    times: &mut Times,
+) -> Result<(), Failure> {
+    world.machines.disarm_power_losses();
+    let Some(core) = Core::choose(world, &scenario.ending) else {
+        lasting.heal(world);
+        return Ok(());
+    };
+    world.recorder.record(Event::Phase(Phase::Ending));
+    let staying = core.heal(world, &scenario.ending, lasting);
+    progress::judge(world, &core, &staying.conditions(), &scenario.workload, times).await?;
+    staying.heal(world);
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! What a core must come to, each within its bound: a leader, a write of every client, agreement. Whoever does not come to it is told
+//! why.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use conclave_checks::Standings;
+
+use super::{
+    super::{
+        recovery::bound,
+        supervise::{look, pass},
+    },
+    bounds,
+    core::Core,
+};
+use crate::{
+    trace::{Answer, CLIENT_LIVES, Condition, MachineId, Operation},
+    verdict::{Failure, Rule, Times},
+    workload::Workload,
+    world::{World, now_ns},
+};
+
+/// A proxy that was told of former members only, for it was started when they were, is told of those of today after this.
+const OPERATOR_PATIENCE: Duration = Duration::from_secs(1);
+
+pub(super) async fn judge(
+    world: &mut World,
+    core: &Core,
+    stays: &[Condition],
+    workload: &Workload,
+    times: &mut Times,
+) -> Result<(), Failure> {
+    let began_ns = now_ns();
+    let since = || Duration::from_nanos(now_ns() - began_ns);
+    let (leader_bound, write_bound) = (bounds::until_leader(world), bounds::until_written(world, workload));
+    loop {
+        look(world)?;
+        if times.to_leader.is_none() && leader(world, core).is_some() {
+            times.to_leader = Some(since());
+        }
+        let written = clients_that_wrote(world, workload, began_ns);
+        if let Some(first_ns) = written.values().min() {
+            times.to_first_write.get_or_insert(Duration::from_nanos(first_ns - began_ns));
+        }
+        let waiting: Vec<u64> =
+            core.clients().into_iter().filter(|client| !written.contains_key(client)).collect();
+        match times.to_leader {
+            None if since() > leader_bound => return Err(no_leader(world, core, leader_bound)),
+            Some(_) if waiting.is_empty() => break,
+            Some(_) if since() > write_bound && is_led_from_outside(world, core, stays) => return Ok(()),
+            Some(_) if since() > write_bound => {
+                return Err(no_writes(world, core, write_bound, began_ns, &waiting));
+            }
+            _ => {}
+        }
+        if since() > OPERATOR_PATIENCE && !waiting.is_empty() {
+            core.proxies().into_iter().for_each(|proxy| world.machines.redirect_proxy(proxy));
+        }
+        pass(world).await?;
+    }
+    converge(world, core, stays).await
+}
+
+/// A node outside leads, a quorum hears it, and something is wrong with it or with a line of its: Raft lets it stay, and promises nothing to
+/// those whom it does not reach. (Nor do proxies go by way of a follower.)
+fn is_led_from_outside(world: &World, core: &Core, stays: &[Condition]) -> bool {
+    let leader = leader(world, core).map(MachineId::Node).filter(|&leader| !core.contains(leader));
+    leader.is_some_and(|leader| stays.iter().any(|condition| condition.is_about(leader)))
+}
+
+/// The leader that a quorum follows, of the nodes of the core.
+fn leader(world: &World, core: &Core) -> Option<u64> {
+    let counts = |id| core.contains(MachineId::Node(id)) && world.machines.is_running(MachineId::Node(id));
+    Standings::of(&world.oracle)
+        .leader_of(counts)
+        .filter(|&id| world.machines.is_running(MachineId::Node(id)))
+}
+
+/// Everything that was committed by now is applied in all of the core.
+async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result<(), Failure> {
+    let (began_ns, bound, committed) = (now_ns(), bound(world), world.oracle.committed());
+    loop {
+        let nodes = core.nodes();
+        let late: Vec<u64> =
+            nodes.into_iter().filter(|&id| world.oracle.applied_by(id) < committed).collect();
+        let is_late = Duration::from_nanos(now_ns() - began_ns) > bound;
+        if late.is_empty() || is_late && is_led_from_outside(world, core, stays) {
+            return Ok(());
+        }
+        if is_late {
+            let why = why(world, core);
+            let detail =
+                format!("{committed} was committed {bound:?} ago, and nodes {late:?} lack it: {why}");
+            return Err(Failure::new(Rule::CoreConverges, late.into_iter().map(MachineId::Node), detail));
+        }
+        pass(world).await?;
+    }
+}
+
+/// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
+/// values for narrow lines, any answer counts: that a write gets through within a short patience is not promised then.
+fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
+    let is_loaded = workload.large.is_some() && world.shape.bandwidth_bytes_per_s.is_some();
+    let any_counts = is_loaded || workload.reads_percent == 100;
+    let mut written = BTreeMap::new();
+    world.recorder.look_since(began_ns, |Operation { client, answer, .. }| {
+        let Some((at_ns, answer)) = answer else { return };
+        let is_write = matches!(answer, Answer::Put { .. } | Answer::Deleted { .. });
+        if is_write || any_counts && !answer.is_error() {
+            written.insert(client % CLIENT_LIVES, *at_ns);
+        }
+    });
+    written
+}
+
+fn no_leader(world: &World, core: &Core, bound: Duration) -> Failure {
+    let nodes = core.nodes();
+    let detail =
+        format!("no leader of nodes {nodes:?} {bound:?} after they were healed: {}", why(world, core));
+    Failure::new(Rule::CoreElects, nodes.into_iter().map(MachineId::Node), detail)
+}
+
+fn no_writes(world: &World, core: &Core, bound: Duration, began_ns: u64, waiting: &[u64]) -> Failure {
+    let told: Vec<String> = waiting.iter().map(|&client| last_answer(world, began_ns, client)).collect();
+    let led = leader(world, core).map_or("nobody leads".to_owned(), |id| format!("node {id} leads"));
+    let detail = format!(
+        "no write of clients {waiting:?} {bound:?} after they were healed: {}; {led}; {}",
+        told.join("; "),
+        why(world, core)
+    );
+    Failure::new(Rule::CoreServes, waiting.iter().copied().map(MachineId::Client), detail)
+}
+
+fn last_answer(world: &World, began_ns: u64, client: u64) -> String {
+    let (mut asked, mut last) = (0, None);
+    world.recorder.look_since(began_ns, |operation| {
+        if operation.client % CLIENT_LIVES == client {
+            asked += 1;
+            last = last.take().or_else(|| operation.answer.clone());
+        }
+    });
+    match last {
+        Some((_, answer)) => format!("client {client} asked {asked} times, and was told {answer:?}"),
+        None if asked > 0 => format!("client {client} waits for its first answer"),
+        None => format!("client {client} still waits for what it asked before"),
+    }
+}
+
+fn why(world: &World, core: &Core) -> String {
+    Standings::of(&world.oracle)
+        .what_is_missing(&core.nodes(), |id| world.machines.is_running(MachineId::Node(id)))
+}

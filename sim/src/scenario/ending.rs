@@ -1,0 +1,166 @@
+//! How a run ends: what stays broken when the rest is healed. A majority must get on alone, whatever becomes of the others; these
+//! are healed later, after the core was judged.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    faults::{BANDWIDTH_MIN, Roster, check_rhythm, check_within},
+    trace::{MachineId, Rhythm},
+};
+
+/// Who is outside of the core, and what becomes of them. All others are healed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ending {
+    /// In this order nodes are left outside, as long as the others are a quorum of the voters in force then.
+    pub outsiders: Vec<Outsider>,
+}
+
+/// A machine outside of the core.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Outsider {
+    pub machine: MachineId,
+    pub fate: Outside,
+}
+
+/// What becomes of a machine outside of the core, besides what faults have left there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outside {
+    /// Nothing.
+    AsItIs,
+    Down,
+    WithoutPower,
+    /// It stands still.
+    Paused,
+    /// It does not reach the core, nor does the core reach it.
+    CutOff,
+    /// It does not hear the core, which hears it.
+    HearsNobody,
+    /// The core does not hear it, and it hears the core.
+    IsNotHeard,
+    /// It is cut off now and then.
+    Flapping(Rhythm),
+    /// Its links have no more than this.
+    SlowLinks {
+        bytes_per_s: u64,
+    },
+}
+
+impl Ending {
+    /// Half of the runs heal everything at once. In the others up to a half of the nodes, and of proxies and clients all but
+    /// one, may stay outside.
+    pub(super) fn draw(seed: u64, roster: &Roster) -> Self {
+        let mut draw = Draw::new(seed, "ending", 0);
+        if draw.chance(50) {
+            return Self::default();
+        }
+        let nodes = roster.founders().into_iter().map(MachineId::Node);
+        let [proxies, clients] = [roster.proxies, roster.clients].map(|count| {
+            let inside = draw.below(count.max(1));
+            (0..count).filter(move |&number| number != inside)
+        });
+        let others = proxies.map(MachineId::Proxy).chain(clients.map(MachineId::Client));
+        let mut machines: Vec<MachineId> = others.collect();
+        machines.retain(|_| draw.chance(40));
+        let mut nodes: Vec<MachineId> = nodes.collect();
+        for place in (1..nodes.len()).rev() {
+            nodes.swap(place, draw.below(place as u64 + 1) as usize);
+        }
+        let outsiders = nodes.into_iter().chain(machines);
+        Self {
+            outsiders: outsiders
+                .map(|machine| Outsider { machine, fate: fate(&mut draw, machine) })
+                .collect(),
+        }
+    }
+
+    pub(super) fn is_all_healed(&self) -> bool {
+        self.outsiders.is_empty()
+    }
+
+    /// # Errors
+    /// The field, and what is allowed there.
+    pub(super) fn check(&self, roster: &Roster) -> Result<(), String> {
+        for (place, Outsider { machine, fate }) in self.outsiders.iter().enumerate() {
+            let field = format!("ending.outsiders[{place}]");
+            roster.check_machine(&format!("{field}.machine"), *machine)?;
+            match *fate {
+                Outside::Flapping(rhythm) => check_rhythm(&format!("{field}.fate.flapping"), rhythm)?,
+                Outside::SlowLinks { bytes_per_s } => {
+                    let field = format!("{field}.fate.slow-links.bytes_per_s");
+                    check_within(&field, bytes_per_s, BANDWIDTH_MIN..=u64::from(u32::MAX))?;
+                }
+                _ => {}
+            }
+        }
+        let is_outside = |machine| self.outsiders.iter().any(|outsider| outsider.machine == machine);
+        if is_outside(MachineId::Console) {
+            return Err("ending.outsiders: the console asks the core, and belongs to it".to_owned());
+        }
+        match (0..roster.proxies).all(|number| is_outside(MachineId::Proxy(number))) {
+            true => Err("ending.outsiders: all proxies are outside: one must be left".to_owned()),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Outside {
+    /// As in a file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AsItIs => "as-it-is",
+            Self::Down => "down",
+            Self::WithoutPower => "without-power",
+            Self::Paused => "paused",
+            Self::CutOff => "cut-off",
+            Self::HearsNobody => "hears-nobody",
+            Self::IsNotHeard => "is-not-heard",
+            Self::Flapping(_) => "flapping",
+            Self::SlowLinks { .. } => "slow-links",
+        }
+    }
+}
+
+fn fate(draw: &mut Draw, machine: MachineId) -> Outside {
+    let period_ms = *draw.pick(&[200, 1_000, 4_000]);
+    let fates = [
+        Outside::AsItIs,
+        Outside::Down,
+        Outside::WithoutPower,
+        Outside::Paused,
+        Outside::CutOff,
+        Outside::HearsNobody,
+        Outside::IsNotHeard,
+        Outside::Flapping(Rhythm { period_ms, bad_ms: period_ms / 2 }),
+        Outside::SlowLinks { bytes_per_s: 100_000 },
+    ];
+    match machine {
+        // A client has no links that anybody waits for, and no power loss of its own.
+        MachineId::Client(_) => *draw.pick(&[Outside::Down, Outside::CutOff]),
+        _ => *draw.pick(&fates),
+    }
+}
+
+impl fmt::Display for Outsider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { machine, fate } = self;
+        match fate {
+            Outside::AsItIs => write!(f, "{machine} stays as it is"),
+            Outside::Down => write!(f, "{machine} is down"),
+            Outside::WithoutPower => write!(f, "{machine} has no power"),
+            Outside::Paused => write!(f, "{machine} stands still"),
+            Outside::CutOff => write!(f, "{machine} is cut off"),
+            Outside::HearsNobody => write!(f, "{machine} hears nobody"),
+            Outside::IsNotHeard => write!(f, "nobody hears {machine}"),
+            Outside::Flapping(Rhythm { period_ms, bad_ms }) => {
+                write!(f, "{machine} is cut off for {bad_ms} of each {period_ms} ms")
+            }
+            Outside::SlowLinks { bytes_per_s } => write!(f, "the links of {machine} have {bytes_per_s} B/s"),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What the programs of a world meet beside their own work: points that are switched on (`src/env/buggify.rs`), and notes of the
+//! rare states that they reach (`src/env/rare.rs`).
+
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
+
+use conclave::env::{Buggify, Hooked, Hooks, Rare, hook};
+use conclave_checks::draw::Draw;
+use madsim::{plugin, task::NodeId};
+
+use super::rates::Rates;
+use crate::trace::MachineId;
+
+/// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
+const PAUSE_US: (u64, u64) = (100, 60_000);
+
+/// The instruments of a run. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub(crate) struct Instruments(Rc<RefCell<State>>);
+
+#[derive(Default)]
+struct State {
+    seed: u64,
+    rates: Rates,
+    /// By the simulator's names.
+    machines: BTreeMap<NodeId, MachineId>,
+    draws: BTreeMap<(MachineId, Buggify), Draw>,
+    fired: BTreeMap<Buggify, Fired>,
+    reached: BTreeSet<Rare>,
+}
+
+/// How often a point was come to while it was switched on, and how often it fired.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fired {
+    pub asked: u64,
+    pub fired: u64,
+}
+
+impl Instruments {
+    /// What runs on this thread meets them from now on, on these machines, until what is returned is dropped. No point is
+    /// switched on yet.
+    pub(super) fn attach(&self, machines: BTreeMap<NodeId, MachineId>) -> Hooked {
+        self.0.borrow_mut().machines = machines;
+        hook(Rc::new(self.clone()))
+    }
+
+    /// Switches points on.
+    pub(crate) fn switch_on(&self, seed: u64, rates: &Rates) {
+        let mut state = self.0.borrow_mut();
+        (state.seed, state.rates) = (seed, rates.clone());
+    }
+
+    /// No point fires any more.
+    pub(crate) fn switch_off(&self) {
+        self.0.borrow_mut().rates = Rates::default();
+    }
+
+    /// The rare states that the programs reached so far.
+    pub(crate) fn reached(&self) -> BTreeSet<Rare> {
+        self.0.borrow().reached.clone()
+    }
+
+    /// What became of the points that were switched on.
+    pub(crate) fn fired(&self) -> BTreeMap<Buggify, Fired> {
+        self.0.borrow().fired.clone()
+    }
+}
+
+impl State {
+    /// Each machine draws for each point from a stream of its own.
+    fn draw(&mut self, point: Buggify) -> &mut Draw {
+        let machine = self.machines.get(&plugin::node()).copied().unwrap_or(MachineId::Console);
+        let actor = match machine {
+            MachineId::Node(id) => id,
+            MachineId::Proxy(number) => 1_000 + number,
+            MachineId::Client(number) => 2_000 + number,
+            MachineId::Console => 3_000,
+        };
+        let seed = self.seed;
+        let new = || Draw::new(seed, &format!("buggify {}", point.name()), actor);
+        self.draws.entry((machine, point)).or_insert_with(new)
+    }
+}
+
+impl Hooks for Instruments {
+    fn reached(&self, rare: Rare) {
+        self.0.borrow_mut().reached.insert(rare);
+    }
+
+    fn fires(&self, point: Buggify) -> bool {
+        let mut state = self.0.borrow_mut();
+        let Some(rate) = state.rates.of(point) else { return false };
+        let fires = rate.includes(state.draw(point));
+        let counted = state.fired.entry(point).or_default();
+        counted.asked += 1;
+        counted.fired += u64::from(fires);
+        fires
+    }
+
+    fn pause_us(&self, point: Buggify) -> u64 {
+        let (low, high) = PAUSE_US;
+        self.0.borrow_mut().draw(point).between(low, high)
+    }
+}

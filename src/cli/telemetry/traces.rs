@@ -1,0 +1,54 @@
+//! Traces, sent to an OpenTelemetry collector (OTLP over gRPC): a span for each call.
+
+use std::{sync::OnceLock, time::Duration};
+
+use anyhow::Context;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{SpanExporter, WithExportConfig};
+use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use tonic::codegen::http::Uri;
+use tracing_subscriber::{Layer, Registry, filter::Targets};
+
+use super::super::logging::AnyLayer;
+use crate::env::SPANS;
+
+/// What is left is sent within this when the program stops.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
+
+/// Sends the spans of a program of this name to a collector. What it cannot take is dropped: nothing waits for it.
+///
+/// # Errors
+/// The URL cannot be understood, or spans are sent already.
+pub(super) fn layer(endpoint: &str, service: &'static str) -> anyhow::Result<AnyLayer> {
+    let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
+    let exporter = exporter.with_context(|| {
+        format!("--otlp-endpoint '{endpoint}' cannot be used; write it as http://HOST:4317")
+    })?;
+    let resource = Resource::builder().with_service_name(service).build();
+    let provider = SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build();
+    let tracer = provider.tracer("conclave");
+    anyhow::ensure!(PROVIDER.set(provider).is_ok(), "spans are sent already");
+    let spans = Targets::new().with_target(SPANS, tracing::Level::TRACE);
+    Ok(Layer::<Registry>::boxed(tracing_opentelemetry::layer().with_tracer(tracer).with_filter(spans)))
+}
+
+/// Whether spans could be sent there.
+///
+/// # Errors
+/// The URL cannot be understood.
+pub(super) fn check(endpoint: &str) -> anyhow::Result<()> {
+    let parsed = endpoint.parse::<Uri>().ok();
+    let is_url = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    anyhow::ensure!(is_url, "--otlp-endpoint '{endpoint}' cannot be used; write it as http://HOST:4317");
+    Ok(())
+}
+
+/// Sends what is left.
+pub(super) async fn flush() {
+    if let Some(provider) = PROVIDER.get() {
+        let flushing = tokio::task::spawn_blocking(|| provider.force_flush());
+        let _ = tokio::time::timeout(FLUSH_PATIENCE, flushing).await;
+    }
+}

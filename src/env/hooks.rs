@@ -1,0 +1,109 @@
+//! How a simulation reaches into what it runs: rare states that are reached, and points that it switches on. In production there
+//! is none of it.
+//!
+//! Each simulated world has a thread of its own; so what has hooks is that thread, and nothing has to hand them on. Code that runs
+//! without a world, as in unit tests, has none.
+
+#[cfg(madsim)]
+use std::{cell::RefCell, rc::Rc, time::Duration};
+
+use super::{Buggify, Clock, Rare};
+
+/// Notes that a rare state is reached, if a condition holds: `sometimes!(waiting == MAX, QueueFull)`. In production neither the
+/// condition nor the note is compiled.
+macro_rules! sometimes {
+    ($rare:ident) => {
+        sometimes!(true, $rare)
+    };
+    ($condition:expr, $rare:ident) => {
+        if cfg!(madsim) && $condition {
+            $crate::env::reached($crate::env::Rare::$rare);
+        }
+    };
+}
+
+pub(crate) use sometimes;
+
+/// Whether a point fires now. In production none ever does.
+#[cfg(not(madsim))]
+#[inline(always)]
+pub(crate) const fn buggify(_: Buggify) -> bool {
+    false
+}
+
+/// Pauses for some milliseconds if a point fires. In production it is no pause.
+#[cfg(not(madsim))]
+#[inline(always)]
+pub(crate) async fn buggify_pause(_: Buggify, _: &Clock) {}
+
+/// A rare state is reached: see [`sometimes`].
+#[cfg(not(madsim))]
+#[inline(always)]
+pub(crate) const fn reached(_: Rare) {}
+
+/// Whether a point fires now.
+#[cfg(madsim)]
+pub(crate) fn buggify(point: Buggify) -> bool {
+    with(|hooks| hooks.fires(point)).unwrap_or(false)
+}
+
+/// Pauses for some milliseconds if a point fires.
+#[cfg(madsim)]
+pub(crate) async fn buggify_pause(point: Buggify, clock: &Clock) {
+    if buggify(point)
+        && let Some(pause_us) = with(|hooks| hooks.pause_us(point))
+    {
+        clock.sleep(Duration::from_micros(pause_us)).await;
+    }
+}
+
+/// A rare state is reached: see [`sometimes`].
+#[cfg(madsim)]
+pub(crate) fn reached(rare: Rare) {
+    with(|hooks| hooks.reached(rare));
+}
+
+/// What a simulation does with them.
+#[cfg(madsim)]
+pub trait Hooks {
+    /// A rare state is reached.
+    fn reached(&self, rare: Rare);
+
+    /// Whether a point fires now.
+    fn fires(&self, point: Buggify) -> bool;
+
+    /// How long whoever comes to a point that fires pauses there, in microseconds.
+    fn pause_us(&self, point: Buggify) -> u64;
+}
+
+#[cfg(madsim)]
+thread_local! {
+    static HOOKS: RefCell<Option<Rc<dyn Hooks>>> = const { RefCell::new(None) };
+}
+
+/// The hooks of a thread, until it is dropped.
+#[cfg(madsim)]
+#[must_use = "the hooks are gone when this is dropped"]
+#[derive(Debug)]
+pub struct Hooked(());
+
+/// From now on what runs on this thread reaches these.
+#[cfg(madsim)]
+pub fn hook(hooks: Rc<dyn Hooks>) -> Hooked {
+    HOOKS.with(|present| *present.borrow_mut() = Some(hooks));
+    Hooked(())
+}
+
+#[cfg(madsim)]
+impl Drop for Hooked {
+    fn drop(&mut self) {
+        HOOKS.with(|present| *present.borrow_mut() = None);
+    }
+}
+
+/// Acts upon the hooks of this thread. `None`: there are none.
+#[cfg(madsim)]
+fn with<T>(act: impl FnOnce(&dyn Hooks) -> T) -> Option<T> {
+    let hooks = HOOKS.with(|present| present.borrow().clone())?;
+    Some(act(&*hooks))
+}

@@ -1,0 +1,53 @@
+//! Entries into the state: what whoever applies the log does, and nothing else.
+
+use crate::{
+    kv::{Applier as Transaction, Header, Reply},
+    raft::{Entry, Payload},
+    storage::{self, StateStore, StorageError, Tables},
+    wire::kv as wire,
+};
+
+/// Entries that are applied in one transaction when nobody waits for them.
+const BATCH_ENTRIES: usize = 1_000;
+
+/// Applies the next entry. A command is answered.
+pub(super) fn apply_entry(
+    transaction: &mut Transaction<'_, Tables<'_>>,
+    entry: &Entry,
+) -> Result<Option<Reply>, StorageError> {
+    let position = (entry.term, entry.index);
+    match &entry.payload {
+        Payload::Command(bytes) => {
+            let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
+            return Ok(Some(transaction.apply(position, &command)?));
+        }
+        Payload::Configuration(configuration) => {
+            transaction.set_members(position, &storage::encode_members(configuration))?;
+        }
+        Payload::Noop => transaction.skip(position),
+    }
+    Ok(None)
+}
+
+/// Applies the entries of a log that follow a state which stands at `header`, committed or not.
+///
+/// # Errors
+/// The disk failed, or an entry cannot be read.
+pub fn replay(state: &StateStore, header: &Header, log: &[Entry]) -> Result<(), StorageError> {
+    let following: Vec<&Entry> = log.iter().filter(|entry| entry.index > header.applied_index).collect();
+    for batch in following.chunks(BATCH_ENTRIES) {
+        let mut tables = state.tables();
+        let mut transaction = Transaction::begin(&mut tables)?;
+        for entry in batch {
+            apply_entry(&mut transaction, entry)?;
+        }
+        transaction.finish()?;
+        tables.finish()?;
+    }
+    Ok(())
+}
+
+/// What was committed is not what was proposed.
+fn corrupt(entry: &Entry, what: &'static str) -> StorageError {
+    StorageError::Corrupt { file: "the log", what: format!("entry {}: {what}", entry.index) }
+}

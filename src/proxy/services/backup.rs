@@ -1,0 +1,98 @@
+//! A backup, passed on from a node that can make one, as fast as the client takes it.
+
+use std::{pin::Pin, time::Duration};
+
+use tokio::sync::watch;
+use tokio_stream::Stream;
+use tonic::{Code, Status, Streaming};
+
+use crate::{
+    env::Clock,
+    proxy::{config::Config, view::View},
+    rpc,
+    wire::{
+        CallError, WithLimits, etcd,
+        pb::{
+            etcdserverpb::SnapshotResponse,
+            v1::{BackupRequest, backup_client::BackupClient},
+        },
+    },
+};
+
+/// So long a node may take to begin: a little longer than it waits to know what is committed.
+const BEGIN_PATIENCE: Duration = Duration::from_secs(4);
+/// A node that sends nothing for so long is gone: its disk is read for each piece.
+const PIECE_PATIENCE: Duration = Duration::from_secs(30);
+
+pub(super) type BackupStream = Pin<Box<dyn Stream<Item = Result<SnapshotResponse, Status>> + Send>>;
+
+/// Where backups come from.
+pub(super) struct BackupSource {
+    config: Config,
+    clock: Clock,
+    view: watch::Receiver<View>,
+}
+
+impl BackupSource {
+    pub(super) fn new(config: &Config, clock: &Clock, view: watch::Receiver<View>) -> Self {
+        Self { config: config.clone(), clock: clock.clone(), view }
+    }
+
+    /// Begins a backup at the first node that can make one.
+    pub(super) async fn begin(&self) -> Result<BackupStream, Status> {
+        let mut last = None;
+        for address in self.candidates() {
+            let asked = self.clock.timeout(BEGIN_PATIENCE, self.ask(&address)).await;
+            match asked.unwrap_or_else(|_| Err(Status::unavailable("it does not answer"))) {
+                Ok(pieces) => return Ok(Box::pin(passed_on(pieces, address, self.clock.clone()))),
+                Err(status) => last = Some(format!("{address}: {}", status.message())),
+            }
+        }
+        Err(match last {
+            Some(why) => CallError::other(Code::Unavailable, format!("no node can make a backup now: {why}")),
+            None => CallError::etcd(etcd::NO_LEADER, self.view.borrow().diagnosis.as_str()),
+        }
+        .into())
+    }
+
+    /// The nodes in the order in which they are asked: the leader has most to do, and comes last.
+    fn candidates(&self) -> Vec<String> {
+        let view = self.view.borrow();
+        let leader = view.leader.as_ref().map(|leader| leader.id);
+        let mut nodes = view.nodes.clone();
+        nodes.sort_by_key(|node| (node.id.is_none(), leader.is_some() && node.id == leader, node.id));
+        nodes.into_iter().map(|node| node.address).collect()
+    }
+
+    async fn ask(&self, address: &str) -> Result<Streaming<SnapshotResponse>, Status> {
+        let target = self.config.node_at(address);
+        let channel = rpc::connect(&target, &self.clock)
+            .await
+            .map_err(|error| Status::unavailable(error.to_string()))?;
+        let cluster_id = self.view.borrow().cluster_id;
+        let request = BackupRequest { cluster: self.config.cluster.clone(), cluster_id };
+        Ok(BackupClient::new(channel).with_limits().take(request).await?.into_inner())
+    }
+}
+
+/// What broke off is to be begun again: another node's state stands elsewhere.
+fn passed_on(
+    mut pieces: Streaming<SnapshotResponse>,
+    address: String,
+    clock: Clock,
+) -> impl Stream<Item = Result<SnapshotResponse, Status>> + Send {
+    async_stream::try_stream! {
+        loop {
+            let next = clock.timeout(PIECE_PATIENCE, pieces.message()).await;
+            let next = next.unwrap_or_else(|_| Err(Status::unavailable("it sends nothing any more")));
+            match next {
+                Ok(Some(piece)) => yield piece,
+                Ok(None) => break,
+                Err(status) => {
+                    let why = format!("the backup from {address} broke off: {}", status.message());
+                    Err(Status::from(CallError::other(Code::Unavailable, why)))?;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! How connections are secured: by TLS, or not at all.
+
+use std::sync::Arc;
+
+use super::transport::Credentials;
+
+/// How a process secures its connections. Cheap to clone; by default it does not.
+#[derive(Clone, Debug, Default)]
+pub struct Security(pub(super) Option<Arc<Credentials>>);
+
+impl Security {
+    /// Connections are secured by these.
+    pub fn tls(credentials: Credentials) -> Self {
+        Self(Some(Arc::new(credentials)))
+    }
+
+    /// Whether connections are secured.
+    pub fn is_tls(&self) -> bool {
+        self.0.is_some()
+    }
+}

@@ -1,0 +1,195 @@
+//! Verifies a stopped node's files: all that a node verifies when it opens them, all that it would read later, and whether they fit
+//! together.
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use super::{
+    Disk, Identity, LOG_FILE, LogStore, Recovered, STATE_FILE, Scrub, StateStore, StorageError, database,
+    volume::Volume,
+};
+use crate::{
+    kv::Header,
+    raft::{Configuration, Index, Payload, Position},
+};
+
+/// The state is read in steps of so many bytes.
+const STEP_BYTES: usize = 1 << 20;
+
+/// What was found in a data directory.
+#[derive(Debug, Default)]
+pub struct Checkup {
+    /// Whose it is; `None` if that cannot be read.
+    pub identity: Option<Identity>,
+    /// What is wrong; empty if it is sound.
+    pub findings: Vec<String>,
+    /// What the log holds, if it can be read.
+    pub log: Option<Recovered>,
+    /// Where the state stands, if it can be read.
+    pub state: Option<Header>,
+    /// How many records of the state were read.
+    pub records: u64,
+}
+
+/// Reads all of a node's files, as a node opens them: whoever wants them to stay as they are gives a
+/// [`ReadOnlyDisk`](super::ReadOnlyDisk).
+pub fn check(disk: &dyn Disk) -> Checkup {
+    let mut checkup = Checkup::default();
+    let log = checkup.open(disk, LOG_FILE);
+    let state = checkup.open(disk, STATE_FILE);
+    if let (Some(log), Some(state)) = (&log, &state)
+        && log.owner().map(|owner| owner.incarnation) != state.owner().map(|owner| owner.incarnation)
+    {
+        checkup
+            .add(format!("{LOG_FILE} and {STATE_FILE} are not of one directory: one of them was exchanged"));
+    }
+    let commits = log.and_then(|log| checkup.check_log(log));
+    if let Some(state) = state {
+        checkup.check_state(state, commits);
+    }
+    checkup.check_both();
+    checkup
+}
+
+impl Checkup {
+    /// The commands of the log, by their index.
+    pub fn commands(&self) -> impl Iterator<Item = (Index, &[u8])> {
+        let entries = self.log.iter().flat_map(|log| &log.entries);
+        entries.filter_map(|entry| match &entry.payload {
+            Payload::Command(command) => Some((entry.index, &**command)),
+            _ => None,
+        })
+    }
+
+    /// The last entry that the directory holds. A state that was received from another node may go further than the log.
+    pub fn last(&self) -> Position {
+        let of_log = self.log.as_ref().map(Recovered::last);
+        let applied = |state: &Header| Position { term: state.applied_term, index: state.applied_index };
+        of_log.max(self.state.as_ref().map(applied)).unwrap_or_default()
+    }
+
+    fn add(&mut self, finding: impl Into<String>) {
+        self.findings.push(finding.into());
+    }
+
+    /// What went right; what went wrong is a finding.
+    fn take<T>(&mut self, outcome: Result<T, StorageError>) -> Option<T> {
+        match outcome {
+            Ok(value) => Some(value),
+            Err(StorageError::Corrupt { file, what }) => {
+                self.add(format!("{file}: {what}"));
+                None
+            }
+            Err(StorageError::Lost { what }) => {
+                self.add(what);
+                None
+            }
+            Err(other) => {
+                self.add(other.to_string());
+                None
+            }
+        }
+    }
+
+    fn open(&mut self, disk: &dyn Disk, file: &'static str) -> Option<Volume> {
+        let volume = self.take(Volume::open(disk, file))?;
+        let Some(owner) = volume.owner() else {
+            self.add(format!("{file} is missing or empty"));
+            return None;
+        };
+        let identity = owner.identity.clone();
+        match &self.identity {
+            Some(known) if *known != identity => self.add(format!(
+                "{file} is of node {} of cluster {:?}, and {LOG_FILE} of node {} of cluster {:?}",
+                identity.node, identity.cluster, known.node, known.cluster
+            )),
+            _ => self.identity = Some(identity),
+        }
+        Some(volume)
+    }
+
+    /// Returns the counter of the log's commits.
+    fn check_log(&mut self, volume: Volume) -> Option<Arc<AtomicU64>> {
+        let is_new = volume.commits == 0;
+        let (log, recovered) = self.take(LogStore::open(volume, &Configuration::default()))?;
+        if is_new {
+            self.add(format!("{LOG_FILE} notes no commit: the node never finished its first start"));
+        }
+        self.check_recovered(&recovered);
+        self.log = Some(recovered);
+        Some(log.commits())
+    }
+
+    /// The entries follow each other, which opening the log verifies; so must their terms.
+    fn check_recovered(&mut self, Recovered { vote, compacted, configuration, entries }: &Recovered) {
+        let mut term = compacted.term;
+        for entry in entries {
+            if entry.term < term {
+                self.add(format!(
+                    "{LOG_FILE}: entry {} is of term {}, after one of term {term}",
+                    entry.index, entry.term
+                ));
+            }
+            term = entry.term;
+            if let Payload::Configuration(configuration) = &entry.payload
+                && let Some(flaw) = configuration.flaw()
+            {
+                self.add(format!("{LOG_FILE}: entry {} is {flaw}", entry.index));
+            }
+        }
+        if term > vote.term {
+            self.add(format!("{LOG_FILE}: its last entry is of term {term}, its vote of term {}", vote.term));
+        }
+        if compacted.index > 0
+            && let Some(flaw) = configuration.flaw()
+        {
+            self.add(format!("{LOG_FILE} begins with {flaw}"));
+        }
+    }
+
+    fn check_state(&mut self, volume: Volume, commits: Option<Arc<AtomicU64>>) {
+        let is_new = volume.commits == 0;
+        // With a log that cannot be read nobody knows how many commits it has had.
+        let commits = commits.unwrap_or_else(|| Arc::new(u64::MAX.into()));
+        let Some(state) = self.take(StateStore::open(volume, commits)) else { return };
+        if is_new && self.log.as_ref().is_some_and(|log| log.compacted.index > 0) {
+            self.add(format!("{STATE_FILE} notes no commit, though the log was compacted"));
+        }
+        let read = database::opening(STATE_FILE, || {
+            let header = Header::load(&state.reader().slice())?;
+            state.configuration()?;
+            let mut scrub = Scrub::new(&state.reader());
+            while !scrub.step(STEP_BYTES)? {}
+            Ok((header, scrub.records))
+        });
+        if let Some((header, records)) = self.take(read) {
+            (self.state, self.records) = (Some(header), records);
+        }
+    }
+
+    /// The state stands for the beginning of the log, and goes no further than the log.
+    fn check_both(&mut self) {
+        let (Some(log), Some(state)) = (&self.log, &self.state) else { return };
+        let applied = Position { term: state.applied_term, index: state.applied_index };
+        let last = log.last();
+        let finding = if applied.index < log.compacted.index {
+            format!(
+                "{STATE_FILE} ends at {applied}, but {LOG_FILE} begins after {}: an older state was put in its place",
+                log.compacted
+            )
+        } else if applied.index > last.index {
+            // A snapshot of the leader was put in place, and the process died before the log began after it.
+            return;
+        } else {
+            let offset = (applied.index - log.compacted.index) as usize;
+            let found = match offset {
+                0 => log.compacted,
+                offset => log.entries[offset - 1].position(),
+            };
+            if found == applied {
+                return;
+            }
+            format!("{STATE_FILE} ends at {applied}, where {LOG_FILE} has {found}")
+        };
+        self.add(finding);
+    }
+}
