@@ -37,6 +37,8 @@ points! {
     "short-inputs" ShortInputs "a node takes one input in a step";
     "slow-inputs" SlowInputs "what comes from outside waits, as before a queue that is full";
     "late-carry-out" LateCarryOut "a node pauses between a step and what follows from it";
+    "long-poll" LongPoll "a node stands still within a step: between its look at the clock and what it decides, or after that";
+    "long-apply" LongApply "a node stands still after it has applied entries, before it answers";
     "proposals-full" ProposalsFull "a node has no room for the writes that were gathered";
     "reads-full" ReadsFull "a node has no room for a read";
     "early-read-round" EarlyReadRound "a node asks for a read round for which nobody waits";

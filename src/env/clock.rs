@@ -38,6 +38,8 @@ struct ClockError {
     drift_ppm: i64,
     /// What is added to wall time; the monotonic clock knows nothing of it.
     skew_ms: i64,
+    /// It has shown this already: time that passed within one poll of its machine, of which the others know nothing yet.
+    floor_us: u64,
 }
 
 /// Makes a clock wrong: only a simulation has it.
@@ -155,14 +157,31 @@ impl ClockControl {
     pub fn set_drift_ppm(&self, drift_ppm: i64) {
         let true_us = self.started.elapsed().as_micros() as u64;
         let mut error = locked(&self.error);
-        let shown_us = error.shown_us(true_us);
-        *error = ClockError { true_us, shown_us, drift_ppm, skew_ms: error.skew_ms };
+        let shown_us = error.running_us(true_us);
+        *error = ClockError { true_us, shown_us, drift_ppm, ..*error };
+    }
+
+    /// Lets the clock jump ahead by so much.
+    pub fn jump_us(&self, ahead_us: u64) {
+        locked(&self.error).shown_us += ahead_us;
+    }
+
+    /// So much time passes at once, within whatever its machine is at. Until that is over in true time the clock stands still, and
+    /// the machine has to.
+    pub fn stall_us(&self, span_us: u64) {
+        let true_us = self.started.elapsed().as_micros() as u64;
+        let mut error = locked(&self.error);
+        error.floor_us = error.shown_us(true_us) + span_us;
     }
 }
 
 impl ClockError {
     /// What the clock shows so long after it was started.
     fn shown_us(&self, true_us: u64) -> u64 {
+        self.floor_us.max(self.running_us(true_us))
+    }
+
+    fn running_us(&self, true_us: u64) -> u64 {
         let since_us = true_us.saturating_sub(self.true_us);
         let drift_us = i128::from(since_us) * i128::from(self.drift_ppm) / i128::from(PPM);
         self.shown_us + (i128::from(since_us) + drift_us).max(0) as u64
@@ -187,6 +206,17 @@ mod tests {
         assert_eq!(error.shown_us(10_000_001), 11_000_001);
         error.drift_ppm = -500_000;
         assert_eq!(error.shown_us(12_000_000), 12_000_000);
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_or_jumps_never_runs_backwards() {
+        let mut error = ClockError { drift_ppm: -PPM, ..ClockError::default() };
+        assert_eq!(error.shown_us(10_000_000), 0);
+        error = ClockError { true_us: 10_000_000, shown_us: 5_000, drift_ppm: 0, ..error };
+        assert_eq!(error.shown_us(10_000_001), 5_001);
+        error.floor_us = 7_000;
+        assert_eq!(error.shown_us(10_001_000), 7_000, "the time until then has passed already");
+        assert_eq!(error.shown_us(10_003_000), 8_000);
     }
 
     #[test]

@@ -36,6 +36,12 @@ pub(crate) const fn buggify(_: Buggify) -> bool {
 #[inline(always)]
 pub(crate) async fn buggify_pause(_: Buggify, _: &Clock) {}
 
+/// Time passes if a point fires, as while a process waits for a page or for the processor: within whatever it is at, and for all of it.
+/// In production it is no pause.
+#[cfg(not(madsim))]
+#[inline(always)]
+pub(crate) fn buggify_stall(_: Buggify) {}
+
 /// A rare state is reached: see [`sometimes`].
 #[cfg(not(madsim))]
 #[inline(always)]
@@ -57,6 +63,14 @@ pub(crate) async fn buggify_pause(point: Buggify, clock: &Clock) {
     }
 }
 
+/// Time passes if a point fires: see the other one.
+#[cfg(madsim)]
+pub(crate) fn buggify_stall(point: Buggify) {
+    if buggify(point) {
+        with(|hooks| hooks.stall(point));
+    }
+}
+
 /// A rare state is reached: see [`sometimes`].
 #[cfg(madsim)]
 pub(crate) fn reached(rare: Rare) {
@@ -74,6 +88,9 @@ pub trait Hooks {
 
     /// How long whoever comes to a point that fires pauses there, in microseconds.
     fn pause_us(&self, point: Buggify) -> u64;
+
+    /// Lets time pass for the machine that runs now, which has to stand still for as long.
+    fn stall(&self, point: Buggify);
 }
 
 #[cfg(madsim)]

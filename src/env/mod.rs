@@ -32,7 +32,7 @@ pub use clock::{Clock, ClockControl, Elapsed, Moment};
 pub use health::{Condition, Health};
 #[cfg(madsim)]
 pub use hooks::{Hooked, Hooks, hook};
-pub(crate) use hooks::{buggify, buggify_pause, reached, sometimes};
+pub(crate) use hooks::{buggify, buggify_pause, buggify_stall, reached, sometimes};
 pub use metric::Metric;
 pub use observer::{Nobody, Observer};
 pub use rare::Rare;

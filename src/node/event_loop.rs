@@ -26,7 +26,7 @@ use super::{
     view::NodeView,
 };
 use crate::{
-    env::{Alarm, Buggify, Environment, Moment, buggify, buggify_pause, sometimes},
+    env::{Alarm, Buggify, Environment, Moment, buggify, buggify_pause, buggify_stall, sometimes},
     kv::Header,
     raft::{Configuration, Effects, Message, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
@@ -330,7 +330,9 @@ impl EventLoop {
     /// Hands the core what was gathered, and asks it what follows. The applier hears of those who wait for entries before
     /// it can hear of the entries.
     fn step(&mut self) -> Result<Effects, NodeError> {
+        buggify_stall(Buggify::LongPoll);
         self.core.set_time(self.environment.clock.elapsed_us());
+        buggify_stall(Buggify::LongPoll);
         let waiters = self.proposals.propose(&mut self.core, &self.environment.clock);
         if !waiters.is_empty() {
             self.apply(Job::Await(waiters))?;
@@ -342,6 +344,7 @@ impl EventLoop {
             sometimes!(may_hold_lease && !self.core.holds_lease(), LeaseNotHeld);
         }
         let effects = self.core.effects();
+        buggify_stall(Buggify::LongPoll);
         self.environment.observer.stepped(&self.core, &effects);
         self.diagnostics.stepped(&self.core);
         self.metrics.place.stepped(&self.core, &self.header);

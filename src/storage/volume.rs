@@ -57,8 +57,6 @@ pub(super) struct Volume {
     owner: Option<Owner>,
     /// The highest number noted when the file was opened; 0 for none.
     pub(super) commits: u64,
-    /// No number was ever noted. Where one was that cannot be read, a commit is durable all the same.
-    pub(super) is_unused: bool,
 }
 
 impl Volume {
@@ -85,10 +83,7 @@ impl Volume {
             Err(StorageError::Corrupt { .. }) if file_bytes == 0 || file_bytes == BLOCK_BYTES as u64 => None,
             Err(error) => return Err(error),
         };
-        let commits = MARKS.iter().filter_map(|&place| read_mark(&first[place..])).max().unwrap_or(0);
-        let is_unused =
-            MARKS.iter().all(|&place| first[place..place + MARK_BYTES].iter().all(|byte| *byte == 0));
-        Ok(Self { file, backend, owner, commits, is_unused })
+        Ok(Self { file, backend, owner, commits: noted(&first) })
     }
 
     /// Whose file this is; `None` for nobody's yet.
@@ -109,7 +104,7 @@ impl Volume {
         let written = written.and_then(|()| self.backend.write(0, &first));
         written.and_then(|()| self.backend.sync_data()).map_err(|error| self.failed(&error))?;
         self.owner = Some(owner.clone());
-        (self.commits, self.is_unused) = (0, true);
+        self.commits = 0;
         Ok(())
     }
 
@@ -246,6 +241,17 @@ fn read_owner(file: &'static str, first: &[u8]) -> Result<Owner, StorageError> {
     let cluster = cluster.and_then(|name| String::from_utf8(name.to_vec()).ok());
     let cluster = cluster.ok_or_else(|| corrupt("its first block: the cluster's name"))?;
     Ok(Owner { identity: Identity { cluster, node }, incarnation })
+}
+
+/// The number of commits that a first block notes; 0 for none.
+///
+/// Of two marks the one that is written is the older. If it cannot be read, power failed meanwhile, and the commit that it was to note
+/// was durable before: so there is one more than the other mark says. Should that commit not be there, mark and commit are damaged.
+fn noted(first: &[u8]) -> u64 {
+    let marks = MARKS.map(|place| &first[place..place + MARK_BYTES]);
+    let is_garbled = |mark: &&[u8]| read_mark(mark).is_none() && mark.iter().any(|byte| *byte != 0);
+    let highest = marks.iter().filter_map(|mark| read_mark(mark)).max().unwrap_or(0);
+    highest + u64::from(marks.iter().any(is_garbled))
 }
 
 fn read_mark(bytes: &[u8]) -> Option<u64> {

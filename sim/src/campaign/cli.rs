@@ -24,7 +24,7 @@ use crate::{
     explain::{self, Kind, Selected, Selection},
     probes::Probe,
     run::run,
-    scenario::{Scenario, generate},
+    scenario::{BEYOND_SEEDS, Scenario, generate},
     shrink::Budget,
     verdict::Verdict,
 };
@@ -34,6 +34,7 @@ Examples:
   cargo sim                          100 fresh seeds
   cargo sim --seeds 200 --seed 1     the seeds 1 to 200
   cargo sim --time 60s --jobs 2      as many seeds as begin within a minute
+  cargo sim --beyond                 more disks damaged than the system bears: no answer may be wrong
   cargo sim replay 42                seed 42 again: what happened, and how it ended
   cargo sim replay 42 --all          every event
   cargo sim replay 42 --node 1 --kind election --from 2000 --to 3000
@@ -168,6 +169,9 @@ struct RunArgs {
     /// Leave the scenarios that fail as they are.
     #[arg(long)]
     no_shrink: bool,
+    /// Damage more disks than the system bears: it need not serve, but no answer may be wrong. Such seeds are numbered from 2^40 on.
+    #[arg(long)]
+    beyond: bool,
 }
 
 const RED: u8 = 1;
@@ -214,8 +218,12 @@ fn silence_panics() {
     }
 }
 
-fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink }: &RunArgs) -> Result<ExitCode> {
-    carry_out(Plan::new(*seeds, time.as_deref(), *seed, *jobs)?, !no_shrink)
+fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink, beyond }: &RunArgs) -> Result<ExitCode> {
+    let mut plan = Plan::new(*seeds, time.as_deref(), *seed, *jobs)?;
+    if *beyond && plan.first_seed < BEYOND_SEEDS {
+        plan.first_seed += BEYOND_SEEDS;
+    }
+    carry_out(plan, !no_shrink)
 }
 
 fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArgs) -> Result<ExitCode> {

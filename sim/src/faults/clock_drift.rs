@@ -15,8 +15,8 @@ use crate::{
     world::{Healing, World},
 };
 
-/// Half of what nodes that read by lease are told to expect, for several faults may add up.
-const PPM_MAX: u64 = 50_000;
+/// A little less than what nodes that read by lease are told to expect: what several faults add up to is cut at that too.
+const PPM_MAX: u64 = 90_000;
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -28,10 +28,11 @@ pub struct ClockDrift {
 
 impl Inject for ClockDrift {
     const NAME: &'static str = "clock-drift";
+    const LASTS: u64 = 4;
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
         let node = roster.any_target(draw);
-        Self { node, ppm: *draw.pick(&[-40_000, -1_000, 1_000, 40_000]) }
+        Self { node, ppm: *draw.pick(&[-90_000, -40_000, -1_000, 1_000, 40_000, 90_000]) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {

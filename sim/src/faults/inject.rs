@@ -17,6 +17,9 @@ pub(crate) trait Inject:
     /// Names that stored scenarios may still call it by.
     const FORMER_NAMES: &'static [&'static str] = &[];
 
+    /// It lasts so many times as long as faults of other families do.
+    const LASTS: u64 = 1;
+
     /// One of this family, for those whom the roster lists.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self;
 

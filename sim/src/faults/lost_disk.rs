@@ -37,12 +37,12 @@ impl Inject for LostDisk {
 
     fn strike(&self, world: &mut World) -> Healing {
         // Two nodes of three with empty disks found a cluster of their own.
-        if world.has_foreign_node() || !world.give_up(self.node, self.new) {
+        if world.shape.beyond || world.has_foreign_node() || !world.give_up(self.node, self.new) {
             return Healing::nothing();
         }
         let node = MachineId::Node(self.node);
         world.machines.crash(node);
-        world.machines.machine(node).lose_disk();
+        world.machines.machine(node).disk.wipe();
         FaultBudget::of(&world.oracle).disk_lost(self.node);
         world.hold([Condition::Down(node)])
     }

@@ -43,7 +43,8 @@ impl Inject for LostWrite {
 
     fn strike(&self, world: &mut World) -> Healing {
         let node = MachineId::Node(self.node);
-        if world.machines.machine(node).disk.death().is_some() || !world.give_up(self.node, self.new) {
+        if world.machines.machine(node).disk.death().is_some() || !world.give_up_damaged(self.node, self.new)
+        {
             return Healing::nothing();
         }
         FaultBudget::of(&world.oracle).disk_damaged(self.node);

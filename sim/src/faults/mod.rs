@@ -25,10 +25,12 @@ mod callers;
 mod callers_cut_off;
 mod client_crash;
 mod clock_drift;
+mod clock_jump;
 mod clock_skew;
 mod crash;
 mod crash_in_job;
 mod cut_one_way;
+mod diverging_clocks;
 mod failing_disk;
 mod failing_sync;
 mod flapping;
@@ -61,6 +63,7 @@ mod slow_link;
 mod slow_network;
 mod stalled_disk;
 mod stop;
+mod suspend;
 mod target;
 mod transfer;
 
@@ -108,6 +111,13 @@ macro_rules! families {
             pub(crate) fn check(&self, roster: &Roster) -> Result<(), String> {
                 match self {
                     $(Fault::$family(fault) => fault.check(roster),)*
+                }
+            }
+
+            /// It lasts so many times as long as faults of other families do.
+            pub(crate) fn lasts(&self) -> u64 {
+                match self {
+                    $(Fault::$family(_) => $module::$family::LASTS,)*
                 }
             }
 
@@ -199,6 +209,26 @@ families! {
     stalled_disk::StalledDisk,
     lost_write::LostWrite,
     misdirected_write::MisdirectedWrite,
+    clock_jump::ClockJump,
+    suspend::Suspend,
+    diverging_clocks::DivergingClocks,
+}
+
+/// Damage to a node's disk, of any family that does that; `new` is a node that no other fault brings.
+pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
+    let nth = draw.below(30);
+    match draw.below(3) {
+        0 => Fault::LostWrite(lost_write::LostWrite { node, nth, new }),
+        1 => Fault::MisdirectedWrite(misdirected_write::MisdirectedWrite { node, nth, new }),
+        _ => {
+            Fault::Rot(rot::Rot { node, flips: *draw.pick(&[5, 100, 1_000]), restarts: draw.chance(70), new })
+        }
+    }
+}
+
+/// All machines lose power.
+pub(crate) fn blackout() -> Fault {
+    Fault::Blackout(blackout::Blackout {})
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ fn fault(stored: &str) -> Fault {
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     let mut scenario = generate(1);
     scenario.shape.priorities = vec![0; 3];
+    scenario.shape.lease_reads = false;
     (scenario.shape.proxies, scenario.shape.clients) = (2, 0);
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
@@ -125,7 +126,7 @@ async fn sync_somehow(world: &mut World) {
     }
     for _ in 0..400 {
         sleep(Duration::from_millis(5)).await;
-        world.machines.carry_out_deaths();
+        world.machines.tend();
     }
 }
 
@@ -143,7 +144,7 @@ fn a_node_whose_disk_fails_stops_for_that_and_serves_again_when_it_is_mended() {
             assert!(!world.machines.is_running(NODE));
             world.heal(healing);
             sleep(Duration::from_secs(1)).await;
-            world.machines.restart_stopped();
+            world.machines.tend();
             sleep(Duration::from_secs(2)).await;
             assert_eq!(world.machines.reap(), None);
             assert!(world.machines.is_running(NODE), "a supervisor started it again");
@@ -181,6 +182,58 @@ fn a_node_that_has_no_room_stops_for_that() {
         assert_eq!(world.machines.reap(), None, "its disk is the reason");
         assert!(!world.machines.is_running(NODE));
         world.heal(healing);
+    });
+}
+
+fn shown_ms(world: &mut World) -> u64 {
+    world.machines.machine(NODE).clock.elapsed_us() / 1_000
+}
+
+#[track_caller]
+fn assert_passed(world: &mut World, since_ms: u64, expected_ms: u64) {
+    let passed_ms = shown_ms(world) - since_ms;
+    assert!(passed_ms.abs_diff(expected_ms) <= 5, "{passed_ms} ms passed, not {expected_ms}");
+}
+
+#[test]
+fn a_suspended_machine_knows_nothing_of_the_time_and_a_paused_one_does() {
+    in_world(async |mut world| {
+        for (stored, passed_ms) in
+            [(r#"{"suspend":{"node":1}}"#, 0), (r#"{"pause":{"node":1}}"#, 2_000), (r#""blackout""#, 2_000)]
+        {
+            let before = shown_ms(&mut world);
+            let healing = fault(stored).strike(&mut world);
+            sleep(Duration::from_secs(2)).await;
+            world.heal(healing);
+            assert_passed(&mut world, before, passed_ms);
+        }
+        sleep(UNTIL_A_LEADER).await;
+        assert!(world.oracle.leader().is_some());
+    });
+}
+
+#[test]
+fn a_clock_jumps_ahead_and_goes_on_from_there() {
+    in_world(async |mut world| {
+        let before = shown_ms(&mut world);
+        let healing = fault(r#"{"clock-jump":{"node":1,"ms":60000}}"#).strike(&mut world);
+        assert_eq!(healing.conditions(), []);
+        sleep(Duration::from_secs(1)).await;
+        assert_passed(&mut world, before, 61_000);
+    });
+}
+
+#[test]
+fn a_change_of_rate_moves_no_clock() {
+    in_world(async |mut world| {
+        let before = shown_ms(&mut world);
+        let fast = fault(r#"{"clock-drift":{"node":1,"ppm":90000}}"#).strike(&mut world);
+        sleep(Duration::from_secs(10)).await;
+        assert_passed(&mut world, before, 10_900);
+        world.heal(fast);
+        assert_passed(&mut world, before, 10_900);
+        sleep(Duration::from_secs(1)).await;
+        assert_passed(&mut world, before, 11_900);
     });
 }
 
@@ -264,7 +317,7 @@ fn a_cluster_that_is_founded_anew_under_its_proxies_is_another_one() {
 fn found_anew(world: &mut World) {
     for id in 1..=3 {
         world.machines.crash(MachineId::Node(id));
-        world.machines.machine(MachineId::Node(id)).lose_disk();
+        world.machines.machine(MachineId::Node(id)).disk.wipe();
         FaultBudget::of(&world.oracle).disk_lost(id);
     }
     (1..=3).for_each(|id| world.machines.bring_up(MachineId::Node(id)));

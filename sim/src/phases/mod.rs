@@ -5,9 +5,11 @@
 //! | --- | --- |
 //! | `chaos.rs` | faults strike and heal, by the scenario |
 //! | `ending/` | a core is healed, and must get on alone |
+//! | `beyond.rs` | instead of both, where more is damaged than the system bears: no answer is wrong |
 //! | `recovery/` | what a healed cluster must come to, one file a requirement |
 //! | `supervise.rs` | meanwhile: broken rules, processes that ended, power losses that are due |
 
+mod beyond;
 mod chaos;
 pub(crate) mod ending;
 mod recovery;
@@ -35,9 +37,15 @@ pub(crate) async fn live(
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);
     let lasting = chaos::chaos(world, scenario).await?;
     instruments.switch_off();
-    ending::ending(world, scenario, lasting, times).await?;
-    enter(world, Phase::Recovery);
-    recovery::recovery(world, &scenario.workload).await?;
+    world.end_stalls();
+    match scenario.shape.beyond {
+        true => beyond::settle(world, scenario, lasting).await?,
+        false => {
+            ending::ending(world, scenario, lasting, times).await?;
+            enter(world, Phase::Recovery);
+            recovery::recovery(world, &scenario.workload).await?;
+        }
+    }
     enter(world, Phase::Judgement);
     let nodes_compact = world.shape.kept_revisions.is_some();
     judges::judge(&world.recorder.operations(), &world.recorder.large(), nodes_compact)

@@ -43,6 +43,10 @@ pub(super) struct ScenarioFile {
     pub(super) answers: Answers,
     #[serde(default)]
     pub(super) lease_reads: bool,
+    #[serde(default = "stated_drift", skip_serializing_if = "is_stated_drift")]
+    pub(super) stated_drift_percent: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) beyond: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) swapped_peers: Option<u64>,
     #[serde(default)]
@@ -55,6 +59,15 @@ pub(super) struct ScenarioFile {
     pub(super) buggify: Rates,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) reaches: BTreeSet<Probe>,
+}
+
+/// As in production.
+pub(super) fn stated_drift() -> u32 {
+    10
+}
+
+fn is_stated_drift(percent: &u32) -> bool {
+    *percent == stated_drift()
 }
 
 impl ScenarioFile {
@@ -76,6 +89,7 @@ impl ScenarioFile {
         if let Some(founder) = self.swapped_peers {
             check_within("swapped_peers", founder, 1..=self.priorities.len() as u64)?;
         }
+        check_within("stated_drift_percent", self.stated_drift_percent.into(), 0..=99)?;
         check_within("proxies", self.proxies, 1..=NUMBER_MAX)?;
         check_within("clients", self.clients, 0..=NUMBER_MAX)?;
         check_within("chaos_ms", self.chaos_ms, 1..=3_600_000)?;

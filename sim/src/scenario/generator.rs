@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use conclave::env::Buggify;
 use conclave_checks::draw::Draw;
 
-use super::{Ending, Scenario, timed::Timed};
+use super::{BEYOND_SEEDS, Ending, Scenario, beyond::beyond, file, timed::Timed};
 use crate::{
     faults::{Fault, Recipe, Roster},
     trace::Range,
@@ -14,8 +14,15 @@ use crate::{
     world::{Answers, Rate, Rates, Retention, Shape},
 };
 
-/// The scenario of a seed.
+/// What leases are there to bear, and is seldom enough in the same run.
+const TRY_LEASES: [&str; 2] = ["diverging-clocks", "isolated-leader"];
+
+/// The scenario of a seed; of one from [`BEYOND_SEEDS`] on, one that damages more than the system bears.
 pub fn generate(seed: u64) -> Scenario {
+    if seed < BEYOND_SEEDS { within(seed) } else { beyond(within(seed)) }
+}
+
+fn within(seed: u64) -> Scenario {
     let mut draw = Draw::new(seed, "shape", 0);
     let nodes = *draw.pick(&[3, 3, 5]);
     let prefers_a_leader = draw.chance(40);
@@ -38,10 +45,12 @@ pub fn generate(seed: u64) -> Scenario {
             Range { low: 1_000, high: 15_000 },
         ]),
         heartbeat_ms,
-        election_timeout_ms: heartbeat_ms * draw.between(4, 8),
+        election_timeout_ms: heartbeat_ms * draw.between(4, 8).max(heartbeats_of_lease(seed)),
         retention: retention(seed),
         answers: answers(seed),
-        lease_reads: Draw::new(seed, "leases", 0).chance(30),
+        lease_reads: reads_by_lease(seed),
+        stated_drift_percent: file::stated_drift(),
+        beyond: false,
         swapped_peers: swapped_peers(seed, nodes),
         kept_revisions: kept_revisions(seed),
     };
@@ -61,6 +70,19 @@ pub fn generate(seed: u64) -> Scenario {
         _ if has_floods => with_large_state(scenario),
         true => with_long_snapshots(scenario),
         false => scenario,
+    }
+}
+
+fn reads_by_lease(seed: u64) -> bool {
+    Draw::new(seed, "leases", 0).chance(30)
+}
+
+/// Clocks that differ by some percent differ by more than an election takes only if leases are long: so they often are. The shortest
+/// election timeout, in heartbeats.
+fn heartbeats_of_lease(seed: u64) -> u64 {
+    match reads_by_lease(seed) {
+        true => *Draw::new(seed, "leases", 1).pick(&[4, 16, 30]),
+        false => 4,
     }
 }
 
@@ -175,7 +197,8 @@ fn workload(seed: u64) -> Workload {
 
 /// The families that a seed switches on. Each draws from a stream of its own: a family more leaves the others as they were.
 fn some_families(seed: u64) -> Vec<Recipe> {
-    let is_on = |(name, _): &&(&str, Recipe)| Draw::new(seed, name, 0).chance(45);
+    let percent = |name| if reads_by_lease(seed) && TRY_LEASES.contains(&name) { 85 } else { 45 };
+    let is_on = |&&(name, _): &&(&'static str, Recipe)| Draw::new(seed, name, 0).chance(percent(name));
     let chosen: Vec<Recipe> = Fault::FAMILIES.iter().filter(is_on).map(|(_, recipe)| *recipe).collect();
     match chosen.is_empty() {
         true => vec![Draw::new(seed, "families", 0).pick(Fault::FAMILIES).1],
@@ -204,7 +227,8 @@ fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
             break;
         }
         let fault = own.pick(&recipes)(&mut own, &roster);
-        faults.push(Timed { at_ms, for_ms: own.between(50, 3_000), fault });
+        let for_ms = own.between(50, 3_000) * fault.lasts();
+        faults.push(Timed { at_ms, for_ms, fault });
         at_ms += own.between(1, 2 * interval_ms);
         roster.next_newcomer += 1;
     }
@@ -230,6 +254,19 @@ mod tests {
         let drawn: BTreeSet<&str> =
             (0..100).flat_map(|seed| generate(seed).faults).map(|timed| timed.fault.name()).collect();
         assert_eq!(drawn, Fault::NAMES.iter().copied().collect());
+    }
+
+    #[test]
+    fn beyond_the_envelope_most_disks_are_damaged() {
+        for seed in BEYOND_SEEDS..BEYOND_SEEDS + 50 {
+            let scenario = generate(seed);
+            assert!(scenario.shape.beyond);
+            let families = ["rot", "lost-write", "misdirected-write"];
+            let damages = scenario.faults.iter().filter(|timed| families.contains(&timed.fault.name()));
+            assert!(2 * damages.count() > scenario.shape.priorities.len(), "seed {seed}");
+            let stored = serde_json::to_string(&scenario).expect("a scenario is plain data");
+            assert_eq!(serde_json::from_str::<Scenario>(&stored).expect("what was stored"), scenario);
+        }
     }
 
     #[test]

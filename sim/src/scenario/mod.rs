@@ -3,10 +3,12 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `generator.rs` | from a seed to a scenario |
+//! | `beyond.rs` | scenarios that damage more than the system bears |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
 //! | `ending.rs` | what stays broken when the rest is healed |
 
+mod beyond;
 mod ending;
 mod file;
 mod generator;
@@ -18,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use self::file::ScenarioFile;
 pub use self::{
+    beyond::BEYOND_SEEDS,
     ending::{Ending, Outside, Outsider},
     generator::generate,
     timed::Timed,
@@ -64,7 +67,7 @@ impl From<Scenario> for ScenarioFile {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
-        let Shape { lease_reads, swapped_peers, kept_revisions, .. } = shape;
+        let Shape { lease_reads, stated_drift_percent, beyond, swapped_peers, kept_revisions, .. } = shape;
         Self {
             seed,
             priorities,
@@ -79,6 +82,8 @@ impl From<Scenario> for ScenarioFile {
             retention,
             answers,
             lease_reads,
+            stated_drift_percent,
+            beyond,
             swapped_peers,
             kept_revisions,
             workload,
@@ -100,7 +105,8 @@ impl TryFrom<ScenarioFile> for Scenario {
         let ScenarioFile {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
-        let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, .. } = file;
+        let ScenarioFile { lease_reads, stated_drift_percent, beyond, swapped_peers, .. } = file;
+        let ScenarioFile { kept_revisions, workload, .. } = file;
         let ScenarioFile { faults, ending, schedule, buggify, reaches, .. } = file;
         let shape = Shape {
             seed,
@@ -115,6 +121,8 @@ impl TryFrom<ScenarioFile> for Scenario {
             retention,
             answers,
             lease_reads,
+            stated_drift_percent,
+            beyond,
             swapped_peers,
             kept_revisions,
         };

@@ -29,6 +29,8 @@ pub enum Condition {
     Foreign(MachineId),
     /// The machine stands still, and goes on later as if nothing had been.
     Paused(MachineId),
+    /// The machine stands still with its clock, and goes on later as if no time had passed.
+    Suspended(MachineId),
     /// The machine's clock runs fast by so many parts per million, or slow.
     ClockDrift { machine: MachineId, ppm: i64 },
     /// The machine's wall time is so many milliseconds ahead, or behind.
@@ -160,6 +162,7 @@ impl Condition {
             | Self::Foreign(machine)
             | Self::Paused(machine)
             | Self::StalledDisk(machine)
+            | Self::Suspended(machine)
             | Self::ClockDrift { machine, .. }
             | Self::ClockSkew { machine, .. }
             | Self::SlowDisk { machine, .. }
@@ -186,6 +189,7 @@ impl fmt::Display for Condition {
             Self::DownOnceItDies(machine) => write!(f, "{machine} is down once it dies in a job of its disk"),
             Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),
             Self::Paused(machine) => write!(f, "{machine} stands still"),
+            Self::Suspended(machine) => write!(f, "{machine} and its clock stand still"),
             Self::ClockDrift { machine, ppm } => write!(f, "the clock of {machine} runs {ppm} ppm fast"),
             Self::ClockSkew { machine, ms } => write!(f, "the wall time of {machine} is {ms} ms ahead"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),

@@ -6,8 +6,11 @@ use conclave::rpc::{self, LineFaults};
 
 use crate::trace::{Astray, Condition, DiskErrors, MachineId, Poor, Range, Rhythm};
 
-/// A little less than the drift that nodes read by lease with (`programs.rs`): beyond that they promise nothing.
+/// A little less than the drift that nodes read by lease with (`Shape::stated_drift_percent`): beyond that they promise nothing.
 const CLOCK_DRIFT_PPM_MAX: i64 = 90_000;
+
+/// The drift of a clock that does not run.
+const STANDS_STILL_PPM: i64 = -1_000_000;
 
 /// The conditions that hold, each with the number of faults that hold it.
 #[derive(Debug, Default)]
@@ -60,7 +63,15 @@ impl Conditions {
             Condition::ClockDrift { machine, ppm } if *machine == of => Some(*ppm),
             _ => None,
         });
+        if self.is_held(Condition::Suspended(of)) {
+            return STANDS_STILL_PPM;
+        }
         held.sum::<i64>().clamp(-CLOCK_DRIFT_PPM_MAX, CLOCK_DRIFT_PPM_MAX)
+    }
+
+    /// Whether a machine stands still.
+    pub(super) fn is_paused(&self, machine: MachineId) -> bool {
+        self.is_held(Condition::Paused(machine)) || self.is_held(Condition::Suspended(machine))
     }
 
     /// How far a machine's wall time is ahead, in milliseconds: what is held adds up.

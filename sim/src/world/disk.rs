@@ -124,17 +124,15 @@ impl SimDisk {
         }
     }
 
-    /// The power will fail in the middle of a sync: the next one for `nth` 0.
-    pub fn arm_power_loss_in_sync(&self, nth: u64, seed: u64) {
-        let draw = Draw::new(seed, "torn-sync", 0);
-        self.inner().process = Process::LosesPowerInSync { after: nth, draw };
-    }
-
-    /// The process will be killed in the middle of a job: in the next change of a file (a write, another length, a sync) for `nth` 0,
-    /// of which a part may be made.
-    pub fn arm_crash_in_change(&self, nth: u64, seed: u64) {
-        let draw = Draw::new(seed, "crash-in-change", 0);
-        self.inner().process = Process::DiesInChange { after: nth, draw };
+    /// The process will die in the middle of a job: its power fails in a sync, or it is killed in a change of a file (a write, another
+    /// length, a sync), of which a part may be made. For `nth` 0 that is the next one.
+    pub(crate) fn arm(&self, death: Death, nth: u64, seed: u64) {
+        self.inner().process = match death {
+            Death::PowerLoss => {
+                Process::LosesPowerInSync { after: nth, draw: Draw::new(seed, "torn-sync", 0) }
+            }
+            Death::Crash => Process::DiesInChange { after: nth, draw: Draw::new(seed, "crash-in-change", 0) },
+        };
     }
 
     /// One write of a block will be reported as made, and go elsewhere or nowhere: of those that syncs make the next one for `nth` 0.

@@ -7,15 +7,18 @@ use std::{
     rc::Rc,
 };
 
-use conclave::env::{Buggify, Hooked, Hooks, Rare, hook};
+use conclave::env::{Buggify, ClockControl, Hooked, Hooks, Rare, hook};
 use conclave_checks::draw::Draw;
-use madsim::{plugin, task::NodeId};
+use madsim::{plugin, runtime::Handle, task::NodeId};
 
-use super::rates::Rates;
+use super::{clock::now_ns, rates::Rates};
 use crate::trace::MachineId;
 
 /// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
 const PAUSE_US: (u64, u64) = (100, 60_000);
+
+/// Whoever stands still within a poll does so for so long, in microseconds: up to some election timeouts.
+const STALL_US: (u64, u64) = (1_000, 600_000);
 
 /// The instruments of a run. Cheap to clone; all clones are one.
 #[derive(Clone, Default)]
@@ -27,6 +30,9 @@ struct State {
     rates: Rates,
     /// By the simulator's names.
     machines: BTreeMap<NodeId, MachineId>,
+    clocks: BTreeMap<MachineId, ClockControl>,
+    /// Machines that stand still within a poll, and until when.
+    stalled: BTreeMap<MachineId, u64>,
     draws: BTreeMap<(MachineId, Buggify), Draw>,
     fired: BTreeMap<Buggify, Fired>,
     reached: BTreeSet<Rare>,
@@ -42,8 +48,14 @@ pub struct Fired {
 impl Instruments {
     /// What runs on this thread meets them from now on, on these machines, until what is returned is dropped. No point is
     /// switched on yet.
-    pub(super) fn attach(&self, machines: BTreeMap<NodeId, MachineId>) -> Hooked {
-        self.0.borrow_mut().machines = machines;
+    pub(super) fn attach(
+        &self,
+        machines: BTreeMap<NodeId, MachineId>,
+        clocks: BTreeMap<MachineId, ClockControl>,
+    ) -> Hooked {
+        let mut state = self.0.borrow_mut();
+        (state.machines, state.clocks) = (machines, clocks);
+        drop(state);
         hook(Rc::new(self.clone()))
     }
 
@@ -53,9 +65,18 @@ impl Instruments {
         (state.seed, state.rates) = (seed, rates.clone());
     }
 
-    /// No point fires any more.
+    /// No point fires any more, and nobody stands still any longer.
     pub(crate) fn switch_off(&self) {
-        self.0.borrow_mut().rates = Rates::default();
+        let mut state = self.0.borrow_mut();
+        state.rates = Rates::default();
+        state.stalled.values_mut().for_each(|until_ns| *until_ns = 0);
+    }
+
+    /// The machines that have stood still for as long as they were to.
+    pub(super) fn stalled_until_now(&self) -> Vec<MachineId> {
+        let (mut state, now_ns) = (self.0.borrow_mut(), now_ns());
+        let over = state.stalled.extract_if(.., |_, until_ns| *until_ns <= now_ns);
+        over.map(|(machine, _)| machine).collect()
     }
 
     /// The rare states that the programs reached so far.
@@ -103,5 +124,19 @@ impl Hooks for Instruments {
     fn pause_us(&self, point: Buggify) -> u64 {
         let (low, high) = PAUSE_US;
         self.0.borrow_mut().draw(point).between(low, high)
+    }
+
+    fn stall(&self, point: Buggify) {
+        let mut state = self.0.borrow_mut();
+        let node = plugin::node();
+        let Some(machine) = state.machines.get(&node).copied() else { return };
+        let (low, high) = STALL_US;
+        let span_us = state.draw(point).between(low, high);
+        let Some(clock) = state.clocks.get(&machine) else { return };
+        clock.stall_us(span_us);
+        Handle::current().pause(node);
+        let until_ns = now_ns() + span_us * 1_000;
+        let stalled = state.stalled.entry(machine).or_default();
+        *stalled = (*stalled).max(until_ns);
     }
 }

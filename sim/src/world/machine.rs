@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::{
     addresses, clock,
-    disk::{DiskTiming, Misplaced, SimDisk},
+    disk::{Death, DiskTiming, Misplaced, SimDisk},
     power::Power,
 };
 use crate::trace::{MachineId, Range};
@@ -24,8 +24,8 @@ pub(crate) struct Machine {
     pub(crate) disk: SimDisk,
     /// Of the node of another cluster that runs here now and then.
     pub(super) foreign_disk: SimDisk,
-    pub(super) clock: Clock,
-    clock_control: ClockControl,
+    pub(crate) clock: Clock,
+    pub(crate) clock_control: ClockControl,
     /// Counts the starts of its process: each has randomness of its own.
     pub(super) starts: u64,
     /// Something is meant to run here.
@@ -40,7 +40,7 @@ pub(crate) struct Machine {
     /// Its power has failed, at some time.
     pub(crate) has_lost_power: bool,
     pub(super) power: Power,
-    is_paused: bool,
+    pub(super) is_paused: bool,
     handle: NodeHandle,
     process: Option<JoinHandle<()>>,
     /// Tells the process to stop; none: it was told.
@@ -192,11 +192,6 @@ impl Machine {
         self.kill();
     }
 
-    /// The disk is empty from now on, as one that was exchanged. Nothing may run.
-    pub(crate) fn lose_disk(&mut self) {
-        self.disk.wipe();
-    }
-
     /// Bits of what its disk holds turn over, here and there.
     pub(crate) fn damage_disk(&mut self, flips: u64) {
         self.is_damaged = true;
@@ -210,24 +205,23 @@ impl Machine {
         self.disk.arm_false_write(nth, goes, self.draw("false-write").number());
     }
 
-    /// The n-th next sync of its disk will be cut short by a power loss.
-    pub(crate) fn arm_power_loss(&self, nth: u64) {
-        self.disk.arm_power_loss_in_sync(nth, self.draw("power-loss-in-sync").number());
-    }
-
-    /// Its process will be killed in the n-th next change of its files.
-    pub(crate) fn arm_crash(&self, nth: u64) {
-        self.disk.arm_crash_in_change(nth, self.draw("crash-in-change").number());
+    /// Its process will die in a job of its disk: a power loss cuts its n-th next sync short, or it is killed in the n-th next change
+    /// of a file.
+    pub(crate) fn arm(&self, death: Death, nth: u64) {
+        let purpose = match death {
+            Death::PowerLoss => "power-loss-in-sync",
+            Death::Crash => "crash-in-change",
+        };
+        self.disk.arm(death, nth, self.draw(purpose).number());
     }
 
     /// A paused machine stands still, whatever is started on it.
     pub(super) fn set_paused(&mut self, is_paused: bool) {
-        let was_paused = std::mem::replace(&mut self.is_paused, is_paused);
+        self.is_paused = is_paused;
         let (runtime, id) = (Handle::current(), self.network_id());
         match is_paused {
             true => runtime.pause(id),
-            false if was_paused => runtime.resume(id),
-            false => {}
+            false => runtime.resume(id),
         }
     }
 

@@ -21,7 +21,7 @@ const RESTARTED_AFTER_MS: (u64, u64) = (50, 1_000);
 
 /// All machines, by name.
 pub(crate) struct Machines {
-    machines: BTreeMap<MachineId, Machine>,
+    pub(super) machines: BTreeMap<MachineId, Machine>,
     /// Whose process stopped for its disk, and when it is started again.
     restarts: BTreeMap<MachineId, u64>,
     pub(super) programs: Programs,
@@ -89,14 +89,20 @@ impl Machines {
         }
     }
 
-    /// No death in the middle of a disk's job is due any more, anywhere.
-    pub(crate) fn disarm_disks(&self) {
+    /// No death in the middle of a disk's job is due any more, anywhere. Who was told of an error, and is about to stop for it, stops
+    /// now.
+    pub(crate) fn disarm_disks(&mut self) {
         self.machines.values().for_each(|machine| machine.disk.disarm());
+        let is_stopping = |machine: &&Machine| machine.is_running() && machine.disk.has_failed();
+        let failed: Vec<MachineId> =
+            self.machines.values().filter(is_stopping).map(|machine| machine.id).collect();
+        failed.into_iter().for_each(|id| self.crash(id));
     }
 
-    /// Machines whose power failed in the middle of a sync lose it now, their processes included; and processes end that were killed
-    /// in the middle of a job.
-    pub(crate) fn carry_out_deaths(&mut self) {
+    /// Machines whose power failed in the middle of a sync lose it now, their processes included; processes end that were killed in the
+    /// middle of a job; and processes that stopped for their disks are started again, as a supervisor does, whether that is mended or
+    /// not.
+    pub(crate) fn tend(&mut self) {
         let died = |machine: &Machine| Some((machine.id, machine.disk.death()?));
         for (id, death) in self.machines.values().filter_map(died).collect::<Vec<_>>() {
             match death {
@@ -104,6 +110,11 @@ impl Machines {
                 Death::Crash => self.crash(id),
             }
             self.machine(id).died_in_job = true;
+            self.bring_up(id);
+        }
+        let now_ns = now_ns();
+        let due = self.restarts.extract_if(.., |_, at_ns| *at_ns <= now_ns);
+        for (id, _) in due.collect::<Vec<_>>() {
             self.bring_up(id);
         }
     }
@@ -187,16 +198,6 @@ impl Machines {
             }
         }
         unasked
-    }
-
-    /// Processes are started again that stopped for their disks, as a supervisor does, whether that is mended or not.
-    pub(crate) fn restart_stopped(&mut self) {
-        let now_ns = now_ns();
-        let is_due = |(id, at_ns): (&MachineId, &u64)| (*at_ns <= now_ns).then_some(*id);
-        for id in self.restarts.iter().filter_map(is_due).collect::<Vec<_>>() {
-            self.restarts.remove(&id);
-            self.bring_up(id);
-        }
     }
 
     /// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again

@@ -36,6 +36,7 @@ use conclave_checks::{FaultBudget, Oracle};
 pub(crate) use self::{
     addresses::NUMBER_MAX,
     clock::now_ns,
+    disk::Death,
     instruments::Instruments,
     machines::Machines,
     network::{cuts, latency, lines_between},
@@ -66,6 +67,7 @@ pub(crate) struct World {
     pub(crate) nodes: Vec<u64>,
     floods: Floods,
     conditions: Conditions,
+    instruments: Instruments,
 }
 
 /// What a fault holds until it heals.
@@ -118,6 +120,7 @@ impl World {
             console,
             nodes: shape.founders().chain(newcomers.iter().copied()).collect(),
             conditions: Conditions::default(),
+            instruments: Instruments::default(),
             recorder: recorder.clone(),
             oracle: oracle.clone(),
             shape,
@@ -125,9 +128,20 @@ impl World {
     }
 
     /// What runs in this world meets the instruments until what is returned is dropped.
-    pub(crate) fn attach(&self, instruments: &Instruments) -> Hooked {
+    pub(crate) fn attach(&mut self, instruments: &Instruments) -> Hooked {
+        self.instruments = instruments.clone();
         let ids = self.machines.network_ids().into_iter();
-        instruments.attach(ids.map(|(machine, id)| (id, machine)).collect())
+        let machines = self.machines.machines.values();
+        let clocks = machines.map(|machine| (machine.id, machine.clock_control.clone()));
+        instruments.attach(ids.map(|(machine, id)| (id, machine)).collect(), clocks.collect())
+    }
+
+    /// Machines go on that have stood still within a step for as long as they were to.
+    pub(crate) fn end_stalls(&mut self) {
+        for machine in self.instruments.stalled_until_now() {
+            let machine = self.machines.machine(machine);
+            machine.set_paused(machine.is_paused);
+        }
     }
 
     /// The node that leads now: that of the latest term that has one. Recorded, for a fault aims at it.
@@ -171,11 +185,15 @@ impl World {
                 self.machines.keep_down_once_it_dies(machine, is_held);
             }
             Condition::Foreign(machine) => self.machines.let_foreigner_in(machine, is_held),
-            Condition::Paused(machine) => self.machines.machine(machine).set_paused(is_held),
+            Condition::Paused(machine) => {
+                self.machines.machine(machine).set_paused(self.conditions.is_paused(machine));
+            }
+            Condition::Suspended(machine) => {
+                self.set_clock(machine);
+                self.machines.machine(machine).set_paused(self.conditions.is_paused(machine));
+            }
             Condition::ClockDrift { machine, .. } | Condition::ClockSkew { machine, .. } => {
-                let (drift_ppm, skew_ms) =
-                    (self.conditions.clock_drift_ppm(machine), self.conditions.clock_skew_ms(machine));
-                self.machines.machine(machine).set_clock_error(drift_ppm, skew_ms);
+                self.set_clock(machine);
             }
             Condition::SlowDisk { machine, .. } => {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
@@ -193,6 +211,27 @@ impl World {
             Condition::SlowNetwork { .. } => {
                 self.network.set_latency(self.conditions.latency_us(self.shape.latency_us));
             }
+        }
+    }
+
+    fn set_clock(&mut self, machine: MachineId) {
+        let (drift_ppm, skew_ms) =
+            (self.conditions.clock_drift_ppm(machine), self.conditions.clock_skew_ms(machine));
+        self.machines.machine(machine).set_clock_error(drift_ppm, skew_ms);
+    }
+
+    /// Whether clocks may do what those who read by lease are told that clocks do not: jump, or stand still.
+    pub(crate) fn may_break_clocks(&self) -> bool {
+        !self.shape.lease_reads
+    }
+
+    /// A node's disk may be damaged now. Beyond the envelope any may be, and nobody takes its place. False: it cannot be spared, and
+    /// nothing happens.
+    pub(crate) fn give_up_damaged(&mut self, node: u64, new: u64) -> bool {
+        let machine = self.machines.machine(MachineId::Node(node));
+        match self.shape.beyond {
+            true => machine.is_introduced && !machine.is_damaged,
+            false => self.give_up(node, new),
         }
     }
 

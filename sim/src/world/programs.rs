@@ -33,8 +33,6 @@ use crate::{
 const CLUSTER: &str = "sim";
 /// How long a proxy tries for a client that sets no deadline of its own.
 const PROXY_PATIENCE: Duration = Duration::from_secs(5);
-/// What nodes that read by lease believe of their clocks.
-const CLOCK_DRIFT_PERCENT: u32 = 10;
 
 /// Starts processes.
 pub(super) struct Programs {
@@ -172,7 +170,7 @@ impl Programs {
                 auto_compaction: shape.kept_revisions.map(|kept| AutoCompaction::Revisions(kept.into())),
                 ..node::Upkeep::default()
             },
-            lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
+            lease_drift_percent: shape.lease_reads.then_some(shape.stated_drift_percent),
             security: Security::default(),
             server_limits: ServerLimits::default(),
             retention: node::Retention {

@@ -31,6 +31,11 @@ pub struct Shape {
     pub answers: Answers,
     /// Nodes serve reads by lease.
     pub lease_reads: bool,
+    /// What nodes that read by lease are told of their clocks: none is faster or slower than true time by more percent. Faults keep
+    /// within 9 percent.
+    pub stated_drift_percent: u32,
+    /// Disks are damaged beyond what the system bears: it must not serve, or serve what is true.
+    pub beyond: bool,
     /// This founder was told two addresses the wrong way round: the two that come first of the others'.
     pub swapped_peers: Option<u64>,
     /// Nodes keep about so many revisions of the past; none: all, until a client compacts.

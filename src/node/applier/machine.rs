@@ -10,7 +10,7 @@ use super::{
     waiters::Waiters,
 };
 use crate::{
-    env::{Buggify, Moment, Observer, buggify, sometimes},
+    env::{Buggify, Moment, Observer, buggify, buggify_stall, sometimes},
     kv::{Applier as Transaction, Header, Pruner, Rejection, Reply},
     raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Snapshot, Term},
     storage::{Flusher, Place, StateStore, StorageError},
@@ -157,6 +157,7 @@ impl Machine {
         let header = transaction.finish()?;
         tables.finish()?;
         self.observer.applied(self.node, &entries, header.state_hash());
+        buggify_stall(Buggify::LongApply);
         for (index, term, reply) in answers {
             let reply_header = self.reply_header(term);
             self.waiters.answer(index, term, reply, reply_header);

@@ -13,7 +13,7 @@ use crate::{
 /// This much more than the clients' patience ends all waiting.
 const SLACK: Duration = Duration::from_secs(2);
 
-pub(super) async fn are_answered(world: &mut World, workload: &Workload) -> Result<(), Failure> {
+pub(in crate::phases) async fn are_answered(world: &mut World, workload: &Workload) -> Result<(), Failure> {
     let bound = Duration::from_millis(workload.patience_ms) * 4 + SLACK;
     let (machines, large_clients) = (&mut world.machines, &mut world.large_clients);
     let finishing = async move {

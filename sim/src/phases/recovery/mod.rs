@@ -12,14 +12,14 @@
 //! `waiting.rs` has what they share: the bound, and how the run itself waits and asks.
 
 mod changes;
-mod clients;
+pub(super) mod clients;
 mod convergence;
 mod reads;
 mod removed;
 mod waiting;
 mod writes;
 
-pub(super) use self::waiting::bound;
+pub(super) use self::waiting::{ask_through, bound};
 use crate::{trace::MachineId, verdict::Failure, workload::Workload, world::World};
 
 pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(), Failure> {
@@ -33,7 +33,8 @@ pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(
 }
 
 /// Whatever faults held was released with them. What died of itself in the middle of that is started now.
-fn bring_up_everything(world: &mut World) {
+pub(super) fn bring_up_everything(world: &mut World) {
+    world.machines.disarm_disks();
     let nodes = world.known_nodes().into_iter().map(MachineId::Node);
     let proxies = (0..world.shape.proxies).map(MachineId::Proxy);
     nodes.chain(proxies).for_each(|id| world.machines.bring_up(id));

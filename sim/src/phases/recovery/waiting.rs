@@ -40,7 +40,7 @@ pub(super) async fn wait_for(
 }
 
 /// One operation of the run's own client, recorded as any other.
-pub(super) async fn ask_through(world: &World, proxy: u64, call: Call) -> Answer {
+pub(in crate::phases) async fn ask_through(world: &World, proxy: u64, call: Call) -> Answer {
     let operation = world.recorder.called(RUN_ITSELF, call.clone());
     let client = world.console.client_of_proxy(proxy, PATIENCE);
     let asking = world.console.spawn(async move { ask(&client, call).await });

@@ -125,7 +125,7 @@ fn a_power_loss_keeps_loses_and_tears_sectors() {
 fn an_armed_disk_loses_power_in_the_nth_sync() {
     let disk = disk();
     let backend = opened(&disk, 5);
-    disk.arm_power_loss_in_sync(1, 7);
+    disk.arm(Death::PowerLoss, 1, 7);
     backend.write(0, b"first").expect("alive");
     backend.sync_data().expect("the first sync succeeds");
     backend.write(0, b"other").expect("alive");
@@ -144,7 +144,7 @@ fn a_process_is_killed_between_two_changes_or_within_one() {
     for (nth, seed) in (0..4).flat_map(|nth| (0..20).map(move |seed| (nth, seed))) {
         let disk = disk();
         let backend = opened(&disk, 2 * SECTOR_BYTES as u64);
-        disk.arm_crash_in_change(nth, seed);
+        disk.arm(Death::Crash, nth, seed);
         let changes: [&dyn Fn() -> io::Result<()>; 4] = [
             &|| backend.write(0, &[1; 2 * SECTOR_BYTES]),
             &|| backend.sync_data(),

@@ -9,7 +9,7 @@ use conclave::{
 };
 use conclave_checks::draw::Draw;
 
-use super::{disk, lose_power};
+use super::{Death, disk, lose_power};
 use crate::world::SimDisk;
 
 const POWER_LOSSES: u64 = 300;
@@ -64,7 +64,7 @@ fn the_log_never_loses_what_it_acknowledged() {
     let (mut in_sync, mut survived_unacknowledged) = (0, 0);
     for round in 0..POWER_LOSSES {
         if draw.chance(70) {
-            disk.arm_power_loss_in_sync(draw.below(20), round);
+            disk.arm(Death::PowerLoss, draw.below(20), round);
         }
         match open_log(&disk) {
             Ok((mut log, recovered)) => {
@@ -120,7 +120,7 @@ fn the_state_falls_back_at_most_to_its_last_sync_and_always_whole() {
     let (mut synced, mut attempted, mut fell_back) = (0, 0, 0);
     for round in 0..POWER_LOSSES {
         if draw.chance(70) {
-            disk.arm_power_loss_in_sync(draw.below(30), round);
+            disk.arm(Death::PowerLoss, draw.below(30), round);
         }
         match open_state(&disk) {
             Ok(mut state) => {
