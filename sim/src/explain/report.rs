@@ -183,8 +183,9 @@ pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str)
     };
     let mut text = format!("rule         {rule}\n");
     let _ = writeln!(text, "faults       {} -> {}: {needed}", before.faults.len(), scenario.faults.len());
-    for Timed { at_ms, for_ms, fault } in &scenario.faults {
-        let _ = writeln!(text, "             at {at_ms} ms, for {for_ms} ms: {fault}");
+    for Timed { at_ms, for_ms, moment, fault } in &scenario.faults {
+        let when = moment.map(|moment| format!(", when {moment}")).unwrap_or_default();
+        let _ = writeln!(text, "             at {at_ms} ms{when}, for {for_ms} ms: {fault}");
     }
     let sizes = [
         ("nodes", before.shape.priorities.len() as u64, scenario.shape.priorities.len() as u64),

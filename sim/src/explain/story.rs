@@ -36,6 +36,12 @@ impl fmt::Display for Told<'_> {
             Event::Fault { fault, event } => {
                 let fault = &self.scenario.faults[*fault].fault;
                 match event {
+                    FaultEvent::Waits(moment) => write!(f, "… it waits until {moment}: {fault}"),
+                    FaultEvent::Met { node: Some(node) } => {
+                        write!(f, "  so it is now, at node {node}: {fault}")
+                    }
+                    FaultEvent::Met { node: None } => write!(f, "  so it is now: {fault}"),
+                    FaultEvent::Waited => write!(f, "  it has waited in vain: {fault}"),
                     FaultEvent::Struck => write!(f, "✗ {fault}"),
                     FaultEvent::Holds(conditions) => write!(f, "  {}", listed(conditions)),
                     FaultEvent::Healed => write!(f, "✓ healed: {fault}"),

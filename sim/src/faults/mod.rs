@@ -81,15 +81,23 @@ macro_rules! families {
         /// Draws a fault of one family.
         pub(crate) type Recipe = fn(&mut Draw, &Roster) -> Fault;
 
+        /// A family, for whoever draws.
+        pub(crate) struct Family {
+            pub(crate) name: &'static str,
+            /// It is nothing for a cluster that fewer nodes found.
+            pub(crate) founders_min: u64,
+            pub(crate) recipe: Recipe,
+        }
+
         impl Fault {
             /// The names of all families.
             pub const NAMES: &'static [&'static str] = &[$($module::$family::NAME,)*];
 
-            /// The families by name, each with how one of it is drawn.
-            pub(crate) const FAMILIES: &'static [(&'static str, Recipe)] = &[$((
-                $module::$family::NAME,
-                |draw, roster| Fault::$family(Inject::draw(draw, roster)),
-            ),)*];
+            pub(crate) const FAMILIES: &'static [Family] = &[$(Family {
+                name: $module::$family::NAME,
+                founders_min: $module::$family::FOUNDERS_MIN,
+                recipe: |draw, roster| Fault::$family(Inject::draw(draw, roster)),
+            },)*];
 
             /// The name of its family.
             pub fn name(&self) -> &'static str {

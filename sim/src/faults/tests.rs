@@ -125,6 +125,25 @@ fn a_target_is_resolved_when_the_fault_strikes() {
 }
 
 #[test]
+fn roles_are_resolved_when_the_fault_strikes() {
+    in_world(async |mut world| {
+        let leader = world.oracle.leader().expect("it is long enough");
+        let followers: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+        let aimed = |world: &World, stored: &str| {
+            serde_json::from_str::<Target>(stored).expect("a target").resolve(world)
+        };
+        assert_eq!(aimed(&world, r#"{"follower":0}"#), Some(followers[0]));
+        assert_eq!(aimed(&world, r#"{"follower":3}"#), Some(followers[1]), "they are counted around");
+        assert_eq!(aimed(&world, r#"{"newcomer":0}"#), None, "nobody has come yet");
+        world.machines.introduce(MachineId::Node(4));
+        assert_eq!(aimed(&world, r#"{"newcomer":2}"#), Some(4));
+        assert_eq!(aimed(&world, r#""subject""#), None);
+        world.subject = Some(2);
+        assert_eq!(aimed(&world, r#""subject""#), Some(2));
+    });
+}
+
+#[test]
 fn a_newcomer_that_was_never_started_is_not_started_by_healing() {
     in_world(async |mut world| {
         let healing = fault(r#"{"power-loss":{"node":4}}"#).strike(&mut world);

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `conclave_checks::history` | what is said about the present: linearizability, and revisions that follow time |
 //! | `ranges.rs` | a range is the store as it was at one revision |
-//! | `past.rs` | reads of the past tell what was written then, until it is compacted |
+//! | `past.rs` | whatever an answer tells of a revision is what was written by then, until it is compacted |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
 //! A new judge is a file here and a line in [`judge`].
@@ -62,6 +62,13 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
                 Call::GetPast { .. } => "get of the past",
                 _ => "get",
             },
+            Some((_, Answer::Replaced { .. })) => "put and what was there",
+            Some((_, Answer::Ranged { .. })) => match operation.call {
+                Call::RangeOfAny { .. } => "range of any node",
+                Call::Range { revision: 1.., .. } => "range of the past",
+                _ => "range",
+            },
+            Some((_, Answer::RangeDeleted { .. })) => "delete of a range",
             Some((_, Answer::Compacted)) => "compaction",
             Some((_, Answer::Gone)) => "compacted already",
             Some((_, Answer::Deleted { .. })) => "delete",

@@ -3,13 +3,17 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `generator.rs` | from a seed to a scenario |
+//! | `agenda.rs` | its faults and their times |
+//! | `format.rs` | which form of the file this is |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
 //! | `ending.rs` | what stays broken when the rest is healed |
 //! | `reference.rs` | what the testbed's own speed is measured by |
 
+mod agenda;
 mod ending;
 mod file;
+mod format;
 mod generator;
 mod reference;
 mod timed;
@@ -18,18 +22,19 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use self::file::ScenarioFile;
 pub use self::{
     ending::{Ending, Outside, Outsider},
     generator::generate,
     reference::{Load, reference},
     timed::Timed,
 };
+use self::{file::ScenarioFile, format::Format};
 use crate::{
     probes::Probe,
     workload::Workload,
     world::{Rates, Shape},
 };
+pub(crate) use timed::WAIT_MS;
 
 /// Everything a run will do. Spans are in milliseconds of simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,6 +74,7 @@ impl From<Scenario> for ScenarioFile {
             shape;
         let Shape { lease_reads, swapped_peers, kept_revisions, .. } = shape;
         Self {
+            format: Format,
             seed,
             priorities,
             proxies,

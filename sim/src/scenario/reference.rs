@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ending, Scenario, generator};
+use super::{Ending, Scenario, agenda};
 use crate::{
     faults::Fault,
     trace::Range,
@@ -41,7 +41,7 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
         swapped_peers: None,
         kept_revisions: None,
     };
-    let mut faults = if load == Load::Faults { generator::faults(&shape, CHAOS_MS) } else { Vec::new() };
+    let mut faults = if load == Load::Faults { agenda::faults(&shape, CHAOS_MS) } else { Vec::new() };
     faults.retain(|timed| !matches!(timed.fault, Fault::Flood(_)));
     Scenario {
         shape,

@@ -55,6 +55,7 @@ pub(crate) fn shrink(
         search.drop_faults(&mut smallest, tell);
         for candidates in [
             smaller::with_fewer_points,
+            smaller::without_moments,
             smaller::with_less_chaos,
             smaller::simpler,
             smaller::with_shorter_faults,

@@ -4,6 +4,7 @@
 use crate::{
     scenario::Scenario,
     trace::Range,
+    workload::Spans,
     world::{Answers, Rates, Retention},
 };
 
@@ -47,6 +48,17 @@ pub(super) fn with_shorter_faults(scenario: &Scenario) -> Vec<Scenario> {
     shorter
 }
 
+/// With one fault that waits for nothing.
+pub(super) fn without_moments(scenario: &Scenario) -> Vec<Scenario> {
+    let waiting = scenario.faults.iter().enumerate().filter(|(_, timed)| timed.moment.is_some());
+    let candidates = waiting.map(|(place, _)| {
+        let mut smaller = scenario.clone();
+        smaller.faults[place].moment = None;
+        smaller
+    });
+    candidates.filter(is_valid).collect()
+}
+
 /// With no point switched on, or without one of them.
 pub(super) fn with_fewer_points(scenario: &Scenario) -> Vec<Scenario> {
     let mut fewer = Vec::new();
@@ -86,6 +98,10 @@ const CHANGES: &[fn(&mut Scenario)] = &[
     |it| it.shape.priorities.truncate(3),
     |it| it.shape.priorities.fill(0),
     |it| it.workload.keys = it.workload.keys.min(1),
+    |it| it.workload.spans = Spans::default(),
+    |it| it.workload.open_loops = 0,
+    |it| it.workload.is_pinned = false,
+    |it| it.workload.hot_percent = 0,
     |it| it.workload.past_percent = 0,
     |it| it.workload.compactions_percent = 0,
     |it| it.workload.deletes_percent = 0,

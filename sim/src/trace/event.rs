@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::CoreEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Condition, LargeEvent, MachineId, Mistake};
+use super::{Answer, Call, Condition, LargeEvent, MachineId, Mistake, Moment};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +46,14 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultEvent {
+    /// Its time has come, and it waits for this.
+    Waits(Moment),
+    /// What it waits for happens at this node.
+    Met {
+        node: Option<u64>,
+    },
+    /// It has waited in vain.
+    Waited,
     Struck,
     /// These conditions last until it heals.
     Holds(Vec<Condition>),

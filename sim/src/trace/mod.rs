@@ -6,6 +6,7 @@
 //! | `event.rs` | what can happen |
 //! | `names.rs` | who it happens to: nodes, proxies, clients |
 //! | `condition.rs` | what a fault makes true until it heals |
+//! | `moment.rs` | what a fault may wait for before it strikes |
 //! | `mistake.rs` | what operators ask for by mistake |
 //! | `large.rs` | what clients of large values ask, and what they are told |
 //! | `history.rs` | the operations of all clients, which are those of `conclave_checks::history` |
@@ -16,6 +17,7 @@ mod event;
 mod history;
 mod large;
 mod mistake;
+mod moment;
 mod names;
 mod recorder;
 
@@ -26,5 +28,6 @@ pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEv
 pub use history::History;
 pub use large::{Asked, Flooded, LargeEvent, Part};
 pub use mistake::Mistake;
+pub use moment::Moment;
 pub use names::{CLIENT_LIVES, MachineId};
 pub use recorder::Recorder;

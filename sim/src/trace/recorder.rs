@@ -14,7 +14,7 @@ struct Records {
     now_ns: fn() -> u64,
     trace: Trace<Event>,
     history: History,
-    watcher: Option<Watcher>,
+    watchers: Vec<Watcher>,
 }
 
 /// Who sees every event.
@@ -23,12 +23,17 @@ type Watcher = Box<dyn FnMut(&Event) + Send>;
 impl Recorder {
     /// A recorder of a run whose time is `now_ns`.
     pub fn new(now_ns: fn() -> u64, trace: Trace<Event>) -> Self {
-        Self(Arc::new(Mutex::new(Records { now_ns, trace, history: History::default(), watcher: None })))
+        Self(Arc::new(Mutex::new(Records {
+            now_ns,
+            trace,
+            history: History::default(),
+            watchers: Vec::new(),
+        })))
     }
 
-    /// Shows every event from now on to a watcher, who must not record any.
+    /// Shows every event from now on to one more watcher, who must not record any.
     pub fn show_to(&self, watcher: impl FnMut(&Event) + Send + 'static) {
-        self.records().watcher = Some(Box::new(watcher));
+        self.records().watchers.push(Box::new(watcher));
     }
 
     /// Records an event of the present moment.
@@ -80,9 +85,7 @@ impl Records {
     fn record(&mut self, event: Event) {
         let at_ns = (self.now_ns)();
         self.history.add(at_ns, &event).expect("operations are numbered here");
-        if let Some(watcher) = &mut self.watcher {
-            watcher(&event);
-        }
+        self.watchers.iter_mut().for_each(|watcher| watcher(&event));
         self.trace.push(at_ns, event);
     }
 }

@@ -11,8 +11,8 @@ use conclave::env::{Buggify, Hooked, Hooks, Rare, hook};
 use conclave_checks::draw::Draw;
 use madsim::{plugin, task::NodeId};
 
-use super::rates::Rates;
-use crate::trace::MachineId;
+use super::{moments::Moments, rates::Rates};
+use crate::trace::{MachineId, Moment};
 
 /// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
 const PAUSE_US: (u64, u64) = (100, 60_000);
@@ -30,6 +30,7 @@ struct State {
     draws: BTreeMap<(MachineId, Buggify), Draw>,
     fired: BTreeMap<Buggify, Fired>,
     reached: BTreeSet<Rare>,
+    moments: Moments,
 }
 
 /// How often a point was come to while it was switched on, and how often it fired.
@@ -42,8 +43,10 @@ pub struct Fired {
 impl Instruments {
     /// What runs on this thread meets them from now on, on these machines, until what is returned is dropped. No point is
     /// switched on yet.
-    pub(super) fn attach(&self, machines: BTreeMap<NodeId, MachineId>) -> Hooked {
-        self.0.borrow_mut().machines = machines;
+    pub(super) fn attach(&self, machines: BTreeMap<NodeId, MachineId>, moments: Moments) -> Hooked {
+        let mut state = self.0.borrow_mut();
+        (state.machines, state.moments) = (machines, moments);
+        drop(state);
         hook(Rc::new(self.clone()))
     }
 
@@ -70,9 +73,14 @@ impl Instruments {
 }
 
 impl State {
+    /// The machine that is running now.
+    fn machine(&self) -> MachineId {
+        self.machines.get(&plugin::node()).copied().unwrap_or(MachineId::Console)
+    }
+
     /// Each machine draws for each point from a stream of its own.
     fn draw(&mut self, point: Buggify) -> &mut Draw {
-        let machine = self.machines.get(&plugin::node()).copied().unwrap_or(MachineId::Console);
+        let machine = self.machine();
         let actor = match machine {
             MachineId::Node(id) => id,
             MachineId::Proxy(number) => 1_000 + number,
@@ -87,7 +95,9 @@ impl State {
 
 impl Hooks for Instruments {
     fn reached(&self, rare: Rare) {
-        self.0.borrow_mut().reached.insert(rare);
+        let mut state = self.0.borrow_mut();
+        state.reached.insert(rare);
+        state.moments.reached(Moment::Reached(rare), state.machine());
     }
 
     fn fires(&self, point: Buggify) -> bool {

@@ -12,6 +12,7 @@
 //! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
 //! | `addresses.rs`, `clock.rs` | where, and when |
 //! | `instruments.rs`, `rates.rs` | points that are switched on in the programs, and the rare states that these reach |
+//! | `moments.rs` | faults that wait for something to happen |
 //! | `observer.rs` | every step of every node, shown to the oracle |
 
 mod addresses;
@@ -21,6 +22,7 @@ mod disk;
 mod instruments;
 mod machine;
 mod machines;
+mod moments;
 mod network;
 mod observer;
 mod power;
@@ -38,6 +40,7 @@ pub(crate) use self::{
     clock::now_ns,
     instruments::Instruments,
     machines::Machines,
+    moments::{Come, Moments},
     network::{cuts, latency, lines_between},
 };
 use self::{conditions::Conditions, network::Network, programs::Programs};
@@ -48,7 +51,7 @@ pub use self::{
     shape::{Answers, Retention, Shape},
 };
 use crate::{
-    trace::{Condition, Event, MachineId, Recorder},
+    trace::{Condition, MachineId, Recorder},
     workload::{Console, Floods, LargeClients, NewNode, Operators, Workload},
 };
 
@@ -64,6 +67,9 @@ pub(crate) struct World {
     pub(crate) console: Console,
     /// All that may ever be members.
     pub(crate) nodes: Vec<u64>,
+    pub(crate) moments: Moments,
+    /// The node that the moment is about which the fault that strikes now has waited for.
+    pub(crate) subject: Option<u64>,
     floods: Floods,
     conditions: Conditions,
 }
@@ -118,6 +124,8 @@ impl World {
             console,
             nodes: shape.founders().chain(newcomers.iter().copied()).collect(),
             conditions: Conditions::default(),
+            moments: Moments::default(),
+            subject: None,
             recorder: recorder.clone(),
             oracle: oracle.clone(),
             shape,
@@ -126,15 +134,27 @@ impl World {
 
     /// What runs in this world meets the instruments until what is returned is dropped.
     pub(crate) fn attach(&self, instruments: &Instruments) -> Hooked {
+        let moments = self.moments.clone();
+        self.recorder.show_to(move |event| moments.see(event));
         let ids = self.machines.network_ids().into_iter();
-        instruments.attach(ids.map(|(machine, id)| (id, machine)).collect())
+        instruments.attach(ids.map(|(machine, id)| (id, machine)).collect(), self.moments.clone())
     }
 
-    /// The node that leads now: that of the latest term that has one. Recorded, for a fault aims at it.
-    pub(crate) fn aim_at_leader(&self) -> Option<u64> {
-        let node = self.oracle.leader();
-        self.recorder.record(Event::Aimed { node });
-        node
+    /// The members that do not lead, by their ids.
+    pub(crate) fn followers(&self) -> Vec<u64> {
+        let leader = self.oracle.leader();
+        self.oracle.configuration().members().filter(|id| Some(*id) != leader).collect()
+    }
+
+    /// The nodes that came later than the founders, and did not leave for good, by their ids.
+    pub(crate) fn newcomers(&self) -> Vec<u64> {
+        let founders = self.shape.priorities.len() as u64;
+        self.known_nodes().into_iter().filter(|id| *id > founders).collect()
+    }
+
+    /// Some node is between two configurations.
+    pub(crate) fn is_changing_members(&self) -> bool {
+        self.known_nodes().into_iter().any(|id| self.oracle.configuration_of(id).is_changing())
     }
 
     /// Makes these conditions true until the healing is handed back.

@@ -105,12 +105,10 @@ impl Programs {
     }
 
     fn start_client(&self, machine: &mut Machine, number: u64) {
-        let proxies = self.shape.proxies;
+        let proxies = self.workload.proxies_of(number, self.shape.proxies);
         let client = Client {
             number: number + CLIENT_LIVES * (machine.starts - 1),
-            endpoints: (0..proxies)
-                .map(|offset| addresses::proxy_endpoint((number + offset) % proxies))
-                .collect(),
+            endpoints: proxies.map(addresses::proxy_endpoint).collect(),
             workload: self.workload.clone(),
             seed: self.shape.seed,
             clock: machine.clock.clone(),

@@ -107,6 +107,7 @@ impl Machine {
         let bytes = self.state.unflushed_bytes();
         let is_due = self.schedule.is_due(bytes) || self.state.frozen_layers() >= FROZEN_LAYERS_MAX;
         (is_due && !buggify(Buggify::LateFlush) || buggify(Buggify::EarlyFlush)).then(|| {
+            sometimes!(FlushBegins);
             self.schedule.flushing(bytes, now);
             self.state.flusher()
         })
@@ -172,6 +173,7 @@ impl Machine {
             None => Ok(self.state.staging().begin(last)?),
             Some((after, records)) => {
                 let staged = self.state.staging().take(last, &after, &records)?;
+                sometimes!(SnapshotPieceTaken);
                 let end = records.into_iter().next_back().map(|record| (record.table, record.key));
                 match staged {
                     true => Ok(end.or(after)),
@@ -184,6 +186,7 @@ impl Machine {
     }
 
     fn install(&mut self, snapshot: &Snapshot) -> Result<Result<(), InstallFailure>, StorageError> {
+        sometimes!(SnapshotInstalls);
         let header = match self.state.staging().install(snapshot)? {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),

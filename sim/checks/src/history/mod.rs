@@ -7,6 +7,7 @@
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
+//! | `view.rs` | what an answer tells of the store at a revision |
 //! | `broken.rs` | what has no explanation, with the operations that show it |
 
 mod broken;
@@ -14,10 +15,12 @@ mod key_model;
 mod linearizability;
 mod operation;
 mod revisions;
+mod view;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
 pub use operation::{Answer, Call, Found, Operation};
 pub use revisions::writes;
+pub use view::{View, view};
 
 /// Judges what is said about the present of the store.
 ///
@@ -26,5 +29,6 @@ pub use revisions::writes;
 pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
+    revisions::never_fall(operations)?;
     linearizability::judge(operations)
 }
