@@ -109,7 +109,7 @@ impl Checkup {
 
     /// Returns the counter of the log's commits.
     fn check_log(&mut self, volume: Volume) -> Option<Arc<AtomicU64>> {
-        let is_new = volume.commits == 0;
+        let is_new = volume.is_unused;
         let (log, recovered) = self.take(LogStore::open(volume, &Configuration::default()))?;
         if is_new {
             self.add(format!("{LOG_FILE} notes no commit: the node never finished its first start"));
@@ -147,7 +147,7 @@ impl Checkup {
     }
 
     fn check_state(&mut self, volume: Volume, commits: Option<Arc<AtomicU64>>) {
-        let is_new = volume.commits == 0;
+        let is_new = volume.is_unused;
         // With a log that cannot be read nobody knows how many commits it has had.
         let commits = commits.unwrap_or_else(|| Arc::new(u64::MAX.into()));
         let Some(state) = self.take(StateStore::open(volume, commits)) else { return };

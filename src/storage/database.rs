@@ -24,7 +24,7 @@ pub(super) fn open(
     cache_bytes: usize,
 ) -> Result<Database, StorageError> {
     match opening(volume.file, || try_open(volume, keeping, cache_bytes)) {
-        Err(StorageError::Corrupt { .. }) if volume.commits == 0 => {
+        Err(StorageError::Corrupt { .. }) if volume.is_unused => {
             sometimes!(BegunAnew);
             volume.empty()?;
             try_open(volume, keeping, cache_bytes)

@@ -57,7 +57,7 @@ fn defrag_file(
     };
     let before = bytes(&volume)?;
     // Nothing was committed: it is hardly begun, or not a node's.
-    if volume.commits > 0 {
+    if !volume.is_unused {
         database::opening(file, || {
             let mut database = database::open(&volume, keeping, CACHE_BYTES)?;
             volume.check_commits(last_commit(&database)?)?;

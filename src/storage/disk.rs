@@ -11,7 +11,8 @@ pub type Job = Box<dyn FnOnce() + Send>;
 /// One node's disk: a flat directory of files. Power loss and corruption happen below this trait, so they hit the
 /// very engine that production runs.
 pub trait Disk: Send + Sync + 'static {
-    /// Opens a file, creating it empty when absent, for this process alone.
+    /// Opens a file, creating it empty when absent, for this process alone. What is read from it is on the disk, or is going to be
+    /// with the next sync: what the system has in memory of a sync that failed is forgotten.
     ///
     /// # Errors
     /// Another process has it open, or the disk failed.

@@ -48,6 +48,21 @@ impl FileDisk {
     }
 }
 
+/// After an fsync that failed, Linux shows pages as they were written that are not on the disk, and marks them clean: no later fsync
+/// writes them ("Can applications recover from fsync failures?", USENIX ATC 2020). The node stopped then. One that starts must not
+/// promise what only memory holds; so it reads all of it from the disk.
+#[cfg(target_os = "linux")]
+fn forget_clean_pages(file: &File) -> io::Result<()> {
+    use nix::fcntl::{PosixFadviseAdvice::POSIX_FADV_DONTNEED, posix_fadvise};
+    Ok(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)?)
+}
+
+/// Other systems drop such pages by themselves, or offer nothing.
+#[cfg(not(target_os = "linux"))]
+fn forget_clean_pages(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
 /// Whatever the umask: keys and values are nobody's business but the owner's.
 fn create_directory(directory: &Path) -> io::Result<()> {
     let mut builder = DirBuilder::new();
@@ -69,6 +84,7 @@ impl Disk for FileDisk {
             owners(OpenOptions::new().create(true).truncate(false).read(true).write(true)).open(&path);
         let handle = handle.map_err(|reason| unusable_file(&path, reason))?;
         File::open(&self.directory)?.sync_all()?;
+        forget_clean_pages(&handle)?;
         Ok(Box::new(FileBackend::new(handle).map_err(io::Error::other)?))
     }
 

@@ -72,7 +72,7 @@ fn claim(log: &mut Volume, state: &mut Volume, founding: &Founding) -> Result<u6
             return Err(StorageError::Lost { what });
         }
         (None, Some(_)) => return Err(missing(LOG_FILE, STATE_FILE)),
-        (Some(_), None) if log.commits > 0 => return Err(missing(STATE_FILE, LOG_FILE)),
+        (Some(_), None) if !log.is_unused => return Err(missing(STATE_FILE, LOG_FILE)),
         (Some(owner), state) => {
             sometimes!(state.is_none(), HalfFounded);
             owner.incarnation

@@ -57,6 +57,8 @@ pub(super) struct Volume {
     owner: Option<Owner>,
     /// The highest number noted when the file was opened; 0 for none.
     pub(super) commits: u64,
+    /// No number was ever noted. Where one was that cannot be read, a commit is durable all the same.
+    pub(super) is_unused: bool,
 }
 
 impl Volume {
@@ -84,7 +86,9 @@ impl Volume {
             Err(error) => return Err(error),
         };
         let commits = MARKS.iter().filter_map(|&place| read_mark(&first[place..])).max().unwrap_or(0);
-        Ok(Self { file, backend, owner, commits })
+        let is_unused =
+            MARKS.iter().all(|&place| first[place..place + MARK_BYTES].iter().all(|byte| *byte == 0));
+        Ok(Self { file, backend, owner, commits, is_unused })
     }
 
     /// Whose file this is; `None` for nobody's yet.
@@ -105,7 +109,7 @@ impl Volume {
         let written = written.and_then(|()| self.backend.write(0, &first));
         written.and_then(|()| self.backend.sync_data()).map_err(|error| self.failed(&error))?;
         self.owner = Some(owner.clone());
-        self.commits = 0;
+        (self.commits, self.is_unused) = (0, true);
         Ok(())
     }
 

@@ -27,15 +27,21 @@ mod client_crash;
 mod clock_drift;
 mod clock_skew;
 mod crash;
+mod crash_in_job;
 mod cut_one_way;
+mod failing_disk;
+mod failing_sync;
 mod flapping;
 mod flood;
 mod format;
+mod full_disk;
 mod half_open;
 mod inject;
 mod isolated_leader;
 mod join;
 mod lost_disk;
+mod lost_write;
+mod misdirected_write;
 mod mistake;
 mod one_way_isolation;
 mod partition;
@@ -53,6 +59,7 @@ mod rot;
 mod slow_disk;
 mod slow_link;
 mod slow_network;
+mod stalled_disk;
 mod stop;
 mod target;
 mod transfer;
@@ -193,6 +200,13 @@ families! {
     callers_cut_off::CallersCutOff,
     half_open::HalfOpen,
     astray::Astray,
+    crash_in_job::CrashInJob,
+    failing_sync::FailingSync,
+    failing_disk::FailingDisk,
+    full_disk::FullDisk,
+    stalled_disk::StalledDisk,
+    lost_write::LostWrite,
+    misdirected_write::MisdirectedWrite,
 }
 
 #[cfg(test)]

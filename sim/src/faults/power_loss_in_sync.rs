@@ -34,7 +34,7 @@ impl Inject for PowerLossInSync {
     fn strike(&self, world: &mut World) -> Healing {
         let Some(node) = self.node.machine(world) else { return Healing::nothing() };
         world.machines.machine(node).arm_power_loss(self.nth);
-        world.hold([Condition::DownAfterPowerLoss(node)])
+        world.hold([Condition::DownOnceItDies(node)])
     }
 }
 

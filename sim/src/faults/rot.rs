@@ -53,7 +53,7 @@ impl Inject for Rot {
         let node = MachineId::Node(self.node);
         // A power loss may take the number of the log's last commit. If that commit rots too, it cannot be told from a torn one.
         let machine = world.machines.machine(node);
-        if machine.has_lost_power || machine.disk.tripped() || !world.give_up(self.node, self.new) {
+        if machine.has_lost_power || machine.disk.death().is_some() || !world.give_up(self.node, self.new) {
             return Healing::nothing();
         }
         FaultBudget::of(&world.oracle).disk_damaged(self.node);

@@ -86,6 +86,22 @@ fn a_node_whose_power_fails_in_a_sync_is_down_until_the_fault_heals() {
 }
 
 #[test]
+fn a_node_that_is_killed_in_a_job_is_down_until_the_fault_heals_and_goes_on_with_what_it_wrote() {
+    in_world(async |mut world| {
+        for nth in 0..12 {
+            let stored = format!(r#"{{"crash-in-job":{{"node":1,"nth":{nth}}}}}"#);
+            let healing = fault(&stored).strike(&mut world);
+            sync_somehow(&mut world).await;
+            assert!(!world.machines.is_running(NODE), "change {nth} was made");
+            world.heal(healing);
+            sleep(Duration::from_millis(500)).await;
+            assert!(world.machines.is_running(NODE));
+            assert_eq!(world.machines.reap(), None, "it opened what it had written");
+        }
+    });
+}
+
+#[test]
 fn a_node_whose_power_fails_in_a_sync_after_the_fault_has_healed_comes_up_at_once() {
     in_world(async |mut world| {
         let healing = fault(r#"{"power-loss-in-sync":{"node":1,"nth":0}}"#).strike(&mut world);
@@ -109,8 +125,63 @@ async fn sync_somehow(world: &mut World) {
     }
     for _ in 0..400 {
         sleep(Duration::from_millis(5)).await;
-        world.machines.carry_out_power_losses();
+        world.machines.carry_out_deaths();
     }
+}
+
+#[test]
+fn a_node_whose_disk_fails_stops_for_that_and_serves_again_when_it_is_mended() {
+    for stored in [
+        r#"{"failing-sync":{"node":1,"permille":1000}}"#,
+        r#"{"failing-disk":{"node":1,"reads_permille":0,"writes_permille":1000}}"#,
+        r#"{"failing-disk":{"node":1,"reads_permille":1000,"writes_permille":1000}}"#,
+    ] {
+        in_world(async |mut world| {
+            let healing = fault(stored).strike(&mut world);
+            sync_somehow(&mut world).await;
+            assert_eq!(world.machines.reap(), None, "its disk is the reason");
+            assert!(!world.machines.is_running(NODE));
+            world.heal(healing);
+            sleep(Duration::from_secs(1)).await;
+            world.machines.restart_stopped();
+            sleep(Duration::from_secs(2)).await;
+            assert_eq!(world.machines.reap(), None);
+            assert!(world.machines.is_running(NODE), "a supervisor started it again");
+        });
+    }
+}
+
+#[test]
+fn a_cluster_whose_disks_stand_still_serves_nobody_until_one_of_two_goes_on() {
+    in_world(async |mut world| {
+        world.machines.introduce(MachineId::Proxy(0));
+        sleep(Duration::from_secs(1)).await;
+        let stalled: Vec<Healing> = (1..=3)
+            .map(|id| fault(&format!(r#"{{"stalled-disk":{{"node":{id}}}}}"#)).strike(&mut world))
+            .collect();
+        assert!(!put(&world, 0, "a").await, "nothing is durable");
+        for healing in stalled.into_iter().take(2) {
+            world.heal(healing);
+        }
+        sleep(Duration::from_secs(1)).await;
+        assert!(put(&world, 0, "b").await, "two of three are enough");
+        assert_eq!(world.machines.reap(), None, "slow is not broken");
+    });
+}
+
+#[test]
+fn a_node_that_has_no_room_stops_for_that() {
+    in_world(async |mut world| {
+        world.machines.introduce(MachineId::Proxy(0));
+        sleep(Duration::from_secs(1)).await;
+        let healing = fault(r#"{"full-disk":{"node":1}}"#).strike(&mut world);
+        for number in 0..300 {
+            put(&world, 0, &format!("{number}-{}", "x".repeat(5_000))).await;
+        }
+        assert_eq!(world.machines.reap(), None, "its disk is the reason");
+        assert!(!world.machines.is_running(NODE));
+        world.heal(healing);
+    });
 }
 
 #[test]

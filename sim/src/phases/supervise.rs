@@ -15,7 +15,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Carries out power losses that are due, and looks for broken rules.
 pub(super) fn look(world: &mut World) -> Result<(), Failure> {
-    world.machines.carry_out_power_losses();
+    world.machines.carry_out_deaths();
+    world.machines.restart_stopped();
     if let Some(failure) = world.oracle.failure() {
         return Err(failure.into());
     }

@@ -23,8 +23,8 @@ pub enum Condition {
     Astray { from: MachineId, to: MachineId, astray: Astray },
     /// The machine's process is not started again.
     Down(MachineId),
-    /// The machine's process is not started again if its power fails in a sync.
-    DownAfterPowerLoss(MachineId),
+    /// The machine's process is not started again once it dies in the middle of a job of its disk.
+    DownOnceItDies(MachineId),
     /// A node of another cluster of the same name runs on the machine, in place of its own.
     Foreign(MachineId),
     /// The machine stands still, and goes on later as if nothing had been.
@@ -35,6 +35,10 @@ pub enum Condition {
     ClockSkew { machine: MachineId, ms: i64 },
     /// A job of the machine's disk takes this many microseconds before and after it is done, or longer.
     SlowDisk { machine: MachineId, disk_us: Range },
+    /// Jobs of the machine's disk stand still.
+    StalledDisk(MachineId),
+    /// The machine's disk fails now and then, or always.
+    FailingDisk { machine: MachineId, errors: DiskErrors },
     /// A message takes this many microseconds, or longer.
     SlowNetwork { latency_us: Range },
     /// What the machine sends and is sent crosses at no more than this.
@@ -77,6 +81,33 @@ pub struct Astray {
     pub late_percent: u64,
     /// So much later.
     pub late_ms: Range,
+}
+
+/// Errors that a disk reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskErrors {
+    /// So many of a thousand reads fail.
+    pub reads_permille: u64,
+    /// So many of a thousand writes fail, and changes of a file's length.
+    pub writes_permille: u64,
+    /// So many of a thousand syncs fail.
+    pub syncs_permille: u64,
+    /// There is no room for more than what is there.
+    pub is_full: bool,
+}
+
+impl DiskErrors {
+    /// Two disks' errors in one.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        Self {
+            reads_permille: self.reads_permille.max(other.reads_permille),
+            writes_permille: self.writes_permille.max(other.writes_permille),
+            syncs_permille: self.syncs_permille.max(other.syncs_permille),
+            is_full: self.is_full || other.is_full,
+        }
+    }
 }
 
 /// From `low` to `high`, both included.
@@ -125,12 +156,14 @@ impl Condition {
         }
         match *self {
             Self::Down(machine)
-            | Self::DownAfterPowerLoss(machine)
+            | Self::DownOnceItDies(machine)
             | Self::Foreign(machine)
             | Self::Paused(machine)
+            | Self::StalledDisk(machine)
             | Self::ClockDrift { machine, .. }
             | Self::ClockSkew { machine, .. }
             | Self::SlowDisk { machine, .. }
+            | Self::FailingDisk { machine, .. }
             | Self::SlowLink { machine, .. } => is_among(machine),
             Self::Flood { proxy, .. } => is_among(MachineId::Proxy(proxy)),
             // The network is everybody's.
@@ -150,12 +183,14 @@ impl fmt::Display for Condition {
             Self::PoorLine { from, to, .. } => write!(f, "the line from {from} to {to} is poor"),
             Self::Astray { from, to, .. } => write!(f, "messages from {from} to {to} go astray"),
             Self::Down(machine) => write!(f, "{machine} is down"),
-            Self::DownAfterPowerLoss(machine) => write!(f, "{machine} is down once its power fails"),
+            Self::DownOnceItDies(machine) => write!(f, "{machine} is down once it dies in a job of its disk"),
             Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),
             Self::Paused(machine) => write!(f, "{machine} stands still"),
             Self::ClockDrift { machine, ppm } => write!(f, "the clock of {machine} runs {ppm} ppm fast"),
             Self::ClockSkew { machine, ms } => write!(f, "the wall time of {machine} is {ms} ms ahead"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),
+            Self::StalledDisk(machine) => write!(f, "the disk of {machine} stands still"),
+            Self::FailingDisk { machine, .. } => write!(f, "the disk of {machine} fails"),
             Self::SlowLink { machine, .. } => write!(f, "the links of {machine} are slow"),
             Self::Flood { proxy, clients } => write!(f, "{clients} clients flood proxy {proxy}"),
             Self::SlowNetwork { .. } => f.write_str("the network is slow"),

@@ -23,7 +23,7 @@ mod recorder;
 
 pub use conclave_checks::history::{Answer, Call, Found, Operation};
 
-pub use condition::{Astray, Condition, Poor, Range, Rhythm};
+pub use condition::{Astray, Condition, DiskErrors, Poor, Range, Rhythm};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
 pub use history::History;
 pub use large::{Asked, Flooded, LargeEvent, Part};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use conclave::rpc::{self, LineFaults};
 
-use crate::trace::{Astray, Condition, MachineId, Poor, Range, Rhythm};
+use crate::trace::{Astray, Condition, DiskErrors, MachineId, Poor, Range, Rhythm};
 
 /// A little less than the drift that nodes read by lease with (`programs.rs`): beyond that they promise nothing.
 const CLOCK_DRIFT_PPM_MAX: i64 = 90_000;
@@ -42,6 +42,15 @@ impl Conditions {
             _ => None,
         });
         held.fold(healthy, Range::slower)
+    }
+
+    /// How a machine's disk fails: in each way as often as the worst of what holds.
+    pub(super) fn disk_errors(&self, of: MachineId) -> DiskErrors {
+        let held = self.0.keys().filter_map(|condition| match condition {
+            Condition::FailingDisk { machine, errors } if *machine == of => Some(*errors),
+            _ => None,
+        });
+        held.fold(DiskErrors::default(), DiskErrors::worse)
     }
 
     /// How much too fast a machine's clock runs, in parts per million: what is held adds up, within what nodes that read by
@@ -144,6 +153,22 @@ mod tests {
         assert_eq!(conditions.disk_us(machine, HEALTHY), Range { low: 10, high: 50 });
         conditions.release(slow);
         assert_eq!(conditions.disk_us(machine, HEALTHY), HEALTHY);
+    }
+
+    #[test]
+    fn of_two_failing_disks_each_error_counts() {
+        let mut conditions = Conditions::default();
+        let machine = MachineId::Node(1);
+        let failing = |errors| Condition::FailingDisk { machine, errors };
+        let unreadable = failing(DiskErrors { reads_permille: 5, ..DiskErrors::default() });
+        let full = failing(DiskErrors { reads_permille: 1, is_full: true, ..DiskErrors::default() });
+        conditions.hold(unreadable);
+        conditions.hold(full);
+        let both = DiskErrors { reads_permille: 5, is_full: true, ..DiskErrors::default() };
+        assert_eq!(conditions.disk_errors(machine), both);
+        conditions.release(unreadable);
+        conditions.release(full);
+        assert_eq!(conditions.disk_errors(machine), DiskErrors::default());
     }
 
     #[test]

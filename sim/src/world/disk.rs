@@ -1,6 +1,10 @@
 //! A simulated disk under the very engine that production runs: it keeps what was synced, and of what was not it
 //! keeps, loses or tears each sector when the power goes.
 
+mod errors;
+mod false_write;
+mod file;
+
 use std::{
     collections::BTreeMap,
     io,
@@ -15,8 +19,16 @@ use redb::StorageBackend;
 
 use conclave_checks::draw::Draw;
 
-/// What a disk writes as a whole, or tears.
-const SECTOR_BYTES: usize = 512;
+pub use self::false_write::Misplaced;
+use self::{
+    errors::Errors,
+    false_write::FalseWrite,
+    file::{File, SECTOR_BYTES},
+};
+use crate::trace::DiskErrors;
+
+/// A stalled disk goes on so much later than it could, at most.
+const STALLED_FOR: Duration = Duration::from_millis(3);
 
 /// One node's disk. Cheap to clone; all clones are one.
 #[derive(Clone, Debug)]
@@ -36,33 +48,39 @@ struct Inner {
     files: BTreeMap<String, File>,
     /// Counts the lives of the process that uses the disk: a handle of an earlier life is refused.
     incarnation: u64,
-    power: Power,
+    process: Process,
+    errors: Errors,
+    false_write: Option<FalseWrite>,
     timing: DiskTiming,
     latency: Draw,
+    is_stalled: bool,
 }
 
+/// The process that uses the disk, as far as the disk ends it.
 #[derive(Debug)]
-enum Power {
-    On,
-    /// Will fail in the sync after this many others.
-    FailsInSync {
+enum Process {
+    Lives,
+    /// Its power will fail in the sync after this many others.
+    LosesPowerInSync {
         after: u64,
         draw: Draw,
     },
-    /// Failed in the middle of a sync; the process does not know yet.
-    Tripped,
+    /// It will be killed in the change of a file after this many others.
+    DiesInChange {
+        after: u64,
+        draw: Draw,
+    },
+    /// It died in the middle of a job, and does not know yet.
+    Died(Death),
 }
 
-/// What is on the platter, and what is on its way there.
-#[derive(Debug, Default)]
-struct File {
-    durable: Vec<u8>,
-    /// The file as the process sees it.
-    seen: Vec<u8>,
-    /// Sectors written since the last sync.
-    dirty: std::collections::BTreeSet<usize>,
-    /// The file was cut to this length since the last sync, whatever was written behind it thereafter.
-    cut: usize,
+/// How a process dies in the middle of a job of its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Its machine's power failed in a sync.
+    PowerLoss,
+    /// It was killed between two changes of its files, or within one.
+    Crash,
 }
 
 impl SimDisk {
@@ -71,9 +89,12 @@ impl SimDisk {
         Self(Arc::new(Mutex::new(Inner {
             files: BTreeMap::new(),
             incarnation: 0,
-            power: Power::On,
+            process: Process::Lives,
+            errors: Errors::new(seed, node),
+            false_write: None,
             timing,
             latency: Draw::new(seed, "disk", node),
+            is_stalled: false,
         })))
     }
 
@@ -84,14 +105,20 @@ impl SimDisk {
 
     /// The process died: its handles are worth nothing, what it wrote is with the operating system.
     pub fn crash(&self) {
-        self.inner().incarnation += 1;
+        let mut inner = self.inner();
+        inner.incarnation += 1;
+        inner.errors.were_told = false;
+        if matches!(inner.process, Process::DiesInChange { .. } | Process::Died(Death::Crash)) {
+            inner.process = Process::Lives;
+        }
     }
 
     /// The power fails: each unsynced sector is kept, lost or torn as drawn.
     pub fn power_loss(&self, mut draw: impl FnMut() -> u64) {
         let mut inner = self.inner();
         inner.incarnation += 1;
-        inner.power = Power::On;
+        inner.errors.were_told = false;
+        inner.process = Process::Lives;
         for file in inner.files.values_mut() {
             file.lose_unsynced(&mut draw);
         }
@@ -99,20 +126,54 @@ impl SimDisk {
 
     /// The power will fail in the middle of a sync: the next one for `nth` 0.
     pub fn arm_power_loss_in_sync(&self, nth: u64, seed: u64) {
-        self.inner().power = Power::FailsInSync { after: nth, draw: Draw::new(seed, "torn-sync", 0) };
+        let draw = Draw::new(seed, "torn-sync", 0);
+        self.inner().process = Process::LosesPowerInSync { after: nth, draw };
     }
 
-    /// No power loss is due any more.
+    /// The process will be killed in the middle of a job: in the next change of a file (a write, another length, a sync) for `nth` 0,
+    /// of which a part may be made.
+    pub fn arm_crash_in_change(&self, nth: u64, seed: u64) {
+        let draw = Draw::new(seed, "crash-in-change", 0);
+        self.inner().process = Process::DiesInChange { after: nth, draw };
+    }
+
+    /// One write of a block will be reported as made, and go elsewhere or nowhere: of those that syncs make the next one for `nth` 0.
+    /// The process is killed soon after, in the middle of a job.
+    pub fn arm_false_write(&self, nth: u64, goes: Misplaced, seed: u64) {
+        let draw = Draw::new(seed, "false-write", 0);
+        self.inner().false_write = Some(FalseWrite { after: nth, goes, draw });
+    }
+
+    /// No death in the middle of a job is due any more.
     pub fn disarm(&self) {
         let mut inner = self.inner();
-        if matches!(inner.power, Power::FailsInSync { .. }) {
-            inner.power = Power::On;
+        if !matches!(inner.process, Process::Died(_)) {
+            inner.process = Process::Lives;
+        }
+        inner.false_write = None;
+    }
+
+    /// The process died in the middle of a job: it must be killed.
+    pub(crate) fn death(&self) -> Option<Death> {
+        match self.inner().process {
+            Process::Died(death) => Some(death),
+            _ => None,
         }
     }
 
-    /// The power failed in the middle of a sync: the process must be killed.
-    pub fn tripped(&self) -> bool {
-        matches!(self.inner().power, Power::Tripped)
+    /// No job ends, or goes on, as long as it is stalled.
+    pub fn set_stalled(&self, is_stalled: bool) {
+        self.inner().is_stalled = is_stalled;
+    }
+
+    /// It fails so often from now on.
+    pub fn set_errors(&self, rates: DiskErrors) {
+        self.inner().errors.rates = rates;
+    }
+
+    /// The process was told of an error: it must stop.
+    pub fn has_failed(&self) -> bool {
+        self.inner().errors.were_told
     }
 
     /// Nothing is left, as on a disk that was exchanged.
@@ -162,6 +223,13 @@ impl SimDisk {
         self.0.lock().expect("a disk does not panic")
     }
 
+    /// Waits until it is not stalled.
+    async fn go_on(&self) {
+        while self.inner().is_stalled {
+            tokio::time::sleep(STALLED_FOR).await;
+        }
+    }
+
     fn delays(&self) -> (Duration, Duration) {
         let mut inner = self.inner();
         let DiskTiming { before, after } = inner.timing.clone();
@@ -176,17 +244,20 @@ impl SimDisk {
 impl Disk for SimDisk {
     fn open(&self, file: &str) -> io::Result<Box<dyn StorageBackend>> {
         let mut inner = self.inner();
-        inner.files.entry(file.to_owned()).or_default();
+        inner.files.entry(file.to_owned()).or_default().forget_clean();
         let handle = Handle { disk: self.clone(), file: file.to_owned(), incarnation: inner.incarnation };
         Ok(Box::new(handle))
     }
 
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (before, after) = self.delays();
+        let disk = self.clone();
         Box::pin(async move {
             tokio::time::sleep(before).await;
+            disk.go_on().await;
             job();
             tokio::time::sleep(after).await;
+            disk.go_on().await;
         })
     }
 }
@@ -200,14 +271,78 @@ struct Handle {
 }
 
 impl Handle {
-    /// The file, if this handle's process still lives and has power. Destructors of a dead process run too, and what
-    /// they write must not reach the disk.
+    /// The file, if this handle's process still lives. Destructors of a dead process run too, and what they write must not reach the
+    /// disk.
     fn with<T>(&self, act: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
-        let mut inner = self.disk.inner();
-        if inner.incarnation != self.incarnation || matches!(inner.power, Power::Tripped) {
-            return Err(io::Error::other("this process is dead"));
+        act(self.alive()?.file(&self.file))
+    }
+
+    /// The same, for who changes the file: `part` is carried out of what a process is killed in, with what is drawn.
+    fn change(
+        &self,
+        act: impl FnOnce(&mut File) -> io::Result<()>,
+        part: impl FnOnce(&mut File, &mut Draw),
+    ) -> io::Result<()> {
+        let mut inner = self.alive()?;
+        if let Process::DiesInChange { after, draw } = &mut inner.process {
+            if *after == 0 {
+                let mut draw = draw.clone();
+                inner.process = Process::Died(Death::Crash);
+                part(inner.file(&self.file), &mut draw);
+                return Err(io::Error::other("this process was killed"));
+            }
+            *after -= 1;
         }
-        act(inner.files.get_mut(&self.file).expect("an open file exists"))
+        act(inner.file(&self.file))
+    }
+
+    fn alive(&self) -> io::Result<MutexGuard<'_, Inner>> {
+        let inner = self.disk.inner();
+        match inner.incarnation == self.incarnation && !matches!(inner.process, Process::Died(_)) {
+            true => Ok(inner),
+            false => Err(io::Error::other("this process is dead")),
+        }
+    }
+}
+
+impl Inner {
+    fn file(&mut self, name: &str) -> &mut File {
+        self.files.get_mut(name).expect("an open file exists")
+    }
+
+    /// The power fails in this sync of a file, if it was to.
+    fn lose_power_in_sync(&mut self, file: &str) -> io::Result<()> {
+        let Process::LosesPowerInSync { after, draw } = &mut self.process else { return Ok(()) };
+        if *after > 0 {
+            *after -= 1;
+            return Ok(());
+        }
+        let mut draw = draw.clone();
+        self.process = Process::Died(Death::PowerLoss);
+        self.file(file).lose_unsynced(&mut || draw.number());
+        Err(io::Error::other("the power failed"))
+    }
+}
+
+impl Inner {
+    fn sync(&mut self, file: &str) {
+        match &mut self.false_write {
+            None => self.file(file).sync(),
+            Some(false_write) => {
+                if let Some(after) = false_write.sync(&mut self.files, file) {
+                    let draw = false_write.draw.clone();
+                    (self.process, self.false_write) = (Process::DiesInChange { after, draw }, None);
+                }
+            }
+        }
+    }
+
+    /// This sync of a file fails, if it is one of those that do.
+    fn fail_in_sync(&mut self, file: &str) -> io::Result<()> {
+        let Self { errors, files, .. } = self;
+        errors.in_sync().inspect_err(|_| {
+            files.get_mut(file).expect("an open file exists").fail_sync(&mut errors.draw);
+        })
     }
 }
 
@@ -217,95 +352,39 @@ impl StorageBackend for Handle {
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.with(|file| {
-            let start = offset as usize;
-            let bytes = file.seen.get(start..start + out.len());
-            out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-            Ok(())
-        })
+        self.alive()?.errors.in_read()?;
+        self.with(|file| file.read(offset as usize, out))
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.with(|file| {
-            file.seen.resize(len as usize, 0);
-            file.cut = file.cut.min(len as usize);
-            Ok(())
-        })
+        let grows = len > self.len()?;
+        self.alive()?.errors.in_change(grows)?;
+        self.change(|file| file.set_len(len as usize), |_, _| {})
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.with(|_| Ok(()))?;
-        let mut inner = self.disk.inner();
-        if let Power::FailsInSync { after, draw } = &mut inner.power {
-            if *after == 0 {
-                let mut draw = draw.clone();
-                inner.power = Power::Tripped;
-                let file = inner.files.get_mut(&self.file).expect("an open file exists");
-                file.lose_unsynced(&mut || draw.number());
-                return Err(io::Error::other("the power failed"));
-            }
-            *after -= 1;
-        }
-        inner.files.get_mut(&self.file).expect("an open file exists").sync();
+        let mut inner = self.alive()?;
+        inner.lose_power_in_sync(&self.file)?;
+        inner.fail_in_sync(&self.file)?;
+        drop(inner);
+        self.change(|_| Ok(()), |_, _| {})?;
+        self.alive()?.sync(&self.file);
         Ok(())
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.with(|file| {
-            let start = offset as usize;
-            let end = start + data.len();
-            let target = file.seen.get_mut(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
-            target.copy_from_slice(data);
-            file.dirty.extend(start / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES));
-            Ok(())
-        })
-    }
-}
-
-impl File {
-    fn sync(&mut self) {
-        self.durable.truncate(self.cut);
-        self.durable.resize(self.seen.len(), 0);
-        for sector in std::mem::take(&mut self.dirty) {
-            let bytes = self.sector(sector);
-            self.durable[bytes.clone()].copy_from_slice(&self.seen[bytes]);
-        }
-        self.cut = self.seen.len();
-    }
-
-    /// All that is unsynced is kept, or all is lost, or each sector has a fate of its own.
-    fn lose_unsynced(&mut self, draw: &mut impl FnMut() -> u64) {
-        match draw() % 4 {
-            0 => self.sync(),
-            1 => self.dirty.clear(),
-            _ => self.tear_unsynced(draw),
-        }
-        self.seen = self.durable.clone();
-        self.cut = self.seen.len();
-    }
-
-    /// Each unsynced sector is kept, lost, or torn: its first part new, the rest old. So is the length.
-    fn tear_unsynced(&mut self, draw: &mut impl FnMut() -> u64) {
-        if draw().is_multiple_of(2) || self.seen.len() < self.durable.len() {
-            self.durable.resize(self.seen.len().max(self.durable.len()), 0);
-        }
-        for sector in std::mem::take(&mut self.dirty) {
-            let bytes = self.sector(sector);
-            let kept = match draw() % 3 {
-                0 => 0,
-                1 => bytes.len(),
-                _ => (draw() as usize) % SECTOR_BYTES,
-            };
-            let kept = bytes.start..(bytes.start + kept).min(bytes.end).min(self.durable.len());
-            if !kept.is_empty() {
-                self.durable[kept.clone()].copy_from_slice(&self.seen[kept]);
-            }
-        }
-    }
-
-    fn sector(&self, number: usize) -> Range<usize> {
-        let start = number * SECTOR_BYTES;
-        start.min(self.seen.len())..(start + SECTOR_BYTES).min(self.seen.len())
+        let start = offset as usize;
+        let grows = self.with(|file| Ok(start + data.len() > file.room))?;
+        self.alive()?.errors.in_change(grows)?;
+        self.change(
+            |file| file.write(start, data),
+            |file, draw| {
+                // The operating system stops between two pages; between two sectors is a finer cut of the same.
+                let sectors = data.len().div_ceil(SECTOR_BYTES) as u64;
+                let bytes = draw.below(sectors + 1) as usize * SECTOR_BYTES;
+                let _ = file.write(start, &data[..bytes.min(data.len())]);
+            },
+        )
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::{
     addresses, clock,
-    disk::{DiskTiming, SimDisk},
+    disk::{DiskTiming, Misplaced, SimDisk},
     power::Power,
 };
 use crate::trace::{MachineId, Range};
@@ -32,11 +32,11 @@ pub(crate) struct Machine {
     pub(super) is_introduced: bool,
     /// What keeps it from being started.
     pub(super) is_kept_down: bool,
-    pub(super) is_kept_down_after_power_loss: bool,
+    pub(super) is_kept_down_once_it_dies: bool,
     pub(super) is_foreign: bool,
     /// Its disk is damaged: the process may end by itself, and stays down then.
     pub(super) is_damaged: bool,
-    pub(super) lost_power_in_sync: bool,
+    pub(super) died_in_job: bool,
     /// Its power has failed, at some time.
     pub(crate) has_lost_power: bool,
     pub(super) power: Power,
@@ -78,10 +78,10 @@ impl Machine {
             starts: 0,
             is_introduced: false,
             is_kept_down: false,
-            is_kept_down_after_power_loss: false,
+            is_kept_down_once_it_dies: false,
             is_foreign: false,
             is_damaged: false,
-            lost_power_in_sync: false,
+            died_in_job: false,
             has_lost_power: false,
             power: Power::of(id),
             is_paused: false,
@@ -128,8 +128,8 @@ impl Machine {
     }
 
     pub(super) fn may_start(&self) -> bool {
-        let power_is_off = self.lost_power_in_sync && self.is_kept_down_after_power_loss;
-        self.is_introduced && !self.is_running() && !self.is_kept_down && !self.is_foreign && !power_is_off
+        let is_dead = self.died_in_job && self.is_kept_down_once_it_dies;
+        self.is_introduced && !self.is_running() && !self.is_kept_down && !self.is_foreign && !is_dead
     }
 
     /// Tells the process to stop. False: it is not there, or was told before.
@@ -148,6 +148,7 @@ impl Machine {
             return None;
         }
         let ending = if self.stop.is_some() { Ending::Unasked } else { Ending::Asked };
+        self.crash_disks();
         self.kill();
         Some(ending)
     }
@@ -203,9 +204,20 @@ impl Machine {
         self.disk.rot(flips, &mut draw);
     }
 
+    /// The n-th next write of its disk will be reported as made, and is not; then the process is killed.
+    pub(crate) fn arm_false_write(&mut self, nth: u64, goes: Misplaced) {
+        self.is_damaged = true;
+        self.disk.arm_false_write(nth, goes, self.draw("false-write").number());
+    }
+
     /// The n-th next sync of its disk will be cut short by a power loss.
     pub(crate) fn arm_power_loss(&self, nth: u64) {
         self.disk.arm_power_loss_in_sync(nth, self.draw("power-loss-in-sync").number());
+    }
+
+    /// Its process will be killed in the n-th next change of its files.
+    pub(crate) fn arm_crash(&self, nth: u64) {
+        self.disk.arm_crash_in_change(nth, self.draw("crash-in-change").number());
     }
 
     /// A paused machine stands still, whatever is started on it.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use madsim::task::NodeId;
 
 use super::{
+    clock::now_ns,
+    disk::Death,
     machine::{Ending, Machine},
     programs::Programs,
     shape::Shape,
@@ -14,9 +16,14 @@ use crate::{
     workload::Console,
 };
 
+/// After this long a supervisor starts a process again that stopped for its disk.
+const RESTARTED_AFTER_MS: (u64, u64) = (50, 1_000);
+
 /// All machines, by name.
 pub(crate) struct Machines {
     machines: BTreeMap<MachineId, Machine>,
+    /// Whose process stopped for its disk, and when it is started again.
+    restarts: BTreeMap<MachineId, u64>,
     pub(super) programs: Programs,
 }
 
@@ -28,7 +35,7 @@ impl Machines {
         let clients = (0..shape.clients).map(MachineId::Client);
         let ids = nodes.chain(proxies).chain(clients).chain([MachineId::Console]);
         let machines = ids.map(|id| (id, Machine::new(id, shape.seed, shape.disk_us))).collect();
-        Self { machines, programs }
+        Self { machines, restarts: BTreeMap::new(), programs }
     }
 
     /// The machine where operators sit, who reach proxies at these endpoints.
@@ -56,7 +63,7 @@ impl Machines {
         let machine = self.machines.get_mut(&id).expect("a scenario names existing machines");
         if machine.may_start() && !programs.has_left(id) {
             machine.starts += 1;
-            machine.lost_power_in_sync = false;
+            machine.died_in_job = false;
             programs.tell(id, MachineEvent::Started);
             programs.start(machine);
         }
@@ -82,18 +89,21 @@ impl Machines {
         }
     }
 
-    /// No power loss is due any more, anywhere.
-    pub(crate) fn disarm_power_losses(&self) {
+    /// No death in the middle of a disk's job is due any more, anywhere.
+    pub(crate) fn disarm_disks(&self) {
         self.machines.values().for_each(|machine| machine.disk.disarm());
     }
 
-    /// Machines whose power failed in the middle of a sync lose it now, their processes included.
-    pub(crate) fn carry_out_power_losses(&mut self) {
-        let tripped =
-            self.machines.values().filter(|machine| machine.disk.tripped()).map(|machine| machine.id);
-        for id in tripped.collect::<Vec<_>>() {
-            self.lose_power(id);
-            self.machine(id).lost_power_in_sync = true;
+    /// Machines whose power failed in the middle of a sync lose it now, their processes included; and processes end that were killed
+    /// in the middle of a job.
+    pub(crate) fn carry_out_deaths(&mut self) {
+        let died = |machine: &Machine| Some((machine.id, machine.disk.death()?));
+        for (id, death) in self.machines.values().filter_map(died).collect::<Vec<_>>() {
+            match death {
+                Death::PowerLoss => self.lose_power(id),
+                Death::Crash => self.crash(id),
+            }
+            self.machine(id).died_in_job = true;
             self.bring_up(id);
         }
     }
@@ -132,9 +142,9 @@ impl Machines {
         }
     }
 
-    /// The same, for a machine whose power fails in a sync.
-    pub(super) fn keep_down_after_power_loss(&mut self, id: MachineId, is_kept_down: bool) {
-        self.machine(id).is_kept_down_after_power_loss = is_kept_down;
+    /// The same, for a machine that dies in the middle of a job of its disk.
+    pub(super) fn keep_down_once_it_dies(&mut self, id: MachineId, is_kept_down: bool) {
+        self.machine(id).is_kept_down_once_it_dies = is_kept_down;
         if !is_kept_down {
             self.bring_up(id);
         }
@@ -154,22 +164,39 @@ impl Machines {
         self.machines.get(&id).is_some_and(Machine::is_running)
     }
 
-    /// Clears away the processes of nodes and proxies that ended. Returns one that ended although nobody told it to stop,
-    /// and it has not left the cluster.
+    /// Clears away the processes of nodes and proxies that ended. Returns one that ended although nobody told it to stop, it has not
+    /// left the cluster, and its disk is no reason, or it does not name that.
     pub(crate) fn reap(&mut self) -> Option<MachineId> {
         let mut unasked = None;
-        for machine in
-            self.machines.values_mut().filter(|machine| !matches!(machine.id, MachineId::Client(_)))
-        {
-            let is_unasked = machine.reap() == Some(Ending::Unasked);
-            if is_unasked && machine.is_damaged {
+        let is_served = |machine: &&mut Machine| !matches!(machine.id, MachineId::Client(_));
+        for machine in self.machines.values_mut().filter(is_served) {
+            let has_failed = machine.disk.has_failed();
+            if machine.reap() != Some(Ending::Unasked) || self.programs.has_left(machine.id) {
+                continue;
+            }
+            let names_disk = self.programs.names_disk(machine.id);
+            if machine.is_damaged && names_disk {
                 // It noticed, and is of no more use.
                 machine.is_introduced = false;
-            } else if is_unasked && !self.programs.has_left(machine.id) {
+            } else if has_failed && names_disk {
+                let (low, high) = RESTARTED_AFTER_MS;
+                let after_ms = machine.draw("restart").between(low, high);
+                self.restarts.insert(machine.id, now_ns() + after_ms * 1_000_000);
+            } else {
                 unasked = unasked.or(Some(machine.id));
             }
         }
         unasked
+    }
+
+    /// Processes are started again that stopped for their disks, as a supervisor does, whether that is mended or not.
+    pub(crate) fn restart_stopped(&mut self) {
+        let now_ns = now_ns();
+        let is_due = |(id, at_ns): (&MachineId, &u64)| (*at_ns <= now_ns).then_some(*id);
+        for id in self.restarts.iter().filter_map(is_due).collect::<Vec<_>>() {
+            self.restarts.remove(&id);
+            self.bring_up(id);
+        }
     }
 
     /// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again

@@ -45,7 +45,7 @@ pub(crate) use self::{
 };
 use self::{conditions::Conditions, network::Network, programs::Programs};
 pub use self::{
-    disk::{DiskTiming, SimDisk},
+    disk::{DiskTiming, Misplaced, SimDisk},
     instruments::Fired,
     rates::{Rate, Rates},
     shape::{Answers, Retention, Shape},
@@ -187,8 +187,8 @@ impl World {
                 self.network.set_faults(from, to, self.conditions.line_faults(from, to));
             }
             Condition::Down(machine) => self.machines.keep_down(machine, is_held),
-            Condition::DownAfterPowerLoss(machine) => {
-                self.machines.keep_down_after_power_loss(machine, is_held);
+            Condition::DownOnceItDies(machine) => {
+                self.machines.keep_down_once_it_dies(machine, is_held);
             }
             Condition::Foreign(machine) => self.machines.let_foreigner_in(machine, is_held),
             Condition::Paused(machine) => self.machines.machine(machine).set_paused(is_held),
@@ -200,6 +200,11 @@ impl World {
             Condition::SlowDisk { machine, .. } => {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
                 self.machines.machine(machine).set_disk_time(disk_us);
+            }
+            Condition::StalledDisk(machine) => self.machines.machine(machine).disk.set_stalled(is_held),
+            Condition::FailingDisk { machine, .. } => {
+                let errors = self.conditions.disk_errors(machine);
+                self.machines.machine(machine).disk.set_errors(errors);
             }
             Condition::Flood { proxy, clients } => self.floods.set(proxy, clients, is_held),
             Condition::SlowLink { machine, .. } => {

@@ -1,10 +1,10 @@
 //! What runs on machines: the production entry points of nodes, proxies and clients, and what they are told.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     future::pending,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -12,7 +12,7 @@ use std::{
 
 use conclave::{
     env::{Environment, Health, Nobody, Observer},
-    node::{self, AutoCompaction, ReadLimits, Timing},
+    node::{self, AutoCompaction, NodeError, ReadLimits, Timing},
     proxy,
     rpc::{Security, ServerLimits},
 };
@@ -45,12 +45,15 @@ pub(super) struct Programs {
     /// The nodes that each proxy was told of when it was last started.
     proxies_told: BTreeMap<u64, Vec<u64>>,
     clients_finish: Arc<AtomicBool>,
+    /// The nodes that said last, when they ended, that their disk is the reason.
+    stopped_for_disk: Arc<Mutex<BTreeSet<MachineId>>>,
 }
 
 impl Programs {
     pub(super) fn new(shape: Arc<Shape>, workload: Workload, recorder: Recorder, oracle: Oracle) -> Self {
         let (proxies_told, clients_finish) = (BTreeMap::new(), Arc::default());
-        Self { shape, workload, recorder, oracle, proxies_told, clients_finish }
+        let stopped_for_disk = Arc::default();
+        Self { shape, workload, recorder, oracle, proxies_told, clients_finish, stopped_for_disk }
     }
 
     pub(super) fn tell(&self, machine: MachineId, event: MachineEvent) {
@@ -71,8 +74,16 @@ impl Programs {
         let config = self.node_config(id);
         let environment = self.environment(machine, "node", Arc::new(OracleObserver(self.oracle.clone())));
         let disk = Arc::new(machine.disk.clone());
-        let ended = self.on_end(machine.id);
-        machine.run(|stop| async move { ended(node::run(config, environment, disk, told(stop)).await) });
+        let (id, ended, stopped_for_disk) =
+            (machine.id, self.on_end(machine.id), self.stopped_for_disk.clone());
+        locked(&stopped_for_disk).remove(&id);
+        machine.run(|stop| async move {
+            let result = node::run(config, environment, disk, told(stop)).await;
+            if let Err(NodeError::Storage(_)) = &result {
+                locked(&stopped_for_disk).insert(id);
+            }
+            ended(result);
+        });
     }
 
     /// A node of another cluster, which has the same name and no other node. Nobody watches it.
@@ -215,10 +226,19 @@ impl Programs {
         matches!(machine, MachineId::Node(id) if self.oracle.configuration().gone.contains(&id))
     }
 
+    /// Whether a node that ended said that its disk is the reason.
+    pub(super) fn names_disk(&self, machine: MachineId) -> bool {
+        locked(&self.stopped_for_disk).contains(&machine)
+    }
+
     /// Clients do no more than finish what they are at, from now on.
     pub(super) fn finish_clients(&self) {
         self.clients_finish.store(true, Ordering::Relaxed);
     }
+}
+
+fn locked(machines: &Mutex<BTreeSet<MachineId>>) -> MutexGuard<'_, BTreeSet<MachineId>> {
+    machines.lock().expect("nobody panics with it")
 }
 
 /// Completes when a process is told to stop; never when nobody is left to tell it.

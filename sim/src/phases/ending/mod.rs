@@ -27,7 +27,7 @@ pub(super) async fn ending(
     lasting: Lasting,
     times: &mut Times,
 ) -> Result<(), Failure> {
-    world.machines.disarm_power_losses();
+    world.machines.disarm_disks();
     let Some(core) = Core::choose(world, &scenario.ending) else {
         lasting.heal(world);
         return Ok(());

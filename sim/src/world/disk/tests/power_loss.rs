@@ -79,9 +79,9 @@ fn the_log_never_loses_what_it_acknowledged() {
                     acknowledged = in_flight.clone();
                 }
             }
-            Err(error) => assert!(disk.tripped(), "only a power failure may refuse the log: {error}"),
+            Err(error) => assert!(disk.death().is_some(), "only a power failure may refuse the log: {error}"),
         }
-        in_sync += u64::from(disk.tripped());
+        in_sync += u64::from(disk.death().is_some());
         lose_power(&disk, &mut draw);
     }
     assert!(in_sync > POWER_LOSSES / 10, "{in_sync} losses hit a write");
@@ -142,7 +142,9 @@ fn the_state_falls_back_at_most_to_its_last_sync_and_always_whole() {
                     }
                 }
             }
-            Err(error) => assert!(disk.tripped(), "only a power failure may refuse the state: {error}"),
+            Err(error) => {
+                assert!(disk.death().is_some(), "only a power failure may refuse the state: {error}")
+            }
         }
         lose_power(&disk, &mut draw);
     }

@@ -1,0 +1,64 @@
+//! A node's disk writes a block over another one, and says that it has written where it was to. Soon after, the node is killed and
+//! comes up with what is there. It may notice at once, late or never, but what it answers must be right. An operator puts a new node
+//! in its place.
+
+use std::fmt;
+
+use conclave_checks::{FaultBudget, draw::Draw};
+use serde::{Deserialize, Serialize};
+
+use super::{inject::Inject, roster::Roster};
+use crate::{
+    trace::{Condition, MachineId},
+    world::{Healing, Misplaced, World},
+};
+
+/// A commit of the log writes about five blocks, one of the state up to some tens.
+const NTH_DRAWN: u64 = 30;
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MisdirectedWrite {
+    /// Whose disk it is. Nothing happens to a node that cannot be spared at the time.
+    pub node: u64,
+    /// Which write of a block from now on, of those that syncs make; 0 is the next.
+    pub nth: u64,
+    /// Who takes its place: an id that no other fault brings.
+    pub new: u64,
+}
+
+impl Inject for MisdirectedWrite {
+    const NAME: &'static str = "misdirected-write";
+
+    fn draw(draw: &mut Draw, roster: &Roster) -> Self {
+        Self { node: roster.any_node(draw), nth: draw.below(NTH_DRAWN), new: roster.next_newcomer }
+    }
+
+    fn check(&self, roster: &Roster) -> Result<(), String> {
+        roster.check_node("node", self.node)
+    }
+
+    fn newcomer(&self) -> Option<u64> {
+        Some(self.new)
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        let node = MachineId::Node(self.node);
+        if world.machines.machine(node).disk.death().is_some() || !world.give_up(self.node, self.new) {
+            return Healing::nothing();
+        }
+        FaultBudget::of(&world.oracle).disk_damaged(self.node);
+        world.machines.machine(node).arm_false_write(self.nth, Misplaced::Elsewhere);
+        world.hold([Condition::DownOnceItDies(node)])
+    }
+}
+
+impl fmt::Display for MisdirectedWrite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { node, nth, new } = self;
+        write!(
+            f,
+            "write number {nth} from now of node {node}'s disk goes over another block, and node {new} replaces it"
+        )
+    }
+}

@@ -1,0 +1,57 @@
+//! One write that a disk reports as made, and makes nowhere or in a wrong place.
+
+use std::collections::BTreeMap;
+
+use conclave_checks::draw::Draw;
+
+use super::file::{BLOCK_BYTES, File};
+
+/// After so many changes of files the process is killed, at most, so that it sees what is left.
+const CRASHES_AFTER: u64 = 30;
+
+/// Where a write goes that is reported as made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Misplaced {
+    /// Nowhere.
+    Nowhere,
+    /// Over another block, of this file or of another one of the disk.
+    Elsewhere,
+}
+
+/// What the disk will do.
+#[derive(Debug)]
+pub(super) struct FalseWrite {
+    /// In the write of a block after this many others that syncs make.
+    pub(super) after: u64,
+    pub(super) goes: Misplaced,
+    pub(super) draw: Draw,
+}
+
+impl FalseWrite {
+    /// Carries out a sync of a file. Once the false write is made, it returns after how many changes the process is to be killed.
+    ///
+    /// The number of the last commit is durable with the sync that follows. Whoever loses both has a disk that lies and a power loss
+    /// within a moment, which nothing can tell from a torn commit: so the files then keep all that they hold until their next sync.
+    pub(super) fn sync(&mut self, files: &mut BTreeMap<String, File>, name: &str) -> Option<u64> {
+        let file = files.get_mut(name).expect("an open file exists");
+        let blocks = file.dirty_blocks();
+        let count = blocks.len() as u64;
+        let Some(&block) = blocks.get(usize::try_from(self.after).unwrap_or(usize::MAX)) else {
+            self.after -= count;
+            file.sync();
+            return None;
+        };
+        let bytes = file.sync_but(block, self.draw.chance(50));
+        file.keeps_all = true;
+        if self.goes == Misplaced::Elsewhere {
+            let other = self.draw.below(files.len() as u64) as usize;
+            let other = files.values_mut().nth(other).expect("one of them");
+            let blocks = other.durable.len() / BLOCK_BYTES;
+            if blocks > 0 {
+                other.overwrite(self.draw.below(blocks as u64) as usize, &bytes);
+                other.keeps_all = true;
+            }
+        }
+        Some(self.draw.below(CRASHES_AFTER))
+    }
+}
