@@ -6,6 +6,8 @@
 //! | `model.rs` | what one copy of the data would answer: the [`Model`] that a user of this crate writes |
 //! | `history.rs` | what was asked, what was answered, and when: an [`Operation`] |
 //! | `search.rs`, `timeline.rs` | the search for an order (Wing and Gong 1993), with a memory of configurations (Lowe 2017) |
+//! | `witness/` | no search: answers that carry revisions tell the order, which is verified across all keys |
+//! | `kv.rs` | a model whose answers do: a store with put, delete, get and range |
 //! | `recorded/` | formats and models of histories that other systems left |
 //! | `exhaustive.rs` | the definition carried out literally, for tests of a model |
 //!
@@ -63,11 +65,17 @@
 
 pub mod exhaustive;
 mod history;
+pub mod kv;
 mod model;
 pub mod recorded;
 mod search;
 mod timeline;
+mod witness;
 
 pub use history::{Operation, partition_by_key};
 pub use model::Model;
 pub use search::{Effort, Evidence, Verdict, check, check_while};
+pub use witness::{
+    Claim, Contradiction, Later, Outlook, Reason, Testimony, Witnessed, check_witnessed,
+    check_witnessed_while,
+};
