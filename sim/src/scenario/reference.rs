@@ -6,7 +6,7 @@ use super::{Ending, Scenario, agenda};
 use crate::{
     faults::Fault,
     trace::Range,
-    workload::Workload,
+    workload::{Spans, Workload},
     world::{Answers, Rates, Retention, Shape},
 };
 
@@ -52,6 +52,10 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
             deletes_percent: 5,
             past_percent: 0,
             compactions_percent: 0,
+            hot_percent: 0,
+            spans: Spans::default(),
+            open_loops: 0,
+            is_pinned: false,
             pause_ms: Range { low: 30, high: 80 },
             patience_ms: 2_000,
             large: None,
