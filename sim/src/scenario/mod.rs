@@ -29,7 +29,7 @@ use self::{file::ScenarioFile, format::Format};
 use crate::{
     probes::Probe,
     workload::Workload,
-    world::{Rates, Shape},
+    world::{Knobs, Rates, Shape},
 };
 pub(crate) use timed::WAIT_MS;
 
@@ -52,6 +52,8 @@ pub struct Scenario {
     pub schedule: Option<u64>,
     /// Points in the programs that are switched on while faults strike.
     pub buggify: Rates,
+    /// Limits of the programs that are set otherwise than in production.
+    pub knobs: Knobs,
     /// The rare states that a stored scenario is kept for. One that does not reach them any more is stale.
     pub reaches: BTreeSet<Probe>,
 }
@@ -65,7 +67,8 @@ impl Scenario {
 
 impl From<Scenario> for ScenarioFile {
     fn from(scenario: Scenario) -> Self {
-        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches } = scenario;
+        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches } =
+            scenario;
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
@@ -92,6 +95,7 @@ impl From<Scenario> for ScenarioFile {
             ending,
             schedule,
             buggify,
+            knobs,
             reaches,
         }
     }
@@ -107,7 +111,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
         let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, .. } = file;
-        let ScenarioFile { faults, ending, schedule, buggify, reaches, .. } = file;
+        let ScenarioFile { faults, ending, schedule, buggify, knobs, reaches, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -124,6 +128,6 @@ impl TryFrom<ScenarioFile> for Scenario {
             swapped_peers,
             kept_revisions,
         };
-        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches })
+        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches })
     }
 }
