@@ -47,7 +47,7 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     let watch = Watch::new(scenario.faults.iter().map(|timed| timed.fault.name()).collect());
     let watching = watch.clone();
     recorder.show_to(move |event| watching.see(event));
-    let instruments = Instruments::default();
+    let instruments = Instruments::with_knobs(scenario.knobs.clone());
     let living = live(scenario, &recorder, &oracle, &instruments);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(living)));
     // A panic unwinds while locks are held; the runtime's own destructors must not turn it into an abort.
@@ -69,6 +69,7 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         to_first_write: times.to_first_write.into_iter().collect(),
         outsiders: count_outsiders(scenario),
         probes: reached(of_consensus, &instruments, &watch),
+        knobs: scenario.knobs.names().map(|name| (name, 1)).collect(),
         buggify: instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired)).collect(),
     };
     Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().cloned().collect() }

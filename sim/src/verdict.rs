@@ -154,6 +154,8 @@ pub struct Figures {
     pub outsiders: BTreeMap<&'static str, u64>,
     /// The rare states that were reached, and in how many runs.
     pub probes: BTreeMap<Probe, u64>,
+    /// The knobs that were set, and in how many runs.
+    pub knobs: BTreeMap<&'static str, u64>,
     /// The points that were switched on, by name.
     pub buggify: BTreeMap<&'static str, Fired>,
 }
@@ -176,6 +178,9 @@ impl Figures {
         }
         for (outcome, count) in &other.operations {
             *self.operations.entry(outcome).or_default() += count;
+        }
+        for (knob, runs) in &other.knobs {
+            *self.knobs.entry(knob).or_default() += runs;
         }
         for (probe, runs) in &other.probes {
             *self.probes.entry(*probe).or_default() += runs;

@@ -13,7 +13,7 @@ use tonic::Response;
 
 use super::config::Config;
 use crate::{
-    env::{Environment, sometimes},
+    env::{Environment, Knob, knob, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
     rpc::{
         Channel, Expected, Target,
@@ -131,7 +131,9 @@ impl Links {
             }
             _ => {
                 peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
-                if peers.values().filter(|peer| peer.is_stranger).count() >= STRANGERS_MAX {
+                if peers.values().filter(|peer| peer.is_stranger).count()
+                    >= knob(Knob::Strangers, STRANGERS_MAX)
+                {
                     return false;
                 }
                 sometimes!(LinkToStranger);
@@ -200,8 +202,8 @@ impl Shared {
         PeerLinks {
             address: address.to_owned(),
             is_stranger,
-            control: lane("control", CONTROL_BYTES_MAX),
-            appends: lane("entries", APPENDS_BYTES_MAX),
+            control: lane("control", knob(Knob::ControlOutboxBytes, CONTROL_BYTES_MAX)),
+            appends: lane("entries", knob(Knob::EntriesOutboxBytes, APPENDS_BYTES_MAX)),
             sequence: Sequence::default(),
             said: None,
         }

@@ -21,7 +21,7 @@ use super::{
 
 /// A learner that lacks no more than this many committed entries, and is being sent them, is caught up: with a voter so
 /// far behind, commits do not stall. (One that needs a snapshot first would stall them for as long as that takes.)
-const CAUGHT_UP_ENTRIES_MAX: Index = 1_000;
+pub const CAUGHT_UP_ENTRIES: Index = 1_000;
 
 /// Why a change of membership was refused: in each case nothing happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -186,7 +186,7 @@ impl Leader {
                 progress.is_active()
                     && progress.is_replicating()
                     && progress.matched >= shared.log.compacted().index
-                    && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit
+                    && progress.matched + shared.options.caught_up_entries >= shared.commit
             })
         };
         // Voters that are not on record could elect nobody.

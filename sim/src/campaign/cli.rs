@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
-use conclave::env::Buggify;
+use conclave::env::{Buggify, Knob};
 use serde_json::json;
 
 use super::{
@@ -124,6 +124,8 @@ enum Command {
     Probes,
     /// The points in the programs that a scenario may switch on: their names, and what happens there.
     Points,
+    /// The limits of the programs that a scenario may set: their names, and what they are.
+    Knobs,
     /// The trace hashes of some seeds, one a line.
     Hashes {
         /// The seeds, in the order in which they are run.
@@ -206,6 +208,7 @@ pub fn main() -> ExitCode {
         Command::Refresh { file, time } => refresh(&file, &time),
         Command::Bench { turns } => bench::bench(turns),
         Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
+        Command::Knobs => list(Knob::ALL.iter().map(|knob| (knob.name(), knob.statement()))),
         Command::Points => list(Buggify::ALL.iter().map(|point| (point.name(), point.statement()))),
         Command::Hashes { seeds } => hashes(&seeds),
     };

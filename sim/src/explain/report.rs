@@ -14,7 +14,7 @@ use crate::{
 /// The summary of a campaign.
 pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     let Figures { simulated_ns, elections, snapshots, committed, events, .. } = &outcome.figures;
-    let Figures { faults, operations, probes, buggify, .. } = &outcome.figures;
+    let Figures { faults, operations, probes, buggify, knobs, .. } = &outcome.figures;
     let simulated_s = *simulated_ns as f64 / 1e9;
     let took_s = outcome.took.as_secs_f64();
     let mut text = String::new();
@@ -33,6 +33,7 @@ pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     let _ = writeln!(text, "operations   {}", counts(operations));
     text += &cores(&outcome.figures);
     let _ = writeln!(text, "points       {}", points(buggify));
+    let _ = writeln!(text, "knobs        {}", counts(knobs));
     let _ = writeln!(text, "probes       {}", reached(probes));
     let never: Vec<&str> = never_reached(probes).map(Probe::name).collect();
     if !never.is_empty() {

@@ -343,7 +343,7 @@ mod tests {
         assert!(judge(6, 5, &[("a", "3", 4), ("b", "2", 5)]).is_ok());
         assert!(judge(6, 4, &[("a", "1", 2)]).is_err(), "at its own revision it is wrong");
         assert!(judge(6, 4, &[("a", "3", 4), ("b", "2", 4)]).is_err(), "two writes have one revision");
-        assert!(judge(1, 4, &[("a", "3", 4)]).is_err(), "nobody had written it");
+        assert!(judge(0, 4, &[("a", "3", 4)]).is_err(), "nobody had written it");
         let twice = [
             &writes[..],
             &[range(6, 5, &[("a", "3", 4), ("b", "2", 5)]), range(8, 6, &[("a", "3", 4), ("b", "2", 6)])],

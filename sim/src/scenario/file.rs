@@ -11,7 +11,7 @@ use crate::{
     probes::Probe,
     trace::Range,
     workload::{LargeValues, Workload},
-    world::{Answers, NUMBER_MAX, Rates, Retention},
+    world::{Answers, Knobs, Leases, NUMBER_MAX, Rates, Retention},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
@@ -44,7 +44,7 @@ pub(super) struct ScenarioFile {
     #[serde(default)]
     pub(super) answers: Answers,
     #[serde(default)]
-    pub(super) lease_reads: bool,
+    pub(super) lease_reads: Leases,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) swapped_peers: Option<u64>,
     #[serde(default)]
@@ -55,6 +55,8 @@ pub(super) struct ScenarioFile {
     pub(super) ending: Ending,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub(super) buggify: Rates,
+    #[serde(default, skip_serializing_if = "Knobs::is_empty")]
+    pub(super) knobs: Knobs,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) reaches: BTreeSet<Probe>,
 }

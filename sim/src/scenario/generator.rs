@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use conclave::env::Buggify;
+use conclave::env::{Buggify, Knob};
 use conclave_checks::draw::Draw;
 
 use super::{
@@ -14,7 +14,7 @@ use crate::{
     faults::Fault,
     trace::Range,
     workload::{LargeValues, Spans, Workload},
-    world::{Answers, Rate, Rates, Retention, Shape},
+    world::{Answers, Knobs, Leases, Rate, Rates, Retention, Shape},
 };
 
 /// The scenario of a seed.
@@ -30,6 +30,7 @@ pub fn generate(seed: u64) -> Scenario {
         chaos_ms,
         schedule: None,
         buggify: buggify(seed),
+        knobs: knobs(seed),
         reaches: BTreeSet::new(),
     };
     let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
@@ -40,6 +41,7 @@ pub fn generate(seed: u64) -> Scenario {
     }
 }
 
+const NODES_MAX: u64 = 7;
 /// Three and five nodes are what most have; each other number is a corner of its own.
 const NODES: [u64; 14] = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 5, 6, 7];
 
@@ -66,7 +68,7 @@ fn shape(seed: u64, workload: &Workload) -> Shape {
         election_timeout_ms: heartbeat_ms * draw.between(4, 8),
         retention: retention(seed),
         answers: answers(seed),
-        lease_reads: Draw::new(seed, "leases", 0).chance(30),
+        lease_reads: leases(seed),
         swapped_peers: swapped_peers(seed, nodes),
         kept_revisions: kept_revisions(seed),
     }
@@ -172,6 +174,30 @@ fn buggify(seed: u64) -> Rates {
     rates
 }
 
+/// Half of the seeds set some knobs. A knob more leaves the others as they were.
+fn knobs(seed: u64) -> Knobs {
+    let mut knobs = Knobs::default();
+    if Draw::new(seed, "knobs", 0).chance(50) {
+        for knob in Knob::ALL {
+            let mut draw = Draw::new(seed, &format!("knob {}", knob.name()), 0);
+            if draw.chance(12) {
+                knobs.set(*knob, *draw.pick(knob.draws()));
+            }
+        }
+    }
+    knobs
+}
+
+/// As while they are switched on a node at a time, in some of the runs that have them.
+fn leases(seed: u64) -> Leases {
+    let is_on = Draw::new(seed, "leases", 0).chance(30);
+    let mut draw = Draw::new(seed, "leases of some", 0);
+    match is_on && draw.chance(30) {
+        true => Leases::Of((1..=NODES_MAX).filter(|_| draw.chance(60)).collect()),
+        false => Leases::OfAll(is_on),
+    }
+}
+
 /// Half of the seeds ask for nothing but single keys.
 fn spans(seed: u64) -> Spans {
     let mut draw = Draw::new(seed, "spans", 0);
@@ -250,6 +276,13 @@ mod tests {
         let drawn: BTreeSet<&str> =
             (0..100).flat_map(|seed| generate(seed).faults).map(|timed| timed.fault.name()).collect();
         assert_eq!(drawn, Fault::NAMES.iter().copied().collect());
+    }
+
+    #[test]
+    fn a_few_hundred_seeds_set_every_knob() {
+        let set: BTreeSet<&str> =
+            (0..300).flat_map(|seed| generate(seed).knobs.names().collect::<Vec<_>>()).collect();
+        assert_eq!(set, Knob::ALL.iter().map(|knob| knob.name()).collect());
     }
 
     #[test]

@@ -32,7 +32,7 @@ use self::{file::ScenarioFile, format::Format};
 use crate::{
     probes::Probe,
     workload::Workload,
-    world::{Rates, Shape},
+    world::{Knobs, Rates, Shape},
 };
 pub(crate) use timed::WAIT_MS;
 
@@ -55,6 +55,8 @@ pub struct Scenario {
     pub schedule: Option<u64>,
     /// Points in the programs that are switched on while faults strike.
     pub buggify: Rates,
+    /// Limits of the programs that are set otherwise than in production.
+    pub knobs: Knobs,
     /// The rare states that a stored scenario is kept for. One that does not reach them any more is stale.
     pub reaches: BTreeSet<Probe>,
 }
@@ -68,7 +70,8 @@ impl Scenario {
 
 impl From<Scenario> for ScenarioFile {
     fn from(scenario: Scenario) -> Self {
-        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches } = scenario;
+        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches } =
+            scenario;
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
@@ -95,6 +98,7 @@ impl From<Scenario> for ScenarioFile {
             ending,
             schedule,
             buggify,
+            knobs,
             reaches,
         }
     }
@@ -110,7 +114,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
         let ScenarioFile { lease_reads, swapped_peers, kept_revisions, workload, .. } = file;
-        let ScenarioFile { faults, ending, schedule, buggify, reaches, .. } = file;
+        let ScenarioFile { faults, ending, schedule, buggify, knobs, reaches, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -127,6 +131,6 @@ impl TryFrom<ScenarioFile> for Scenario {
             swapped_peers,
             kept_revisions,
         };
-        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches })
+        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches })
     }
 }

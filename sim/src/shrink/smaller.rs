@@ -5,7 +5,7 @@ use crate::{
     scenario::Scenario,
     trace::Range,
     workload::Spans,
-    world::{Answers, Rates, Retention},
+    world::{Answers, Knobs, Leases, Rates, Retention},
 };
 
 /// The shortest chaos that is tried, and how long it lasts beyond the last fault's strike.
@@ -73,6 +73,20 @@ pub(super) fn with_fewer_points(scenario: &Scenario) -> Vec<Scenario> {
     fewer
 }
 
+/// With no knob set, or without one of them.
+pub(super) fn with_fewer_knobs(scenario: &Scenario) -> Vec<Scenario> {
+    let mut fewer = Vec::new();
+    if !scenario.knobs.is_empty() {
+        fewer.push(Scenario { knobs: Knobs::default(), ..scenario.clone() });
+    }
+    for knob in scenario.knobs.set_ones() {
+        let mut smaller = scenario.clone();
+        smaller.knobs.remove(knob);
+        fewer.push(smaller);
+    }
+    fewer
+}
+
 /// With one thing less, or one thing as it is by default; those that change nothing are left out.
 pub(super) fn simpler(scenario: &Scenario) -> Vec<Scenario> {
     CHANGES
@@ -108,7 +122,7 @@ const CHANGES: &[fn(&mut Scenario)] = &[
     |it| it.workload.reads_percent = 0,
     |it| it.workload.pause_ms = LONG_PAUSE,
     |it| it.shape.bandwidth_bytes_per_s = None,
-    |it| it.shape.lease_reads = false,
+    |it| it.shape.lease_reads = Leases::default(),
     |it| it.shape.swapped_peers = None,
     |it| it.shape.kept_revisions = None,
     |it| it.shape.retention = Retention::default(),

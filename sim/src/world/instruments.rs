@@ -7,11 +7,11 @@ use std::{
     rc::Rc,
 };
 
-use conclave::env::{Buggify, Hooked, Hooks, Rare, hook};
+use conclave::env::{Buggify, Hooked, Hooks, Knob, Rare, hook};
 use conclave_checks::draw::Draw;
 use madsim::{plugin, task::NodeId};
 
-use super::{moments::Moments, rates::Rates};
+use super::{knobs::Knobs, moments::Moments, rates::Rates};
 use crate::trace::{MachineId, Moment};
 
 /// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
@@ -25,6 +25,7 @@ pub(crate) struct Instruments(Rc<RefCell<State>>);
 struct State {
     seed: u64,
     rates: Rates,
+    knobs: Knobs,
     /// By the simulator's names.
     machines: BTreeMap<NodeId, MachineId>,
     draws: BTreeMap<(MachineId, Buggify), Draw>,
@@ -41,6 +42,11 @@ pub struct Fired {
 }
 
 impl Instruments {
+    /// Those of programs whose knobs stand so.
+    pub(crate) fn with_knobs(knobs: Knobs) -> Self {
+        Self(Rc::new(RefCell::new(State { knobs, ..State::default() })))
+    }
+
     /// What runs on this thread meets them from now on, on these machines, until what is returned is dropped. No point is
     /// switched on yet.
     pub(super) fn attach(&self, machines: BTreeMap<NodeId, MachineId>, moments: Moments) -> Hooked {
@@ -108,6 +114,10 @@ impl Hooks for Instruments {
         counted.asked += 1;
         counted.fired += u64::from(fires);
         fires
+    }
+
+    fn knob(&self, knob: Knob) -> Option<u64> {
+        self.0.borrow().knobs.of(knob)
     }
 
     fn pause_us(&self, point: Buggify) -> u64 {

@@ -11,7 +11,7 @@
 //! | `disk.rs` | a disk that loses what was not synced |
 //! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
 //! | `addresses.rs`, `clock.rs` | where, and when |
-//! | `instruments.rs`, `rates.rs` | points that are switched on in the programs, and the rare states that these reach |
+//! | `instruments.rs`, `rates.rs`, `knobs.rs` | points that are switched on in the programs, limits that are set there, and the rare states that these reach |
 //! | `moments.rs` | faults that wait for something to happen |
 //! | `observer.rs` | every step of every node, shown to the oracle |
 
@@ -20,6 +20,7 @@ mod clock;
 mod conditions;
 mod disk;
 mod instruments;
+mod knobs;
 mod machine;
 mod machines;
 mod moments;
@@ -47,8 +48,9 @@ use self::{conditions::Conditions, network::Network, programs::Programs};
 pub use self::{
     disk::{DiskTiming, Misplaced, SimDisk},
     instruments::Fired,
+    knobs::Knobs,
     rates::{Rate, Rates},
-    shape::{Answers, Retention, Shape},
+    shape::{Answers, Leases, Retention, Shape},
 };
 use crate::{
     trace::{Condition, MachineId, Recorder},

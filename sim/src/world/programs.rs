@@ -170,7 +170,7 @@ impl Programs {
                 auto_compaction: shape.kept_revisions.map(|kept| AutoCompaction::Revisions(kept.into())),
                 ..node::Upkeep::default()
             },
-            lease_drift_percent: shape.lease_reads.then_some(CLOCK_DRIFT_PERCENT),
+            lease_drift_percent: shape.lease_reads.are_on(id).then_some(CLOCK_DRIFT_PERCENT),
             security: Security::default(),
             server_limits: ServerLimits::default(),
             retention: node::Retention {

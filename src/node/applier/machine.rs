@@ -6,11 +6,11 @@ use super::{
     super::{config::Config, event::Stage, report::Applied},
     flush_schedule::FlushSchedule,
     job::Job,
-    replay::apply_entry,
+    replay::{apply_entry, session_idle_ms},
     waiters::Waiters,
 };
 use crate::{
-    env::{Buggify, Moment, Observer, buggify, sometimes},
+    env::{Buggify, Knob, Moment, Observer, buggify, knob, sometimes},
     kv::{Applier as Transaction, Header, Pruner, Rejection, Reply},
     raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Snapshot, Term},
     storage::{Flusher, Place, StateStore, StorageError},
@@ -105,7 +105,8 @@ impl Machine {
     /// What makes all that was applied durable, if it is time for that.
     pub(super) fn flush_if_due(&mut self, now: Moment) -> Option<Flusher> {
         let bytes = self.state.unflushed_bytes();
-        let is_due = self.schedule.is_due(bytes) || self.state.frozen_layers() >= FROZEN_LAYERS_MAX;
+        let is_due = self.schedule.is_due(bytes)
+            || self.state.frozen_layers() >= knob(Knob::FrozenLayers, FROZEN_LAYERS_MAX);
         (is_due && !buggify(Buggify::LateFlush) || buggify(Buggify::EarlyFlush)).then(|| {
             sometimes!(FlushBegins);
             self.schedule.flushing(bytes, now);
@@ -140,7 +141,7 @@ impl Machine {
         }
         let mut answers = Vec::new();
         let mut tables = self.state.tables();
-        let mut transaction = Transaction::begin(&mut tables)?;
+        let mut transaction = Transaction::begin(&mut tables)?.with_session_idle_ms(session_idle_ms());
         for entry in &entries {
             if let Some(reply) = apply_entry(&mut transaction, entry)? {
                 sometimes!(reply == Reply::Rejected(Rejection::Stale), StaleAttempt);

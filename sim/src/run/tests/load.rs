@@ -7,8 +7,8 @@ use crate::{
     explain,
     scenario::{Ending, generate},
     trace::Range,
-    workload::LargeValues,
-    world::{Answers, Rates, Retention},
+    workload::{LargeValues, Spans},
+    world::{Answers, Knobs, Rates, Retention},
 };
 
 const ELECTION_TIMEOUT_MS: u64 = 200;
@@ -30,9 +30,10 @@ fn scenario(seed: u64, faults: Value) -> Scenario {
     scenario.workload.pause_ms = Range { low: 5, high: 60 };
     scenario.workload.patience_ms = 5_000;
     scenario.workload.large = None;
+    (scenario.workload.spans, scenario.workload.open_loops) = (Spans::default(), 0);
     scenario.ending = Ending::default();
     scenario.chaos_ms = 10_000;
-    scenario.buggify = Rates::default();
+    (scenario.buggify, scenario.knobs) = (Rates::default(), Knobs::default());
     scenario.faults = serde_json::from_value(faults).expect("faults");
     scenario
 }

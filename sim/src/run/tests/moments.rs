@@ -6,7 +6,7 @@ use super::super::*;
 use crate::{
     scenario::{Ending, generate},
     trace::{FaultEvent, MachineEvent, MachineId},
-    world::{Rates, Retention},
+    world::{Knobs, Rates, Retention},
 };
 
 /// Three nodes that often flush and send snapshots; this fault, after the leader was killed.
@@ -14,7 +14,8 @@ fn verdict(seed: u64, fault: Value) -> Verdict {
     let mut scenario = generate(seed);
     scenario.shape.priorities = vec![0; 3];
     scenario.shape.retention = Retention { sync_entries: 2, log_entries: 10, ..Retention::default() };
-    (scenario.ending, scenario.buggify, scenario.chaos_ms) = (Ending::default(), Rates::default(), 8_000);
+    (scenario.ending, scenario.chaos_ms) = (Ending::default(), 8_000);
+    (scenario.buggify, scenario.knobs) = (Rates::default(), Knobs::default());
     let election = json!({"at_ms": 3_000, "for_ms": 1_500, "kind": {"crash": {"node": "leader"}}});
     scenario.faults = serde_json::from_value(json!([election, fault])).expect("faults");
     run(&scenario, true)
