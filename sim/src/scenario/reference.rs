@@ -7,7 +7,7 @@ use crate::{
     faults::Fault,
     trace::Range,
     workload::{Spans, Workload},
-    world::{Answers, Rates, Retention, Shape},
+    world::{Answers, Knobs, Leases, Rates, Retention, Shape},
 };
 
 /// How much of the reference load a scenario has.
@@ -37,7 +37,7 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
         election_timeout_ms: 300,
         retention: Retention { sync_entries: 250, log_entries: 1_000, ..Retention::default() },
         answers: Answers::default(),
-        lease_reads: false,
+        lease_reads: Leases::default(),
         swapped_peers: None,
         kept_revisions: None,
     };
@@ -65,6 +65,7 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
         ending: Ending::default(),
         schedule: None,
         buggify: Rates::default(),
+        knobs: Knobs::default(),
         reaches: BTreeSet::new(),
     }
 }
