@@ -18,6 +18,7 @@
 
 mod address_reused;
 mod astray;
+mod back_up;
 mod black_hole;
 mod blackout;
 mod bridge;
@@ -26,6 +27,7 @@ mod callers_cut_off;
 mod client_crash;
 mod clock_drift;
 mod clock_skew;
+mod compact_everything;
 mod crash;
 mod cut_one_way;
 mod flapping;
@@ -37,19 +39,23 @@ mod isolated_leader;
 mod join;
 mod lost_disk;
 mod mistake;
+mod old_disk_back;
 mod one_way_isolation;
 mod partition;
 mod pause;
 mod poor_line;
 mod power_loss;
 mod power_loss_in_sync;
+mod promote;
 mod proxy_crash;
 mod refused;
 mod remove;
 mod replace;
 mod ring;
+mod rolling_restart;
 mod roster;
 mod rot;
+mod slow_client;
 mod slow_disk;
 mod slow_link;
 mod slow_network;
@@ -193,6 +199,12 @@ families! {
     callers_cut_off::CallersCutOff,
     half_open::HalfOpen,
     astray::Astray,
+    back_up::BackUp,
+    compact_everything::CompactEverything,
+    promote::Promote,
+    rolling_restart::RollingRestart,
+    slow_client::SlowClient,
+    old_disk_back::OldDiskBack,
 }
 
 #[cfg(test)]
