@@ -117,6 +117,9 @@ fn count_outsiders(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
     for outsider in &scenario.ending.outsiders {
         *counts.entry(outsider.fate.name()).or_default() += 1;
     }
+    if scenario.ending.blackout {
+        counts.insert("final-blackout", 1);
+    }
     counts
 }
 

@@ -55,6 +55,8 @@ pub enum Rule {
     PastIsTrue,
     /// What is compacted cannot be read, and what nobody compacted can.
     CompactionHolds,
+    /// A backup that arrived whole is sound.
+    BackupsAreWhole,
     /// Nodes and proxies run until they are told to stop, or have left.
     ProcessesRunOn,
     /// A healed core has a leader within its bound.

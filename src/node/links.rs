@@ -73,6 +73,11 @@ impl Links {
         self.0.introduction().origin = Some(origin.into());
     }
 
+    /// This node is reached there, as far as it knows.
+    pub(super) fn are_answered_at(&self, address: &str) {
+        address.clone_into(&mut self.0.introduction().address);
+    }
+
     /// Keeps links to every member, and to nobody else.
     pub(super) fn follow(&self, configuration: &Configuration) {
         self.warn_of_other_addresses(configuration);
@@ -389,6 +394,14 @@ mod tests {
         assert_eq!(says(&member), "here:1");
         let gone = [9].into();
         assert_eq!(says(&Configuration { gone, ..Configuration::default() }), "here:1");
+    }
+
+    #[test]
+    fn who_starts_with_a_configuration_without_it_says_where_it_was_reached() {
+        let links = links();
+        links.are_answered_at("here:1");
+        links.follow(&Configuration { gone: [9].into(), ..Configuration::default() });
+        assert_eq!(links.0.introduction().address, "here:1");
     }
 
     #[test]

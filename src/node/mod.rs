@@ -122,6 +122,8 @@ pub async fn run(
         watch::channel(NodeView::of(&core, &header, Scrubbed::default(), core.configuration()));
     let links = Links::new(&config, &environment);
     links.belong_to(core.origin());
+    // Its log may end with a configuration without it, which it does not know to be committed: it asks, and is to be answered.
+    core.own_address().into_iter().for_each(|address| links.are_answered_at(address));
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let refusals = Refusals::new(&environment.clock);

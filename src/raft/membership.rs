@@ -129,6 +129,14 @@ impl Raft {
         self.shared.configuration_without(self.id())
     }
 
+    /// Where this node is reached, by the latest configuration in its log that says so.
+    pub fn own_address(&self) -> Option<&String> {
+        let known = self.shared.configurations.iter().rev();
+        known
+            .map(|(_, configuration)| &configuration.addresses)
+            .find_map(|addresses| addresses.get(&self.id()))
+    }
+
     /// A node that was removed before it could hear of it misses its leader and asks for votes. Any member tells it. One that
     /// hears from a leader did not ask.
     pub(super) fn on_removed(&mut self, configuration: Arc<Configuration>) {

@@ -18,6 +18,7 @@
 
 mod address_reused;
 mod astray;
+mod back_up;
 mod black_hole;
 mod blackout;
 mod bridge;
@@ -26,6 +27,7 @@ mod callers_cut_off;
 mod client_crash;
 mod clock_drift;
 mod clock_skew;
+mod compact_everything;
 mod crash;
 mod crash_in_job;
 mod cut_one_way;
@@ -43,19 +45,23 @@ mod lost_disk;
 mod lost_write;
 mod misdirected_write;
 mod mistake;
+mod old_disk_back;
 mod one_way_isolation;
 mod partition;
 mod pause;
 mod poor_line;
 mod power_loss;
 mod power_loss_in_sync;
+mod promote;
 mod proxy_crash;
 mod refused;
 mod remove;
 mod replace;
 mod ring;
+mod rolling_restart;
 mod roster;
 mod rot;
+mod slow_client;
 mod slow_disk;
 mod slow_link;
 mod slow_network;
@@ -207,6 +213,12 @@ families! {
     stalled_disk::StalledDisk,
     lost_write::LostWrite,
     misdirected_write::MisdirectedWrite,
+    back_up::BackUp,
+    compact_everything::CompactEverything,
+    promote::Promote,
+    rolling_restart::RollingRestart,
+    slow_client::SlowClient,
+    old_disk_back::OldDiskBack,
 }
 
 #[cfg(test)]

@@ -98,7 +98,11 @@ impl Roster {
             Target::Subject if !self.has_subject => {
                 Err(format!("{field}: there is no subject without a moment to wait for"))
             }
-            Target::Leader | Target::Follower(_) | Target::Newcomer(_) | Target::Subject => Ok(()),
+            Target::Leader
+            | Target::Follower(_)
+            | Target::Newcomer(_)
+            | Target::Former(_)
+            | Target::Subject => Ok(()),
         }
     }
 

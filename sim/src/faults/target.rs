@@ -20,6 +20,8 @@ pub enum Target {
     Follower(u64),
     /// Of those that came after the founders, and are there then, the one at this place.
     Newcomer(u64),
+    /// Of those that left the cluster for good the one at this place.
+    Former(u64),
     /// The node that the moment is about which the fault has waited for.
     Subject,
 }
@@ -32,6 +34,7 @@ impl Target {
             Self::Leader => world.oracle.leader(),
             Self::Follower(place) => at(&world.followers(), place),
             Self::Newcomer(place) => at(&world.newcomers(), place),
+            Self::Former(place) => at(&world.former_nodes(), place),
             Self::Subject => world.subject,
         };
         world.recorder.record(Event::Aimed { node });
@@ -56,6 +59,7 @@ impl fmt::Display for Target {
             Self::Leader => f.write_str("the leader"),
             Self::Follower(place) => write!(f, "follower {place}"),
             Self::Newcomer(place) => write!(f, "newcomer {place}"),
+            Self::Former(place) => write!(f, "former node {place}"),
             Self::Subject => f.write_str("that node"),
         }
     }
@@ -79,6 +83,7 @@ enum Role {
     Subject,
     Follower(u64),
     Newcomer(u64),
+    Former(u64),
 }
 
 impl From<Stored> for Target {
@@ -89,6 +94,7 @@ impl From<Stored> for Target {
             Stored::Role(Role::Subject) => Self::Subject,
             Stored::Role(Role::Follower(place)) => Self::Follower(place),
             Stored::Role(Role::Newcomer(place)) => Self::Newcomer(place),
+            Stored::Role(Role::Former(place)) => Self::Former(place),
         }
     }
 }
@@ -101,6 +107,7 @@ impl From<Target> for Stored {
             Target::Subject => Role::Subject,
             Target::Follower(place) => Role::Follower(place),
             Target::Newcomer(place) => Role::Newcomer(place),
+            Target::Former(place) => Role::Former(place),
         })
     }
 }

@@ -37,7 +37,13 @@ pub(crate) async fn live(
     instruments.switch_off();
     ending::ending(world, scenario, lasting, times).await?;
     enter(world, Phase::Recovery);
+    if scenario.ending.blackout {
+        recovery::black_out(world);
+    }
     recovery::recovery(world, &scenario.workload).await?;
+    if scenario.ending.blackout {
+        recovery::read_out(world).await?;
+    }
     enter(world, Phase::Judgement);
     let nodes_compact = world.shape.kept_revisions.is_some();
     judges::judge(&world.recorder.operations(), &world.recorder.large(), nodes_compact)

@@ -19,9 +19,12 @@ use crate::{
 
 /// The scenario of a seed.
 pub fn generate(seed: u64) -> Scenario {
-    let workload = workload(seed);
+    let mut workload = workload(seed);
     let shape = shape(seed, &workload);
     let chaos_ms = chaos_ms(seed);
+    if shape.clients * chaos_ms > BUSY_MS_MAX {
+        workload.pause_ms = CALM_PAUSE;
+    }
     let scenario = Scenario {
         faults: faults(&shape, chaos_ms),
         ending: Ending::draw(seed, &roster(&shape)),
@@ -73,6 +76,11 @@ fn shape(seed: u64, workload: &Workload) -> Shape {
         kept_revisions: kept_revisions(seed),
     }
 }
+
+/// Clients who ask all the time for longer than this, all together, make a run that takes a minute and shows nothing new.
+const BUSY_MS_MAX: u64 = 60_000;
+/// Thousands of operations in a long run.
+const CALM_PAUSE: Range = Range { low: 5, high: 60 };
 
 /// Some runs are over before much has gathered, some are long enough for what takes several faults in a row.
 fn chaos_ms(seed: u64) -> u64 {

@@ -94,6 +94,8 @@ pub enum Change {
     Members { voters: Vec<u64>, learners: Vec<u64>, remove: Vec<u64> },
     /// Members that the cluster knows by a wrong address.
     Move { members: Vec<u64> },
+    /// A learner is to vote.
+    Promote { node: u64 },
     /// Another leader.
     Transfer { to: u64 },
     /// What cannot be.
@@ -117,6 +119,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transfer { to } => write!(f, "leadership to node {to}"),
+            Self::Promote { node } => write!(f, "promote node {node}"),
             Self::Move { members } => write!(f, "move {members:?}"),
             Self::Mistaken(mistake) => write!(f, "by mistake {mistake}"),
             Self::Members { voters, learners, remove } => {

@@ -7,6 +7,7 @@
 //! | `large.rs` | clients of large values: ranges of many bytes, whole and in pieces |
 //! | `flood.rs` | many clients at once, for a while |
 //! | `operator.rs` | operators: other members, another leader |
+//! | `errands.rs` | what else operators do: backups, compactions |
 //! | `mistaken.rs` | what they ask for by mistake, as a request |
 //! | `console.rs` | where operators sit |
 //!
@@ -14,6 +15,7 @@
 
 mod client;
 mod console;
+mod errands;
 mod flood;
 mod large;
 mod mistaken;
@@ -86,6 +88,11 @@ impl Workload {
     pub(crate) fn proxies_of(&self, client: u64, proxies: u64) -> impl Iterator<Item = u64> + use<> {
         let known = if self.is_pinned { 1 } else { proxies };
         (0..known).map(move |offset| (client + offset) % proxies)
+    }
+
+    /// The range of all keys: from one to before another.
+    pub(crate) fn all_keys() -> (String, String) {
+        ("key-".to_owned(), "key-~".to_owned())
     }
 
     /// The name of a key, from 0.

@@ -9,7 +9,7 @@ use conclave::{
 use madsim::{task::JoinHandle, time::sleep};
 use tonic::Code;
 
-use super::{Console, mistaken};
+use super::{Console, errands, mistaken};
 use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
@@ -25,6 +25,7 @@ pub(crate) struct Operators {
     /// The changes of members that were asked for, as long as they last.
     changes: Vec<JoinHandle<Result<(), Unexpected>>>,
     mistakes: Vec<JoinHandle<Result<(), Unexpected>>>,
+    errands: Vec<JoinHandle<()>>,
 }
 
 /// A node that an operator adds.
@@ -46,7 +47,7 @@ pub(crate) enum Unexpected {
 
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
-        Self { console, recorder, changes: Vec::new(), mistakes: Vec::new() }
+        Self { console, recorder, changes: Vec::new(), mistakes: Vec::new(), errands: Vec::new() }
     }
 
     /// An operator asks for other members, until that is done.
@@ -62,6 +63,26 @@ impl Operators {
         let move_to = addresses.into_iter().map(|(id, address)| MemberAddress { id, address }).collect();
         let request = ChangeMembersRequest { move_to, ..ChangeMembersRequest::default() };
         self.changes.push(self.console.spawn(ask_for(client, recorder, change, request)));
+    }
+
+    /// An operator lets a learner vote, until it does.
+    pub(crate) fn promote(&mut self, node: u64) {
+        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
+        let request = ChangeMembersRequest { promote: vec![node], ..ChangeMembersRequest::default() };
+        let change = Change::Promote { node };
+        self.changes.push(self.console.spawn(ask_for(client, recorder, change, request)));
+    }
+
+    /// An operator takes a backup.
+    pub(crate) fn back_up(&mut self) {
+        let backup = errands::back_up(self.console.client(PATIENCE), self.recorder.clone());
+        self.errands.push(self.console.spawn(backup));
+    }
+
+    /// An operator gives up all of the past.
+    pub(crate) fn compact_everything(&mut self) {
+        let compaction = errands::compact_everything(self.console.client(PATIENCE), self.recorder.clone());
+        self.errands.push(self.console.spawn(compaction));
     }
 
     /// A change that was asked for is not done yet.
@@ -89,6 +110,9 @@ impl Operators {
         let changes = std::mem::take(&mut self.changes);
         for asked in changes.into_iter().chain(std::mem::take(&mut self.mistakes)) {
             asked.await.expect("the console is never struck")?;
+        }
+        for errand in std::mem::take(&mut self.errands) {
+            errand.await.expect("the console is never struck");
         }
         Ok(())
     }

@@ -35,7 +35,7 @@ pub(crate) struct Machine {
     pub(super) is_kept_down_once_it_dies: bool,
     pub(super) is_foreign: bool,
     /// Its disk is damaged: the process may end by itself, and stays down then.
-    pub(super) is_damaged: bool,
+    pub(crate) is_damaged: bool,
     pub(super) died_in_job: bool,
     /// Its power has failed, at some time.
     pub(crate) has_lost_power: bool,

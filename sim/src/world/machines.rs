@@ -59,13 +59,8 @@ impl Machines {
     /// Starts a machine that is down, as after a crash: with what its disk holds, and nothing else. One that nothing is
     /// meant to run on stays down, and one that is kept down, and a node that left the cluster for good.
     pub(crate) fn bring_up(&mut self, id: MachineId) {
-        let programs = &mut self.programs;
-        let machine = self.machines.get_mut(&id).expect("a scenario names existing machines");
-        if machine.may_start() && !programs.has_left(id) {
-            machine.starts += 1;
-            machine.died_in_job = false;
-            programs.tell(id, MachineEvent::Started);
-            programs.start(machine);
+        if !self.programs.has_left(id) {
+            bring_up_whoever_it_is(self, id);
         }
     }
 
@@ -230,5 +225,16 @@ impl Machines {
 
     pub(crate) fn machine(&mut self, id: MachineId) -> &mut Machine {
         self.machines.get_mut(&id).expect("a scenario names existing machines")
+    }
+}
+
+/// Starts a machine that is down, also that of a node which left the cluster for good: somebody makes a mistake.
+pub(super) fn bring_up_whoever_it_is(Machines { machines, programs }: &mut Machines, id: MachineId) {
+    let machine = machines.get_mut(&id).expect("a scenario names existing machines");
+    if machine.may_start() {
+        machine.starts += 1;
+        machine.died_in_job = false;
+        programs.tell(id, MachineEvent::Started);
+        programs.start(machine);
     }
 }

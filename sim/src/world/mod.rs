@@ -7,6 +7,7 @@
 //! | `machines.rs`, `machine.rs` | the machines: power, processes, pauses |
 //! | `programs.rs` | what runs on a machine, and what it is told |
 //! | `network.rs` | links, delays and bandwidth |
+//! | `rolling.rs` | a rolling restart |
 //! | `power.rs` | a machine without power does not even refuse |
 //! | `disk.rs` | a disk that loses what was not synced |
 //! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
@@ -29,6 +30,7 @@ mod observer;
 mod power;
 mod programs;
 mod rates;
+mod rolling;
 mod shape;
 
 use std::{sync::Arc, time::Duration};
@@ -44,7 +46,7 @@ pub(crate) use self::{
     moments::{Come, Moments},
     network::{cuts, latency, lines_between},
 };
-use self::{conditions::Conditions, network::Network, programs::Programs};
+use self::{conditions::Conditions, network::Network, programs::Programs, rolling::Rolling};
 pub use self::{
     disk::{DiskTiming, Misplaced, SimDisk},
     instruments::Fired,
@@ -70,6 +72,7 @@ pub(crate) struct World {
     /// All that may ever be members.
     pub(crate) nodes: Vec<u64>,
     pub(crate) moments: Moments,
+    pub(crate) rolling: Rolling,
     /// The node that the moment is about which the fault that strikes now has waited for.
     pub(crate) subject: Option<u64>,
     floods: Floods,
@@ -127,6 +130,7 @@ impl World {
             nodes: shape.founders().chain(newcomers.iter().copied()).collect(),
             conditions: Conditions::default(),
             moments: Moments::default(),
+            rolling: Rolling::default(),
             subject: None,
             recorder: recorder.clone(),
             oracle: oracle.clone(),
@@ -262,6 +266,26 @@ impl World {
             NewNode { id, address: addresses::node_endpoint(id), learner }
         });
         self.operators.change_members(add.into_iter().collect(), remove);
+    }
+
+    /// An operator lets a learner vote, unless somebody has to be replaced or moved first.
+    pub(crate) fn promote(&mut self, node: u64) {
+        if !FaultBudget::of(&self.oracle).lacks_a_member() && !self.put_addresses_right() {
+            self.operators.promote(node);
+        }
+    }
+
+    /// The nodes that have left for good, and whose disks are as they left them.
+    pub(crate) fn former_nodes(&self) -> Vec<u64> {
+        let gone = self.oracle.configuration().gone.clone();
+        let budget = FaultBudget::of(&self.oracle);
+        let is_whole = |id: &u64| !budget.has_lost_disk(*id);
+        gone.into_iter().filter(is_whole).collect()
+    }
+
+    /// A node that has left for good is started again.
+    pub(crate) fn start_former(&mut self, node: u64) {
+        machines::bring_up_whoever_it_is(&mut self.machines, MachineId::Node(node));
     }
 
     /// An operator moves members whom the cluster knows by wrong addresses, for those who founded it were told so. False: there are

@@ -109,7 +109,7 @@ fn counts(operation: &Operation) -> bool {
         call => call.puts().is_some() || call.is_delete(),
     };
     match &operation.answer {
-        Some((_, Answer::DidNotHappen(_))) => false,
+        Some((_, Answer::DidNotHappen(_) | Answer::Broken(_))) => false,
         None | Some((_, Answer::Unknown(_))) => is_write,
         Some(_) => true,
     }
@@ -132,7 +132,13 @@ fn returned(operation: &Operation, key: &str) -> Option<(u64, KeyReturn)> {
         }
         Answer::Got { found, .. } => KeyAnswer::Got(found.as_ref().map(of_pair)),
         Answer::Ranged { found, .. } => KeyAnswer::Got(of_key(found)),
-        Answer::Compacted | Answer::Gone | Answer::DidNotHappen(_) | Answer::Unknown(_) => return None,
+        Answer::Compacted
+        | Answer::Gone
+        | Answer::Broken(_)
+        | Answer::DidNotHappen(_)
+        | Answer::Unknown(_) => {
+            return None;
+        }
     };
     let before = revision - i64::from(answer.written().is_some());
     Some((*at, KeyReturn { revision, before, answer: key_answer }))

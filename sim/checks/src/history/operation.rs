@@ -42,6 +42,11 @@ pub enum Call {
         from: String,
         to: String,
     },
+    /// Takes a backup, and reads them in it.
+    Backup {
+        from: String,
+        to: String,
+    },
     /// Deletes them, and perhaps asks what was there.
     DeleteRange {
         from: String,
@@ -81,6 +86,8 @@ pub enum Answer {
     Compacted,
     /// The revision is compacted: it cannot be read, or not again compacted.
     Gone,
+    /// What arrived whole is not sound: what is wrong with it.
+    Broken(String),
     /// It did not happen and will not: the reason that the client was given.
     DidNotHappen(String),
     /// It may have happened, or may yet: the reason that the client was given.
@@ -119,6 +126,7 @@ impl Call {
             Self::Compact { .. }
             | Self::Range { .. }
             | Self::RangeOfAny { .. }
+            | Self::Backup { .. }
             | Self::DeleteRange { .. } => None,
         }
     }
@@ -128,6 +136,7 @@ impl Call {
         match self {
             Self::Range { from, to, .. }
             | Self::RangeOfAny { from, to }
+            | Self::Backup { from, to }
             | Self::DeleteRange { from, to, .. } => Some((from, to)),
             _ => None,
         }
@@ -156,7 +165,7 @@ impl Answer {
             | Self::Replaced { revision, .. }
             | Self::Ranged { revision, .. }
             | Self::RangeDeleted { revision, .. } => *revision,
-            Self::Compacted | Self::Gone | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
+            Self::Compacted | Self::Gone | Self::Broken(_) | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
         }
     }
 
@@ -173,6 +182,6 @@ impl Answer {
 
     /// Whether the client was told of an error.
     pub fn is_error(&self) -> bool {
-        matches!(self, Self::DidNotHappen(_) | Self::Unknown(_))
+        matches!(self, Self::Broken(_) | Self::DidNotHappen(_) | Self::Unknown(_))
     }
 }

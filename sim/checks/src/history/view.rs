@@ -43,7 +43,7 @@ pub fn view(operation: &Operation) -> Option<View<'_>> {
             Some(View::of_key(key, revision - 1, previous.as_ref()))
         }
         (
-            Call::Range { from, to, revision: 0 } | Call::RangeOfAny { from, to },
+            Call::Range { from, to, revision: 0 } | Call::RangeOfAny { from, to } | Call::Backup { from, to },
             Answer::Ranged { revision, found },
         ) => Some(View::of_range(from, to, *revision, found)),
         (Call::Range { from, to, revision }, Answer::Ranged { found, .. }) => {

@@ -95,6 +95,22 @@ fn a_state_that_travels_longer_than_several_elections_arrives_and_nobody_is_elec
     }
 }
 
+/// With room for four times the log's limit, the newcomer was sent one snapshot after another: what was written while a state travelled
+/// was forgotten before it had arrived.
+#[test]
+fn a_log_that_keeps_next_to_nothing_keeps_no_newcomer_out() {
+    for seed in 1..=2 {
+        let join = json!([{"at_ms": 3_000, "for_ms": 100, "kind": {"join": {"new": 9, "learner": false}}}]);
+        let mut scenario = with_large_values(scenario(seed, join), 200_000);
+        scenario.shape.retention =
+            Retention { sync_entries: 1, log_entries: 1, piece_bytes: 512 << 10, ..Retention::default() };
+        scenario.knobs = serde_json::from_value(json!({"log-bytes": 1_000})).expect("knobs");
+        let verdict = run(&scenario, false);
+        assert_harmless(&verdict);
+        assert!((1..=3).contains(&verdict.figures.snapshots), "seed {seed}: {:?}", verdict.figures);
+    }
+}
+
 #[test]
 fn a_flood_is_refused_and_a_light_client_beside_it_is_served() {
     for bandwidth in [None, Some(BANDWIDTH)] {
