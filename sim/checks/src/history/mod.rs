@@ -16,6 +16,7 @@ mod operation;
 mod revisions;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
+pub use linearizability::{Unexplained, unexplained_part};
 pub use operation::{Answer, Call, Found, Operation};
 pub use revisions::writes;
 
