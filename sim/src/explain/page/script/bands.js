@@ -212,7 +212,7 @@ function drawTicks(lane, y, height) {
   pen.globalAlpha = 1;
 }
 
-const OUTCOME_COLOUR = { read: "read", wrote: "wrote", "did-not-happen": "no", unknown: "unknown", unanswered: "unanswered" };
+const OUTCOME_COLOUR = { several: "last", read: "read", wrote: "wrote", "did-not-happen": "no", unknown: "unknown", unanswered: "unanswered" };
 
 function drawOperations(lane, top) {
   operationRows[lane].forEach((row, place) => {
@@ -227,7 +227,7 @@ function drawOperations(lane, top) {
 function drawOperation(bar, x0, x1, y, isBad) {
   const width = Math.max(x1 - x0 - (x1 - x0 > 4 ? 1 : 0), 1);
   const height = OPERATION_ROW - 3;
-  const outcome = bar ? bar.outcome : isBad ? "unknown" : "read";
+  const outcome = bar ? bar.outcome : isBad ? "unknown" : "several";
   const ink = outcome === "unanswered" ? colour.ink : colour["on-bar"];
   pen.globalAlpha = bar ? 1 : 0.75;
   pen.fillStyle = colour[OUTCOME_COLOUR[outcome]];

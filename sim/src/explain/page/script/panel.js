@@ -203,7 +203,7 @@ function fillLegend() {
     rows([[line("vote"), "votes"], [line("append"), "entries"], [line("answer"), "their answers"], [line("heartbeat", "dotted"), "heartbeats and their answers"], [line("snapshot"), "snapshots"], [line("lost", "dashed"), "lost: it ends in a ✕"]]),
     make("p", {}, "An arrow begins when the core lets the message go, and ends when it arrives. Messages between nodes only; those of clients and proxies are seen as operations."),
     make("h3", {}, "Operations"),
-    rows([[fill("read"), "read (a line below)"], [fill("wrote"), "written (a line above)"], [fill("no"), "did not happen"], [striped("unknown"), "may have happened"], [striped("unanswered"), "no answer"]]),
+    rows([[fill("read"), "read (a line below)"], [fill("wrote"), "written (a line above)"], [fill("no"), "did not happen"], [striped("unknown"), "may have happened"], [striped("unanswered"), "no answer"], [fill("last"), "several: zoom in"]]),
     make("h3", {}, "What is wrong with a lane"),
     rows(Object.entries(CLASS_WORDS).map(([kind, words]) => [striped(CLASS_COLOUR[kind]), words])),
     make("h3", {}, "Keys"),

@@ -15,7 +15,8 @@ function search(text) {
     const lane = D.lanes.findIndex(({ name }) => new RegExp(`\\b${escaped(name)}\\b`).test(query));
     const rest = lane < 0 ? query : query.replace(D.lanes[lane].name, " ");
     const parts = termsKept(rest);
-    results = [...eventsWith(lane, parts), ...messagesWith(lane, parts), ...operationsWith(lane, parts)].sort((a, b) => a.at - b.at);
+    const others = parts.some(isOfMessages) ? [] : [...eventsWith(lane, parts), ...operationsWith(lane, parts)];
+    results = [...others, ...messagesWith(lane, parts)].sort((a, b) => a.at - b.at);
   }
   $("found").textContent = query ? `${results.length.toLocaleString("en")} found` : "";
   listResults(query);
@@ -24,8 +25,11 @@ function search(text) {
 
 const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 
-/// The words of a query; "term 5" is one.
-const termsKept = (text) => text.match(/term \d+|[^\s]+/g) ?? [];
+/// The words of a query; "term 5" is one, and so are the kinds of messages.
+const termsKept = (text) => text.match(/term \d+|append answer|heartbeat answer|[^\s]+/g) ?? [];
+
+/// Who asks for a kind of messages, or for lost ones, asks for messages.
+const isOfMessages = (part) => part === "lost" || D.message_kinds.includes(part);
 
 /// Places of words that have all parts. "term 5" is not found in "term 51".
 function wordsWith(parts) {
@@ -46,7 +50,7 @@ function messagesWith(lane, parts) {
   const term = parts.find((part) => /^term \d+$/.test(part));
   const lost = parts.includes("lost");
   const kinds = new Set(parts.filter((part) => D.message_kinds.includes(part)));
-  const rest = parts.filter((part) => part !== term && part !== "lost" && !kinds.has(part));
+  const rest = parts.filter((part) => part !== term && !isOfMessages(part));
   const fits = wordsWith(rest);
   const found = [];
   for (let id = 0; id < messages.length; id++) {
