@@ -1,7 +1,7 @@
 //! A browser without a window, driven by the WebDriver protocol: JSON over HTTP/1.1 to a driver of our own.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Write},
     net::TcpStream,
     path::Path,
     process::{Child, Command, Stdio},

@@ -3,7 +3,7 @@
 const ROWS_MAX = 14;
 const ROW = 38;
 const WIDTH = { small: 540, large: 900 };
-const NAMES = 92;
+const NAMES = 116;
 
 /// The operations of a picture: those that cannot be, what contradicts them, what overlaps them, and what came just before.
 function chosen({ part, order, stuck }) {
@@ -69,7 +69,7 @@ function drawPicture({ order, stuck }, ids, contradicted, width) {
   const seen = [...stuck, ...contradicted.flatMap(({ newer, written }) => [newer, written])].filter((id) => id !== null).map((id) => operations[id]);
   const [first, last] = [Math.min(...seen.map((bar) => bar.from)), Math.max(...seen.map((bar) => bar.to ?? bar.from))];
   const margin = Math.max((last - first) * 0.08, 1e5);
-  const [from, to] = [first - margin, last + margin];
+  const [from, to] = [Math.max(0, first - margin), Math.min(D.end, last + margin)];
   const x = (time) => NAMES + Math.min(1, Math.max(0, (time - from) / (to - from))) * (width - NAMES - 10);
   const height = ids.length * ROW + 34;
   const svg = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img" });
@@ -109,12 +109,12 @@ function operationShape(id, row, x, { from, to, width, number, isStuck, isWitnes
   return group;
 }
 
-/// "It had ended before this one began": a line from the end of one to the beginning of the other.
+/// "It had ended before this one began": a line from the end of one to the beginning of the other, below the words.
 function precedence(before, after, ids, x) {
   const y = (id) => 6 + ids.indexOf(id) * ROW + 21;
   const [x0, x1] = [x(operations[before].to), x(operations[after].from)];
   return [
-    shape("path", { d: `M${x0},${y(before)} C${(x0 + x1) / 2 + 12},${y(before)} ${(x0 + x1) / 2 - 12},${y(after)} ${x1},${y(after)}`, fill: "none", stroke: "var(--ink)", "stroke-width": 1.4, "stroke-dasharray": "4 3" }),
+    shape("path", { d: `M${x0},${y(before)} V${y(after)} H${x1}`, fill: "none", stroke: "var(--ink)", "stroke-width": 1.4, "stroke-dasharray": "4 3" }),
     shape("path", { d: `M${x1},${y(after)} l-7,-4 v8 z`, fill: "var(--ink)" }),
   ];
 }
