@@ -42,6 +42,9 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     runtime.add_simulator::<Lines>();
     let trace = if keep_story { Trace::keeping_all() } else { Trace::default() };
     let recorder = Recorder::new(now_ns, trace);
+    if keep_story {
+        recorder.take_notes();
+    }
     let of_cores = recorder.clone();
     let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
     let watch = Watch::new(scenario.faults.iter().map(|timed| timed.fault.name()).collect());
@@ -72,7 +75,8 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         knobs: scenario.knobs.names().map(|name| (name, 1)).collect(),
         buggify: instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired)).collect(),
     };
-    Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().cloned().collect() }
+    let story = trace.events().cloned().collect();
+    Verdict { seed, trace_hash: trace.hash(), failure, figures, story, notes: recorder.notes() }
 }
 
 /// The whole life of a world. Returns what went wrong, how long it lasted, and how long its core took.

@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     bench, check, difference,
     execution::carry_out,
-    failure::shrink_and_store,
+    failure::{shrink_and_store, write_page},
     output::say,
     plan::{Plan, jobs_or_all, parse_span},
     refresh,
@@ -39,6 +39,7 @@ Examples:
   cargo sim replay 42 --node 1 --kind election --from 2000 --to 3000
   cargo sim show 42 > s.json         the scenario of seed 42, to edit
   cargo sim replay s.json            an edited or stored scenario
+  cargo sim replay 42 --html p.html  the whole run as a page for a browser
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
@@ -158,6 +159,9 @@ struct ReplayArgs {
     /// Events as JSON, one a line, instead of words.
     #[arg(long)]
     json: bool,
+    /// Write the whole run as one page for a browser into this file; the terminal is told how it ended.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quiet", "json", "all"])]
+    html: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -229,10 +233,13 @@ fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink }: &RunArgs) -> Result<
     carry_out(Plan::new(*seeds, time.as_deref(), *seed, *jobs)?, !no_shrink)
 }
 
-fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArgs) -> Result<ExitCode> {
+fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json, html }: ReplayArgs) -> Result<ExitCode> {
     let scenario = scenario_of(&what)?;
     let verdict = run(&scenario, !quiet);
     let (kinds, nodes) = (kind.into_iter().collect(), node.into_iter().collect());
+    if let Some(file) = html {
+        return show_page(&what, &scenario, &verdict, &file);
+    }
     let selection = Selection { all, kinds, nodes, from_ms: from, to_ms: to };
     match (quiet, json) {
         (true, _) => {}
@@ -263,6 +270,16 @@ fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArg
         }
     }
     Ok(ExitCode::from(code_of(&scenario, &verdict)))
+}
+
+fn show_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<ExitCode> {
+    write_page(what, scenario, verdict, file)?;
+    say(&match &verdict.failure {
+        None => "green".to_owned(),
+        Some(failure) => format!("failed: {failure}"),
+    })?;
+    say(&format!("open it in a browser: {}", file.display()))?;
+    Ok(ExitCode::from(code_of(scenario, verdict)))
 }
 
 fn code_of(scenario: &Scenario, verdict: &Verdict) -> u8 {

@@ -20,6 +20,11 @@ pub(crate) fn line(scenario: &Scenario, Timed { at_ns, event }: &Timed<Event>) -
     format!("{:>10.3} ms  {}", *at_ns as f64 / 1e6, Told { scenario, event })
 }
 
+/// The same without its time.
+pub(super) fn words(scenario: &Scenario, event: &Event) -> String {
+    Told { scenario, event }.to_string()
+}
+
 struct Told<'a> {
     scenario: &'a Scenario,
     event: &'a Event,
@@ -94,7 +99,7 @@ fn large_in_words(f: &mut fmt::Formatter<'_>, event: &LargeEvent) -> fmt::Result
     }
 }
 
-fn phase_in_words(phase: Phase) -> &'static str {
+pub(super) fn phase_in_words(phase: Phase) -> &'static str {
     match phase {
         Phase::Chaos => "chaos",
         Phase::Ending => "a core is healed, and must get on alone",

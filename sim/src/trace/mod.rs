@@ -11,14 +11,17 @@
 //! | `large.rs` | what clients of large values ask, and what they are told |
 //! | `history.rs` | the operations of all clients, which are those of `conclave_checks::history` |
 //! | `recorder.rs` | takes every event, with its time |
+//! | `notes.rs`, `message.rs` | beside the trace, for who reads it: the messages between nodes, leases, when a rule broke |
 
 mod condition;
 mod event;
 mod history;
 mod large;
+mod message;
 mod mistake;
 mod moment;
 mod names;
+mod notes;
 mod recorder;
 
 pub use conclave_checks::history::{Answer, Call, Found, Operation};
@@ -27,7 +30,9 @@ pub use condition::{Astray, Condition, DiskErrors, Poor, Range, Rhythm};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};
 pub use history::History;
 pub use large::{Asked, Flooded, LargeEvent, Part};
+pub use message::{MessageKind, Sent};
 pub use mistake::Mistake;
 pub use moment::Moment;
 pub use names::{CLIENT_LIVES, MachineId};
+pub use notes::{LeaseChange, Notes};
 pub use recorder::Recorder;

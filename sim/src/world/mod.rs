@@ -114,8 +114,10 @@ impl World {
         let machines = Machines::new(&shape, newcomers, programs);
         let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
         let console = machines.console(proxies);
+        let network = Network::new(machines.network_ids(), &shape);
+        network.note_arrivals(recorder);
         Self {
-            network: Network::new(machines.network_ids(), &shape),
+            network,
             machines,
             operators: Operators::new(console.clone(), recorder.clone()),
             large_clients: LargeClients::new(

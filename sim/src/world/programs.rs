@@ -72,7 +72,8 @@ impl Programs {
 
     fn start_node(&self, machine: &mut Machine, id: u64) {
         let config = self.node_config(id);
-        let environment = self.environment(machine, "node", Arc::new(OracleObserver(self.oracle.clone())));
+        let environment =
+            self.environment(machine, "node", Arc::new(OracleObserver::new(&self.oracle, &self.recorder)));
         let disk = Arc::new(machine.disk.clone());
         let (id, ended, stopped_for_disk) =
             (machine.id, self.on_end(machine.id), self.stopped_for_disk.clone());

@@ -72,6 +72,32 @@ fn key_operation(operation: &Operation, key: &str, read: &BTreeMap<Value<'_>, Le
     KeyOperation { called: operation.called_ns, returned, call }
 }
 
+/// What has no order: the operations of one key. All numbers are positions in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unexplained {
+    /// All that concern the key.
+    pub part: Vec<usize>,
+    /// The longest order that explains what it holds.
+    pub order: Vec<usize>,
+    /// Where it ends, none of these can come next.
+    pub stuck: Vec<usize>,
+}
+
+/// The part of a history that has no order; `None` if each part has one.
+pub fn unexplained_part(operations: &[Operation]) -> Option<Unexplained> {
+    let (kept, history) = for_search(operations);
+    let Verdict::NotLinearizable(evidence) = check::<KeyModel>(&history, STEPS_MAX) else { return None };
+    let places: BTreeMap<*const Operation, usize> = operations
+        .iter()
+        .enumerate()
+        .map(|(place, operation)| (std::ptr::from_ref(operation), place))
+        .collect();
+    let place = |&position: &usize| places[&std::ptr::from_ref(kept[position])];
+    let [part, order, stuck] = [&evidence.part, &evidence.explained, &evidence.stuck]
+        .map(|positions| positions.iter().map(place).collect());
+    Some(Unexplained { part, order, stuck })
+}
+
 fn unexplained(rule: HistoryRule, what: &str, operations: &[&Operation], evidence: &Evidence) -> Broken {
     let chosen = |positions: &[usize]| -> Vec<&Operation> {
         positions.iter().map(|&position| operations[position]).collect()

@@ -18,6 +18,7 @@ mod revisions;
 mod view;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
+pub use linearizability::{Unexplained, unexplained_part};
 pub use operation::{Answer, Call, Found, Operation};
 pub use revisions::writes;
 pub use view::{View, view};
