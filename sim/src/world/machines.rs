@@ -229,7 +229,7 @@ impl Machines {
 }
 
 /// Starts a machine that is down, also that of a node which left the cluster for good: somebody makes a mistake.
-pub(super) fn bring_up_whoever_it_is(Machines { machines, programs }: &mut Machines, id: MachineId) {
+pub(super) fn bring_up_whoever_it_is(Machines { machines, programs, .. }: &mut Machines, id: MachineId) {
     let machine = machines.get_mut(&id).expect("a scenario names existing machines");
     if machine.may_start() {
         machine.starts += 1;

@@ -144,7 +144,9 @@ fn of_lines(condition: &Condition) -> &'static str {
 fn machines(condition: &Condition, lanes: &Lanes) -> Vec<usize> {
     let machines = match *condition {
         Condition::Down(machine)
-        | Condition::DownAfterPowerLoss(machine)
+        | Condition::DownOnceItDies(machine)
+        | Condition::StalledDisk(machine)
+        | Condition::FailingDisk { machine, .. }
         | Condition::Foreign(machine)
         | Condition::Paused(machine)
         | Condition::ClockDrift { machine, .. }
@@ -159,13 +161,13 @@ fn machines(condition: &Condition, lanes: &Lanes) -> Vec<usize> {
 
 fn class(condition: &Condition) -> &'static str {
     match condition {
-        Condition::Down(_) | Condition::DownAfterPowerLoss(_) => "down",
+        Condition::Down(_) | Condition::DownOnceItDies(_) => "down",
         Condition::Foreign(_) => "foreign",
         Condition::Paused(_) => "paused",
         Condition::Cut { .. } | Condition::Refused { .. } | Condition::Flapping { .. } => "cut",
         Condition::PoorLine { .. } | Condition::Astray { .. } => "poor",
         Condition::ClockDrift { .. } | Condition::ClockSkew { .. } => "clock",
-        Condition::SlowDisk { .. } => "disk",
+        Condition::SlowDisk { .. } | Condition::StalledDisk(_) | Condition::FailingDisk { .. } => "disk",
         Condition::SlowLink { .. } | Condition::SlowNetwork { .. } | Condition::Flood { .. } => "slow",
     }
 }

@@ -4,7 +4,7 @@ use conclave_checks::Timed;
 use serde::Serialize;
 
 use super::lanes::{Lanes, Whose};
-use crate::trace::{Answer, Call, Event, LargeEvent, Operation, OperatorEvent};
+use crate::trace::{Answer, Call, Event, Found, LargeEvent, Operation, OperatorEvent};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Bar {
@@ -64,7 +64,12 @@ fn of_client(operation: &Operation, lanes: &Lanes) -> Bar {
         Some((_, answer)) => told(answer),
     };
     let content = match answer {
-        Some((_, Answer::Put { revision } | Answer::Deleted { revision, count: 1.. })) => Some(*revision),
+        Some((
+            _,
+            Answer::Put { revision }
+            | Answer::Replaced { revision, .. }
+            | Answer::Deleted { revision, count: 1.. },
+        )) => Some(*revision),
         Some((_, Answer::Got { found, .. })) if !matches!(call, Call::GetPast { .. }) => {
             Some(found.as_ref().map_or(0, |found| found.mod_revision))
         }
@@ -89,6 +94,15 @@ fn asked(call: &Call) -> String {
         Call::Delete { key } => format!("delete {key}"),
         Call::GetPast { key, revision } => format!("get {key} as of revision {revision}"),
         Call::Compact { revision } => format!("compact up to revision {revision}"),
+        Call::Replace { key, value } => format!("put {key} = {value}, and what was there"),
+        Call::Range { from, to, revision: 0 } => format!("range {from} to {to}"),
+        Call::Range { from, to, revision } => format!("range {from} to {to} as of revision {revision}"),
+        Call::RangeOfAny { from, to } => format!("range {from} to {to} of any node"),
+        Call::Backup { from, to } => format!("backup, and {from} to {to} in it"),
+        Call::DeleteRange { from, to, previous } => {
+            let what_was_there = if *previous { ", and what was there" } else { "" };
+            format!("delete {from} to {to}{what_was_there}")
+        }
     }
 }
 
@@ -103,11 +117,28 @@ fn told(answer: &Answer) -> (String, Outcome) {
         Answer::Deleted { revision, count } => {
             (format!("{count} deleted, revision {revision}"), Outcome::Wrote)
         }
+        Answer::Replaced { revision, previous } => {
+            let previous = previous.as_ref().map_or("nothing", |found| &found.value);
+            (format!("done, revision {revision}; {previous} was there"), Outcome::Wrote)
+        }
+        Answer::Ranged { revision, found } => {
+            (format!("{}, at revision {revision}", pairs(found)), Outcome::Read)
+        }
+        Answer::RangeDeleted { revision, count, previous } => {
+            let previous = previous.as_ref().map_or(String::new(), |found| format!("; {} were there", pairs(found)));
+            (format!("{count} deleted, revision {revision}{previous}"), Outcome::Wrote)
+        }
+        Answer::Broken(why) => (format!("not sound: {why}"), Outcome::Read),
         Answer::Compacted => ("done".to_owned(), Outcome::Wrote),
         Answer::Gone => ("compacted already".to_owned(), Outcome::Read),
         Answer::DidNotHappen(why) => (format!("did not happen: {why}"), Outcome::DidNotHappen),
         Answer::Unknown(why) => (format!("may have happened: {why}"), Outcome::Unknown),
     }
+}
+
+fn pairs(found: &[(String, Found)]) -> String {
+    let each: Vec<String> = found.iter().map(|(key, found)| format!("{key} = {}", found.value)).collect();
+    if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
 }
 
 fn large(bars: &mut Vec<Bar>, at_ns: u64, event: &LargeEvent, lanes: &Lanes) {
