@@ -6,6 +6,7 @@
 //! | `model.rs` | what one copy of the data would answer: the [`Model`] that a user of this crate writes |
 //! | `history.rs` | what was asked, what was answered, and when: an [`Operation`] |
 //! | `search.rs`, `timeline.rs` | the search for an order (Wing and Gong 1993), with a memory of configurations (Lowe 2017) |
+//! | `configurations.rs`, `states.rs` | that memory |
 //! | `witness/` | no search: answers that carry revisions tell the order, which is verified across all keys |
 //! | `kv.rs` | a model whose answers do: a store with put, delete, get and range |
 //! | `recorded/` | formats and models of histories that other systems left |
@@ -63,12 +64,14 @@
 //! split a history into parts that do not concern each other ([`Model::partition`]), and to tell the search what the
 //! answers themselves say of the order ([`Model::revision`]).
 
+mod configurations;
 pub mod exhaustive;
 mod history;
 pub mod kv;
 mod model;
 pub mod recorded;
 mod search;
+mod states;
 mod timeline;
 mod witness;
 
