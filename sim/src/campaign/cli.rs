@@ -13,7 +13,7 @@ use conclave::env::Buggify;
 use serde_json::json;
 
 use super::{
-    check, difference,
+    bench, check, difference,
     execution::carry_out,
     failure::shrink_and_store,
     output::say,
@@ -42,6 +42,7 @@ Examples:
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
+  cargo sim bench                    how much faster than real time the simulation is
   cargo sim probes                   the rare states that runs should reach
 Exit codes: 0 green, 1 red, 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for,
 4 a run that differs from its repetition, 130 interrupted before anything was red";
@@ -112,6 +113,12 @@ enum Command {
         /// For how long at most, for example 90s or 10m.
         #[arg(long, default_value = "2m")]
         time: String,
+    },
+    /// How much faster than real time one core simulates: the reference load beside the bare simulator.
+    Bench {
+        /// How often each is measured; the best counts.
+        #[arg(long, default_value_t = 3)]
+        turns: u32,
     },
     /// The rare states that runs should reach: their names, and what they are.
     Probes,
@@ -197,6 +204,7 @@ pub fn main() -> ExitCode {
         Command::Show { seed } => show(seed),
         Command::Repeat { what, after } => repeat(&what, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
+        Command::Bench { turns } => bench::bench(turns),
         Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
         Command::Points => list(Buggify::ALL.iter().map(|point| (point.name(), point.statement()))),
         Command::Hashes { seeds } => hashes(&seeds),

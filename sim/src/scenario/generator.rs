@@ -190,7 +190,7 @@ fn roster(shape: &Shape) -> Roster {
     Roster { founders, newcomers, proxies: shape.proxies, clients: shape.clients, next_newcomer }
 }
 
-fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
+pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
     let mut roster = roster(shape);
     let mut draw = Draw::new(shape.seed, "faults", 0);
     let recipes = some_families(shape.seed);

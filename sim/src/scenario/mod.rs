@@ -6,10 +6,12 @@
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
 //! | `ending.rs` | what stays broken when the rest is healed |
+//! | `reference.rs` | what the testbed's own speed is measured by |
 
 mod ending;
 mod file;
 mod generator;
+mod reference;
 mod timed;
 
 use std::collections::BTreeSet;
@@ -20,6 +22,7 @@ use self::file::ScenarioFile;
 pub use self::{
     ending::{Ending, Outside, Outsider},
     generator::generate,
+    reference::{Load, reference},
     timed::Timed,
 };
 use crate::{
