@@ -10,6 +10,7 @@
 //! | `witness/` | no search: answers that carry revisions tell the order, which is verified across all keys |
 //! | `kv.rs` | a model whose answers do: a store with put, delete, get and range |
 //! | `recorded/` | formats and models of histories that other systems left |
+//! | `picture.rs` | operations as a reader sees them |
 //! | `exhaustive.rs` | the definition carried out literally, for tests of a model |
 //!
 //! # Example
@@ -69,6 +70,7 @@ pub mod exhaustive;
 mod history;
 pub mod kv;
 mod model;
+mod picture;
 pub mod recorded;
 mod search;
 mod states;
@@ -77,6 +79,7 @@ mod witness;
 
 pub use history::{Operation, partition_by_key};
 pub use model::Model;
+pub use picture::{Drawn, picture};
 pub use search::{Effort, Evidence, Verdict, check, check_while};
 pub use witness::{
     Claim, Contradiction, Later, Outlook, Reason, Testimony, Witnessed, check_witnessed,

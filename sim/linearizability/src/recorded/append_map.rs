@@ -60,14 +60,14 @@ impl Model for AppendMap {
         state: &String,
         call: &AppendCall,
         returned: &Option<String>,
-        between: &mut dyn Iterator<Item = &AppendCall>,
+        mut between: &mut dyn Iterator<Item = &AppendCall>,
     ) -> bool {
         let (Change::Get, Some(seen)) = (&call.change, returned) else { return true };
         let explains = |other: &AppendCall| match &other.change {
             Change::Put(value) => other.key == call.key && seen.starts_with(value.as_str()),
             Change::Get | Change::Append(_) => false,
         };
-        seen.starts_with(state.as_str()) || between.map(explains).any(|explains| explains)
+        seen.starts_with(state.as_str()) || Iterator::any(&mut between, explains)
     }
 
     fn partition(operations: &[Operation<AppendCall, Option<String>>]) -> Vec<Vec<usize>> {

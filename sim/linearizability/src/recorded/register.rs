@@ -65,7 +65,7 @@ impl Model for Register {
         state: &Self::State,
         call: &RegisterCall,
         returned: &RegisterReturn,
-        between: &mut dyn Iterator<Item = &RegisterCall>,
+        mut between: &mut dyn Iterator<Item = &RegisterCall>,
     ) -> bool {
         let wanted = match (call, returned) {
             (RegisterCall::Read, RegisterReturn::Value(value)) => *value,
@@ -76,7 +76,7 @@ impl Model for Register {
             RegisterCall::Write(value) | RegisterCall::CompareAndSet(_, value) => Some(*value) == wanted,
             RegisterCall::Read => false,
         };
-        *state == wanted || between.map(writes).any(|writes| writes)
+        *state == wanted || Iterator::any(&mut between, writes)
     }
 }
 
