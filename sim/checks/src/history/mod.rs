@@ -6,6 +6,7 @@
 //! | `operation.rs` | what clients ask, and what they are told |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
+//! | `witness.rs` | revisions are places in an order: is it that of time, and of the store, across all keys? |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
 //! | `broken.rs` | what has no explanation, with the operations that show it |
 
@@ -14,6 +15,7 @@ mod key_model;
 mod linearizability;
 mod operation;
 mod revisions;
+mod witness;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
 pub use operation::{Answer, Call, Found, Operation};
@@ -26,5 +28,6 @@ pub use revisions::writes;
 pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
+    witness::judge(operations)?;
     linearizability::judge(operations)
 }
