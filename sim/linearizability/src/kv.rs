@@ -83,6 +83,10 @@ impl Model for Kv {
         Self::advance(&mut after, call, returned).map(|_| after)
     }
 
+    fn is_read(_: &KvCall, returned: &KvReturn) -> bool {
+        matches!(Self::claim(returned), Claim::Read(_))
+    }
+
     fn revision(state: &KvState) -> i64 {
         state.revision
     }

@@ -6,6 +6,7 @@
 //! | `operation.rs` | what clients ask, and what they are told |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
+//! | `witness.rs` | revisions are places in an order: is it that of time, and of the store, across all keys? |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
 //! | `view.rs` | what an answer tells of the store at a revision |
 //! | `broken.rs` | what has no explanation, with the operations that show it |
@@ -16,6 +17,7 @@ mod linearizability;
 mod operation;
 mod revisions;
 mod view;
+mod witness;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
 pub use linearizability::{Unexplained, unexplained_part};
@@ -31,5 +33,6 @@ pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
     revisions::never_fall(operations)?;
+    witness::judge(operations)?;
     linearizability::judge(operations)
 }

@@ -30,4 +30,18 @@ impl Model for WholeMap {
         state.insert(call.key.clone(), after);
         Some(state)
     }
+
+    fn is_read(call: &AppendCall, returned: &Option<String>) -> bool {
+        AppendMap::is_read(call, returned)
+    }
+
+    fn can_answer(
+        state: &Self::State,
+        call: &AppendCall,
+        returned: &Option<String>,
+        between: &mut dyn Iterator<Item = &AppendCall>,
+    ) -> bool {
+        let absent = AppendMap::initial();
+        AppendMap::can_answer(state.get(&call.key).unwrap_or(&absent), call, returned, between)
+    }
 }

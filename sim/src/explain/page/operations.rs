@@ -125,7 +125,8 @@ fn told(answer: &Answer) -> (String, Outcome) {
             (format!("{}, at revision {revision}", pairs(found)), Outcome::Read)
         }
         Answer::RangeDeleted { revision, count, previous } => {
-            let previous = previous.as_ref().map_or(String::new(), |found| format!("; {} were there", pairs(found)));
+            let previous =
+                previous.as_ref().map_or(String::new(), |found| format!("; {} were there", pairs(found)));
             (format!("{count} deleted, revision {revision}{previous}"), Outcome::Wrote)
         }
         Answer::Broken(why) => (format!("not sound: {why}"), Outcome::Read),
