@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::Condition,
-    world::{Healing, World},
+    world::{Death, Healing, World},
 };
 
 /// A commit of the log makes about ten changes, one of the state some tens.
@@ -36,7 +36,7 @@ impl Inject for CrashInJob {
 
     fn strike(&self, world: &mut World) -> Healing {
         let Some(node) = self.node.machine(world) else { return Healing::nothing() };
-        world.machines.machine(node).arm_crash(self.nth);
+        world.machines.machine(node).arm_death(self.nth, Death::Crash);
         world.hold([Condition::DownOnceItDies(node)])
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::Condition,
-    world::{Healing, World},
+    world::{Death, Healing, World},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,7 +33,7 @@ impl Inject for PowerLossInSync {
 
     fn strike(&self, world: &mut World) -> Healing {
         let Some(node) = self.node.machine(world) else { return Healing::nothing() };
-        world.machines.machine(node).arm_power_loss(self.nth);
+        world.machines.machine(node).arm_death(self.nth, Death::PowerLoss);
         world.hold([Condition::DownOnceItDies(node)])
     }
 }

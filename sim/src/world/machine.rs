@@ -6,13 +6,13 @@ use conclave::env::{Clock, ClockControl};
 use conclave_checks::draw::Draw;
 use madsim::{
     runtime::{Handle, NodeHandle},
-    task::{JoinHandle, NodeId},
+    task::JoinHandle,
 };
 use tokio::sync::oneshot;
 
 use super::{
     addresses, clock,
-    disk::{DiskTiming, Misplaced, SimDisk},
+    disk::{Death, DiskTiming, Misplaced, SimDisk},
     power::Power,
 };
 use crate::trace::{MachineId, Range};
@@ -91,11 +91,6 @@ impl Machine {
         }
     }
 
-    /// The simulator's name of the machine.
-    pub(super) fn network_id(&self) -> NodeId {
-        self.handle.id()
-    }
-
     /// A draw for the present start of the process. `domain` says what for.
     pub(super) fn draw(&self, domain: &str) -> Draw {
         let number = match self.id {
@@ -159,13 +154,13 @@ impl Machine {
     }
 
     pub(super) fn handle(&self) -> NodeHandle {
-        Handle::current().get_node(self.network_id()).expect("a machine is never removed")
+        Handle::current().get_node(self.handle.id()).expect("a machine is never removed")
     }
 
     /// Kills the process and frees its sockets; the machine can be started again.
     pub(super) fn kill(&mut self) {
         (self.process, self.stop) = (None, None);
-        let (runtime, id) = (Handle::current(), self.network_id());
+        let (runtime, id) = (Handle::current(), self.handle.id());
         runtime.kill(id);
         runtime.restart(id);
         // A handle belongs to one life of its machine.
@@ -210,20 +205,21 @@ impl Machine {
         self.disk.arm_false_write(nth, goes, self.draw("false-write").number());
     }
 
-    /// The n-th next sync of its disk will be cut short by a power loss.
-    pub(crate) fn arm_power_loss(&self, nth: u64) {
-        self.disk.arm_power_loss_in_sync(nth, self.draw("power-loss-in-sync").number());
-    }
-
-    /// Its process will be killed in the n-th next change of its files.
-    pub(crate) fn arm_crash(&self, nth: u64) {
-        self.disk.arm_crash_in_change(nth, self.draw("crash-in-change").number());
+    /// The n-th next sync of its disk will be cut short by a power loss; or its process will be killed in the n-th next change of its
+    /// files.
+    pub(crate) fn arm_death(&self, nth: u64, death: Death) {
+        match death {
+            Death::PowerLoss => {
+                self.disk.arm_power_loss_in_sync(nth, self.draw("power-loss-in-sync").number());
+            }
+            Death::Crash => self.disk.arm_crash_in_change(nth, self.draw("crash-in-change").number()),
+        }
     }
 
     /// A paused machine stands still, whatever is started on it.
     pub(super) fn set_paused(&mut self, is_paused: bool) {
         let was_paused = std::mem::replace(&mut self.is_paused, is_paused);
-        let (runtime, id) = (Handle::current(), self.network_id());
+        let (runtime, id) = (Handle::current(), self.handle.id());
         match is_paused {
             true => runtime.pause(id),
             false if was_paused => runtime.resume(id),

@@ -46,7 +46,7 @@ impl Machines {
 
     /// The simulator's names of all machines.
     pub(super) fn network_ids(&self) -> BTreeMap<MachineId, NodeId> {
-        self.machines.iter().map(|(&id, machine)| (id, machine.network_id())).collect()
+        self.machines.iter().map(|(&id, machine)| (id, machine.handle().id())).collect()
     }
 
     /// From now on something is meant to run on a machine: it is started, and again whenever it is down and nothing
@@ -194,15 +194,6 @@ impl Machines {
         }
     }
 
-    /// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again
-    /// by an operator, who tells it of them.
-    pub(crate) fn redirect_proxy(&mut self, number: u64) {
-        if !self.programs.proxy_knows_the_members(number) {
-            self.crash(MachineId::Proxy(number));
-            self.bring_up(MachineId::Proxy(number));
-        }
-    }
-
     /// Clients finish what they are at.
     pub(crate) async fn finish_clients(&mut self) {
         self.programs.finish_clients();
@@ -225,6 +216,15 @@ impl Machines {
 
     pub(crate) fn machine(&mut self, id: MachineId) -> &mut Machine {
         self.machines.get_mut(&id).expect("a scenario names existing machines")
+    }
+}
+
+/// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again by an
+/// operator, who tells it of them.
+pub(crate) fn redirect_proxy(machines: &mut Machines, number: u64) {
+    if !machines.programs.proxy_knows_the_members(number) {
+        machines.crash(MachineId::Proxy(number));
+        machines.bring_up(MachineId::Proxy(number));
     }
 }
 

@@ -41,8 +41,9 @@ use conclave_checks::{FaultBudget, Oracle};
 pub(crate) use self::{
     addresses::NUMBER_MAX,
     clock::now_ns,
+    disk::Death,
     instruments::Instruments,
-    machines::Machines,
+    machines::{Machines, redirect_proxy},
     moments::{Come, Moments},
     network::{cuts, latency, lines_between},
 };

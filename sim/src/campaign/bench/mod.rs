@@ -23,7 +23,7 @@ const SEEDS: u64 = 4;
 /// Simulated time of the heartbeats in a turn.
 const BEATING: Duration = Duration::from_secs(1_000);
 
-/// What is measured, each costing more than the one before.
+/// What is measured.
 const LOADS: [(&str, Load); 3] = [
     ("an idle cluster", Load::Idle),
     ("100 operations a second", Load::Clients),
@@ -36,7 +36,6 @@ struct Turn {
     simulated: Duration,
     took: Duration,
     operations: u64,
-    events: u64,
 }
 
 impl Turn {
@@ -61,15 +60,13 @@ pub(super) fn bench(turns: u32) -> Result<ExitCode> {
         }
     }
     say(&format!(
-        "\n{:<40} {:>13} {:>11} {:>15}",
-        "on one core", "x real time", "operations", "us an operation"
+        "\n{:<40} {:>13} {:>16} {:>12} {:>15}",
+        "on one core", "x real time", "ms for a second", "operations", "us an operation"
     ))?;
     tell("bare heartbeats, 5 machines, 50 ms", &best(&beats))?;
     for (measured, (name, _)) in loads.iter().zip(LOADS) {
         tell(name, &best(measured))?;
     }
-    say("")?;
-    breakdown(&loads.iter().map(|measured| best(measured)).collect::<Vec<_>>())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -90,7 +87,6 @@ fn carry(load: Load) -> Result<Turn> {
         }
         turn.simulated += Duration::from_nanos(verdict.figures.simulated_ns);
         turn.operations += verdict.figures.operations.values().sum::<u64>();
-        turn.events += verdict.figures.events;
     }
     Ok(turn)
 }
@@ -104,17 +100,6 @@ fn tell(name: &str, turn: &Turn) -> Result<()> {
         0 => "-".to_owned(),
         operations => format!("{:.0}", turn.took.as_secs_f64() * 1e6 / operations as f64),
     };
-    say(&format!("{name:<40} {:>13.1} {:>11} {of_each:>15}", turn.ratio(), turn.operations))
-}
-
-/// Of a simulated second with all of it: what each part adds to the one before.
-fn breakdown(loads: &[Turn]) -> Result<()> {
-    let cost = |turn: &Turn| 1e3 / turn.ratio();
-    let [idle, clients, faults] = [cost(&loads[0]), cost(&loads[1]), cost(&loads[2])];
-    say(&format!(
-        "A simulated second takes {faults:.1} ms: {idle:.1} ms for heartbeats, elections and timers of an idle cluster, {:+.1} ms for what \
-         clients ask, {:+.1} ms for faults and what they cause",
-        clients - idle,
-        faults - clients
-    ))
+    let (ratio, operations) = (turn.ratio(), turn.operations);
+    say(&format!("{name:<40} {ratio:>13.1} {:>16.1} {operations:>12} {of_each:>15}", 1e3 / ratio))
 }

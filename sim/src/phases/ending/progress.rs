@@ -17,7 +17,7 @@ use crate::{
     trace::{Answer, CLIENT_LIVES, Condition, MachineId, Operation},
     verdict::{Failure, Rule, Times},
     workload::Workload,
-    world::{World, now_ns},
+    world::{World, now_ns, redirect_proxy},
 };
 
 /// A proxy that was told of former members only, for it was started when they were, is told of those of today after this.
@@ -60,7 +60,7 @@ pub(super) async fn judge(
             _ => {}
         }
         if since() > OPERATOR_PATIENCE && !waiting.is_empty() {
-            core.proxies().into_iter().for_each(|proxy| world.machines.redirect_proxy(proxy));
+            core.proxies().into_iter().for_each(|proxy| redirect_proxy(&mut world.machines, proxy));
         }
         pass(world).await?;
     }
