@@ -210,7 +210,7 @@ fn decoded(text: &str) -> Vec<u8> {
     });
     let (mut bits, mut held, mut bytes) = (0_u32, 0, Vec::new());
     for digit in digits {
-        (bits, held) = (bits << 6 | u32::from(digit), held + 6);
+        (bits, held) = ((bits << 6) | u32::from(digit), held + 6);
         if held >= 8 {
             held -= 8;
             bytes.push((bits >> held) as u8);
