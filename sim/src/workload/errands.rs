@@ -22,7 +22,7 @@ const BACKUP_PATIENCE: Duration = Duration::from_secs(10);
 pub(super) async fn back_up(client: Client, recorder: Recorder) {
     let (from, to) = Workload::all_keys();
     let operation = recorder.called(OPERATOR, Call::Backup { from: from.clone(), to: to.clone() });
-    let answer = match timeout(BACKUP_PATIENCE, receive(&client)).await {
+    let answer = match timeout(BACKUP_PATIENCE, Box::pin(receive(&client))).await {
         Ok(Ok(file)) => match read(&file, &from, &to) {
             Ok(answer) => answer,
             Err(why) => Answer::Broken(why),
