@@ -257,6 +257,15 @@ fn up_goes_on_with_its_data_and_tells_of_a_dead_child() {
     eventually("SIGTERM ends every child", || !first.has_living_children());
     let second = Up::start(directory.path());
     assert_eq!(second.succeed("get kept"), "kept\tvalue\n");
+    send_signal(second.program.pid(), Signal::SIGTERM);
+    eventually("SIGTERM ends every child", || !second.has_living_children());
+
+    for id in [1, 3] {
+        let kept = directory.path().join(format!("node-{id}"));
+        std::fs::rename(&kept, directory.path().join(format!("kept-{id}"))).expect("it is moved away");
+    }
+    let again = format!("up --data-dir {} --base-port {ports}", directory.path().display());
+    has(&complaint_about(&again), &["node-1, node-3 of it are missing", "without a majority"]);
 }
 
 #[test]

@@ -2,9 +2,11 @@
 //!
 //! The simulated world is another build of the same code, so these tests run `cargo sim`, as a person would.
 
+mod simulator;
+
 use std::{
     io::{BufRead, BufReader, Read},
-    process::{Child, ChildStdout, Command, Output, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     thread::sleep,
     time::Duration,
 };
@@ -13,6 +15,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use simulator::{cargo, told};
 
 /// Seeds whose runs are the same on every machine and every day.
 const KNOWN_SEEDS: [&str; 4] = ["--seed", "1", "--seeds", "60"];
@@ -186,20 +189,4 @@ fn hashes(seeds: &[String]) -> Vec<String> {
     let output = cargo("sim", &arguments);
     assert!(output.status.success(), "{}", told(&output));
     String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
-}
-
-/// Runs an alias of .cargo/config.toml. Flags from outside would override those that make the world a simulated one.
-fn cargo(alias: &str, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env_remove("RUSTFLAGS")
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .arg(alias)
-        .args(arguments)
-        .output()
-        .expect("cargo runs, for it runs this test")
-}
-
-fn told(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }

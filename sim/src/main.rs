@@ -1,6 +1,11 @@
 //! `cargo sim`: the simulation's command line.
 #![allow(clippy::print_stderr)]
 
+/// As in production.
+#[cfg(madsim)]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[cfg(not(madsim))]
 fn main() {
     eprintln!(

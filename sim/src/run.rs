@@ -42,12 +42,15 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     runtime.add_simulator::<Lines>();
     let trace = if keep_story { Trace::keeping_all() } else { Trace::default() };
     let recorder = Recorder::new(now_ns, trace);
+    if keep_story {
+        recorder.take_notes();
+    }
     let of_cores = recorder.clone();
     let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
     let watch = Watch::new(scenario.faults.iter().map(|timed| timed.fault.name()).collect());
     let watching = watch.clone();
     recorder.show_to(move |event| watching.see(event));
-    let instruments = Instruments::default();
+    let instruments = Instruments::with_knobs(scenario.knobs.clone());
     let living = live(scenario, &recorder, &oracle, &instruments);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(living)));
     // A panic unwinds while locks are held; the runtime's own destructors must not turn it into an abort.
@@ -69,9 +72,11 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         to_first_write: times.to_first_write.into_iter().collect(),
         outsiders: count_outsiders(scenario),
         probes: reached(of_consensus, &instruments, &watch),
+        knobs: scenario.knobs.names().map(|name| (name, 1)).collect(),
         buggify: instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired)).collect(),
     };
-    Verdict { seed, trace_hash: trace.hash(), failure, figures, story: trace.events().cloned().collect() }
+    let story = trace.events().cloned().collect();
+    Verdict { seed, trace_hash: trace.hash(), failure, figures, story, notes: recorder.notes() }
 }
 
 /// The whole life of a world. Returns what went wrong, how long it lasted, and how long its core took.
@@ -115,6 +120,9 @@ fn count_outsiders(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
     let mut counts = BTreeMap::new();
     for outsider in &scenario.ending.outsiders {
         *counts.entry(outsider.fate.name()).or_default() += 1;
+    }
+    if scenario.ending.blackout {
+        counts.insert("final-blackout", 1);
     }
     counts
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     probes::Probe,
-    trace::{Event, MachineId},
+    trace::{Event, MachineId, Notes},
     world::Fired,
 };
 
@@ -23,6 +23,8 @@ pub struct Verdict {
     pub figures: Figures,
     /// The latest events of the trace (all of them in a replay).
     pub story: Vec<Timed<Event>>,
+    /// What was noted beside it (in a replay).
+    pub notes: Notes,
 }
 
 /// What went wrong: which rule broke, and where. The rule is the identity of a failure; the rest is its circumstances.
@@ -37,53 +39,62 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// What must hold of a run. Each rule is one way to be wrong: two failures are the same when their rules are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Rule {
-    /// The history of each key has a linear order.
-    Linearizable,
-    /// The judge came to a verdict within its bound of steps.
-    Judged,
-    /// Each write has a revision of its own.
-    RevisionsAreUnique,
-    /// A range is the store as it was at one revision, however large it is.
-    RangesAreSnapshots,
-    /// A write that was answered has a lower revision than one asked for later.
-    RevisionsFollowTime,
-    /// Reads of the past tell what was written then.
-    PastIsTrue,
-    /// What is compacted cannot be read, and what nobody compacted can.
-    CompactionHolds,
-    /// Nodes and proxies run until they are told to stop, or have left.
-    ProcessesRunOn,
-    /// A healed core has a leader within its bound.
-    CoreElects,
-    /// Every client of a healed core writes something within its bound.
-    CoreServes,
-    /// All nodes of a healed core apply what was committed.
-    CoreConverges,
-    /// A healed cluster accepts writes through every proxy.
-    WritesSucceed,
-    /// What operators ask for comes to be.
-    ChangesEnd,
-    /// What operators ask for by mistake is refused.
-    MistakesAreRefused,
-    /// Clients are answered within their patience.
-    ClientsAreAnswered,
-    /// A healed cluster can be read.
-    ReadsSucceed,
-    /// All members apply what is committed.
-    MembersConverge,
-    /// Nodes that were removed hear of it and stop.
-    RemovedNodesStop,
-    /// Code does not panic.
-    NoPanic,
-    /// The same scenario gives the same trace, in whatever process and order.
-    SameTrace,
-    /// What must always hold of the consensus, of durability and of the state machine.
-    #[serde(untagged)]
-    Invariant(conclave_checks::Rule),
+/// Name, statement: a row a rule.
+macro_rules! rules {
+    ($($rule:ident, $statement:literal;)*) => {
+        /// What must hold of a run. Each rule is one way to be wrong: two failures are the same when their rules are.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Rule {
+            $(#[doc = $statement] $rule,)*
+            /// What must always hold of the consensus, of durability and of the state machine.
+            #[serde(untagged)]
+            Invariant(conclave_checks::Rule),
+        }
+
+        impl Rule {
+            /// What the rule says.
+            pub fn statement(self) -> &'static str {
+                match self {
+                    $(Self::$rule => $statement,)*
+                    Self::Invariant(rule) => rule.statement(),
+                }
+            }
+
+            /// Where the rule comes from.
+            pub fn source(self) -> &'static str {
+                match self {
+                    Self::Invariant(rule) => rule.source(),
+                    Self::Linearizable | Self::Judged => "Herlihy and Wing 1990",
+                    _ => "what Conclave promises",
+                }
+            }
+        }
+    };
+}
+
+rules! {
+    Linearizable, "the history of each key has a linear order";
+    Judged, "the judge came to a verdict within its bound of steps";
+    RevisionsAreUnique, "each write has a revision of its own";
+    RangesAreSnapshots, "a range is the store as it was at one revision, however large it is";
+    RevisionsFollowTime, "a write that was answered has a lower revision than one asked for later";
+    PastIsTrue, "reads of the past tell what was written then";
+    CompactionHolds, "what is compacted cannot be read, and what nobody compacted can";
+    BackupsAreWhole, "a backup that arrived whole is sound";
+    ProcessesRunOn, "nodes and proxies run until they are told to stop, or have left";
+    CoreElects, "a healed core has a leader within its bound";
+    CoreServes, "every client of a healed core writes something within its bound";
+    CoreConverges, "all nodes of a healed core apply what was committed";
+    WritesSucceed, "a healed cluster accepts writes through every proxy";
+    ChangesEnd, "what operators ask for comes to be";
+    MistakesAreRefused, "what operators ask for by mistake is refused";
+    ClientsAreAnswered, "clients are answered within their patience";
+    ReadsSucceed, "a healed cluster can be read";
+    MembersConverge, "all members apply what is committed";
+    RemovedNodesStop, "nodes that were removed hear of it and stop";
+    NoPanic, "code does not panic";
+    SameTrace, "the same scenario gives the same trace, in whatever process and order";
 }
 
 impl Failure {
@@ -154,6 +165,8 @@ pub struct Figures {
     pub outsiders: BTreeMap<&'static str, u64>,
     /// The rare states that were reached, and in how many runs.
     pub probes: BTreeMap<Probe, u64>,
+    /// The knobs that were set, and in how many runs.
+    pub knobs: BTreeMap<&'static str, u64>,
     /// The points that were switched on, by name.
     pub buggify: BTreeMap<&'static str, Fired>,
 }
@@ -176,6 +189,9 @@ impl Figures {
         }
         for (outcome, count) in &other.operations {
             *self.operations.entry(outcome).or_default() += count;
+        }
+        for (knob, runs) in &other.knobs {
+            *self.knobs.entry(knob).or_default() += runs;
         }
         for (probe, runs) in &other.probes {
             *self.probes.entry(*probe).or_default() += runs;

@@ -31,8 +31,16 @@ impl Address {
 
     /// Nobody but this machine gets there.
     pub(super) fn is_loopback(&self) -> bool {
-        let host = self.host.trim_matches(['[', ']']);
-        host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+        self.host == "localhost" || self.ip().is_some_and(|address| address.is_loopback())
+    }
+
+    /// All addresses of a machine: who listens may mean them, who calls cannot.
+    pub(super) fn is_unspecified(&self) -> bool {
+        self.ip().is_some_and(|address| address.is_unspecified())
+    }
+
+    fn ip(&self) -> Option<IpAddr> {
+        self.host.trim_matches(['[', ']']).parse().ok()
     }
 
     /// The socket address to listen on.

@@ -100,7 +100,8 @@ fn line(setting: &clap::Arg, given: &ArgMatches, file: &SettingsFile) -> String 
         Some(ValueSource::EnvVariable) => variable(long),
         _ => file.place_of(long).unwrap_or_else(|| "default".to_owned()),
     };
-    let values = given.get_raw(id).map(|values| values.map(|value| value.to_string_lossy()));
+    let values =
+        given.get_raw(id).map(|values| values.map(|value| without_password(&value.to_string_lossy())));
     match values.map(Iterator::collect::<Vec<_>>) {
         Some(values) if setting.get_value_delimiter().is_some() => {
             let parts = values.iter().flat_map(|value| value.split(','));
@@ -117,6 +118,14 @@ fn settings(program: &Command) -> Vec<clap::Arg> {
     let is_setting =
         |arg: &&clap::Arg| arg.get_long().is_some_and(|name| !OTHERS.contains(&name)) && !arg.is_hide_set();
     program.get_arguments().filter(is_setting).cloned().collect()
+}
+
+/// A URL without its user and password: what is shown ends in logs and reports.
+fn without_password(value: &str) -> String {
+    match value.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}://***@{rest}"),
+        None => value.to_owned(),
+    }
 }
 
 /// As TOML has it: numbers, true and false as they are.

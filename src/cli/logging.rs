@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal};
 
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, prelude::*};
 
+use super::usage::UsageError;
+
 /// The variable that says what is logged.
 pub(super) const FILTER_VARIABLE: &str = "CONCLAVE_LOG";
 
@@ -35,12 +37,12 @@ pub(super) type AnyLayer = Box<dyn Layer<Registry> + Send + Sync>;
 ///
 /// # Errors
 /// It cannot be understood.
-pub(super) fn check(filter: &str) -> anyhow::Result<EnvFilter> {
+pub(super) fn check(filter: &str) -> Result<EnvFilter, UsageError> {
     const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
     let refused = |why: &str| {
-        anyhow::anyhow!(
+        UsageError(format!(
             "--log-filter '{filter}' ({FILTER_VARIABLE}) is no log filter: {why}; try 'info' or 'conclave=debug'"
-        )
+        ))
     };
     for directive in filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
         let is_word = directive.chars().all(|letter| letter.is_ascii_alphanumeric());

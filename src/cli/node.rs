@@ -117,8 +117,13 @@ impl FromStr for Peer {
         let (id, address) = text.split_once('=').ok_or_else(|| {
             format!("'{text}' names no node; write it as N=host:port, like 1=127.0.0.1:23801")
         })?;
-        let id = id.parse().map_err(|_| format!("'{id}' is no node number; write it as N=host:port"))?;
-        let address = address.parse().map_err(|error: InvalidAddress| error.to_string())?;
+        let id: u64 = id.parse().map_err(|_| format!("'{id}' is no node number; write it as N=host:port"))?;
+        let address: Address = address.parse().map_err(|error: InvalidAddress| error.to_string())?;
+        if address.is_unspecified() {
+            return Err(format!(
+                "'{text}' is where a node listens: write the address at which the others reach it, like {id}=10.0.0.{id}:23801"
+            ));
+        }
         Ok(Self { id, address })
     }
 }

@@ -7,11 +7,12 @@ use super::{
     connection::parse_span,
     daemon::{CLUSTER, Daemon, check_cluster_name},
     limits::LimitArgs,
+    stop,
     tls::TlsArgs,
     usage::UsageError,
 };
 use crate::{
-    env::{Condition, Environment},
+    env::{Clock, Condition, Environment},
     proxy::{self, Config},
     rpc::{Role, Security, ServerLimits},
 };
@@ -155,9 +156,27 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let drained = async move {
         shutdown.await;
         health.set(Condition::Stopping);
-        clock.sleep(Duration::from_secs(args.drain_seconds)).await;
+        drain(&clock, args.drain_seconds).await;
     };
     Ok(proxy::run(config, environment, drained).await?)
+}
+
+/// Goes on serving for a while, or until it is told to stop once more.
+async fn drain(clock: &Clock, seconds: u64) {
+    if seconds == 0 {
+        return;
+    }
+    tracing::info!(seconds, "drains: it goes on serving for so long; a second signal stops it at once");
+    let again = async {
+        match stop::signalled() {
+            Ok(signalled) => signalled.await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! { biased;
+        () = again => tracing::info!("told to stop once more"),
+        () = clock.sleep(Duration::from_secs(seconds)) => {}
+    }
 }
 
 #[cfg(test)]

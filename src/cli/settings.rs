@@ -40,8 +40,9 @@ pub(super) struct SettingsFile {
 
 #[derive(Debug)]
 struct Setting {
-    /// Several, if it is a list.
     values: Vec<String>,
+    /// It stands in brackets.
+    is_list: bool,
     line: usize,
 }
 
@@ -76,7 +77,7 @@ impl SettingsFile {
                 document.key(name).and_then(toml_edit::Key::span).map_or(1, |span| line_at(span.start + 1));
             let values = values_of(item)
                 .map_err(|reason| UsageError(format!("{}:{line}: {name} {reason}", path.display())))?;
-            settings.insert(name.to_owned(), Setting { values, line });
+            settings.insert(name.to_owned(), Setting { values, is_list: item.is_array(), line });
         }
         Ok(Self { path: path.to_owned(), settings })
     }
@@ -148,6 +149,9 @@ impl SettingsFile {
             let Some(arg) = settings.get(name.as_str()) else {
                 return Err(UsageError(format!("{place}: {}", unknown(name, settings.keys()))));
             };
+            if setting.is_list && arg.get_value_delimiter().is_none() {
+                return Err(UsageError(format!("{place}: {name} is one value, not a list")));
+            }
             check_alone(arg, &setting.values).map_err(|reason| UsageError(format!("{place}: {reason}")))?;
         }
         check_variables(env::vars_os().map(|(name, _)| name), settings.keys().map(|name| variable(name)))?;
@@ -237,9 +241,6 @@ fn check_alone(arg: &Arg, values: &[String]) -> Result<(), String> {
         let is_bool = matches!(values, [value] if value == "true" || value == "false");
         return if is_bool { Ok(()) } else { Err(format!("{name} must be true or false")) };
     }
-    if values.len() > 1 && arg.get_value_delimiter().is_none() {
-        return Err(format!("{name} is one value, not a list"));
-    }
     let arg = arg.clone().required(false).env(clap::builder::Resettable::Reset);
     let words = values.iter().map(|value| format!("--{name}={value}"));
     let command = Command::new("setting").no_binary_name(true).arg(arg.action(ArgAction::Append));
@@ -322,6 +323,7 @@ mod tests {
             ),
             ("id = 1\nconfig = \"x\"\n", "FILE:2: there is no setting 'config'"),
             ("id = [1, 2]\n", "FILE:1: id is one value, not a list"),
+            ("beat-ms = [30]\n", "FILE:1: beat-ms is one value, not a list"),
             ("lease-reads = \"yes\"\nid = 1\n", "FILE:1: lease-reads must be true or false"),
             ("id = 1\n[tls]\nca = \"x\"\n", "FILE:2: tls is a section"),
             ("id = 1\npeers = [\n", "FILE:2: "),
@@ -358,7 +360,11 @@ mod tests {
     fn an_error_about_options_names_where_they_stand() {
         let settings = SettingsFile {
             path: "node.toml".into(),
-            settings: [("beat-ms".to_owned(), Setting { values: vec!["90".into()], line: 7 })].into(),
+            settings: [(
+                "beat-ms".to_owned(),
+                Setting { values: vec!["90".into()], is_list: false, line: 7 },
+            )]
+            .into(),
         };
         assert_eq!(
             settings.explain("--timeout-ms 9 must be more than --beat-ms (90)"),

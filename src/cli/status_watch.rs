@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -70,6 +71,7 @@ async fn show(client: &Client, interval: Duration, is_json: bool, is_terminal: b
                 let line = changes.line(&status, started.elapsed());
                 format!("{}{line}\n", as_table(&status))
             }
+            Err(error) if is_json => format!("{}\n", json!({ "error": describe(&error.into()) })),
             Err(error) => format!("{}\n", describe(&error.into())),
         };
         match is_terminal {

@@ -35,7 +35,7 @@ impl TlsArgs {
             (None, Some(_)) => return Err(missing("--tls-cert", "--tls-key")),
         };
         match (tls_ca, own) {
-            (Some(ca), own) => Ok(Security::tls(Credentials::load(TlsFiles { ca: ca.clone(), own }, false)?)),
+            (Some(ca), own) => Ok(Security::tls(self.load(TlsFiles { ca: ca.clone(), own }, false)?)),
             (None, Some(_)) => Err(missing("--tls-ca", "--tls-cert")),
             (None, None) => Ok(Security::default()),
         }
@@ -62,10 +62,23 @@ impl TlsArgs {
             (_, None, _) => return Err(missing("--tls-cert", "--tls-ca")),
             (_, _, None) => return Err(missing("--tls-key", "--tls-cert")),
         };
-        let credentials = Credentials::load(files, asks_clients)?;
+        let credentials = self.load(files, asks_clients)?;
         let own = credentials.own().expect("a server has a certificate of its own");
         check(own).map_err(|why| UsageError(format!("--tls-cert is for {own}: {why}")))?;
         Ok(Security::tls(credentials))
+    }
+
+    /// An error names the option whose file it is about: it may stand in a file of settings.
+    fn load(&self, files: TlsFiles, asks_clients: bool) -> Result<Credentials, UsageError> {
+        Credentials::load(files, asks_clients).map_err(|error| {
+            let option = match Some(&error.path) {
+                path if path == self.tls_ca.as_ref() => "--tls-ca ",
+                path if path == self.tls_cert.as_ref() => "--tls-cert ",
+                path if path == self.tls_key.as_ref() => "--tls-key ",
+                _ => "",
+            };
+            UsageError(format!("{option}{error}"))
+        })
     }
 
     /// As a program is told them.

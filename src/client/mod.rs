@@ -244,12 +244,14 @@ impl Client {
             if is_lost {
                 proxy.forget().await;
             }
+            // A write that reached nobody has changed as little as a read.
+            let access = if is_lost && rpc::was_not_sent(&status) { Access::Read } else { access };
             let error = ClientError::of_status(&proxy.target.address, &status, access);
             // It may be cut off, with no leader on its side, or be silent itself: the next call tries another one.
             if is_lost || error.code == Code::Unavailable {
                 self.prefer_after(number);
             }
-            let may_go_on = is_lost && (access == Access::Read || rpc::was_not_sent(&status));
+            let may_go_on = is_lost && access == Access::Read;
             if !may_go_on || self.clock.now() >= deadline {
                 return Err(error);
             }

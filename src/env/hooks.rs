@@ -1,5 +1,5 @@
-//! How a simulation reaches into what it runs: rare states that are reached, and points that it switches on. In production there
-//! is none of it.
+//! How a simulation reaches into what it runs: rare states that are reached, points that it switches on, and knobs that it sets. In
+//! production there is none of it.
 //!
 //! Each simulated world has a thread of its own; so what has hooks is that thread, and nothing has to hand them on. Code that runs
 //! without a world, as in unit tests, has none.
@@ -7,7 +7,7 @@
 #[cfg(madsim)]
 use std::{cell::RefCell, rc::Rc, time::Duration};
 
-use super::{Buggify, Clock, Rare};
+use super::{Buggify, Clock, Knob, Rare};
 
 /// Notes that a rare state is reached, if a condition holds: `sometimes!(waiting == MAX, QueueFull)`. In production neither the
 /// condition nor the note is compiled.
@@ -47,6 +47,19 @@ pub(crate) fn buggify_stall(_: Buggify) {}
 #[inline(always)]
 pub(crate) const fn reached(_: Rare) {}
 
+/// What a knob is set to, or else this. In production it is always this.
+#[cfg(not(madsim))]
+#[inline(always)]
+pub(crate) const fn knob(_: Knob, or_else: usize) -> usize {
+    or_else
+}
+
+/// What a knob is set to, or else this.
+#[cfg(madsim)]
+pub(crate) fn knob(knob: Knob, or_else: usize) -> usize {
+    with(|hooks| hooks.knob(knob)).flatten().map_or(or_else, |set| set as usize)
+}
+
 /// Whether a point fires now.
 #[cfg(madsim)]
 pub(crate) fn buggify(point: Buggify) -> bool {
@@ -85,6 +98,9 @@ pub trait Hooks {
 
     /// Whether a point fires now.
     fn fires(&self, point: Buggify) -> bool;
+
+    /// What a knob is set to, if it is.
+    fn knob(&self, knob: Knob) -> Option<u64>;
 
     /// How long whoever comes to a point that fires pauses there, in microseconds.
     fn pause_us(&self, point: Buggify) -> u64;

@@ -10,13 +10,15 @@
 //! | `metric.rs` | what is measured, and how |
 //! | `rare.rs` | rare states that a simulation should reach |
 //! | `buggify.rs` | points where a simulation may choose what seldom happens |
-//! | `hooks.rs` | how a simulation reaches both |
+//! | `knob.rs` | limits and sizes that a simulation may set |
+//! | `hooks.rs` | how a simulation reaches all three |
 
 mod alarm;
 mod buggify;
 mod clock;
 mod health;
 mod hooks;
+mod knob;
 mod metric;
 mod observer;
 mod rare;
@@ -32,7 +34,8 @@ pub use clock::{Clock, ClockControl, Elapsed, Moment};
 pub use health::{Condition, Health};
 #[cfg(madsim)]
 pub use hooks::{Hooked, Hooks, hook};
-pub(crate) use hooks::{buggify, buggify_pause, buggify_stall, reached, sometimes};
+pub(crate) use hooks::{buggify, buggify_pause, buggify_stall, knob, reached, sometimes};
+pub use knob::Knob;
 pub use metric::Metric;
 pub use observer::{Nobody, Observer};
 pub use rare::Rare;

@@ -45,6 +45,7 @@ rare! {
     "stale-attempt" StaleAttempt "an attempt of a write arrives whose answer was acknowledged before";
     "session-expired" SessionExpired "a write arrives in a session that has expired";
     "apply-batch-cut" ApplyBatchCut "entries are left for the next batch that is applied";
+    "flush-begins" FlushBegins "a node begins to make its state durable";
     "apply-waits-for-flush" ApplyWaitsForFlush "applying waits, for the disk lags behind";
     "read-waits-for-apply" ReadWaitsForApply "a read is confirmed, and waits for entries to be applied";
     "lease-not-held" LeaseNotHeld "a leader that may read by lease does not hold it, and asks";
@@ -63,6 +64,8 @@ rare! {
     "snapshot-view-kept" SnapshotViewKept "another snapshot is sent of a view that was kept";
     "snapshot-stream-retried" SnapshotStreamRetried "a stream of a snapshot broke off, and is taken up again";
     "snapshot-stream-given-up" SnapshotStreamGivenUp "a stream of a snapshot is given up";
+    "snapshot-piece-taken" SnapshotPieceTaken "a node has taken a piece of a snapshot";
+    "snapshot-installs" SnapshotInstalls "a node is about to put a snapshot in the place of its state";
     "piece-of-other-term" PieceOfOtherTerm "a piece of a snapshot is of another term than its receiver";
     "piece-not-needed" PieceNotNeeded "a piece of a snapshot arrives at a node whose log reaches further";
     "piece-while-installing" PieceWhileInstalling "a piece arrives while another snapshot is put in place";

@@ -5,7 +5,7 @@ use super::{
     delete_range,
     ledger::Ledger,
     put,
-    session::{Admission, Sessions},
+    session::{Admission, SESSION_IDLE_MS_MAX, Sessions},
     validate,
 };
 
@@ -33,6 +33,7 @@ pub struct Applier<'a, W: Write> {
     header: Header,
     ledger: Ledger<'a, W>,
     sessions: Sessions,
+    session_idle_ms: u64,
     /// Where records are encoded: one allocation for the whole batch.
     scratch: Vec<u8>,
 }
@@ -42,7 +43,15 @@ impl<'a, W: Write> Applier<'a, W> {
     pub fn begin(store: &'a mut W) -> Result<Self, Error<W::Error>> {
         let header = Header::load(store)?;
         let ledger = Ledger { store, content: header.content, history: header.history };
-        Ok(Applier { header, ledger, sessions: Sessions::default(), scratch: Vec::new() })
+        let (sessions, session_idle_ms) = (Sessions::default(), SESSION_IDLE_MS_MAX);
+        Ok(Applier { header, ledger, sessions, session_idle_ms, scratch: Vec::new() })
+    }
+
+    /// Sessions that were idle for longer are removed when another is opened, instead of after [`SESSION_IDLE_MS_MAX`]. All who
+    /// apply a log must agree on it.
+    #[must_use]
+    pub fn with_session_idle_ms(self, session_idle_ms: u64) -> Self {
+        Self { session_idle_ms, ..self }
     }
 
     /// Applies the command of the entry at a position (term, index).
@@ -139,7 +148,8 @@ impl<'a, W: Write> Applier<'a, W> {
     }
 
     fn open_session(&mut self, session: u64) -> Result<Reply, Error<W::Error>> {
-        self.sessions.open(&mut self.ledger, session, self.header.timestamp_ms)?;
+        let (now_ms, idle_ms_max) = (self.header.timestamp_ms, self.session_idle_ms);
+        self.sessions.open(&mut self.ledger, session, now_ms, idle_ms_max)?;
         Ok(Reply::SessionOpened { session })
     }
 }

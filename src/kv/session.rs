@@ -120,12 +120,13 @@ impl Sessions {
         ledger: &mut Ledger<'_, W>,
         id: u64,
         now_ms: u64,
+        idle_ms_max: u64,
     ) -> Result<(), Error<W::Error>> {
         if self.touch(ledger, id)?.is_some() {
             return Ok(());
         }
         self.flush(ledger)?;
-        for idle in idle_sessions(ledger, now_ms)? {
+        for idle in idle_sessions(ledger, now_ms, idle_ms_max)? {
             remove_replies(ledger, idle, 0..=u64::MAX)?;
             ledger.remove(Table::Sessions, &idle.to_be_bytes())?;
         }
@@ -146,11 +147,15 @@ impl Sessions {
     }
 }
 
-fn idle_sessions<W: Write>(ledger: &Ledger<'_, W>, now_ms: u64) -> Result<Vec<u64>, Error<W::Error>> {
+fn idle_sessions<W: Write>(
+    ledger: &Ledger<'_, W>,
+    now_ms: u64,
+    idle_ms_max: u64,
+) -> Result<Vec<u64>, Error<W::Error>> {
     let mut idle = Vec::new();
     scan(ledger.store, Table::Sessions, (Unbounded, Unbounded), Direction::Ascending, |key, record| {
         let id = Decoder::new(Table::Sessions, key).u64()?;
-        if now_ms.saturating_sub(Session::decode(record)?.active_ms) > SESSION_IDLE_MS_MAX {
+        if now_ms.saturating_sub(Session::decode(record)?.active_ms) > idle_ms_max {
             idle.push(id);
         }
         Ok(Continue(()))

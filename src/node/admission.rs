@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 
-use crate::raft::Index;
+use crate::{
+    env::{Knob, knob},
+    raft::Index,
+};
 
 /// Proposals that may wait; the proxies of more hear at once that it is too much.
 const PROPOSALS_MAX: usize = 20_000;
@@ -37,12 +40,14 @@ impl Admission {
     /// How many of the next proposals, of these sizes, may be made. (What the node proposes by itself is made in any case.)
     pub(super) fn room_for(&self, sizes: impl Iterator<Item = usize>) -> usize {
         let mut bytes = self.bytes;
+        let bytes_max = knob(Knob::ProposalsBytes, PROPOSALS_BYTES_MAX);
         let fits = |size: &usize| {
-            let fits = bytes < PROPOSALS_BYTES_MAX;
+            let fits = bytes < bytes_max;
             bytes += size;
             fits
         };
-        sizes.take(PROPOSALS_MAX.saturating_sub(self.count)).take_while(fits).count()
+        let count_max = knob(Knob::Proposals, PROPOSALS_MAX);
+        sizes.take(count_max.saturating_sub(self.count)).take_while(fits).count()
     }
 
     /// A batch was proposed; its last entry is at this index. What it replaces in the log is gone for good.

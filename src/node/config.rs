@@ -5,8 +5,11 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use rand::Rng;
 
 use crate::{
-    env::Environment,
-    raft::{ClusterId, Configuration, Incarnation, Lease, NodeId, Options},
+    env::{Environment, Knob, knob},
+    raft::{
+        CAUGHT_UP_ENTRIES, COMPACTION_STEP, ClusterId, Configuration, Incarnation, Index, Lease, NodeId,
+        Options, Window,
+    },
     rpc::{Security, ServerLimits, outbox::BATCH_BYTES_MAX},
 };
 
@@ -16,6 +19,9 @@ const APPEND_BYTES_MAX: usize = BATCH_BYTES_MAX;
 /// Entries that the log may grow by while a node catches up, however short it is else: what is written in half a minute at
 /// 20,000 a second, while a state at its quota travels.
 const CATCHING_UP_ENTRIES_MIN: usize = 600_000;
+/// Bytes of entries, likewise: without room for what is written while the state travels a node would need one snapshot after
+/// another, for ever.
+const CATCHING_UP_BYTES_MIN: usize = 768 << 20;
 
 /// What a node is told.
 #[derive(Clone, Debug)]
@@ -75,10 +81,10 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             sync_entries: 50_000,
-            sync_bytes: 64 << 20,
+            sync_bytes: knob(Knob::SyncBytes, 64 << 20),
             log_entries_max: 200_000,
-            log_bytes_max: 256 << 20,
-            snapshot_bytes_per_second: 64 << 20,
+            log_bytes_max: knob(Knob::LogBytes, 256 << 20),
+            snapshot_bytes_per_second: knob(Knob::SnapshotBytesPerS, 64 << 20),
             snapshot_piece_bytes: 512 << 10,
             pruned_events: 256,
         }
@@ -179,10 +185,19 @@ impl Config {
             election_ticks_min: ticks(self.timing.election_timeout),
             election_ticks_max: ticks(self.timing.election_timeout * 2),
             priority: self.priority,
-            append_bytes_max: APPEND_BYTES_MAX,
+            append_bytes_max: knob(Knob::AppendBytes, APPEND_BYTES_MAX),
             log_entries_max: self.retention.log_entries_max,
             log_bytes_max: self.retention.log_bytes_max,
-            catching_up_entries: CATCHING_UP_ENTRIES_MIN.max(self.retention.log_entries_max * 3),
+            catching_up_entries: knob(Knob::CatchingUpEntries, CATCHING_UP_ENTRIES_MIN)
+                .max(self.retention.log_entries_max.saturating_mul(3)),
+            catching_up_bytes: knob(Knob::CatchingUpBytes, CATCHING_UP_BYTES_MIN)
+                .max(self.retention.log_bytes_max.saturating_mul(3)),
+            compaction_step: knob(Knob::CompactionStep, COMPACTION_STEP),
+            window: Window {
+                messages: knob(Knob::InflightMessages, Window::default().messages),
+                bytes: knob(Knob::InflightBytes, Window::default().bytes),
+            },
+            caught_up_entries: knob(Knob::CaughtUpEntries, CAUGHT_UP_ENTRIES as usize) as Index,
             lease: self
                 .lease_drift_percent
                 .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),

@@ -26,7 +26,9 @@ use super::{
     view::NodeView,
 };
 use crate::{
-    env::{Alarm, Buggify, Environment, Moment, buggify, buggify_pause, buggify_stall, sometimes},
+    env::{
+        Alarm, Buggify, Environment, Knob, Moment, buggify, buggify_pause, buggify_stall, knob, sometimes,
+    },
     kv::Header,
     raft::{Configuration, Effects, Message, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
@@ -154,8 +156,9 @@ impl EventLoop {
             Some(event) = self.parts.events.recv() => self.on_event(event),
             else => return Err(NodeError::Part("service")),
         }
-        for taken in 1..=INPUTS_PER_STEP_MAX {
-            sometimes!(taken == INPUTS_PER_STEP_MAX, InputsCut);
+        let inputs_max = knob(Knob::Inputs, INPUTS_PER_STEP_MAX);
+        for taken in 1..=inputs_max {
+            sometimes!(taken == inputs_max, InputsCut);
             if buggify(Buggify::ShortInputs) {
                 break;
             }

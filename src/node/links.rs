@@ -13,7 +13,7 @@ use tonic::Response;
 
 use super::config::Config;
 use crate::{
-    env::{Environment, sometimes},
+    env::{Environment, Knob, knob, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
     rpc::{
         Channel, Expected, Target,
@@ -71,6 +71,11 @@ impl Links {
     /// This node belongs to that cluster, as far as it knows.
     pub(super) fn belong_to(&self, origin: Origin) {
         self.0.introduction().origin = Some(origin.into());
+    }
+
+    /// This node is reached there, as far as it knows.
+    pub(super) fn are_answered_at(&self, address: &str) {
+        address.clone_into(&mut self.0.introduction().address);
     }
 
     /// Keeps links to every member, and to nobody else.
@@ -131,7 +136,9 @@ impl Links {
             }
             _ => {
                 peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
-                if peers.values().filter(|peer| peer.is_stranger).count() >= STRANGERS_MAX {
+                if peers.values().filter(|peer| peer.is_stranger).count()
+                    >= knob(Knob::Strangers, STRANGERS_MAX)
+                {
                     return false;
                 }
                 sometimes!(LinkToStranger);
@@ -200,8 +207,8 @@ impl Shared {
         PeerLinks {
             address: address.to_owned(),
             is_stranger,
-            control: lane("control", CONTROL_BYTES_MAX),
-            appends: lane("entries", APPENDS_BYTES_MAX),
+            control: lane("control", knob(Knob::ControlOutboxBytes, CONTROL_BYTES_MAX)),
+            appends: lane("entries", knob(Knob::EntriesOutboxBytes, APPENDS_BYTES_MAX)),
             sequence: Sequence::default(),
             said: None,
         }
@@ -387,6 +394,14 @@ mod tests {
         assert_eq!(says(&member), "here:1");
         let gone = [9].into();
         assert_eq!(says(&Configuration { gone, ..Configuration::default() }), "here:1");
+    }
+
+    #[test]
+    fn who_starts_with_a_configuration_without_it_says_where_it_was_reached() {
+        let links = links();
+        links.are_answered_at("here:1");
+        links.follow(&Configuration { gone: [9].into(), ..Configuration::default() });
+        assert_eq!(links.0.introduction().address, "here:1");
     }
 
     #[test]

@@ -90,7 +90,7 @@ use self::{
     view::NodeView,
 };
 use crate::{
-    env::{Clock, Condition, Environment},
+    env::{Clock, Condition, Environment, Knob, knob},
     kv::Header,
     raft::{Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
@@ -112,7 +112,7 @@ pub async fn run(
     disk: Arc<dyn Disk>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), NodeError> {
-    let (events_tx, events) = mpsc::channel(EVENT_QUEUE_LENGTH);
+    let (events_tx, events) = mpsc::channel(knob(Knob::Events, EVENT_QUEUE_LENGTH));
     let (reports_tx, reports) = mpsc::unbounded_channel();
     let Stores { log, state, header, initial, incarnation } =
         Stores::open(&config, environment.seed, &disk).await?;
@@ -122,6 +122,8 @@ pub async fn run(
         watch::channel(NodeView::of(&core, &header, Scrubbed::default(), core.configuration()));
     let links = Links::new(&config, &environment);
     links.belong_to(core.origin());
+    // Its log may end with a configuration without it, which it does not know to be committed: it asks, and is to be answered.
+    core.own_address().into_iter().for_each(|address| links.are_answered_at(address));
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
     let refusals = Refusals::new(&environment.clock);

@@ -20,7 +20,7 @@ use prost::Message as _;
 use tokio::sync::mpsc;
 
 use crate::{
-    env::{Clock, sometimes},
+    env::{Clock, Knob, knob, sometimes},
     rpc::outbox::{Outbox, OutboxReceiver, outbox},
     wire::{
         self,
@@ -82,8 +82,8 @@ enum Control {
 pub(super) fn channel() -> (ReplySender, ReadReplies, ReplyReceiver) {
     let (replies_tx, replies) = outbox(usize::MAX);
     let (control_tx, control) = mpsc::unbounded_channel();
-    let (batches_tx, batches) = mpsc::channel(READ_BATCHES_MAX);
-    let (pieces_tx, pieces) = mpsc::channel(PIECES_MAX);
+    let (batches_tx, batches) = mpsc::channel(knob(Knob::ReplyBatches, READ_BATCHES_MAX));
+    let (pieces_tx, pieces) = mpsc::channel(knob(Knob::ReplyPieces, PIECES_MAX));
     let alive_waits = Arc::<AtomicBool>::default();
     let sender = ReplySender { replies: replies_tx, control: control_tx, alive_waits: alive_waits.clone() };
     let reads = ReadReplies { batches: batches_tx, pieces: pieces_tx };
@@ -111,7 +111,7 @@ impl ReplySender {
 
     /// Completes when the proxy has read so much that it may be answered more, or the stream has ended.
     pub(super) async fn await_room(&self, clock: &Clock) {
-        while self.replies.waiting_bytes() > REPLIES_BYTES_MAX && !self.is_closed() {
+        while self.replies.waiting_bytes() > knob(Knob::ReplyBytes, REPLIES_BYTES_MAX) && !self.is_closed() {
             sometimes!(RepliesFull);
             clock.sleep(ROOM_PAUSE).await;
         }

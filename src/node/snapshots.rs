@@ -15,7 +15,7 @@ use tonic::{Code, Request, Status};
 
 use super::{config::Config, links::Links, report::Report, snapshot_pace::Paces};
 use crate::{
-    env::{Buggify, Environment, Moment, buggify, buggify_pause, sometimes},
+    env::{Buggify, Environment, Knob, Moment, buggify, buggify_pause, knob, sometimes},
     raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel, Expected, Target},
     storage::{self, Disk, Place, StateView},
@@ -122,12 +122,13 @@ impl Streams {
     /// Forgets the view that is kept, when nothing has needed it for long.
     pub(super) fn expire(&mut self) {
         let now = self.environment.clock.now();
+        let kept_for = Duration::from_millis(knob(Knob::ViewKeptMs, VIEW_KEPT.as_millis() as usize) as u64);
         let is_under_way = |id| self.under_way.get(&id).is_some_and(|streaming| !streaming.is_finished());
         self.paces.expire(now, is_under_way);
         let mut kept = locked(&self.kept);
         if let Some((_, needed_at)) = &mut *kept {
             match self.under_way.values().all(JoinHandle::is_finished) {
-                true if now.since(*needed_at) >= VIEW_KEPT => *kept = None,
+                true if now.since(*needed_at) >= kept_for => *kept = None,
                 true => {}
                 false => *needed_at = now,
             }

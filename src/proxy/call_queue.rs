@@ -16,7 +16,7 @@ use super::{
     watched::Watched,
 };
 use crate::{
-    env::{Buggify, Clock, buggify},
+    env::{Buggify, Clock, Knob, buggify, knob},
     rpc,
     wire::{CallError, etcd},
 };
@@ -61,7 +61,7 @@ pub(super) struct CallSender {
 }
 
 pub(super) fn channel(clock: Clock, patience: Duration) -> (CallSender, CallReceiver) {
-    let (calls_tx, calls) = mpsc::channel(CALL_QUEUE_LENGTH);
+    let (calls_tx, calls) = mpsc::channel(knob(Knob::CallQueue, CALL_QUEUE_LENGTH));
     let (cancelled_tx, cancelled) = mpsc::unbounded_channel();
     let sender =
         CallSender { calls: calls_tx, cancelled: cancelled_tx, count: Arc::default(), clock, patience };

@@ -14,7 +14,7 @@ use super::{
     view::View,
 };
 use crate::{
-    env::{Alarm, Buggify, Clock, Condition, buggify},
+    env::{Alarm, Buggify, Clock, Condition, Knob, buggify, knob},
     rpc::link::{Link, LinkEvent},
 };
 
@@ -80,7 +80,7 @@ impl Edge {
                 () = alarm.ring() => {}
                 received = events.recv() => event = received,
                 received = cancelled.recv() => left = received,
-                count = calls.recv_many(&mut taken, CALLS_PER_ROUND_MAX) => if count == 0 { return },
+                count = calls.recv_many(&mut taken, knob(Knob::CallsPerRound, CALLS_PER_ROUND_MAX)) => if count == 0 { return },
             }
             self.router.set_time(self.clock.elapsed_us());
             while let Some(happened) = event {

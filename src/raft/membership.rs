@@ -21,7 +21,7 @@ use super::{
 
 /// A learner that lacks no more than this many committed entries, and is being sent them, is caught up: with a voter so
 /// far behind, commits do not stall. (One that needs a snapshot first would stall them for as long as that takes.)
-const CAUGHT_UP_ENTRIES_MAX: Index = 1_000;
+pub const CAUGHT_UP_ENTRIES: Index = 1_000;
 
 /// Why a change of membership was refused: in each case nothing happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,14 @@ impl Raft {
         self.shared.configuration_without(self.id())
     }
 
+    /// Where this node is reached, by the latest configuration in its log that says so.
+    pub fn own_address(&self) -> Option<&String> {
+        let known = self.shared.configurations.iter().rev();
+        known
+            .map(|(_, configuration)| &configuration.addresses)
+            .find_map(|addresses| addresses.get(&self.id()))
+    }
+
     /// A node that was removed before it could hear of it misses its leader and asks for votes. Any member tells it. One that
     /// hears from a leader did not ask.
     pub(super) fn on_removed(&mut self, configuration: Arc<Configuration>) {
@@ -186,7 +194,7 @@ impl Leader {
                 progress.is_active()
                     && progress.is_replicating()
                     && progress.matched >= shared.log.compacted().index
-                    && progress.matched + CAUGHT_UP_ENTRIES_MAX >= shared.commit
+                    && progress.matched + shared.options.caught_up_entries >= shared.commit
             })
         };
         // Voters that are not on record could elect nobody.

@@ -4,10 +4,20 @@ use std::collections::VecDeque;
 
 use super::{Index, NodeId, StreamId};
 
-/// Appends that may be under way to one peer at once.
-const INFLIGHT_MESSAGES_MAX: usize = 256;
-/// Bytes of entries that may be under way to one peer at once: more would only queue in front of heartbeats.
-const INFLIGHT_BYTES_MAX: usize = 16 << 20;
+/// What may be under way to one peer at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// Appends.
+    pub messages: usize,
+    /// Bytes of their entries: more would only queue in front of heartbeats.
+    pub bytes: usize,
+}
+
+impl Default for Window {
+    fn default() -> Self {
+        Self { messages: 256, bytes: 16 << 20 }
+    }
+}
 
 /// The longest pause between two snapshots that fail: 64 election timeouts, some seconds.
 const PAUSE_DOUBLINGS_MAX: u32 = 6;
@@ -128,10 +138,10 @@ impl Progress {
     }
 
     /// Whether another append may be sent now.
-    pub(super) fn may_send(&self) -> bool {
+    pub(super) fn may_send(&self, window: Window) -> bool {
         match &self.state {
             ProgressState::Probe { waiting } => !waiting,
-            ProgressState::Replicate { inflights } => !inflights.is_full(),
+            ProgressState::Replicate { inflights } => !inflights.fill(window),
             ProgressState::Snapshot { .. } => false,
         }
     }
@@ -258,8 +268,8 @@ pub(super) struct Inflights {
 }
 
 impl Inflights {
-    fn is_full(&self) -> bool {
-        self.appends.len() >= INFLIGHT_MESSAGES_MAX || self.bytes >= INFLIGHT_BYTES_MAX
+    fn fill(&self, window: Window) -> bool {
+        self.appends.len() >= window.messages || self.bytes >= window.bytes
     }
 
     fn add(&mut self, last: Index, bytes: usize) {

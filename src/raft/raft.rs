@@ -6,10 +6,11 @@ use super::{
     AppendOutcome, Body, ClusterId, Configuration, Effects, Entry, Incarnation, Index, Lease, Message,
     NodeId, Origin, Payload, Position, Refused, RoleName, Snapshot, StreamId, Term, Vote,
     log::Log,
-    progress::PeerView,
+    membership::CAUGHT_UP_ENTRIES,
+    progress::{PeerView, Window},
     random::Random,
     role::{Follower, Role},
-    snapshot::Installing,
+    snapshot::{COMPACTION_STEP, Installing},
     writes::Writes,
 };
 
@@ -34,6 +35,14 @@ pub struct Options {
     pub log_bytes_max: usize,
     /// While a peer catches up after a snapshot the log may have so many entries more: what is written meanwhile.
     pub catching_up_entries: usize,
+    /// Or so many bytes of entries.
+    pub catching_up_bytes: usize,
+    /// Entries that one write of the log forgets at most.
+    pub compaction_step: usize,
+    /// What may be under way to one peer.
+    pub window: Window,
+    /// A learner that lacks no more than this many committed entries may be given a vote.
+    pub caught_up_entries: Index,
     /// Reads are served by lease, with rounds where it does not hold. `None`: by rounds alone.
     pub lease: Option<Lease>,
     /// The id of the cluster, should this node be the first leader of it: drawn at random. 0: it gets none, and its nodes
@@ -59,6 +68,10 @@ impl Options {
             log_entries_max: usize::MAX,
             log_bytes_max: usize::MAX,
             catching_up_entries: 0,
+            catching_up_bytes: 0,
+            compaction_step: COMPACTION_STEP,
+            window: Window::default(),
+            caught_up_entries: CAUGHT_UP_ENTRIES,
             lease: None,
             founding_id: 0,
             incarnation: 0,

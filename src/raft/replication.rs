@@ -56,8 +56,9 @@ impl Raft {
     /// Sends every peer what it lacks, as far as its window allows.
     pub(super) fn replicate(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
+        let window = self.shared.options.window;
         for (&id, progress) in &mut leader.peers {
-            while progress.may_send() && self.shared.has_news_for(progress) {
+            while progress.may_send(window) && self.shared.has_news_for(progress) {
                 self.shared.send_append(id, progress);
             }
         }
@@ -113,7 +114,8 @@ impl Raft {
     fn probe_for_lost_appends(&mut self, to: NodeId) {
         let Role::Leader(leader) = &mut self.role else { return };
         let Some(progress) = leader.peers.get_mut(&to) else { return };
-        let sends_anyway = progress.may_send() && self.shared.has_news_for(progress);
+        let sends_anyway =
+            progress.may_send(self.shared.options.window) && self.shared.has_news_for(progress);
         if let ProgressState::Snapshot { .. } = progress.state {
             return;
         }

@@ -14,9 +14,7 @@ use super::{
 };
 
 /// Entries that one write forgets at most: the disk has to find and free each of them.
-const COMPACTION_STEP: usize = 1_000;
-/// While a peer catches up the log may be so many times as heavy.
-const CATCHING_UP_BYTES_FACTOR: usize = 4;
+pub const COMPACTION_STEP: usize = 1_000;
 
 /// Why a piece of a snapshot is not staged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -56,15 +54,16 @@ impl Raft {
     /// Forgets the oldest part of a log that is too long ([`super::Options`]), as far as the state machine holds it
     /// durably.
     pub(super) fn compact_if_too_long(&mut self) {
-        let Options { log_entries_max, log_bytes_max, catching_up_entries, .. } = self.shared.options;
+        let Options { log_entries_max, log_bytes_max, catching_up_entries, catching_up_bytes, .. } =
+            self.shared.options;
         let (entries_max, bytes_max) = match self.feeds_one_that_catches_up() {
             true => (
                 log_entries_max.saturating_add(catching_up_entries),
-                log_bytes_max.saturating_mul(CATCHING_UP_BYTES_FACTOR),
+                log_bytes_max.saturating_add(catching_up_bytes),
             ),
             false => (log_entries_max, log_bytes_max),
         };
-        let excess = self.shared.log.excess(entries_max, bytes_max, COMPACTION_STEP);
+        let excess = self.shared.log.excess(entries_max, bytes_max, self.shared.options.compaction_step);
         let index = excess.min(self.shared.state_durable);
         if index > self.shared.log.compacted().index {
             let configuration = self.shared.configuration_at(index).clone();

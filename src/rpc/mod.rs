@@ -45,7 +45,7 @@ pub use security::Security;
 pub use target::{Expected, Target};
 #[cfg(madsim)]
 pub use transport::{
-    Astray, Duplicate, LineFaults, Lines, Network, Payload, Poor, Rhythm, Split, Straying, swallow,
+    Astray, Duplicate, LineFaults, Lines, Network, Payload, Poor, Rhythm, Split, Straying, Watcher, swallow,
 };
 pub use transport::{Bound, Channel, Server, respond_with, was_not_sent};
 #[cfg(not(madsim))]

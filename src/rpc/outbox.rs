@@ -8,7 +8,7 @@ use std::sync::{
 
 use tokio::sync::mpsc;
 
-use crate::env::{Buggify, buggify, sometimes};
+use crate::env::{Buggify, Knob, buggify, knob, sometimes};
 
 /// Items in one batch, however small they are.
 const BATCH_ITEMS_MAX: usize = 1024;
@@ -112,7 +112,8 @@ impl<T> OutboxReceiver<T> {
     /// The next batch, as soon as there is an item. `None`: nobody is left to leave any. Nothing is lost when the
     /// future is dropped.
     pub(crate) async fn batch(&mut self) -> Option<Vec<T>> {
-        let is_turn_of_behind = self.batches_ahead >= BATCHES_AHEAD_MAX && self.behind.has_next();
+        let is_turn_of_behind =
+            self.batches_ahead >= knob(Knob::BatchesAhead, BATCHES_AHEAD_MAX) && self.behind.has_next();
         let is_ahead = !is_turn_of_behind
             && tokio::select! { biased;
                 true = self.ahead.wait() => true,
@@ -149,10 +150,12 @@ impl<T> Lane<T> {
     /// As many items as make a batch, and what they weigh.
     fn batch(&mut self) -> (Vec<T>, usize) {
         let (mut batch, mut batch_bytes) = (Vec::new(), 0);
+        let items_max = knob(Knob::BatchItems, BATCH_ITEMS_MAX);
+        let bytes_max = knob(Knob::BatchBytes, BATCH_BYTES_MAX);
         while self.has_next()
             && let Some((item, bytes)) = self.next.take()
         {
-            let is_full = batch.len() == BATCH_ITEMS_MAX || batch_bytes + bytes > BATCH_BYTES_MAX;
+            let is_full = batch.len() == items_max || batch_bytes + bytes > bytes_max;
             if (is_full || buggify(Buggify::ShortBatch)) && !batch.is_empty() {
                 sometimes!(is_full, BatchCut);
                 self.next = Some((item, bytes));

@@ -433,6 +433,7 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
         log_entries_max: *draw.pick(&[0, 2, 10, 100]),
         log_bytes_max: *draw.pick(&[500, usize::MAX]),
         catching_up_entries: *draw.pick(&[0, 100]),
+        catching_up_bytes: 1_500,
         lease: (leases && draw.chance(75)).then(|| Lease::new(election_ticks_min, TICK_US, 0)),
         founding_id: draw.number(),
         incarnation: draw.number(),

@@ -6,7 +6,11 @@
 //! | `model.rs` | what one copy of the data would answer: the [`Model`] that a user of this crate writes |
 //! | `history.rs` | what was asked, what was answered, and when: an [`Operation`] |
 //! | `search.rs`, `timeline.rs` | the search for an order (Wing and Gong 1993), with a memory of configurations (Lowe 2017) |
+//! | `configurations.rs`, `states.rs` | that memory |
+//! | `witness/` | no search: answers that carry revisions tell the order, which is verified across all keys |
+//! | `kv.rs` | a model whose answers do: a store with put, delete, get and range |
 //! | `recorded/` | formats and models of histories that other systems left |
+//! | `picture.rs` | operations as a reader sees them |
 //! | `exhaustive.rs` | the definition carried out literally, for tests of a model |
 //!
 //! # Example
@@ -61,13 +65,23 @@
 //! split a history into parts that do not concern each other ([`Model::partition`]), and to tell the search what the
 //! answers themselves say of the order ([`Model::revision`]).
 
+mod configurations;
 pub mod exhaustive;
 mod history;
+pub mod kv;
 mod model;
+mod picture;
 pub mod recorded;
 mod search;
+mod states;
 mod timeline;
+mod witness;
 
 pub use history::{Operation, partition_by_key};
 pub use model::Model;
+pub use picture::{Drawn, picture};
 pub use search::{Effort, Evidence, Verdict, check, check_while};
+pub use witness::{
+    Claim, Contradiction, Later, Outlook, Reason, Testimony, Witnessed, check_witnessed,
+    check_witnessed_while,
+};

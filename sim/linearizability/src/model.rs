@@ -18,6 +18,23 @@ pub trait Model {
     /// answer (the outcome is unknown) any answer will do.
     fn step(state: &Self::State, call: &Self::Call, returned: Option<&Self::Return>) -> Option<Self::State>;
 
+    /// Whether a call that was answered so changes no state, whatever it is. The search need not try such an operation
+    /// late: as soon as it can come next, it does.
+    fn is_read(_: &Self::Call, _: &Self::Return) -> bool {
+        false
+    }
+
+    /// Whether this answer can follow a state if nothing comes in between but some of these calls. True is always safe;
+    /// false spares the search every order that begins so.
+    fn can_answer(
+        _state: &Self::State,
+        _call: &Self::Call,
+        _returned: &Self::Return,
+        _between: &mut dyn Iterator<Item = &Self::Call>,
+    ) -> bool {
+        true
+    }
+
     /// Splits a history into parts that are linearizable or not each on its own, such as the keys of a map (Herlihy and
     /// Wing call this locality). Each position of the input is in one part. By default there is one part.
     fn partition(operations: &[Operation<Self::Call, Self::Return>]) -> Vec<Vec<usize>> {

@@ -1,11 +1,25 @@
 //! The search: linearise one operation after another, remember every configuration that led nowhere, go back.
 //!
 //! A configuration is the set of operations linearised so far and the state they led to (Lowe, "Testing for
-//! linearizability", 2017): reaching one again by another order cannot help.
+//! linearizability", 2017): reaching one again by another order cannot help. Nor does it help to wait with a read that
+//! could come next: whatever follows follows it as well. So reads are never chosen among, and configurations are
+//! remembered without those that are due. Of other operations the one that returned first is tried first, and what
+//! follows is looked at: an order that begins so that some answer cannot follow any more is not completed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::{Model, Operation, timeline::Timeline};
+use crate::{
+    Model, Operation,
+    configurations::{Configurations, Linearised},
+    states::States,
+    timeline::Timeline,
+};
+
+/// So many calls and returns that are next are looked at for an answer that nothing can explain any more, and one more each
+/// so many steps: the harder it is to find an order, the more is that worth.
+const LOOK_AHEAD_MIN: usize = 16;
+const LOOK_AHEAD_MAX: usize = 256;
+const STEPS_PER_LOOK: usize = 32;
 
 /// What a search came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +40,7 @@ pub struct Evidence {
     /// The longest order found.
     pub explained: Vec<usize>,
     /// The operations that were under way where it ends, none of which could come next; and those that an early
-    /// revision binds to come next.
+    /// revision binds to come next. Or the operation whose answer nothing that is left can explain.
     pub stuck: Vec<usize>,
 }
 
@@ -81,15 +95,6 @@ struct Longest {
     stuck: Vec<usize>,
 }
 
-/// The operation to try next.
-#[derive(Clone, Copy)]
-enum Cursor {
-    /// One of known outcome, by the place of its call (or of a return, where these end) in the timeline.
-    Known(usize),
-    /// The first that is left of a class of operations of unknown outcome.
-    Unknown(usize),
-}
-
 struct Search<'a, M: Model> {
     operations: Vec<&'a Operation<M::Call, M::Return>>,
     timeline: Timeline,
@@ -98,124 +103,223 @@ struct Search<'a, M: Model> {
     classes: Vec<Vec<usize>>,
     /// How many of each class are linearised.
     used: Vec<usize>,
-    /// Which operations of known outcome are linearised.
-    linearised: Bits,
-    /// How many of these are not, by the last revision that each can follow.
+    /// The class of each operation of unknown outcome.
+    class_of: BTreeMap<usize, usize>,
+    /// Which operations change no state.
+    is_read: Vec<bool>,
+    /// The place of each operation in the set of those that are linearised: the known ones come first, by their calls.
+    rank: Vec<usize>,
+    linearised: Linearised,
+    /// How many operations of known outcome are not, by the last revision that each can follow.
     owed: BTreeMap<i64, usize>,
-    state: M::State,
-    /// What was linearised, with the state before.
-    stack: Vec<(Cursor, M::State)>,
-    seen: BTreeSet<(Bits, Vec<usize>, M::State)>,
+    states: States<M>,
+    state: u32,
+    /// What was linearised.
+    stack: Vec<Taken>,
+    levels: Vec<Level>,
+    /// What is left to try, of all levels; that of the last level is at the end.
+    untried: Vec<usize>,
+    seen: Configurations,
     longest: Longest,
+    steps: usize,
+}
+
+/// An operation that was linearised.
+struct Taken {
+    operation: usize,
+    /// The state before.
+    state: u32,
+    /// The highest rank of those linearised before.
+    highest: usize,
+}
+
+/// A configuration under way.
+struct Level {
+    /// How much is linearised there.
+    taken: usize,
+    /// Where what is left to try there begins.
+    untried: usize,
 }
 
 impl<'a, M: Model> Search<'a, M> {
     fn new(operations: Vec<&'a Operation<M::Call, M::Return>>) -> Self {
         let classes = classes(&operations);
+        let timeline = Timeline::new(&operations);
+        let unknown = classes.iter().flatten().copied();
+        let mut rank = vec![0; operations.len()];
+        for (place, operation) in timeline.by_call().chain(unknown).enumerate() {
+            rank[operation] = place;
+        }
+        let is_read = |operation: &&Operation<M::Call, M::Return>| {
+            operation.returned.as_ref().is_some_and(|(_, returned)| M::is_read(&operation.call, returned))
+        };
+        let members =
+            |(class, members): (usize, &Vec<usize>)| members.iter().map(move |&it| (it, class)).collect();
         Self {
-            timeline: Timeline::new(&operations),
+            timeline,
             used: vec![0; classes.len()],
+            class_of: classes.iter().enumerate().flat_map::<Vec<_>, _>(members).collect(),
             classes,
-            linearised: Bits::new(operations.len()),
+            is_read: operations.iter().map(is_read).collect(),
+            rank,
+            linearised: Linearised::new(operations.len()),
             owed: owed::<M>(&operations),
             operations,
-            state: M::initial(),
+            states: States::new(),
+            state: 0,
             stack: Vec::new(),
-            seen: BTreeSet::new(),
+            levels: Vec::new(),
+            untried: Vec::new(),
+            seen: Configurations::default(),
             longest: Longest::default(),
+            steps: 0,
         }
     }
 
     fn run(mut self, goes_on: &mut dyn FnMut(Effort) -> bool) -> (Found, Longest) {
-        let mut cursor = self.first();
-        let mut steps = 0;
+        self.take_reads();
+        self.open();
         while !self.owed.is_empty() {
-            steps += 1;
-            if !goes_on(Effort { steps, bytes: self.seen.len() * self.configuration_bytes() }) {
+            self.steps += 1;
+            let steps = self.steps;
+            if !goes_on(Effort { steps, bytes: self.seen.bytes() + self.states.bytes() }) {
                 return (Found::NoneYet, self.longest);
             }
-            cursor = if self.linearise(cursor) {
-                self.first()
-            } else if let Some(next) = self.after(cursor) {
-                next
+            let Some(level) = self.levels.last() else { return (Found::None, self.longest) };
+            let taken = level.taken;
+            if self.untried.len() == level.untried {
+                self.note(Self::under_way);
+                self.levels.pop();
+                let taken = self.levels.last().map_or(0, |level| level.taken);
+                self.go_back(taken);
+                continue;
+            }
+            let operation = self.untried.pop().expect("something is left to try");
+            if self.linearise(operation) {
+                self.open();
             } else {
-                self.note_longest();
-                match self.go_back() {
-                    Some(next) => next,
-                    None => return (Found::None, self.longest),
-                }
-            };
+                self.go_back(taken);
+            }
         }
         (Found::Order, self.longest)
     }
 
-    /// About what a configuration takes in memory.
-    fn configuration_bytes(&self) -> usize {
-        let sets = 8 * (self.linearised.0.len() + self.used.len());
-        size_of::<(Bits, Vec<usize>, M::State)>() + sets
+    /// Begins to try what may come next: the calls before the first return, then the first of each class.
+    fn open(&mut self) {
+        let (taken, untried) = (self.stack.len(), self.untried.len());
+        let until = self.timeline.first_return_at();
+        for (class, members) in self.classes.iter().enumerate().rev() {
+            let next = members.get(self.used[class]).filter(|&&next| self.operations[next].called <= until);
+            self.untried.extend(next);
+        }
+        let known = self.untried.len();
+        self.untried.extend(self.timeline.under_way());
+        self.untried[known..].sort_unstable_by_key(|&it| std::cmp::Reverse(self.timeline.return_of(it)));
+        self.levels.push(Level { taken, untried });
     }
 
-    fn first(&self) -> Cursor {
-        Cursor::Known(self.timeline.first())
-    }
-
-    /// What else may come next: the calls before the first return, then the classes.
-    fn after(&self, cursor: Cursor) -> Option<Cursor> {
-        let class = match cursor {
-            Cursor::Known(place) if self.timeline.called_at(place).is_some() => {
-                return Some(Cursor::Known(self.timeline.after(place)));
-            }
-            Cursor::Known(_) => 0,
-            Cursor::Unknown(class) => class + 1,
+    /// Linearises an operation and the reads that are due then, if one copy of the data could answer so and the
+    /// configuration is new. If not, what was linearised is to be taken back.
+    fn linearise(&mut self, operation: usize) -> bool {
+        let Some(state) = self.states.step(self.state, operation, self.operations[operation]) else {
+            return false;
         };
-        (class < self.classes.len()).then_some(Cursor::Unknown(class))
-    }
-
-    /// Linearises an operation, if one copy of the data could answer so and the configuration is new.
-    fn linearise(&mut self, cursor: Cursor) -> bool {
-        let Some(number) = self.operation_at(cursor) else { return false };
-        let operation = self.operations[number];
-        let returned = operation.returned.as_ref().map(|(_, returned)| returned);
-        let Some(state) = M::step(&self.state, &operation.call, returned) else { return false };
         // An operation of unknown outcome that changes nothing explains nothing.
-        if returned.is_none() && state == self.state {
+        if self.operations[operation].returned.is_none() && state == self.state {
             return false;
         }
-        self.mark(cursor, number, true);
-        let too_late = self.owed.first_key_value().is_some_and(|(&latest, _)| M::revision(&state) > latest);
-        if too_late || !self.seen.insert((self.linearised.clone(), self.used.clone(), state.clone())) {
-            self.mark(cursor, number, false);
+        self.take(operation, state);
+        let revision = M::revision(self.states.get(state));
+        if self.owed.first_key_value().is_some_and(|(&latest, _)| revision > latest) {
             return false;
         }
-        self.stack.push((cursor, std::mem::replace(&mut self.state, state)));
-        true
+        self.take_reads();
+        let all_before = self.timeline.first().map_or(self.operations.len(), |first| self.rank[first]);
+        let configuration = self.linearised.with(self.state, all_before, self.highest());
+        if !self.seen.add(configuration) {
+            return false;
+        }
+        let hopeless = self.hopeless();
+        if let Some(hopeless) = hopeless {
+            self.note(|_| vec![hopeless]);
+        }
+        hopeless.is_none()
     }
 
-    fn operation_at(&self, cursor: Cursor) -> Option<usize> {
-        match cursor {
-            Cursor::Known(place) => self.timeline.called_at(place),
-            Cursor::Unknown(class) => {
-                let number = *self.classes[class].get(self.used[class])?;
-                (self.operations[number].called <= self.timeline.first_return_at()).then_some(number)
+    /// An operation that nothing which may come before its return can lead to.
+    fn hopeless(&self) -> Option<usize> {
+        let state = self.states.get(self.state);
+        let look_ahead = (LOOK_AHEAD_MIN + self.steps / STEPS_PER_LOOK).min(LOOK_AHEAD_MAX);
+        for (operation, is_call) in self.timeline.ahead().take(look_ahead) {
+            let Operation { call, returned: Some((at, returned)), .. } = self.operations[operation] else {
+                continue;
+            };
+            if is_call {
+                continue;
+            }
+            let before = self.timeline.ahead().take_while(|&it| it != (operation, false));
+            let known = before.filter(|&(it, is_call)| is_call && it != operation).map(|(it, _)| it);
+            let unknown = self.classes.iter().zip(&self.used).flat_map(|(class, &used)| &class[used..]);
+            let unknown = unknown.copied().filter(|&it| self.operations[it].called <= *at);
+            let mut between = known.chain(unknown).map(|it| &self.operations[it].call);
+            if !M::can_answer(state, call, returned, &mut between) {
+                return Some(operation);
+            }
+        }
+        None
+    }
+
+    /// Linearises reads that can come next.
+    fn take_reads(&mut self) {
+        loop {
+            let (state, before) = (self.state, self.untried.len());
+            self.untried.extend(self.timeline.under_way().filter(|&it| self.is_read[it]));
+            let taken = self.stack.len();
+            while self.untried.len() > before {
+                let Some(read) = self.untried.pop() else { break };
+                if self.states.step(state, read, self.operations[read]) == Some(state) {
+                    self.take(read, state);
+                }
+            }
+            if self.stack.len() == taken {
+                return;
             }
         }
     }
 
-    fn mark(&mut self, cursor: Cursor, number: usize, is_linearised: bool) {
-        match (cursor, is_linearised) {
-            (Cursor::Unknown(class), true) => self.used[class] += 1,
-            (Cursor::Unknown(class), false) => self.used[class] -= 1,
-            (Cursor::Known(call), true) => {
-                self.linearised.flip(number);
-                self.owe(number, -1);
-                self.timeline.take_out(call);
-            }
-            (Cursor::Known(call), false) => {
-                self.linearised.flip(number);
-                self.owe(number, 1);
-                self.timeline.put_back(call);
+    fn take(&mut self, operation: usize, state: u32) {
+        let taken = Taken { operation, state: self.state, highest: self.highest() };
+        self.state = state;
+        self.stack.push(taken);
+        self.linearised.flip(self.rank[operation]);
+        match self.class_of.get(&operation) {
+            Some(&class) => self.used[class] += 1,
+            None => {
+                self.owe(operation, -1);
+                self.timeline.take_out(operation);
             }
         }
+    }
+
+    /// Takes all back that was linearised after the first so many.
+    fn go_back(&mut self, taken: usize) {
+        while self.stack.len() > taken {
+            let Taken { operation, state, .. } = self.stack.pop().expect("there is more");
+            self.state = state;
+            self.linearised.flip(self.rank[operation]);
+            match self.class_of.get(&operation) {
+                Some(&class) => self.used[class] -= 1,
+                None => {
+                    self.owe(operation, 1);
+                    self.timeline.put_back(operation);
+                }
+            }
+        }
+    }
+
+    /// The highest rank of what is linearised.
+    fn highest(&self) -> usize {
+        self.stack.last().map_or(0, |last| last.highest.max(self.rank[last.operation]))
     }
 
     fn owe(&mut self, number: usize, change: isize) {
@@ -227,46 +331,23 @@ impl<'a, M: Model> Search<'a, M> {
         }
     }
 
-    /// Takes the last linearised operation back. Returns what to try instead, or `None` when all was tried.
-    fn go_back(&mut self) -> Option<Cursor> {
-        loop {
-            let (cursor, state) = self.stack.pop()?;
-            self.state = state;
-            let number = self.last_of(cursor);
-            self.mark(cursor, number, false);
-            if let Some(next) = self.after(cursor) {
-                return Some(next);
-            }
-        }
-    }
-
-    /// The operation that was linearised at a cursor.
-    fn last_of(&self, cursor: Cursor) -> usize {
-        match cursor {
-            Cursor::Known(place) => self.timeline.operation(place),
-            Cursor::Unknown(class) => self.classes[class][self.used[class] - 1],
-        }
-    }
-
-    fn note_longest(&mut self) {
-        let Longest { order, stuck } = &self.longest;
-        if self.stack.len() < order.len() || (self.stack.is_empty() && !stuck.is_empty()) {
+    /// Notes the present order, if it is the longest, and what is stuck there.
+    fn note(&mut self, stuck: impl FnOnce(&Self) -> Vec<usize>) {
+        let Longest { order, stuck: already } = &self.longest;
+        if self.stack.len() < order.len() || (self.stack.is_empty() && !already.is_empty()) {
             return;
         }
-        let mut taken = vec![0; self.classes.len()];
-        let order = self.stack.iter().map(|(cursor, _)| match *cursor {
-            Cursor::Known(place) => self.timeline.operation(place),
-            Cursor::Unknown(class) => {
-                taken[class] += 1;
-                self.classes[class][taken[class] - 1]
-            }
-        });
-        let order = order.collect();
+        let order = self.stack.iter().map(|taken| taken.operation).collect();
+        self.longest = Longest { order, stuck: stuck(self) };
+    }
+
+    /// The operations that could come next if their answers were others.
+    fn under_way(&self) -> Vec<usize> {
         let mut stuck: Vec<usize> = self.timeline.under_way().collect();
         let overdue = self.overdue().into_iter().filter(|number| !stuck.contains(number));
         let overdue: Vec<usize> = overdue.collect();
         stuck.extend(overdue);
-        self.longest = Longest { order, stuck };
+        stuck
     }
 
     /// The operations that an early revision binds to come next.
@@ -275,7 +356,7 @@ impl<'a, M: Model> Search<'a, M> {
         let numbers = 0..self.operations.len();
         let is_overdue = |number: &usize| {
             self.operations[*number].returned.is_some()
-                && !self.linearised.contains(*number)
+                && !self.linearised.contains(self.rank[*number])
                 && Some(latest_revision::<M>(self.operations[*number])) == earliest
         };
         numbers.filter(is_overdue).collect()
@@ -308,22 +389,4 @@ fn classes<C: PartialEq, R>(operations: &[&Operation<C, R>]) -> Vec<Vec<usize>> 
         }
     }
     classes
-}
-
-/// A set of operations.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Bits(Box<[u64]>);
-
-impl Bits {
-    fn new(length: usize) -> Self {
-        Self(vec![0; length.div_ceil(64)].into())
-    }
-
-    fn contains(&self, position: usize) -> bool {
-        self.0[position / 64] & (1 << (position % 64)) != 0
-    }
-
-    fn flip(&mut self, position: usize) {
-        self.0[position / 64] ^= 1 << (position % 64);
-    }
 }

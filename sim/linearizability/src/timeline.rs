@@ -16,7 +16,8 @@ pub(crate) struct Timeline {
     /// The neighbours of each event that remains. The head of the list lies behind the last event.
     next: Vec<usize>,
     previous: Vec<usize>,
-    /// Where in the events an operation returns.
+    /// Where in the events an operation is called, and where it returns.
+    call_of: Vec<usize>,
     return_of: Vec<usize>,
 }
 
@@ -24,41 +25,43 @@ impl Timeline {
     pub(crate) fn new<C, R>(operations: &[&Operation<C, R>]) -> Self {
         let events = in_order(operations);
         let head = events.len();
-        let mut return_of = vec![head; operations.len()];
-        for (place, event) in events.iter().enumerate().filter(|(_, event)| !event.is_call) {
-            return_of[event.operation] = place;
+        let (mut call_of, mut return_of) = (vec![head; operations.len()], vec![head; operations.len()]);
+        for (place, event) in events.iter().enumerate() {
+            let places = if event.is_call { &mut call_of } else { &mut return_of };
+            places[event.operation] = place;
         }
         Self {
             next: (0..=head).map(|place| if place == head { 0 } else { place + 1 }).collect(),
             previous: (0..=head).map(|place| if place == 0 { head } else { place - 1 }).collect(),
             events,
+            call_of,
             return_of,
         }
     }
 
-    /// The place of the first event that remains.
-    pub(crate) fn first(&self) -> usize {
-        self.next[self.events.len()]
+    /// The operations in the order of their calls.
+    pub(crate) fn by_call(&self) -> impl Iterator<Item = usize> {
+        self.events.iter().filter(|event| event.is_call).map(|event| event.operation)
     }
 
-    /// The place of the event after this one.
-    pub(crate) fn after(&self, place: usize) -> usize {
-        self.next[place]
+    /// The operation that was called first of those that remain.
+    pub(crate) fn first(&self) -> Option<usize> {
+        self.called_at(self.next[self.events.len()])
     }
 
     /// The operation that is called at a place; `None` for a return, and for the end.
-    pub(crate) fn called_at(&self, place: usize) -> Option<usize> {
+    fn called_at(&self, place: usize) -> Option<usize> {
         self.events.get(place).filter(|event| event.is_call).map(|event| event.operation)
     }
 
-    /// The operation whose call is at this place.
-    pub(crate) fn operation(&self, call: usize) -> usize {
-        self.events[call].operation
+    /// Operations by this are in the order of their returns.
+    pub(crate) fn return_of(&self, operation: usize) -> usize {
+        self.return_of[operation]
     }
 
     /// The operations that are under way before the first return.
     pub(crate) fn under_way(&self) -> impl Iterator<Item = usize> {
-        let mut place = self.first();
+        let mut place = self.next[self.events.len()];
         std::iter::from_fn(move || {
             let operation = self.called_at(place)?;
             place = self.next[place];
@@ -68,23 +71,32 @@ impl Timeline {
 
     /// What was called later than this cannot come next.
     pub(crate) fn first_return_at(&self) -> u64 {
-        let mut place = self.first();
+        let mut place = self.next[self.events.len()];
         while self.called_at(place).is_some() {
             place = self.next[place];
         }
         self.events.get(place).map_or(u64::MAX, |event| event.at)
     }
 
-    /// Takes the operation that is called at a place out of the list.
-    pub(crate) fn take_out(&mut self, call: usize) {
-        self.unlink(call);
-        self.unlink(self.return_of[self.events[call].operation]);
+    /// What remains in the order of time: operations, and whether it is their call.
+    pub(crate) fn ahead(&self) -> impl Iterator<Item = (usize, bool)> {
+        let mut place = self.events.len();
+        std::iter::from_fn(move || {
+            place = self.next[place];
+            self.events.get(place).map(|event| (event.operation, event.is_call))
+        })
+    }
+
+    /// Takes an operation out of the list.
+    pub(crate) fn take_out(&mut self, operation: usize) {
+        self.unlink(self.call_of[operation]);
+        self.unlink(self.return_of[operation]);
     }
 
     /// Puts it back. The latest taken out comes first.
-    pub(crate) fn put_back(&mut self, call: usize) {
-        self.link(self.return_of[self.events[call].operation]);
-        self.link(call);
+    pub(crate) fn put_back(&mut self, operation: usize) {
+        self.link(self.return_of[operation]);
+        self.link(self.call_of[operation]);
     }
 
     fn unlink(&mut self, place: usize) {

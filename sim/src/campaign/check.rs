@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, ensure};
 use conclave_checks::Timed;
 use linearizability::{
-    Effort, Evidence, Model, Operation, Verdict, check_while,
+    Drawn, Effort, Evidence, Model, Operation, Verdict, check_while, picture,
     recorded::{AppendMap, Register, read_append_map, read_register},
 };
 
@@ -91,13 +91,13 @@ where
     });
     let took = began.elapsed();
     let effort = format!("{} operations, {steps} steps, {:.2} ms", history.len(), 1e3 * took.as_secs_f64());
-    let line = |number: &usize| {
+    let drawn = |number: &usize, is_marked: bool| {
         let Operation { called, returned, call } = &history[*number];
-        let until = returned.as_ref().map_or_else(|| "?".to_owned(), |(at, _)| at.to_string());
-        format!(
-            "    lines {called} to {until}: {call} → {}",
-            answer(returned.as_ref().map(|(_, value)| value))
-        )
+        let answer = answer(returned.as_ref().map(|(_, value)| value));
+        let until = returned.as_ref().map(|(at, _)| *at);
+        let lines = until.map_or_else(|| "?".to_owned(), |until| until.to_string());
+        let text = format!("{call} → {answer}  (lines {called} to {lines})");
+        Drawn { called: *called, returned: until, is_marked, text }
     };
     let (told, code, evidence) = match verdict {
         Verdict::Linearizable => {
@@ -109,14 +109,14 @@ where
     say(&format!("{told}: {effort}"))?;
     let Evidence { part, explained, stuck } = evidence;
     say(&format!(
-        "  of {} operations that concern each other {} can be put in order, the last being",
+        "of {} operations that concern each other {} can be put in order; the last of these, and what cannot come next (✗):",
         part.len(),
         explained.len()
     ))?;
-    let shown = &explained[explained.len().saturating_sub(SHOWN_MAX)..];
-    shown.iter().try_for_each(|number| say(&line(number)))?;
-    say("  none of these can come next:")?;
-    stuck.iter().try_for_each(|number| say(&line(number)))?;
+    let last = &explained[explained.len().saturating_sub(SHOWN_MAX)..];
+    let last = last.iter().map(|number| drawn(number, false));
+    let shown: Vec<Drawn> = last.chain(stuck.iter().map(|number| drawn(number, true))).collect();
+    say(picture(&shown).trim_end())?;
     Ok(ExitCode::from(code))
 }
 

@@ -9,13 +9,13 @@ use std::{
 
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, Parser, Subcommand};
-use conclave::env::Buggify;
+use conclave::env::{Buggify, Knob};
 use serde_json::json;
 
 use super::{
-    check, difference,
+    bench, check, difference,
     execution::carry_out,
-    failure::shrink_and_store,
+    failure::{shrink_and_store, write_page},
     output::say,
     plan::{Plan, jobs_or_all, parse_span},
     refresh,
@@ -40,9 +40,11 @@ Examples:
   cargo sim replay 42 --node 1 --kind election --from 2000 --to 3000
   cargo sim show 42 > s.json         the scenario of seed 42, to edit
   cargo sim replay s.json            an edited or stored scenario
+  cargo sim replay 42 --html p.html  the whole run as a page for a browser
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
+  cargo sim bench                    how much faster than real time the simulation is
   cargo sim probes                   the rare states that runs should reach
 Exit codes: 0 green, 1 red, 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for,
 4 a run that differs from its repetition, 130 interrupted before anything was red";
@@ -114,10 +116,18 @@ enum Command {
         #[arg(long, default_value = "2m")]
         time: String,
     },
+    /// How much faster than real time one core simulates: the reference load beside the bare simulator.
+    Bench {
+        /// How often each is measured; the best counts.
+        #[arg(long, default_value_t = 3)]
+        turns: u32,
+    },
     /// The rare states that runs should reach: their names, and what they are.
     Probes,
     /// The points in the programs that a scenario may switch on: their names, and what happens there.
     Points,
+    /// The limits of the programs that a scenario may set: their names, and what they are.
+    Knobs,
     /// The trace hashes of some seeds, one a line.
     Hashes {
         /// The seeds, in the order in which they are run.
@@ -150,6 +160,9 @@ struct ReplayArgs {
     /// Events as JSON, one a line, instead of words.
     #[arg(long)]
     json: bool,
+    /// Write the whole run as one page for a browser into this file; the terminal is told how it ended.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["quiet", "json", "all"])]
+    html: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -201,7 +214,9 @@ pub fn main() -> ExitCode {
         Command::Show { seed } => show(seed),
         Command::Repeat { what, after } => repeat(&what, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
+        Command::Bench { turns } => bench::bench(turns),
         Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
+        Command::Knobs => list(Knob::ALL.iter().map(|knob| (knob.name(), knob.statement()))),
         Command::Points => list(Buggify::ALL.iter().map(|point| (point.name(), point.statement()))),
         Command::Hashes { seeds } => hashes(&seeds),
     };
@@ -226,10 +241,13 @@ fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink, beyond }: &RunArgs) ->
     carry_out(plan, !no_shrink)
 }
 
-fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArgs) -> Result<ExitCode> {
+fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json, html }: ReplayArgs) -> Result<ExitCode> {
     let scenario = scenario_of(&what)?;
     let verdict = run(&scenario, !quiet);
     let (kinds, nodes) = (kind.into_iter().collect(), node.into_iter().collect());
+    if let Some(file) = html {
+        return show_page(&what, &scenario, &verdict, &file);
+    }
     let selection = Selection { all, kinds, nodes, from_ms: from, to_ms: to };
     match (quiet, json) {
         (true, _) => {}
@@ -260,6 +278,16 @@ fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json }: ReplayArg
         }
     }
     Ok(ExitCode::from(code_of(&scenario, &verdict)))
+}
+
+fn show_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<ExitCode> {
+    write_page(what, scenario, verdict, file)?;
+    say(&match &verdict.failure {
+        None => "green".to_owned(),
+        Some(failure) => format!("failed: {failure}"),
+    })?;
+    say(&format!("open it in a browser: {}", file.display()))?;
+    Ok(ExitCode::from(code_of(scenario, verdict)))
 }
 
 fn code_of(scenario: &Scenario, verdict: &Verdict) -> u8 {

@@ -18,7 +18,7 @@ use crate::{
     run::run,
     scenario::Scenario,
     shrink::{Budget, shrink},
-    verdict::Rule,
+    verdict::{Rule, Verdict},
 };
 
 /// Where scenarios that failed are stored.
@@ -26,8 +26,8 @@ const FOLDER: &str = "target/sim/failures";
 /// Without a terminal progress is told this often.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shrinks a scenario that breaks a rule, stores what is left in a file (by default one named after the rule and the seed), and
-/// tells all of it.
+/// Shrinks a scenario that breaks a rule, stores what is left in a file (by default one named after the rule and the seed) with its
+/// page beside it, and tells all of it.
 pub(super) fn shrink_and_store(
     scenario: &Scenario,
     rule: Rule,
@@ -42,7 +42,15 @@ pub(super) fn shrink_and_store(
     let shrunk = shrink(scenario, &fails, budget, &mut |smaller, runs| progress.tell(smaller, runs));
     progress.end();
     store(&shrunk.scenario, &file)?;
-    say(explain::shrunk(scenario, rule, &shrunk, &file.display().to_string()).trim_end())
+    let (name, page) = (file.display().to_string(), file.with_extension("html"));
+    write_page(&name, &shrunk.scenario, &run(&shrunk.scenario, true), &page)?;
+    say(explain::shrunk(scenario, rule, &shrunk, &name, &page.display().to_string()).trim_end())
+}
+
+/// Writes the page of a run. `what` is the seed or the file that it was replayed from.
+pub(super) fn write_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<()> {
+    let page = explain::page(what, scenario, verdict)?;
+    fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))
 }
 
 pub(super) fn store(scenario: &Scenario, file: &Path) -> Result<()> {

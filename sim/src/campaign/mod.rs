@@ -9,9 +9,11 @@
 //! | `check.rs` | a history in a file, judged |
 //! | `failure.rs` | what is done with a scenario that fails: shrunk, stored, shown |
 //! | `refresh.rs` | a stored scenario reaches again what it is kept for |
+//! | `bench/` | how fast the simulation is |
 //! | `output.rs` | standard output that may be closed |
 //! | `cli.rs` | the command line |
 
+mod bench;
 mod check;
 mod cli;
 mod difference;

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::verdict::{Failure, Figures, Rule, Verdict};
+use crate::{
+    trace::Notes,
+    verdict::{Failure, Figures, Rule, Verdict},
+};
 
 /// One run in so many.
 const ONE_IN: u64 = 20;
@@ -75,7 +78,14 @@ fn differs(&Repeated { seed, trace_hash }: &Repeated, again: &str) -> Verdict {
     let detail =
         format!("trace hash {trace_hash:016x} at first, {again} in another process and after other seeds");
     let failure = Some(Failure::new(Rule::SameTrace, [], detail));
-    Verdict { seed, trace_hash, failure, figures: Figures::default(), story: Vec::new() }
+    Verdict {
+        seed,
+        trace_hash,
+        failure,
+        figures: Figures::default(),
+        story: Vec::new(),
+        notes: Notes::default(),
+    }
 }
 
 #[cfg(test)]

@@ -4,13 +4,16 @@
 //! | --- | --- |
 //! | `story.rs` | an event in words |
 //! | `selection.rs` | which events are shown |
+//! | `page/` | a run as one page, with a lane a machine |
 //! | `report.rs` | the summary of a campaign, a failure with the line that replays it |
 
+mod page;
 mod report;
 mod selection;
 mod story;
 
 pub(crate) use self::{
+    page::page,
     report::{describe, failure, missed, reached_by, shrunk, summary, within_limits},
     selection::{Kind, Selected, Selection},
     story::line,

@@ -14,7 +14,7 @@ use crate::{
 /// The summary of a campaign.
 pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     let Figures { simulated_ns, elections, snapshots, committed, events, .. } = &outcome.figures;
-    let Figures { faults, operations, probes, buggify, .. } = &outcome.figures;
+    let Figures { faults, operations, probes, buggify, knobs, .. } = &outcome.figures;
     let simulated_s = *simulated_ns as f64 / 1e9;
     let took_s = outcome.took.as_secs_f64();
     let mut text = String::new();
@@ -33,6 +33,7 @@ pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     let _ = writeln!(text, "operations   {}", counts(operations));
     text += &cores(&outcome.figures);
     let _ = writeln!(text, "points       {}", points(buggify));
+    let _ = writeln!(text, "knobs        {}", counts(knobs));
     let _ = writeln!(text, "probes       {}", reached(probes));
     let never: Vec<&str> = never_reached(probes).map(Probe::name).collect();
     if !never.is_empty() {
@@ -175,7 +176,7 @@ pub(crate) fn failure(verdict: &Verdict) -> String {
 }
 
 /// What is left of a scenario that was shrunk, and the commands that go on from there.
-pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str) -> String {
+pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str, page: &str) -> String {
     let Shrunk { scenario, is_smallest, runs, took, robustness: (failing, schedules) } = shrunk;
     let needed = match is_smallest {
         true => "each of them needed",
@@ -183,8 +184,9 @@ pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str)
     };
     let mut text = format!("rule         {rule}\n");
     let _ = writeln!(text, "faults       {} -> {}: {needed}", before.faults.len(), scenario.faults.len());
-    for Timed { at_ms, for_ms, fault } in &scenario.faults {
-        let _ = writeln!(text, "             at {at_ms} ms, for {for_ms} ms: {fault}");
+    for Timed { at_ms, for_ms, moment, fault } in &scenario.faults {
+        let when = moment.map(|moment| format!(", when {moment}")).unwrap_or_default();
+        let _ = writeln!(text, "             at {at_ms} ms{when}, for {for_ms} ms: {fault}");
     }
     let sizes = [
         ("nodes", before.shape.priorities.len() as u64, scenario.shape.priorities.len() as u64),
@@ -197,6 +199,7 @@ pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str)
     let _ = writeln!(text, "robustness   fails under {failing} of {schedules} schedules");
     let _ = writeln!(text, "effort       {runs} runs in {:.0} s", took.as_secs_f64());
     let _ = writeln!(text, "stored as    {file}");
+    let _ = writeln!(text, "  its page:        {page}, for a browser");
     let _ = writeln!(text, "  its story:       cargo sim replay {file}");
     if !is_smallest {
         let _ = writeln!(text, "  shrink it more:  cargo sim shrink {file} --time 10m --out {file}");
@@ -228,6 +231,7 @@ fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::Notes;
 
     /// The rule of three: 3 / runs, for many runs.
     #[test]
@@ -254,8 +258,8 @@ mod tests {
         let green = Outcome { runs: 100, ..Outcome::default() };
         assert!(summary(&green, 1).contains("95 % that fewer than 2.95 % of all seeds fail"));
         assert!(!summary(&Outcome::default(), 1).contains("confidence"));
-        let verdict =
-            Verdict { seed: 1, trace_hash: 0, failure: None, figures: Figures::default(), story: Vec::new() };
+        let (figures, story, notes) = <(Figures, Vec<_>, Notes)>::default();
+        let verdict = Verdict { seed: 1, trace_hash: 0, failure: None, figures, story, notes };
         let red = Outcome { failures: vec![verdict], ..green };
         assert!(!summary(&red, 1).contains("confidence"));
     }

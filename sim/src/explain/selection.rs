@@ -96,10 +96,10 @@ fn node_of(event: &Event) -> Option<u64> {
 
 /// The last role, term and vote of each node: a step that changes one of them is part of an election.
 #[derive(Default)]
-struct Roles(BTreeMap<NodeId, (RoleName, Term, Option<NodeId>)>);
+pub(super) struct Roles(BTreeMap<NodeId, (RoleName, Term, Option<NodeId>)>);
 
 impl Roles {
-    fn kind(&mut self, event: &Event) -> Kind {
+    pub(super) fn kind(&mut self, event: &Event) -> Kind {
         match event {
             Event::Phase(_) => Kind::Phase,
             Event::Fault { .. } | Event::Aimed { .. } | Event::Healed { .. } => Kind::Fault,

@@ -20,6 +20,11 @@ pub(crate) fn line(scenario: &Scenario, Timed { at_ns, event }: &Timed<Event>) -
     format!("{:>10.3} ms  {}", *at_ns as f64 / 1e6, Told { scenario, event })
 }
 
+/// The same without its time.
+pub(super) fn words(scenario: &Scenario, event: &Event) -> String {
+    Told { scenario, event }.to_string()
+}
+
 struct Told<'a> {
     scenario: &'a Scenario,
     event: &'a Event,
@@ -36,6 +41,12 @@ impl fmt::Display for Told<'_> {
             Event::Fault { fault, event } => {
                 let fault = &self.scenario.faults[*fault].fault;
                 match event {
+                    FaultEvent::Waits(moment) => write!(f, "… it waits until {moment}: {fault}"),
+                    FaultEvent::Met { node: Some(node) } => {
+                        write!(f, "  so it is now, at node {node}: {fault}")
+                    }
+                    FaultEvent::Met { node: None } => write!(f, "  so it is now: {fault}"),
+                    FaultEvent::Waited => write!(f, "  it has waited in vain: {fault}"),
                     FaultEvent::Struck => write!(f, "✗ {fault}"),
                     FaultEvent::Holds(conditions) => write!(f, "  {}", listed(conditions)),
                     FaultEvent::Healed => write!(f, "✓ healed: {fault}"),
@@ -88,7 +99,7 @@ fn large_in_words(f: &mut fmt::Formatter<'_>, event: &LargeEvent) -> fmt::Result
     }
 }
 
-fn phase_in_words(phase: Phase) -> &'static str {
+pub(super) fn phase_in_words(phase: Phase) -> &'static str {
     match phase {
         Phase::Chaos => "chaos",
         Phase::Ending => "a core is healed, and must get on alone",

@@ -21,6 +21,7 @@ pub struct Bridge {
 
 impl Inject for Bridge {
     const NAME: &'static str = "bridge";
+    const FOUNDERS_MIN: u64 = 3;
 
     /// One node between two sides that are as equal as can be.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {

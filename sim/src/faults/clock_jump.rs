@@ -37,7 +37,7 @@ impl Inject for ClockJump {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if world.may_break_clocks()
+        if world.shape.lease_reads.are_off()
             && let Some(machine) = self.node.machine(world)
         {
             world.machines.machine(machine).clock_control.jump_us(self.ms * 1_000);

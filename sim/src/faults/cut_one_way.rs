@@ -22,6 +22,7 @@ pub struct CutOneWay {
 
 impl Inject for CutOneWay {
     const NAME: &'static str = "cut-one-way";
+    const FOUNDERS_MIN: u64 = 2;
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
         let from = roster.any_node(draw);

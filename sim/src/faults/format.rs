@@ -111,7 +111,7 @@ mod tests {
         assert!(mistake(r#"{"crsh":{"node":3}}"#).contains("no fault is called crsh: there are crash, "));
         assert!(mistake(r#"{"crash":{}}"#).contains("crash: missing field `node`"));
         assert!(mistake(r#"{"crash":{"node":3,"nth":1}}"#).contains("crash: unknown field `nth`"));
-        assert!(mistake(r#"{"crash":{"node":"boss"}}"#).contains("a node's id or \"leader\""));
+        assert!(mistake(r#"{"crash":{"node":"boss"}}"#).contains("a target is a node's id"));
         assert!(mistake(r#"{"crash":{"node":3},"pause":{"node":1}}"#).contains("crash and pause"));
         assert!(mistake(r#""crash""#).contains("missing field `node`"));
     }

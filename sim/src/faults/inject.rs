@@ -16,6 +16,8 @@ pub(crate) trait Inject:
     const NAME: &'static str;
     /// Names that stored scenarios may still call it by.
     const FORMER_NAMES: &'static [&'static str] = &[];
+    /// So many nodes must have founded a cluster that one is drawn for.
+    const FOUNDERS_MIN: u64 = 1;
 
     /// It lasts so many times as long as faults of other families do.
     const LASTS: u64 = 1;

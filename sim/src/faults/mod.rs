@@ -18,6 +18,7 @@
 
 mod address_reused;
 mod astray;
+mod back_up;
 mod black_hole;
 mod blackout;
 mod bridge;
@@ -27,6 +28,7 @@ mod client_crash;
 mod clock_drift;
 mod clock_jump;
 mod clock_skew;
+mod compact_everything;
 mod crash;
 mod crash_in_job;
 mod cut_one_way;
@@ -45,19 +47,23 @@ mod lost_disk;
 mod lost_write;
 mod misdirected_write;
 mod mistake;
+mod old_disk_back;
 mod one_way_isolation;
 mod partition;
 mod pause;
 mod poor_line;
 mod power_loss;
 mod power_loss_in_sync;
+mod promote;
 mod proxy_crash;
 mod refused;
 mod remove;
 mod replace;
 mod ring;
+mod rolling_restart;
 mod roster;
 mod rot;
+mod slow_client;
 mod slow_disk;
 mod slow_link;
 mod slow_network;
@@ -91,15 +97,23 @@ macro_rules! families {
         /// Draws a fault of one family.
         pub(crate) type Recipe = fn(&mut Draw, &Roster) -> Fault;
 
+        /// A family, for whoever draws.
+        pub(crate) struct Family {
+            pub(crate) name: &'static str,
+            /// It is nothing for a cluster that fewer nodes found.
+            pub(crate) founders_min: u64,
+            pub(crate) recipe: Recipe,
+        }
+
         impl Fault {
             /// The names of all families.
             pub const NAMES: &'static [&'static str] = &[$($module::$family::NAME,)*];
 
-            /// The families by name, each with how one of it is drawn.
-            pub(crate) const FAMILIES: &'static [(&'static str, Recipe)] = &[$((
-                $module::$family::NAME,
-                |draw, roster| Fault::$family(Inject::draw(draw, roster)),
-            ),)*];
+            pub(crate) const FAMILIES: &'static [Family] = &[$(Family {
+                name: $module::$family::NAME,
+                founders_min: $module::$family::FOUNDERS_MIN,
+                recipe: |draw, roster| Fault::$family(Inject::draw(draw, roster)),
+            },)*];
 
             /// The name of its family.
             pub fn name(&self) -> &'static str {
@@ -209,6 +223,12 @@ families! {
     stalled_disk::StalledDisk,
     lost_write::LostWrite,
     misdirected_write::MisdirectedWrite,
+    back_up::BackUp,
+    compact_everything::CompactEverything,
+    promote::Promote,
+    rolling_restart::RollingRestart,
+    slow_client::SlowClient,
+    old_disk_back::OldDiskBack,
     clock_jump::ClockJump,
     suspend::Suspend,
     diverging_clocks::DivergingClocks,

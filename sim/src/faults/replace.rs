@@ -5,14 +5,14 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Target};
 use crate::world::{Healing, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Replace {
     /// Who goes for ever.
-    pub node: u64,
+    pub node: Target,
     /// Who comes: an id that no other fault brings.
     pub new: u64,
 }
@@ -21,11 +21,11 @@ impl Inject for Replace {
     const NAME: &'static str = "replace";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        Self { node: roster.any_node(draw), new: roster.next_newcomer }
+        Self { node: roster.any_target(draw), new: roster.next_newcomer }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_node("node", self.node)
+        roster.check_target("node", self.node)
     }
 
     fn newcomer(&self) -> Option<u64> {
@@ -33,13 +33,14 @@ impl Inject for Replace {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        world.change_members(Some((self.new, false)), vec![self.node]);
+        let Some(node) = self.node.resolve(world) else { return Healing::nothing() };
+        world.change_members(Some((self.new, false)), vec![node]);
         Healing::nothing()
     }
 }
 
 impl fmt::Display for Replace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "node {} replaces node {}", self.new, self.node)
+        write!(f, "node {} replaces {}", self.new, self.node)
     }
 }

@@ -25,6 +25,8 @@ pub struct Roster {
     pub clients: u64,
     /// The id of the node that a fault brings that is drawn next.
     pub next_newcomer: u64,
+    /// The fault waits for a moment, which is about a node.
+    pub has_subject: bool,
 }
 
 /// Draws.
@@ -39,10 +41,16 @@ impl Roster {
         draw.between(1, self.founders)
     }
 
-    /// A founder, or whoever leads when the fault strikes.
+    /// A founder, or whoever has a role when the fault strikes; most often the node that its moment is about, if it has one.
     pub(crate) fn any_target(&self, draw: &mut Draw) -> Target {
-        let node = self.any_node(draw);
-        if draw.chance(25) { Target::Leader } else { Target::Node(node) }
+        let (node, place) = (self.any_node(draw), draw.below(4));
+        match draw.below(100) {
+            lot if self.has_subject && lot < 70 => Target::Subject,
+            0..25 => Target::Leader,
+            25..40 => Target::Follower(place),
+            40..55 => Target::Newcomer(place),
+            _ => Target::Node(node),
+        }
     }
 
     /// Each proxy is among them or not.
@@ -87,7 +95,14 @@ impl Roster {
     pub(crate) fn check_target(&self, field: &str, target: Target) -> Result<(), String> {
         match target {
             Target::Node(id) => self.check_node(field, id),
-            Target::Leader => Ok(()),
+            Target::Subject if !self.has_subject => {
+                Err(format!("{field}: there is no subject without a moment to wait for"))
+            }
+            Target::Leader
+            | Target::Follower(_)
+            | Target::Newcomer(_)
+            | Target::Former(_)
+            | Target::Subject => Ok(()),
         }
     }
 

@@ -2,25 +2,44 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Visitor};
+use conclave_checks::FaultBudget;
+use serde::{Deserialize, Serialize};
 
-use crate::{trace::MachineId, world::World};
+use crate::{
+    trace::{Event, MachineId},
+    world::World,
+};
 
-/// Which node a fault strikes. Stored as the id, or as the word `"leader"`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Which node a fault strikes. Stored as the id, as a word (`"leader"`, `"subject"`), or as `{"follower": 0}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored", into = "Stored")]
 pub enum Target {
     Node(u64),
     /// The node that leads then: that of the latest term that has one.
     Leader,
+    /// Of the members that do not lead then the one at this place, counted from 0 and around.
+    Follower(u64),
+    /// Of those that came after the founders, and are there then, the one at this place.
+    Newcomer(u64),
+    /// Of those that left the cluster for good the one at this place.
+    Former(u64),
+    /// The node that the moment is about which the fault has waited for.
+    Subject,
 }
 
 impl Target {
-    /// The node, now. `None`: nobody led yet.
+    /// The node, now. `None`: there is no such node. What is not plain from the scenario is recorded.
     pub(crate) fn resolve(self, world: &World) -> Option<u64> {
-        match self {
-            Self::Node(id) => Some(id),
-            Self::Leader => world.aim_at_leader(),
-        }
+        let node = match self {
+            Self::Node(id) => return Some(id),
+            Self::Leader => world.oracle.leader(),
+            Self::Follower(place) => at(&followers(world), place),
+            Self::Newcomer(place) => at(&newcomers(world), place),
+            Self::Former(place) => at(&former_nodes(world), place),
+            Self::Subject => world.subject,
+        };
+        world.recorder.record(Event::Aimed { node });
+        node
     }
 
     /// Its machine.
@@ -29,47 +48,87 @@ impl Target {
     }
 }
 
+fn at(nodes: &[u64], place: u64) -> Option<u64> {
+    let count = nodes.len() as u64;
+    (count > 0).then(|| nodes[(place % count) as usize])
+}
+
+/// The members that do not lead, by their ids.
+fn followers(world: &World) -> Vec<u64> {
+    let leader = world.oracle.leader();
+    world.oracle.configuration().members().filter(|id| Some(*id) != leader).collect()
+}
+
+/// The nodes that came later than the founders, and did not leave for good, by their ids.
+fn newcomers(world: &World) -> Vec<u64> {
+    let founders = world.shape.priorities.len() as u64;
+    world.known_nodes().into_iter().filter(|id| *id > founders).collect()
+}
+
+/// The nodes that have left for good, and whose disks are as they left them.
+fn former_nodes(world: &World) -> Vec<u64> {
+    let gone = world.oracle.configuration().gone.clone();
+    let budget = FaultBudget::of(&world.oracle);
+    let is_whole = |id: &u64| !budget.has_lost_disk(*id);
+    gone.into_iter().filter(is_whole).collect()
+}
+
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Node(id) => write!(f, "node {id}"),
             Self::Leader => f.write_str("the leader"),
+            Self::Follower(place) => write!(f, "follower {place}"),
+            Self::Newcomer(place) => write!(f, "newcomer {place}"),
+            Self::Former(place) => write!(f, "former node {place}"),
+            Self::Subject => f.write_str("that node"),
         }
     }
 }
 
-impl Serialize for Target {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Node(id) => serializer.serialize_u64(*id),
-            Self::Leader => serializer.serialize_str("leader"),
+/// How a target is stored.
+#[derive(Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a target is a node's id, \"leader\", \"subject\", {\"follower\": 0} or {\"newcomer\": 0}"
+)]
+enum Stored {
+    Node(u64),
+    Role(Role),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Role {
+    Leader,
+    Subject,
+    Follower(u64),
+    Newcomer(u64),
+    Former(u64),
+}
+
+impl From<Stored> for Target {
+    fn from(stored: Stored) -> Self {
+        match stored {
+            Stored::Node(id) => Self::Node(id),
+            Stored::Role(Role::Leader) => Self::Leader,
+            Stored::Role(Role::Subject) => Self::Subject,
+            Stored::Role(Role::Follower(place)) => Self::Follower(place),
+            Stored::Role(Role::Newcomer(place)) => Self::Newcomer(place),
+            Stored::Role(Role::Former(place)) => Self::Former(place),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Target {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TargetVisitor)
-    }
-}
-
-struct TargetVisitor;
-
-impl Visitor<'_> for TargetVisitor {
-    type Value = Target;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a node's id or \"leader\"")
-    }
-
-    fn visit_u64<E: serde::de::Error>(self, id: u64) -> Result<Target, E> {
-        Ok(Target::Node(id))
-    }
-
-    fn visit_str<E: serde::de::Error>(self, word: &str) -> Result<Target, E> {
-        match word {
-            "leader" => Ok(Target::Leader),
-            _ => Err(E::invalid_value(serde::de::Unexpected::Str(word), &self)),
-        }
+impl From<Target> for Stored {
+    fn from(target: Target) -> Self {
+        Self::Role(match target {
+            Target::Node(id) => return Self::Node(id),
+            Target::Leader => Role::Leader,
+            Target::Subject => Role::Subject,
+            Target::Follower(place) => Role::Follower(place),
+            Target::Newcomer(place) => Role::Newcomer(place),
+            Target::Former(place) => Role::Former(place),
+        })
     }
 }

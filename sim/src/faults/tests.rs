@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     scenario::generate,
     trace::{Condition, MachineId, Recorder},
-    world::now_ns,
+    world::{Leases, now_ns},
 };
 
 /// A node that dials before the others listen may wait for an answer for two seconds; then there are elections.
@@ -29,7 +29,7 @@ fn fault(stored: &str) -> Fault {
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
     let mut scenario = generate(1);
     scenario.shape.priorities = vec![0; 3];
-    scenario.shape.lease_reads = false;
+    scenario.shape.lease_reads = Leases::default();
     (scenario.shape.proxies, scenario.shape.clients) = (2, 0);
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
@@ -245,6 +245,25 @@ fn a_target_is_resolved_when_the_fault_strikes() {
         assert_eq!(healing.conditions(), [Condition::Down(leader)]);
         assert!(!world.machines.is_running(leader));
         world.heal(healing);
+    });
+}
+
+#[test]
+fn roles_are_resolved_when_the_fault_strikes() {
+    in_world(async |mut world| {
+        let leader = world.oracle.leader().expect("it is long enough");
+        let followers: Vec<u64> = (1..=3).filter(|id| *id != leader).collect();
+        let aimed = |world: &World, stored: &str| {
+            serde_json::from_str::<Target>(stored).expect("a target").resolve(world)
+        };
+        assert_eq!(aimed(&world, r#"{"follower":0}"#), Some(followers[0]));
+        assert_eq!(aimed(&world, r#"{"follower":3}"#), Some(followers[1]), "they are counted around");
+        assert_eq!(aimed(&world, r#"{"newcomer":0}"#), None, "nobody has come yet");
+        world.machines.introduce(MachineId::Node(4));
+        assert_eq!(aimed(&world, r#"{"newcomer":2}"#), Some(4));
+        assert_eq!(aimed(&world, r#""subject""#), None);
+        world.subject = Some(2);
+        assert_eq!(aimed(&world, r#""subject""#), Some(2));
     });
 }
 

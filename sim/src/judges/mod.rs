@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `conclave_checks::history` | what is said about the present: linearizability, and revisions that follow time |
 //! | `ranges.rs` | a range is the store as it was at one revision |
-//! | `past.rs` | reads of the past tell what was written then, until it is compacted |
+//! | `past.rs` | whatever an answer tells of a revision is what was written by then, until it is compacted |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
 //! A new judge is a file here and a line in [`judge`].
@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     trace::{Answer, Call, Flooded, LargeEvent, Operation},
-    verdict::Failure,
+    verdict::{Failure, Rule},
 };
 
 /// Judges a history; `nodes_compact`: they do so by themselves.
@@ -29,10 +29,20 @@ pub(crate) fn judge(
     large: &[LargeEvent],
     nodes_compact: bool,
 ) -> Result<(), Failure> {
+    backups_are_whole(operations)?;
     ranges::judge(large)?;
     past::is_true(operations)?;
     past::is_compacted_as_asked(operations, nodes_compact)?;
     Ok(conclave_checks::history::judge(operations)?)
+}
+
+/// A backup that arrived whole can be read.
+fn backups_are_whole(operations: &[Operation]) -> Result<(), Failure> {
+    let is_broken = |operation: &&Operation| matches!(operation.answer, Some((_, Answer::Broken(_))));
+    match operations.iter().find(is_broken) {
+        Some(backup) => Err(evidence::broken(Rule::BackupsAreWhole, "it is broken", &[backup])),
+        None => Ok(()),
+    }
 }
 
 /// Operations by what their clients were told.
@@ -62,6 +72,15 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
                 Call::GetPast { .. } => "get of the past",
                 _ => "get",
             },
+            Some((_, Answer::Replaced { .. })) => "put and what was there",
+            Some((_, Answer::Ranged { .. })) => match operation.call {
+                Call::RangeOfAny { .. } => "range of any node",
+                Call::Backup { .. } => "backup",
+                Call::Range { revision: 1.., .. } => "range of the past",
+                _ => "range",
+            },
+            Some((_, Answer::RangeDeleted { .. })) => "delete of a range",
+            Some((_, Answer::Broken(_))) => "broken",
             Some((_, Answer::Compacted)) => "compaction",
             Some((_, Answer::Gone)) => "compacted already",
             Some((_, Answer::Deleted { .. })) => "delete",
@@ -71,4 +90,23 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
         *counts.entry(outcome).or_default() += 1;
     }
     counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backup_that_is_broken_is_caught_and_one_that_did_not_arrive_is_not() {
+        let backup = |answer| Operation {
+            client: 998,
+            called_ns: 1,
+            call: Call::Backup { from: "a".to_owned(), to: "b".to_owned() },
+            answer: Some((2, answer)),
+        };
+        let rule = |answer| backups_are_whole(&[backup(answer)]).err().map(|failure| failure.rule);
+        assert_eq!(rule(Answer::Broken("a sum".to_owned())), Some(Rule::BackupsAreWhole));
+        assert_eq!(rule(Answer::DidNotHappen("cut off".to_owned())), None);
+        assert_eq!(rule(Answer::Ranged { revision: 1, found: Vec::new() }), None);
+    }
 }

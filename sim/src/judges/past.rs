@@ -1,8 +1,12 @@
-//! What reads of the past tell is what was written then, and what is compacted cannot be read.
+//! What answers tell of the store at a revision is what was written by then: reads of the present and of the past, ranges, reads of
+//! any node, and what was there before a write. And what is compacted cannot be read.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
-use conclave_checks::history::writes;
+use conclave_checks::history::{view, writes};
 
 use super::evidence::broken;
 use crate::{
@@ -10,98 +14,181 @@ use crate::{
     verdict::{Failure, Rule},
 };
 
-/// A read of the past: what was asked, and what was found.
-struct PastRead<'a> {
-    key: &'a str,
-    revision: i64,
-    found: Option<&'a Found>,
-    operation: &'a Operation,
+/// What is known of the writes of a run.
+struct Known<'o> {
+    /// The keys that anybody named.
+    keys: BTreeSet<&'o str>,
+    /// Of each key the acknowledged writes, by rising revision. A delete of a range is one of each of its keys.
+    of_key: BTreeMap<&'o str, Vec<(i64, &'o Operation)>>,
+    by_revision: BTreeMap<i64, &'o Operation>,
+    /// When a value was first asked to be put.
+    puts: BTreeMap<(&'o str, &'o str), u64>,
+    /// Keys that somebody deleted perhaps.
+    perhaps_deleted: BTreeSet<&'o str>,
 }
 
-/// Each read tells of the last write that is not later than its revision, as far as writes are known; and one revision of
-/// a key reads the same each time.
+/// A key at a revision, as an answer shows it.
+#[derive(Clone, Copy)]
+struct Sight<'o> {
+    key: &'o str,
+    revision: i64,
+    found: Option<&'o Found>,
+    operation: &'o Operation,
+}
+
+/// Each answer tells of the last write that is not later than its revision, as far as writes are known; and one revision of
+/// a key reads the same each time, as does the revision of one value.
 pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
     let from_the_future = |operation: &&Operation| matches!(&operation.answer, Some((_, Answer::DidNotHappen(words))) if words.contains("future revision"));
     if let Some(operation) = operations.iter().find(from_the_future) {
         let detail = "a revision that its client has seen is said to lie in the future";
         return Err(broken(Rule::PastIsTrue, detail, &[operation]));
     }
-    if let Some(read) = operations.iter().filter_map(past_read).find(|read| !was_put(operations, read)) {
-        return Err(broken(Rule::PastIsTrue, "nobody has put the value that is shown", &[read.operation]));
-    }
-    let writes = writes(operations);
-    let mut seen: BTreeMap<(&str, i64), PastRead<'_>> = BTreeMap::new();
-    for read in operations.iter().filter_map(past_read) {
-        contradiction(operations, &writes, &read).map_or(Ok(()), |(detail, other)| {
-            Err(broken(Rule::PastIsTrue, detail, &[read.operation, other]))
-        })?;
-        let found = read.found;
-        let earlier = seen.entry((read.key, read.revision)).or_insert(read);
-        if earlier.found != found {
-            let detail = format!("{} at revision {} reads so, and otherwise", earlier.key, earlier.revision);
-            return Err(broken(Rule::PastIsTrue, &detail, &[earlier.operation]));
+    let known = Known::of(operations);
+    let mut seen: BTreeMap<(&str, i64), Sight<'_>> = BTreeMap::new();
+    let mut revisions: BTreeMap<(&str, &str), Sight<'_>> = BTreeMap::new();
+    for operation in operations {
+        counts_what_it_shows(operation)?;
+        for sight in known.sights(operation)? {
+            known.judge(&sight)?;
+            let earlier = seen.entry((sight.key, sight.revision)).or_insert(sight);
+            if earlier.found != sight.found {
+                let detail = format!("{} at revision {} reads so, and otherwise", sight.key, sight.revision);
+                return Err(broken(Rule::PastIsTrue, &detail, &[earlier.operation, operation]));
+            }
+            let Some(found) = sight.found else { continue };
+            let earlier = revisions.entry((sight.key, &found.value)).or_insert(sight);
+            if earlier.found.map(|found| found.mod_revision) != Some(found.mod_revision) {
+                let detail = "one value was written at two revisions";
+                return Err(broken(Rule::PastIsTrue, detail, &[earlier.operation, operation]));
+            }
         }
     }
     Ok(())
 }
 
-/// A known write that the read contradicts, and how. The writes are given by rising revision.
-fn contradiction<'o>(
-    operations: &[Operation],
-    writes: &[(i64, &'o Operation)],
-    read: &PastRead<'_>,
-) -> Option<(&'static str, &'o Operation)> {
-    let shown = read.found.map(|found| found.mod_revision);
-    let of_key = || writes.iter().filter(|(_, operation)| operation.call.key() == Some(read.key));
-    let is_another = |(revision, operation): &&(i64, &Operation)| {
-        shown == Some(*revision) && !wrote(operation, read.found)
-    };
-    if let Some((_, operation)) = of_key().find(is_another) {
-        return Some(("another write has the revision that is shown", operation));
-    }
-    let (revision, operation) = of_key().take_while(|(revision, _)| *revision <= read.revision).last()?;
-    let is_put = matches!(operation.call, Call::Put { .. });
-    match shown {
-        Some(shown) if shown < *revision => Some(("a later write is not shown", operation)),
-        Some(shown) if shown > read.revision => Some(("what is shown is of the future", operation)),
-        None if is_put && !may_be_deleted(operations, read.key) => Some(("a put is not shown", operation)),
-        _ => None,
-    }
-}
-
-/// Somebody put what is shown, whatever they were told of it, and before it was shown.
-fn was_put(operations: &[Operation], read: &PastRead<'_>) -> bool {
-    let Some(found) = read.found else { return true };
-    let shown_ns = read.operation.answer.as_ref().map_or(u64::MAX, |(at, _)| *at);
-    operations.iter().any(|operation| {
-        operation.call.key() == Some(read.key)
-            && operation.called_ns <= shown_ns
-            && wrote(operation, Some(found))
-    })
-}
-
-fn wrote(operation: &Operation, found: Option<&Found>) -> bool {
-    matches!((&operation.call, found), (Call::Put { value, .. }, Some(found)) if *value == found.value)
-}
-
-/// Somebody perhaps deleted the key.
-fn may_be_deleted(operations: &[Operation], key: &str) -> bool {
-    let is_delete = |operation: &&Operation| matches!(&operation.call, Call::Delete { key: of } if of == key);
-    operations
-        .iter()
-        .filter(is_delete)
-        .any(|operation| matches!(&operation.answer, None | Some((_, Answer::Unknown(_)))))
-}
-
-fn past_read(operation: &Operation) -> Option<PastRead<'_>> {
-    match (&operation.call, &operation.answer) {
-        (Call::GetPast { key, revision }, Some((_, Answer::Got { found, .. }))) => {
-            Some(PastRead { key, revision: *revision, found: found.as_ref(), operation })
+/// A delete says how many keys it has deleted, and which.
+fn counts_what_it_shows(operation: &Operation) -> Result<(), Failure> {
+    match &operation.answer {
+        Some((_, Answer::RangeDeleted { count, previous: Some(previous), .. }))
+            if *count != previous.len() as i64 =>
+        {
+            Err(broken(Rule::PastIsTrue, "as many keys were not there as were deleted", &[operation]))
         }
-        _ => None,
+        _ => Ok(()),
     }
 }
 
+impl<'o> Known<'o> {
+    fn of(operations: &'o [Operation]) -> Self {
+        let keys: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.call.key()).collect();
+        let mut known = Self {
+            keys,
+            of_key: BTreeMap::new(),
+            by_revision: BTreeMap::new(),
+            puts: BTreeMap::new(),
+            perhaps_deleted: BTreeSet::new(),
+        };
+        for (revision, operation) in writes(operations) {
+            known.by_revision.insert(revision, operation);
+            for key in known.keys_of(&operation.call) {
+                known.of_key.entry(key).or_default().push((revision, operation));
+            }
+        }
+        for operation in operations {
+            if let Some((key, value)) = operation.call.puts() {
+                known.puts.entry((key, value)).or_insert(operation.called_ns);
+            }
+            let is_unknown = matches!(&operation.answer, None | Some((_, Answer::Unknown(_))));
+            if is_unknown && operation.call.is_delete() {
+                known.perhaps_deleted.extend(known.keys_of(&operation.call));
+            }
+        }
+        known
+    }
+
+    /// The keys that a call is about.
+    fn keys_of(&self, call: &'o Call) -> Vec<&'o str> {
+        match (call.key(), call.span()) {
+            (Some(key), _) => vec![key],
+            (None, Some(span)) => self.keys_in(span),
+            (None, None) => Vec::new(),
+        }
+    }
+
+    fn keys_in(&self, (from, to): (&str, &str)) -> Vec<&'o str> {
+        match from < to {
+            true => {
+                self.keys.range::<str, _>((Bound::Included(from), Bound::Excluded(to))).copied().collect()
+            }
+            false => Vec::new(),
+        }
+    }
+
+    /// What an answer shows, key by key: those that it does not show were absent.
+    fn sights(&self, operation: &'o Operation) -> Result<Vec<Sight<'o>>, Failure> {
+        let Some(view) = view(operation) else { return Ok(Vec::new()) };
+        let mut found: BTreeMap<&str, &Found> = BTreeMap::new();
+        for (key, pair) in &view.found {
+            let is_twice = found.insert(key, pair).is_some();
+            if is_twice || !view.covers(key) || !self.keys.contains(key) {
+                let detail = format!("{key} is shown twice, or unasked, or was never written");
+                return Err(broken(Rule::PastIsTrue, &detail, &[operation]));
+            }
+        }
+        let keys = match view.span {
+            (key, None) => vec![key],
+            (from, Some(to)) => self.keys_in((from, to)),
+        };
+        let sight = |key| Sight { key, revision: view.revision, found: found.get(key).copied(), operation };
+        Ok(keys.into_iter().map(sight).collect())
+    }
+
+    fn judge(&self, sight: &Sight<'o>) -> Result<(), Failure> {
+        let shown_ns = sight.operation.answer.as_ref().map_or(u64::MAX, |(at, _)| *at);
+        let was_put = |found: &Found| {
+            self.puts.get(&(sight.key, found.value.as_str())).is_some_and(|called_ns| *called_ns <= shown_ns)
+        };
+        if !sight.found.is_none_or(was_put) {
+            return Err(broken(
+                Rule::PastIsTrue,
+                "nobody has put the value that is shown",
+                &[sight.operation],
+            ));
+        }
+        match self.contradiction(sight) {
+            None => Ok(()),
+            Some((detail, other)) => Err(broken(Rule::PastIsTrue, detail, &[sight.operation, other])),
+        }
+    }
+
+    /// A known write that it contradicts, and how.
+    fn contradiction(&self, sight: &Sight<'o>) -> Option<(&'static str, &'o Operation)> {
+        let shown = sight.found.map(|found| found.mod_revision);
+        if shown.is_some_and(|shown| shown > sight.revision) {
+            return Some(("what is shown is of the future", sight.operation));
+        }
+        if let Some(operation) = shown.and_then(|shown| self.by_revision.get(&shown))
+            && !wrote(operation, sight)
+        {
+            return Some(("another write has the revision that is shown", operation));
+        }
+        let writes = self.of_key.get(sight.key)?;
+        let before = writes.partition_point(|(known, _)| *known <= sight.revision);
+        let (revision, operation) = writes[before.checked_sub(1)?];
+        match shown {
+            Some(shown) if shown < revision => Some(("a later write is not shown", operation)),
+            None if operation.call.puts().is_some() && !self.perhaps_deleted.contains(sight.key) => {
+                Some(("a put is not shown", operation))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn wrote(operation: &Operation, sight: &Sight<'_>) -> bool {
+    operation.call.puts() == sight.found.map(|found| (sight.key, found.value.as_str()))
+}
 /// Once a compaction was answered nothing older is read; and nothing is refused as compacted that nobody compacted
 /// (unless nodes do so by themselves).
 pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: bool) -> Result<(), Failure> {
@@ -114,24 +201,29 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
         .collect();
     for operation in operations {
         let Some((answered_ns, answer)) = &operation.answer else { continue };
-        match (&operation.call, answer) {
-            (Call::GetPast { revision, .. }, Answer::Got { .. }) => {
+        let read = past_revision(&operation.call);
+        match (read, answer) {
+            (Some(revision), Answer::Got { .. } | Answer::Ranged { .. }) => {
                 let later = |(to, asked): &&(i64, &Operation)| {
                     let done_ns = match &asked.answer {
                         Some((at, Answer::Compacted)) => *at,
                         _ => u64::MAX,
                     };
-                    to > revision && done_ns < operation.called_ns
+                    *to > revision && done_ns < operation.called_ns
                 };
                 if let Some((_, compaction)) = compactions.iter().find(later) {
                     let detail = "what was compacted before is read";
                     return Err(broken(Rule::CompactionHolds, detail, &[compaction, operation]));
                 }
             }
-            (Call::GetPast { revision, .. } | Call::Compact { revision }, Answer::Gone) if !nodes_compact => {
-                let is_read = matches!(operation.call, Call::GetPast { .. });
+            (_, Answer::Gone) if !nodes_compact => {
                 let explains = |&(to, asked): &(i64, &Operation)| {
-                    let reaches = if is_read { to > *revision } else { to >= *revision };
+                    let reaches = match (read, &operation.call) {
+                        (Some(revision), _) => to > revision,
+                        (None, Call::Compact { revision }) => to >= *revision,
+                        // The present is never compacted.
+                        (None, _) => false,
+                    };
                     reaches && !std::ptr::eq(asked, operation) && asked.called_ns < *answered_ns
                 };
                 if !compactions.iter().any(explains) {
@@ -143,6 +235,14 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
         }
     }
     Ok(())
+}
+
+/// The revision of the past that is read, if one is.
+fn past_revision(call: &Call) -> Option<i64> {
+    match call {
+        Call::GetPast { revision, .. } | Call::Range { revision: revision @ 1.., .. } => Some(*revision),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +269,105 @@ mod tests {
         let found =
             found.map(|(value, mod_revision)| Found { value: value.into(), mod_revision, version: 1 });
         operation(at, Call::GetPast { key: "k".into(), revision }, Answer::Got { revision: 9, found })
+    }
+
+    type Shown<'a> = &'a [(&'a str, &'a str, i64)];
+
+    fn pairs(shown: Shown<'_>) -> Vec<(String, Found)> {
+        let pair = |&(key, value, mod_revision): &(&str, &str, i64)| {
+            (key.to_owned(), Found { value: value.into(), mod_revision, version: 1 })
+        };
+        shown.iter().map(pair).collect()
+    }
+
+    fn put_to(at: u64, key: &str, value: &str, revision: i64) -> Operation {
+        operation(at, Call::Put { key: key.into(), value: value.into() }, Answer::Put { revision })
+    }
+
+    /// Of the keys from a to before c.
+    fn range(at: u64, revision: i64, shown: Shown<'_>) -> Operation {
+        let call = Call::Range { from: "a".into(), to: "c".into(), revision: 0 };
+        operation(at, call, Answer::Ranged { revision, found: pairs(shown) })
+    }
+
+    fn delete_range(at: u64, revision: i64, shown: Shown<'_>) -> Operation {
+        let call = Call::DeleteRange { from: "a".into(), to: "c".into(), previous: true };
+        let (count, previous) = (shown.len() as i64, Some(pairs(shown)));
+        operation(at, call, Answer::RangeDeleted { revision, count, previous })
+    }
+
+    #[test]
+    fn ranges_of_one_revision_pass_and_others_are_caught() {
+        let writes = [put_to(0, "a", "1", 2), put_to(2, "b", "2", 3), put_to(4, "a", "3", 4)];
+        let judge = |more: &[Operation]| is_true(&[&writes[..], more].concat());
+        assert!(judge(&[range(6, 3, &[("a", "1", 2), ("b", "2", 3)])]).is_ok(), "it is of its revision");
+        assert!(judge(&[range(6, 4, &[("a", "3", 4), ("b", "2", 3)])]).is_ok());
+        for (revision, shown) in [
+            (4, &[("a", "1", 2), ("b", "2", 3)][..]),
+            (3, &[("a", "3", 4), ("b", "2", 3)]),
+            (4, &[("a", "3", 4)]),
+            (4, &[("a", "3", 4), ("b", "2", 3), ("c", "9", 3)]),
+            (4, &[("a", "3", 4), ("b", "2", 3), ("b", "2", 3)]),
+        ] {
+            assert!(judge(&[range(6, revision, shown)]).is_err(), "{shown:?} at {revision}");
+        }
+    }
+
+    #[test]
+    fn a_delete_of_a_range_deletes_all_of_it_and_shows_what_was_there() {
+        let writes = [put_to(0, "a", "1", 2), put_to(2, "b", "2", 3)];
+        let judge = |more: &[Operation]| is_true(&[&writes[..], more].concat());
+        let all = || delete_range(4, 4, &[("a", "1", 2), ("b", "2", 3)]);
+        assert!(judge(&[all(), range(6, 4, &[])]).is_ok());
+        assert!(judge(&[all(), range(6, 4, &[("b", "2", 3)])]).is_err(), "one is left");
+        assert!(judge(&[delete_range(4, 4, &[("a", "1", 2)])]).is_err(), "one is not shown");
+        let mut miscounted = all();
+        if let Some((_, Answer::RangeDeleted { count, .. })) = &mut miscounted.answer {
+            *count = 1;
+        }
+        assert!(judge(&[miscounted]).is_err());
+        let mut lost = all();
+        lost.answer = None;
+        assert!(judge(&[lost, range(6, 9, &[])]).is_ok(), "it may have happened");
+    }
+
+    #[test]
+    fn a_node_may_lag_behind_and_never_shows_what_was_not_committed() {
+        let writes = [put_to(0, "a", "1", 2), put_to(2, "a", "3", 4), unanswered_to(3, "b", "2")];
+        let judge = |at, revision, shown: Shown<'_>| {
+            let call = Call::RangeOfAny { from: "a".into(), to: "c".into() };
+            let read = operation(at, call, Answer::Ranged { revision, found: pairs(shown) });
+            is_true(&[&writes[..], &[read]].concat())
+        };
+        assert!(judge(6, 2, &[("a", "1", 2)]).is_ok(), "as it was then");
+        assert!(judge(6, 5, &[("a", "3", 4), ("b", "2", 5)]).is_ok());
+        assert!(judge(6, 4, &[("a", "1", 2)]).is_err(), "at its own revision it is wrong");
+        assert!(judge(6, 4, &[("a", "3", 4), ("b", "2", 4)]).is_err(), "two writes have one revision");
+        assert!(judge(0, 4, &[("a", "3", 4)]).is_err(), "nobody had written it");
+        let twice = [
+            &writes[..],
+            &[range(6, 5, &[("a", "3", 4), ("b", "2", 5)]), range(8, 6, &[("a", "3", 4), ("b", "2", 6)])],
+        ];
+        assert!(is_true(&twice.concat()).is_err(), "one value has one revision: the first was not committed");
+    }
+
+    fn unanswered_to(at: u64, key: &str, value: &str) -> Operation {
+        Operation { answer: None, ..put_to(at, key, value, 0) }
+    }
+
+    #[test]
+    fn what_a_put_has_replaced_is_judged() {
+        let replace = |previous: Option<(&str, i64)>| {
+            let previous =
+                previous.map(|(value, mod_revision)| Found { value: value.into(), mod_revision, version: 1 });
+            let call = Call::Replace { key: "k".into(), value: "new".into() };
+            operation(6, call, Answer::Replaced { revision: 7, previous })
+        };
+        let writes = [put(0, "a", 2), put(2, "b", 4)];
+        let judge = |last| is_true(&[&writes[..], &[last]].concat());
+        assert!(judge(replace(Some(("b", 4)))).is_ok());
+        assert!(judge(replace(Some(("a", 2)))).is_err());
+        assert!(judge(replace(None)).is_err());
     }
 
     fn gone(at: u64, revision: i64) -> Operation {

@@ -1,12 +1,19 @@
 //! Faults strike and heal, by the scenario, while clients work.
 
+use std::{collections::BTreeSet, time::Duration};
+
+use madsim::time::timeout;
+
 use super::supervise::{look, pass_until};
 use crate::{
-    scenario::Scenario,
-    trace::{Condition, Event, FaultEvent, MachineId},
+    scenario::{Scenario, WAIT_MS},
+    trace::{Condition, Event, FaultEvent, MachineId, Moment},
     verdict::Failure,
-    world::{Healing, World},
+    world::{Come, Healing, World, now_ns},
 };
+
+/// While a fault waits for its moment the run looks this often for those that nobody tells of.
+const MOMENT_INTERVAL: Duration = Duration::from_millis(1);
 
 /// What faults hold beyond the chaos, each with its place in the scenario; and what the ending adds.
 #[derive(Debug, Default)]
@@ -18,18 +25,32 @@ pub(super) struct Lasting {
 /// Returns what lasts. If everything is to be healed in the end, nothing does.
 pub(super) async fn chaos(world: &mut World, scenario: &Scenario) -> Result<Lasting, Failure> {
     introduce_everything(world);
-    let mut healings: Vec<Healing> = scenario.faults.iter().map(|_| Healing::nothing()).collect();
-    for Step { at_ms, heals, fault } in agenda(scenario) {
-        pass_until(world, at_ms).await?;
-        match heals {
-            false => healings[fault] = strike(world, scenario, fault),
-            true => heal(world, fault, std::mem::take(&mut healings[fault])),
+    let mut agenda = Agenda::of(scenario);
+    while let Some(step) = agenda.steps.pop_first() {
+        if let Some(Come { fault, node }) = pass_until_moment(world, step.at_ms).await? {
+            agenda.steps.insert(step);
+            tell(world, fault, FaultEvent::Met { node });
+            world.subject = node;
+            agenda.strike(world, fault, now_ns().div_ceil(1_000_000));
+            world.subject = None;
+            continue;
+        }
+        match step.due {
+            Due::Waits(moment) => agenda.wait(world, step, moment),
+            Due::HasWaited if !world.moments.give_up(step.fault) => {}
+            Due::HasWaited => {
+                tell(world, step.fault, FaultEvent::Waited);
+                agenda.strike(world, step.fault, step.at_ms);
+            }
+            Due::Strikes => agenda.strike(world, step.fault, step.at_ms),
+            Due::Heals => heal(world, step.fault, std::mem::take(&mut agenda.healings[step.fault])),
         }
     }
     pass_until(world, scenario.chaos_ms).await?;
     look(world)?;
-    let faults = healings.into_iter().enumerate().filter(|(_, healing)| !healing.conditions().is_empty());
-    Ok(Lasting { faults: faults.collect(), added: Vec::new() })
+    let healings = agenda.healings.into_iter().enumerate();
+    let lasting = healings.filter(|(_, healing)| !healing.conditions().is_empty());
+    Ok(Lasting { faults: lasting.collect(), added: Vec::new() })
 }
 
 impl Lasting {
@@ -71,38 +92,92 @@ fn introduce_everything(world: &mut World) {
     world.large_clients.start();
 }
 
-/// A fault strikes or heals. At one time what heals comes last, and in the order of the scenario.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
+/// What is to be done next, and what faults hold so far.
+struct Agenda<'a> {
+    scenario: &'a Scenario,
+    steps: BTreeSet<Step>,
+    /// By the fault's place in the scenario.
+    healings: Vec<Healing>,
+}
+
+/// At one time what heals comes last, and in the order of the scenario.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Step {
     at_ms: u64,
-    heals: bool,
+    due: Due,
     fault: usize,
 }
 
-fn agenda(scenario: &Scenario) -> Vec<Step> {
-    let mut agenda = Vec::new();
-    for (fault, timed) in scenario.faults.iter().enumerate() {
-        agenda.push(Step { at_ms: timed.at_ms, heals: false, fault });
-        let until_ms = timed.at_ms.saturating_add(timed.for_ms);
-        if until_ms <= scenario.chaos_ms || scenario.ending.outsiders.is_empty() {
-            agenda.push(Step { at_ms: until_ms.min(scenario.chaos_ms), heals: true, fault });
-        }
-    }
-    agenda.sort_unstable();
-    agenda
+/// What becomes of a fault at its time.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Strikes,
+    Waits(Moment),
+    HasWaited,
+    Heals,
 }
 
-fn strike(world: &mut World, scenario: &Scenario, fault: usize) -> Healing {
-    let tell = |world: &World, event| world.recorder.record(Event::Fault { fault, event });
-    tell(world, FaultEvent::Struck);
-    let healing = scenario.faults[fault].fault.strike(world);
-    if !healing.conditions().is_empty() {
-        tell(world, FaultEvent::Holds(healing.conditions().to_vec()));
+impl<'a> Agenda<'a> {
+    fn of(scenario: &'a Scenario) -> Self {
+        let steps = scenario.faults.iter().enumerate().map(|(fault, timed)| {
+            let due = timed.moment.map_or(Due::Strikes, Due::Waits);
+            Step { at_ms: timed.at_ms, due, fault }
+        });
+        let healings = scenario.faults.iter().map(|_| Healing::nothing()).collect();
+        Self { scenario, steps: steps.collect(), healings }
     }
-    healing
+
+    /// A fault waits from now on.
+    fn wait(&mut self, world: &World, Step { at_ms, fault, .. }: Step, moment: Moment) {
+        tell(world, fault, FaultEvent::Waits(moment));
+        world.moments.wait_for(fault, moment);
+        let at_ms = (at_ms + WAIT_MS).min(self.scenario.chaos_ms);
+        self.steps.insert(Step { at_ms, due: Due::HasWaited, fault });
+    }
+
+    fn strike(&mut self, world: &mut World, fault: usize, at_ms: u64) {
+        tell(world, fault, FaultEvent::Struck);
+        let timed = &self.scenario.faults[fault];
+        let healing = timed.fault.strike(world);
+        if !healing.conditions().is_empty() {
+            tell(world, fault, FaultEvent::Holds(healing.conditions().to_vec()));
+        }
+        self.healings[fault] = healing;
+        let (until_ms, chaos_ms) = (at_ms.saturating_add(timed.for_ms), self.scenario.chaos_ms);
+        if until_ms <= chaos_ms || self.scenario.ending.outsiders.is_empty() {
+            self.steps.insert(Step { at_ms: until_ms.min(chaos_ms), due: Due::Heals, fault });
+        }
+    }
+}
+
+/// Lets time pass until this moment of the run, or until what a fault waits for has come.
+async fn pass_until_moment(world: &mut World, at_ms: u64) -> Result<Option<Come>, Failure> {
+    let at_ns = at_ms * 1_000_000;
+    while world.moments.are_awaited() {
+        let is_changing = world.moments.is_awaited(Moment::MembersChange) && world.is_changing_members();
+        if is_changing {
+            world.moments.happens(Moment::MembersChange, world.oracle.leader());
+        }
+        if let Some(come) = world.moments.take() {
+            return Ok(Some(come));
+        }
+        let rest_ns = at_ns.saturating_sub(now_ns());
+        if rest_ns == 0 {
+            return Ok(None);
+        }
+        let moments = world.moments.clone();
+        let _ = timeout(MOMENT_INTERVAL.min(Duration::from_nanos(rest_ns)), moments.come()).await;
+        look(world)?;
+    }
+    pass_until(world, at_ms).await?;
+    Ok(None)
+}
+
+fn tell(world: &World, fault: usize, event: FaultEvent) {
+    world.recorder.record(Event::Fault { fault, event });
 }
 
 fn heal(world: &mut World, fault: usize, healing: Healing) {
-    world.recorder.record(Event::Fault { fault, event: FaultEvent::Healed });
+    tell(world, fault, FaultEvent::Healed);
     world.heal(healing);
 }

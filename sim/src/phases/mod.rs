@@ -40,15 +40,30 @@ pub(crate) async fn live(
     world.end_stalls();
     match scenario.shape.beyond {
         true => beyond::settle(world, scenario, lasting).await?,
-        false => {
-            ending::ending(world, scenario, lasting, times).await?;
-            enter(world, Phase::Recovery);
-            recovery::recovery(world, &scenario.workload).await?;
-        }
+        false => come_right(world, scenario, lasting, times).await?,
     }
     enter(world, Phase::Judgement);
     let nodes_compact = world.shape.kept_revisions.is_some();
     judges::judge(&world.recorder.operations(), &world.recorder.large(), nodes_compact)
+}
+
+/// A core gets on alone, then everything is healed, and the cluster comes right.
+async fn come_right(
+    world: &mut World,
+    scenario: &Scenario,
+    lasting: chaos::Lasting,
+    times: &mut Times,
+) -> Result<(), Failure> {
+    ending::ending(world, scenario, lasting, times).await?;
+    enter(world, Phase::Recovery);
+    if scenario.ending.blackout {
+        recovery::black_out(world);
+    }
+    recovery::recovery(world, &scenario.workload).await?;
+    if scenario.ending.blackout {
+        recovery::read_out(world).await?;
+    }
+    Ok(())
 }
 
 fn enter(world: &World, phase: Phase) {

@@ -20,7 +20,9 @@ pub(super) fn look(world: &mut World) -> Result<(), Failure> {
     if let Some(failure) = world.oracle.failure() {
         return Err(failure.into());
     }
-    match world.machines.reap() {
+    let ended = world.machines.reap();
+    world.rolling.go_on(&mut world.machines);
+    match ended {
         None => Ok(()),
         Some(machine) => {
             let what = if matches!(machine, MachineId::Node(_)) { " although it is a member" } else { "" };

@@ -95,6 +95,9 @@ impl Seen {
 
     fn fault(&mut self, fault: usize, event: &FaultEvent) {
         match event {
+            FaultEvent::Waits(_) => {}
+            FaultEvent::Met { .. } => self.reach(true, OfWorld::MomentMet),
+            FaultEvent::Waited => self.reach(true, OfWorld::MomentMissed),
             FaultEvent::Struck => self.reach(self.changes > 0, OfWorld::FaultInChange),
             FaultEvent::Holds(conditions) => {
                 let family = |fault: &usize| self.families.get(*fault).copied();

@@ -8,7 +8,9 @@ probes! {
     "faults-overlap" FaultsOverlap "two faults of one family hold at the same time";
     "condition-held-twice" ConditionHeldTwice "two faults hold the very same condition";
     "fault-in-change" FaultInChange "a fault strikes while operators change the members";
-    "aimed-at-nobody" AimedAtNobody "a fault aims at a leader, and there is none";
+    "aimed-at-nobody" AimedAtNobody "a fault aims at a role that nobody has";
+    "moment-met" MomentMet "a fault strikes at the moment that it has waited for";
+    "moment-missed" MomentMissed "a fault has waited for its moment in vain";
     "majority-down" MajorityDown "most nodes that were started are down";
     "all-down" AllDown "all nodes that were started are down";
     "leader-dies" LeaderDies "a node dies while it leads";

@@ -19,12 +19,17 @@ pub(super) fn beyond(mut scenario: Scenario) -> Scenario {
     for offset in 0..damaged {
         let node = 1 + (first + offset) % founders;
         let fault = damages(&mut draw, node, new);
-        let at_ms = draw.between(1_000, scenario.chaos_ms - 1);
-        scenario.faults.push(Timed { at_ms, for_ms: draw.between(50, 3_000), fault });
+        let at_ms = draw.between(scenario.chaos_ms / 5, scenario.chaos_ms - 1);
+        scenario.faults.push(Timed { at_ms, for_ms: draw.between(50, 3_000), moment: None, fault });
         new += 1;
     }
     if draw.chance(50) {
-        scenario.faults.push(Timed { at_ms: scenario.chaos_ms - 1, for_ms: 1, fault: blackout() });
+        scenario.faults.push(Timed {
+            at_ms: scenario.chaos_ms - 1,
+            for_ms: 1,
+            moment: None,
+            fault: blackout(),
+        });
     }
     scenario.faults.sort_by_key(|timed| timed.at_ms);
     scenario.shape.beyond = true;

@@ -17,6 +17,14 @@ use crate::{
 pub struct Ending {
     /// In this order nodes are left outside, as long as the others are a quorum of the voters in force then.
     pub outsiders: Vec<Outsider>,
+    /// When the core was judged, every node and every proxy loses its power. Then everything comes up, and all of the history is
+    /// read once more, before it is judged.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub blackout: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// A machine outside of the core.
@@ -55,9 +63,10 @@ impl Ending {
     /// Half of the runs heal everything at once. In the others up to a half of the nodes, and of proxies and clients all but
     /// one, may stay outside.
     pub(super) fn draw(seed: u64, roster: &Roster) -> Self {
+        let blackout = Draw::new(seed, "final blackout", 0).chance(30);
         let mut draw = Draw::new(seed, "ending", 0);
         if draw.chance(50) {
-            return Self::default();
+            return Self { blackout, ..Self::default() };
         }
         let nodes = roster.founders().into_iter().map(MachineId::Node);
         let [proxies, clients] = [roster.proxies, roster.clients].map(|count| {
@@ -76,11 +85,12 @@ impl Ending {
             outsiders: outsiders
                 .map(|machine| Outsider { machine, fate: fate(&mut draw, machine) })
                 .collect(),
+            blackout,
         }
     }
 
     pub(super) fn is_all_healed(&self) -> bool {
-        self.outsiders.is_empty()
+        *self == Self::default()
     }
 
     /// # Errors

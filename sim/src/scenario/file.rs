@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ending::Ending, timed::Timed};
+use super::{ending::Ending, format::Format, timed::Timed};
 use crate::{
     faults::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, Roster, check_range, check_within},
     probes::Probe,
     trace::Range,
     workload::{LargeValues, Workload},
-    world::{Answers, NUMBER_MAX, Rates, Retention},
+    world::{Answers, Knobs, Leases, NUMBER_MAX, Rates, Retention},
 };
 
 /// A pause between two operations, and the patience of a client, are not longer than this.
@@ -24,6 +24,8 @@ const LARGE_BYTES_MAX: u64 = 1 << 20;
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScenarioFile {
+    #[serde(default)]
+    pub(super) format: Format,
     pub(super) seed: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) schedule: Option<u64>,
@@ -42,7 +44,7 @@ pub(super) struct ScenarioFile {
     #[serde(default)]
     pub(super) answers: Answers,
     #[serde(default)]
-    pub(super) lease_reads: bool,
+    pub(super) lease_reads: Leases,
     #[serde(default = "stated_drift", skip_serializing_if = "is_stated_drift")]
     pub(super) stated_drift_percent: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -57,6 +59,8 @@ pub(super) struct ScenarioFile {
     pub(super) ending: Ending,
     #[serde(default, skip_serializing_if = "Rates::is_empty")]
     pub(super) buggify: Rates,
+    #[serde(default, skip_serializing_if = "Knobs::is_empty")]
+    pub(super) knobs: Knobs,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub(super) reaches: BTreeSet<Probe>,
 }
@@ -119,6 +123,12 @@ impl ScenarioFile {
         check_within("workload.keys", *keys, 1..=1_000_000)?;
         check_within("workload.reads_percent", *reads_percent, 0..=100)?;
         check_within("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
+        check_within("workload.hot_percent", self.workload.hot_percent, 0..=100)?;
+        check_within("workload.open_loops", self.workload.open_loops, 0..=NUMBER_MAX)?;
+        for (share, percent) in self.workload.spans.shares() {
+            let others = self.workload.spans.total() - percent;
+            check_within(&format!("workload.spans.{share}"), percent, 0..=100_u64.saturating_sub(others))?;
+        }
         check_range("workload.pause_ms", *pause_ms, WAIT_MS_MAX)?;
         check_within("workload.patience_ms", *patience_ms, 1..=WAIT_MS_MAX)?;
         let Some(LargeValues { keys, bytes, pause_ms }) = large else { return Ok(()) };
@@ -128,9 +138,9 @@ impl ScenarioFile {
     }
 
     fn check_faults(&self) -> Result<(), String> {
-        let roster = self.roster()?;
+        let mut roster = self.roster()?;
         let mut before_ms = 0;
-        for (place, Timed { at_ms, for_ms: _, fault }) in self.faults.iter().enumerate() {
+        for (place, Timed { at_ms, for_ms: _, moment, fault }) in self.faults.iter().enumerate() {
             let field = |name: &str| format!("faults[{place}].{name}");
             check_within(&field("at_ms"), *at_ms, 0..=self.chaos_ms)?;
             if *at_ms < before_ms {
@@ -140,6 +150,7 @@ impl ScenarioFile {
                 ));
             }
             before_ms = *at_ms;
+            roster.has_subject = moment.is_some();
             fault.check(&roster).map_err(|mistake| format!("{}.{mistake}", field(fault.name())))?;
         }
         Ok(())
@@ -163,6 +174,7 @@ impl ScenarioFile {
             proxies: self.proxies,
             clients: self.clients,
             next_newcomer: founders + 1,
+            has_subject: false,
         })
     }
 }
@@ -173,7 +185,7 @@ mod tests {
 
     use crate::scenario::{Scenario, generate};
 
-    fn stored() -> Value {
+    fn stored_scenario() -> Value {
         let mut scenario = serde_json::to_value(generate(1)).expect("plain data");
         scenario["priorities"] = json!([0, 0, 0]);
         scenario["chaos_ms"] = json!(5_000);
@@ -185,11 +197,35 @@ mod tests {
 
     /// What a reader is told of a scenario with this change.
     fn mistake(change: impl FnOnce(&mut Value)) -> String {
-        let mut scenario = stored();
+        let mut scenario = stored_scenario();
         change(&mut scenario);
         let error = serde_json::from_value::<Scenario>(scenario).expect_err("a mistake");
         assert_eq!(error.to_string().lines().count(), 1);
         error.to_string()
+    }
+
+    #[test]
+    fn aims_and_moments_are_read_and_mistakes_in_them_named() {
+        let crash = |node: Value| fault(1, json!({"crash": {"node": node}}));
+        for node in [json!(2), json!("leader"), json!({"follower": 1}), json!({"newcomer": 0})] {
+            let mut scenario = stored_scenario();
+            scenario["faults"] = json!([crash(node.clone())]);
+            let read: Scenario = serde_json::from_value(scenario).expect("an aim");
+            let written = serde_json::to_value(&read).expect("plain data");
+            assert_eq!(written["faults"][0]["kind"]["crash"]["node"], node);
+        }
+        let mut waiting = crash(json!("subject"));
+        let told = mistake(|scenario| scenario["faults"] = json!([waiting]));
+        assert_eq!(told, "faults[0].crash.node: there is no subject without a moment to wait for");
+        waiting["moment"] = json!("vote-granted");
+        let mut scenario = stored_scenario();
+        scenario["faults"] = json!([waiting]);
+        assert!(serde_json::from_value::<Scenario>(scenario).is_ok());
+        waiting["moment"] = json!("full-moon");
+        let told = mistake(|scenario| scenario["faults"] = json!([waiting]));
+        assert!(told.starts_with("no moment is called full-moon: there are vote-granted, "), "{told}");
+        let told = mistake(|scenario| scenario["faults"] = json!([crash(json!("king"))]));
+        assert!(told.contains("a target is a node's id"), "{told}");
     }
 
     fn fault(at_ms: u64, kind: Value) -> Value {
@@ -198,7 +234,7 @@ mod tests {
 
     #[test]
     fn what_is_not_mistaken_is_read() {
-        let read: Scenario = serde_json::from_value(stored()).expect("no mistake");
+        let read: Scenario = serde_json::from_value(stored_scenario()).expect("no mistake");
         assert_eq!(read.newcomers(), [9]);
     }
 
@@ -222,6 +258,16 @@ mod tests {
         assert_eq!(told, "buggify.short-batch: 2 is not allowed: 0 to 0.5 is");
         let told = mistake(|scenario| scenario["reaches"] = json!(["the-moon"]));
         assert!(told.starts_with("no probe is called the-moon"), "{told}");
+    }
+
+    #[test]
+    fn a_file_of_a_later_format_is_refused_before_anything_else() {
+        let stored = r#"{"format": 99, "what_is_this": 1}"#;
+        let told = serde_json::from_str::<Scenario>(stored).expect_err("it is newer").to_string();
+        assert!(told.starts_with("format: 99 is newer than 1"), "{told}");
+        let mut of_before = stored_scenario();
+        of_before.as_object_mut().expect("fields").remove("format").expect("it is written");
+        assert!(serde_json::from_value::<Scenario>(of_before).is_ok());
     }
 
     #[test]

@@ -3,19 +3,21 @@
 
 use std::collections::BTreeSet;
 
-use conclave::env::Buggify;
+use conclave::env::{Buggify, Knob};
 use conclave_checks::draw::Draw;
 
-use super::{BEYOND_SEEDS, Ending, Scenario, beyond::beyond, file, timed::Timed};
-use crate::{
-    faults::{Fault, Recipe, Roster},
-    trace::Range,
-    workload::{LargeValues, Workload},
-    world::{Answers, Rate, Rates, Retention, Shape},
+use super::{
+    BEYOND_SEEDS, Ending, Scenario,
+    agenda::{faults, roster},
+    beyond::beyond,
+    file,
 };
-
-/// What leases are there to bear, and is seldom enough in the same run.
-const TRY_LEASES: [&str; 2] = ["diverging-clocks", "isolated-leader"];
+use crate::{
+    faults::Fault,
+    trace::Range,
+    workload::{LargeValues, Spans, Workload},
+    world::{Answers, Knobs, Leases, Rate, Rates, Retention, Shape},
+};
 
 /// The scenario of a seed; of one from [`BEYOND_SEEDS`] on, one that damages more than the system bears.
 pub fn generate(seed: u64) -> Scenario {
@@ -23,20 +25,47 @@ pub fn generate(seed: u64) -> Scenario {
 }
 
 fn within(seed: u64) -> Scenario {
+    let mut workload = workload(seed);
+    let shape = shape(seed, &workload);
+    let chaos_ms = chaos_ms(seed);
+    if shape.clients * chaos_ms > BUSY_MS_MAX {
+        workload.pause_ms = CALM_PAUSE;
+    }
+    let scenario = Scenario {
+        faults: faults(&shape, chaos_ms),
+        ending: Ending::draw(seed, &roster(&shape)),
+        shape,
+        workload,
+        chaos_ms,
+        schedule: None,
+        buggify: buggify(seed),
+        knobs: knobs(seed),
+        reaches: BTreeSet::new(),
+    };
+    let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
+    match Draw::new(seed, "long snapshots", 0).chance(8) {
+        _ if has_floods => with_large_state(scenario),
+        true => with_long_snapshots(scenario),
+        false => scenario,
+    }
+}
+
+const NODES_MAX: u64 = 7;
+/// Three and five nodes are what most have; each other number is a corner of its own.
+const NODES: [u64; 14] = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 5, 6, 7];
+
+fn shape(seed: u64, workload: &Workload) -> Shape {
     let mut draw = Draw::new(seed, "shape", 0);
-    let nodes = *draw.pick(&[3, 3, 5]);
+    let nodes = *draw.pick(&NODES);
     let prefers_a_leader = draw.chance(40);
     let priorities = (0..nodes).map(|_| if prefers_a_leader { draw.below(3) as u32 } else { 0 }).collect();
     let latency_high = *draw.pick(&[800, 2_000, 8_000, 20_000]);
     let heartbeat_ms = *draw.pick(&[30, 50]);
-    let (proxies, clients) = (draw.between(1, 2), draw.between(3, 6));
-    let chaos_ms = draw.between(5_000, 15_000);
-    let workload = workload(seed);
-    let shape = Shape {
+    Shape {
         seed,
         priorities,
-        proxies,
-        clients,
+        proxies: *draw.pick(&[1, 1, 2, 2, 3]),
+        clients: *draw.pick(&[1, 2, 3, 3, 4, 4, 5, 6, 8, 12]),
         latency_us: Range { low: 200, high: latency_high },
         bandwidth_bytes_per_s: bandwidth(seed, workload.largest_value()),
         disk_us: *draw.pick(&[
@@ -48,32 +77,30 @@ fn within(seed: u64) -> Scenario {
         election_timeout_ms: heartbeat_ms * draw.between(4, 8).max(heartbeats_of_lease(seed)),
         retention: retention(seed),
         answers: answers(seed),
-        lease_reads: reads_by_lease(seed),
+        lease_reads: leases(seed),
         stated_drift_percent: file::stated_drift(),
         beyond: false,
         swapped_peers: swapped_peers(seed, nodes),
         kept_revisions: kept_revisions(seed),
-    };
-    let ending = Ending::draw(seed, &roster(&shape));
-    let scenario = Scenario {
-        faults: faults(&shape, chaos_ms),
-        shape,
-        workload,
-        chaos_ms,
-        ending,
-        schedule: None,
-        buggify: buggify(seed),
-        reaches: BTreeSet::new(),
-    };
-    let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
-    match Draw::new(seed, "long snapshots", 0).chance(8) {
-        _ if has_floods => with_large_state(scenario),
-        true => with_long_snapshots(scenario),
-        false => scenario,
     }
 }
 
-fn reads_by_lease(seed: u64) -> bool {
+/// Clients who ask all the time for longer than this, all together, make a run that takes a minute and shows nothing new.
+const BUSY_MS_MAX: u64 = 60_000;
+/// Thousands of operations in a long run.
+const CALM_PAUSE: Range = Range { low: 5, high: 60 };
+
+/// Some runs are over before much has gathered, some are long enough for what takes several faults in a row.
+fn chaos_ms(seed: u64) -> u64 {
+    let mut draw = Draw::new(seed, "chaos", 0);
+    match draw.below(20) {
+        0..=3 => draw.between(1_000, 5_000),
+        4..=17 => draw.between(5_000, 15_000),
+        _ => draw.between(15_000, 40_000),
+    }
+}
+
+pub(super) fn reads_by_lease(seed: u64) -> bool {
     Draw::new(seed, "leases", 0).chance(30)
 }
 
@@ -176,11 +203,55 @@ fn buggify(seed: u64) -> Rates {
     rates
 }
 
+/// Half of the seeds set some knobs. A knob more leaves the others as they were.
+fn knobs(seed: u64) -> Knobs {
+    let mut knobs = Knobs::default();
+    if Draw::new(seed, "knobs", 0).chance(50) {
+        for knob in Knob::ALL {
+            let mut draw = Draw::new(seed, &format!("knob {}", knob.name()), 0);
+            if draw.chance(12) {
+                knobs.set(*knob, *draw.pick(knob.draws()));
+            }
+        }
+    }
+    knobs
+}
+
+/// As while they are switched on a node at a time, in some of the runs that have them.
+fn leases(seed: u64) -> Leases {
+    let is_on = reads_by_lease(seed);
+    let mut draw = Draw::new(seed, "leases of some", 0);
+    match is_on && draw.chance(30) {
+        true => Leases::Of((1..=NODES_MAX).filter(|_| draw.chance(60)).collect()),
+        false => Leases::OfAll(is_on),
+    }
+}
+
+/// Half of the seeds ask for nothing but single keys.
+fn spans(seed: u64) -> Spans {
+    let mut draw = Draw::new(seed, "spans", 0);
+    if draw.chance(50) {
+        return Spans::default();
+    }
+    Spans {
+        ranges_percent: *draw.pick(&[0, 5, 20]),
+        past_ranges_percent: *draw.pick(&[0, 5, 20]),
+        any_node_percent: *draw.pick(&[0, 5, 20]),
+        deletes_percent: *draw.pick(&[0, 2, 10]),
+        replaces_percent: *draw.pick(&[0, 5, 20]),
+    }
+}
+
 fn workload(seed: u64) -> Workload {
     let mut draw = Draw::new(seed, "workload", 0);
     let mut past = Draw::new(seed, "past", 0);
+    let mut loops = Draw::new(seed, "loops", 0);
     Workload {
-        keys: *draw.pick(&[1, 3, 8, 20]),
+        keys: *draw.pick(&[1, 3, 8, 20, 200]),
+        hot_percent: *loops.pick(&[0, 0, 50, 90]),
+        open_loops: *loops.pick(&[0, 0, 0, 1, 2]),
+        is_pinned: loops.chance(20),
+        spans: spans(seed),
         reads_percent: *draw.pick(&[20, 50, 80]),
         deletes_percent: *draw.pick(&[0, 5, 20]),
         past_percent: *past.pick(&[0, 5, 20]),
@@ -195,46 +266,6 @@ fn workload(seed: u64) -> Workload {
     }
 }
 
-/// The families that a seed switches on. Each draws from a stream of its own: a family more leaves the others as they were.
-fn some_families(seed: u64) -> Vec<Recipe> {
-    let percent = |name| if reads_by_lease(seed) && TRY_LEASES.contains(&name) { 85 } else { 45 };
-    let is_on = |&&(name, _): &&(&'static str, Recipe)| Draw::new(seed, name, 0).chance(percent(name));
-    let chosen: Vec<Recipe> = Fault::FAMILIES.iter().filter(is_on).map(|(_, recipe)| *recipe).collect();
-    match chosen.is_empty() {
-        true => vec![Draw::new(seed, "families", 0).pick(Fault::FAMILIES).1],
-        false => chosen,
-    }
-}
-
-/// Whom faults may strike at first.
-fn roster(shape: &Shape) -> Roster {
-    let founders = shape.priorities.len() as u64;
-    let (newcomers, next_newcomer) = (BTreeSet::new(), founders + 1);
-    Roster { founders, newcomers, proxies: shape.proxies, clients: shape.clients, next_newcomer }
-}
-
-fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
-    let mut roster = roster(shape);
-    let mut draw = Draw::new(shape.seed, "faults", 0);
-    let recipes = some_families(shape.seed);
-    let interval_ms = *draw.pick(&[300, 800, 2_000]);
-    let mut faults = Vec::new();
-    let mut at_ms = draw.between(200, 1_500);
-    // Each fault draws from a stream of its own: one less leaves the others as they were.
-    for number in 0.. {
-        let mut own = Draw::new(shape.seed, "fault", number);
-        if at_ms >= chaos_ms {
-            break;
-        }
-        let fault = own.pick(&recipes)(&mut own, &roster);
-        let for_ms = own.between(50, 3_000) * fault.lasts();
-        faults.push(Timed { at_ms, for_ms, fault });
-        at_ms += own.between(1, 2 * interval_ms);
-        roster.next_newcomer += 1;
-    }
-    faults
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -247,6 +278,26 @@ mod tests {
             let stored = serde_json::to_string(&scenario).expect("a scenario is plain data");
             assert_eq!(serde_json::from_str::<Scenario>(&stored).expect("what was stored"), scenario);
         }
+    }
+
+    #[test]
+    fn a_few_hundred_seeds_draw_every_shape() {
+        let shapes: Vec<Shape> = (0..300).map(|seed| generate(seed).shape).collect();
+        let drawn = |part: fn(&Shape) -> u64| shapes.iter().map(part).collect::<BTreeSet<u64>>();
+        assert_eq!(drawn(|shape| shape.priorities.len() as u64), (1..=7).collect());
+        assert_eq!(drawn(|shape| shape.proxies), (1..=3).collect());
+        assert!(drawn(|shape| shape.clients).is_superset(&BTreeSet::from([1, 12])));
+    }
+
+    #[test]
+    fn faults_last_from_far_below_to_far_above_the_election_timeout() {
+        let of_timeout = |seed| {
+            let Scenario { shape, faults, .. } = generate(seed);
+            faults.into_iter().map(move |timed| timed.for_ms * 100 / shape.election_timeout_ms)
+        };
+        let percents: Vec<u64> = (0..100).flat_map(of_timeout).collect();
+        assert!(percents.iter().any(|percent| *percent < 5));
+        assert!(percents.iter().any(|percent| *percent > 2_000));
     }
 
     #[test]
@@ -267,6 +318,13 @@ mod tests {
             let stored = serde_json::to_string(&scenario).expect("a scenario is plain data");
             assert_eq!(serde_json::from_str::<Scenario>(&stored).expect("what was stored"), scenario);
         }
+    }
+
+    #[test]
+    fn a_few_hundred_seeds_set_every_knob() {
+        let set: BTreeSet<&str> =
+            (0..300).flat_map(|seed| generate(seed).knobs.names().collect::<Vec<_>>()).collect();
+        assert_eq!(set, Knob::ALL.iter().map(|knob| knob.name()).collect());
     }
 
     #[test]

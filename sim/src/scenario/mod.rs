@@ -4,32 +4,40 @@
 //! | --- | --- |
 //! | `generator.rs` | from a seed to a scenario |
 //! | `beyond.rs` | scenarios that damage more than the system bears |
+//! | `agenda.rs` | its faults and their times |
+//! | `format.rs` | which form of the file this is |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
 //! | `ending.rs` | what stays broken when the rest is healed |
+//! | `reference.rs` | what the testbed's own speed is measured by |
 
+mod agenda;
 mod beyond;
 mod ending;
 mod file;
+mod format;
 mod generator;
+mod reference;
 mod timed;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use self::file::ScenarioFile;
 pub use self::{
     beyond::BEYOND_SEEDS,
     ending::{Ending, Outside, Outsider},
     generator::generate,
+    reference::{Load, reference},
     timed::Timed,
 };
+use self::{file::ScenarioFile, format::Format};
 use crate::{
     probes::Probe,
     workload::Workload,
-    world::{Rates, Shape},
+    world::{Knobs, Rates, Shape},
 };
+pub(crate) use timed::WAIT_MS;
 
 /// Everything a run will do. Spans are in milliseconds of simulated time.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +58,8 @@ pub struct Scenario {
     pub schedule: Option<u64>,
     /// Points in the programs that are switched on while faults strike.
     pub buggify: Rates,
+    /// Limits of the programs that are set otherwise than in production.
+    pub knobs: Knobs,
     /// The rare states that a stored scenario is kept for. One that does not reach them any more is stale.
     pub reaches: BTreeSet<Probe>,
 }
@@ -63,12 +73,14 @@ impl Scenario {
 
 impl From<Scenario> for ScenarioFile {
     fn from(scenario: Scenario) -> Self {
-        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches } = scenario;
+        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches } =
+            scenario;
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
         let Shape { lease_reads, stated_drift_percent, beyond, swapped_peers, kept_revisions, .. } = shape;
         Self {
+            format: Format,
             seed,
             priorities,
             proxies,
@@ -91,6 +103,7 @@ impl From<Scenario> for ScenarioFile {
             ending,
             schedule,
             buggify,
+            knobs,
             reaches,
         }
     }
@@ -107,7 +120,7 @@ impl TryFrom<ScenarioFile> for Scenario {
         } = file;
         let ScenarioFile { lease_reads, stated_drift_percent, beyond, swapped_peers, .. } = file;
         let ScenarioFile { kept_revisions, workload, .. } = file;
-        let ScenarioFile { faults, ending, schedule, buggify, reaches, .. } = file;
+        let ScenarioFile { faults, ending, schedule, buggify, knobs, reaches, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -126,6 +139,6 @@ impl TryFrom<ScenarioFile> for Scenario {
             swapped_peers,
             kept_revisions,
         };
-        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, reaches })
+        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches })
     }
 }

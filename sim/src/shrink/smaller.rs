@@ -4,7 +4,8 @@
 use crate::{
     scenario::Scenario,
     trace::Range,
-    world::{Answers, Rates, Retention},
+    workload::Spans,
+    world::{Answers, Knobs, Leases, Rates, Retention},
 };
 
 /// The shortest chaos that is tried, and how long it lasts beyond the last fault's strike.
@@ -47,6 +48,17 @@ pub(super) fn with_shorter_faults(scenario: &Scenario) -> Vec<Scenario> {
     shorter
 }
 
+/// With one fault that waits for nothing.
+pub(super) fn without_moments(scenario: &Scenario) -> Vec<Scenario> {
+    let waiting = scenario.faults.iter().enumerate().filter(|(_, timed)| timed.moment.is_some());
+    let candidates = waiting.map(|(place, _)| {
+        let mut smaller = scenario.clone();
+        smaller.faults[place].moment = None;
+        smaller
+    });
+    candidates.filter(is_valid).collect()
+}
+
 /// With no point switched on, or without one of them.
 pub(super) fn with_fewer_points(scenario: &Scenario) -> Vec<Scenario> {
     let mut fewer = Vec::new();
@@ -56,6 +68,20 @@ pub(super) fn with_fewer_points(scenario: &Scenario) -> Vec<Scenario> {
     for point in scenario.buggify.points() {
         let mut smaller = scenario.clone();
         smaller.buggify.remove(point);
+        fewer.push(smaller);
+    }
+    fewer
+}
+
+/// With no knob set, or without one of them.
+pub(super) fn with_fewer_knobs(scenario: &Scenario) -> Vec<Scenario> {
+    let mut fewer = Vec::new();
+    if !scenario.knobs.is_empty() {
+        fewer.push(Scenario { knobs: Knobs::default(), ..scenario.clone() });
+    }
+    for knob in scenario.knobs.set_ones() {
+        let mut smaller = scenario.clone();
+        smaller.knobs.remove(knob);
         fewer.push(smaller);
     }
     fewer
@@ -76,6 +102,7 @@ pub(super) fn simpler(scenario: &Scenario) -> Vec<Scenario> {
 
 /// The most telling first. None undoes another: what is simpler is never made less simple.
 const CHANGES: &[fn(&mut Scenario)] = &[
+    |it| it.ending.blackout = false,
     |it| it.ending.outsiders.clear(),
     |it| it.ending.outsiders.truncate(it.ending.outsiders.len().saturating_sub(1)),
     |it| it.workload.large = None,
@@ -86,13 +113,17 @@ const CHANGES: &[fn(&mut Scenario)] = &[
     |it| it.shape.priorities.truncate(3),
     |it| it.shape.priorities.fill(0),
     |it| it.workload.keys = it.workload.keys.min(1),
+    |it| it.workload.spans = Spans::default(),
+    |it| it.workload.open_loops = 0,
+    |it| it.workload.is_pinned = false,
+    |it| it.workload.hot_percent = 0,
     |it| it.workload.past_percent = 0,
     |it| it.workload.compactions_percent = 0,
     |it| it.workload.deletes_percent = 0,
     |it| it.workload.reads_percent = 0,
     |it| it.workload.pause_ms = LONG_PAUSE,
     |it| it.shape.bandwidth_bytes_per_s = None,
-    |it| it.shape.lease_reads = false,
+    |it| it.shape.lease_reads = Leases::default(),
     |it| it.shape.swapped_peers = None,
     |it| it.shape.kept_revisions = None,
     |it| it.shape.retention = Retention::default(),

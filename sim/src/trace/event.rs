@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::CoreEvent;
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, Call, Condition, LargeEvent, MachineId, Mistake};
+use super::{Answer, Call, Condition, LargeEvent, MachineId, Mistake, Moment};
 
 /// Something that happened.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -46,6 +46,14 @@ pub enum Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultEvent {
+    /// Its time has come, and it waits for this.
+    Waits(Moment),
+    /// What it waits for happens at this node.
+    Met {
+        node: Option<u64>,
+    },
+    /// It has waited in vain.
+    Waited,
     Struck,
     /// These conditions last until it heals.
     Holds(Vec<Condition>),
@@ -86,6 +94,8 @@ pub enum Change {
     Members { voters: Vec<u64>, learners: Vec<u64>, remove: Vec<u64> },
     /// Members that the cluster knows by a wrong address.
     Move { members: Vec<u64> },
+    /// A learner is to vote.
+    Promote { node: u64 },
     /// Another leader.
     Transfer { to: u64 },
     /// What cannot be.
@@ -109,6 +119,7 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Transfer { to } => write!(f, "leadership to node {to}"),
+            Self::Promote { node } => write!(f, "promote node {node}"),
             Self::Move { members } => write!(f, "move {members:?}"),
             Self::Mistaken(mistake) => write!(f, "by mistake {mistake}"),
             Self::Members { voters, learners, remove } => {

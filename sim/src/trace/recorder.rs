@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use conclave::raft::{Effects, Message, NodeId, Raft, Term};
 use conclave_checks::Trace;
 
-use super::{Answer, Call, ClientEvent, Event, History, LargeEvent, Operation};
+use super::{Answer, Call, ClientEvent, Event, History, LargeEvent, Notes, Operation};
 
 /// Records the events of a run. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -14,7 +15,8 @@ struct Records {
     now_ns: fn() -> u64,
     trace: Trace<Event>,
     history: History,
-    watcher: Option<Watcher>,
+    watchers: Vec<Watcher>,
+    notes: Option<Notes>,
 }
 
 /// Who sees every event.
@@ -23,12 +25,23 @@ type Watcher = Box<dyn FnMut(&Event) + Send>;
 impl Recorder {
     /// A recorder of a run whose time is `now_ns`.
     pub fn new(now_ns: fn() -> u64, trace: Trace<Event>) -> Self {
-        Self(Arc::new(Mutex::new(Records { now_ns, trace, history: History::default(), watcher: None })))
+        Self(Arc::new(Mutex::new(Records {
+            now_ns,
+            trace,
+            history: History::default(),
+            watchers: Vec::new(),
+            notes: None,
+        })))
     }
 
-    /// Shows every event from now on to a watcher, who must not record any.
+    /// Shows every event from now on to one more watcher, who must not record any.
     pub fn show_to(&self, watcher: impl FnMut(&Event) + Send + 'static) {
-        self.records().watcher = Some(Box::new(watcher));
+        self.records().watchers.push(Box::new(watcher));
+    }
+
+    /// Notes are taken beside the trace from now on.
+    pub fn take_notes(&self) {
+        self.records().notes = Some(Notes::default());
     }
 
     /// Records an event of the present moment.
@@ -71,8 +84,53 @@ impl Recorder {
         std::mem::take(&mut self.records().trace)
     }
 
+    /// The notes so far; none if none were taken.
+    pub fn notes(&self) -> Notes {
+        std::mem::take(&mut self.records().notes).unwrap_or_default()
+    }
+
     fn records(&self) -> MutexGuard<'_, Records> {
         self.0.lock().expect("a recorder does not panic")
+    }
+}
+
+/// What is noted beside the trace.
+impl Recorder {
+    pub(crate) fn takes_notes(&self) -> bool {
+        self.records().notes.is_some()
+    }
+
+    /// A core stepped, and its messages leave.
+    pub(crate) fn stepped(&self, core: &Raft, effects: &Effects) {
+        self.note(|notes, now_ns| notes.stepped(now_ns, core, effects));
+    }
+
+    /// These messages leave.
+    pub(crate) fn left(&self, messages: &[Message]) {
+        self.note(|notes, now_ns| notes.left(now_ns, messages));
+    }
+
+    pub(crate) fn arrived(&self, message: &Message) {
+        self.note(|notes, now_ns| notes.arrived(now_ns, message));
+    }
+
+    /// The last piece of a snapshot arrived.
+    pub(crate) fn snapshot_arrived(&self, ends: (NodeId, NodeId), term: Term, stream: u64) {
+        self.note(|notes, now_ns| notes.snapshot_arrived(now_ns, ends, term, stream));
+    }
+
+    /// A rule of the consensus is broken.
+    pub(crate) fn broke(&self) {
+        self.note(|notes, now_ns| {
+            notes.broke_at_ns.get_or_insert(now_ns);
+        });
+    }
+
+    fn note(&self, note: impl FnOnce(&mut Notes, u64)) {
+        let records = &mut *self.records();
+        if let Some(notes) = &mut records.notes {
+            note(notes, (records.now_ns)());
+        }
     }
 }
 
@@ -80,9 +138,7 @@ impl Records {
     fn record(&mut self, event: Event) {
         let at_ns = (self.now_ns)();
         self.history.add(at_ns, &event).expect("operations are numbered here");
-        if let Some(watcher) = &mut self.watcher {
-            watcher(&event);
-        }
+        self.watchers.iter_mut().for_each(|watcher| watcher(&event));
         self.trace.push(at_ns, event);
     }
 }

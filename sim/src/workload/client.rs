@@ -1,29 +1,38 @@
-//! A simulated client: one operation after another through the production client library.
+//! A simulated client: one operation after another through the production client library, or (in an open loop) whether or not the
+//! last one was answered.
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
 
 use conclave::{
-    client::{self, GetOptions, Happened, PutOptions},
+    client::{self, DeleteOptions, GetOptions, Happened, PutOptions},
     env::Clock,
-    wire::pb::etcdserverpb::{RangeResponse, ResponseHeader},
+    wire::pb::{
+        etcdserverpb::{RangeResponse, ResponseHeader},
+        mvccpb::KeyValue,
+    },
 };
 use conclave_checks::draw::Draw;
-use madsim::time::sleep;
+use madsim::{
+    task::{JoinHandle, spawn},
+    time::sleep,
+};
 
-use super::Workload;
-use crate::trace::{Answer, Call, Found, Recorder};
+use super::{Workload, spans::PAST_REVISIONS};
+use crate::trace::{Answer, CLIENT_LIVES, Call, Found, Range, Recorder};
 
 /// Pause after a failed operation, so that a client of an unreachable cluster does not spin.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
 
-/// How far back a client looks, in revisions.
-const PAST_REVISIONS: u64 = 40;
+/// Operations of one client that wait for their answer: no client asks for more at a time.
+const UNDER_WAY_MAX: usize = 64;
+/// Between two questions of an open loop.
+const OPEN_PAUSE_MIN: Duration = Duration::from_millis(5);
 
 /// One client process.
 pub(crate) struct Client {
@@ -43,37 +52,82 @@ pub(crate) struct Client {
 impl Client {
     /// Works until told to finish.
     pub(crate) async fn run(self) {
-        let mut draw = Draw::new(self.seed, "client", self.number);
         let options = client::Options {
             timeout: Duration::from_millis(self.workload.patience_ms),
             ..client::Options::default()
         };
         let connection = client::Client::new(&self.endpoints, options, self.clock.clone())
             .expect("simulated addresses are well formed");
-        let mut seen_revision = 1;
+        let asking = Asking {
+            connection: Arc::new(connection),
+            client: self.number,
+            recorder: self.recorder.clone(),
+            seen_revision: Arc::new(AtomicI64::new(1)),
+        };
+        match self.number % CLIENT_LIVES < self.workload.open_loops {
+            true => self.run_open(asking).await,
+            false => self.run_closed(asking).await,
+        }
+    }
+
+    async fn run_closed(self, asking: Asking) {
+        let mut draws = self.draws();
         for count in 0.. {
             if self.finish.load(Ordering::Relaxed) {
                 return;
             }
-            let call = self.next_call(&mut draw, count, seen_revision);
-            let operation = self.recorder.called(self.number, call.clone());
-            let answer = ask(&connection, call).await;
-            let failed = answer.is_error();
-            seen_revision = seen_revision.max(answer.revision());
-            self.recorder.answered(self.number, operation, answer);
-            let pause = self.workload.pause_ms;
-            sleep(Duration::from_millis(draw.between(pause.low, pause.high))).await;
+            let call = self.next_call(&mut draws, count, asking.seen_revision());
+            let failed = asking.ask(call).await;
+            sleep(self.pause(&mut draws)).await;
             if failed {
                 sleep(PAUSE_AFTER_FAILURE).await;
             }
         }
     }
 
+    async fn run_open(self, asking: Asking) {
+        let mut draws = self.draws();
+        let mut under_way: Vec<JoinHandle<bool>> = Vec::new();
+        for count in 0.. {
+            if self.finish.load(Ordering::Relaxed) {
+                break;
+            }
+            under_way.retain(|asked| !asked.is_finished());
+            if under_way.len() < UNDER_WAY_MAX {
+                let call = self.next_call(&mut draws, count, asking.seen_revision());
+                let asking = asking.clone();
+                under_way.push(spawn(async move { asking.ask(call).await }));
+            }
+            // Who asks without end of who does not answer at once asks for nothing but room.
+            sleep(self.pause(&mut draws).max(OPEN_PAUSE_MIN)).await;
+        }
+        for asked in under_way {
+            let _ = asked.await;
+        }
+    }
+
+    fn draws(&self) -> Draws {
+        let draw = |domain| Draw::new(self.seed, domain, self.number);
+        Draws { plain: draw("client"), spans: draw("client's spans") }
+    }
+
+    fn pause(&self, draws: &mut Draws) -> Duration {
+        let Range { low, high } = self.workload.pause_ms;
+        Duration::from_millis(draws.plain.between(low, high))
+    }
+
     /// It knows that the store has had a revision.
-    fn next_call(&self, draw: &mut Draw, count: u64, revision: i64) -> Call {
+    fn next_call(&self, draws: &mut Draws, count: u64, revision: i64) -> Call {
+        let Draws { plain: draw, spans } = draws;
+        let value = || format!("c{}-{count}", self.number);
+        if self.workload.spans.total() > 0
+            && let Some(call) = self.workload.spans.instead(spans, &self.workload, revision, value)
+        {
+            return call;
+        }
         let Workload { past_percent, compactions_percent, .. } = self.workload;
         let special = if past_percent + compactions_percent > 0 { draw.below(100) } else { 100 };
-        let key = Workload::key(draw.below(self.workload.keys));
+        let key = self.workload.draw_key(draw);
         let lot = draw.below(100);
         if special < past_percent + compactions_percent {
             let revision = (revision - draw.below(PAST_REVISIONS) as i64).max(1);
@@ -87,8 +141,39 @@ impl Client {
         } else if lot < self.workload.reads_percent + self.workload.deletes_percent {
             Call::Delete { key }
         } else {
-            Call::Put { key, value: format!("c{}-{count}", self.number) }
+            Call::Put { key, value: value() }
         }
+    }
+}
+
+/// What a client draws: spans have a stream of their own, so that all else is as it would be without them.
+struct Draws {
+    plain: Draw,
+    spans: Draw,
+}
+
+/// How a client asks. Cheap to clone.
+#[derive(Clone)]
+struct Asking {
+    connection: Arc<client::Client>,
+    client: u64,
+    recorder: Recorder,
+    seen_revision: Arc<AtomicI64>,
+}
+
+impl Asking {
+    fn seen_revision(&self) -> i64 {
+        self.seen_revision.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether it failed.
+    async fn ask(&self, call: Call) -> bool {
+        let operation = self.recorder.called(self.client, call.clone());
+        let answer = ask(&self.connection, call).await;
+        let failed = answer.is_error();
+        self.seen_revision.fetch_max(answer.revision(), Ordering::Relaxed);
+        self.recorder.answered(self.client, operation, answer);
+        failed
     }
 }
 
@@ -104,10 +189,34 @@ pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
             let past = GetOptions { revision: past, ..GetOptions::default() };
             connection.get(key, past).await.map(got)
         }
+        Call::Backup { .. } => unreachable!("operators ask so, and in another way (`errands.rs`)"),
         Call::Compact { revision } => connection.compact(revision).await.map(|_| Answer::Compacted),
         Call::Delete { key } => connection.delete(key, Default::default()).await.map(|response| {
             Answer::Deleted { revision: revision(response.header.as_ref()), count: response.deleted }
         }),
+        Call::Replace { key, value } => {
+            let options = PutOptions { prev_kv: true, ..PutOptions::default() };
+            connection.put(key, value, options).await.map(|response| Answer::Replaced {
+                revision: revision(response.header.as_ref()),
+                previous: response.prev_kv.as_ref().map(found),
+            })
+        }
+        Call::Range { from, to, revision } => {
+            let range = GetOptions { range_end: to.into(), revision, ..GetOptions::default() };
+            connection.get(from, range).await.map(ranged)
+        }
+        Call::RangeOfAny { from, to } => {
+            let range = GetOptions { range_end: to.into(), serializable: true, ..GetOptions::default() };
+            connection.get(from, range).await.map(ranged)
+        }
+        Call::DeleteRange { from, to, previous } => {
+            let range = DeleteOptions { range_end: to.into(), prev_kv: previous, ..DeleteOptions::default() };
+            connection.delete(from, range).await.map(|response| Answer::RangeDeleted {
+                revision: revision(response.header.as_ref()),
+                count: response.deleted,
+                previous: previous.then(|| response.prev_kvs.iter().map(pair).collect()),
+            })
+        }
     };
     answer.unwrap_or_else(|error| match error.happened {
         Happened::No if error.message.starts_with(COMPACTED) => Answer::Gone,
@@ -120,13 +229,23 @@ pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
 const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
 
 fn got(response: RangeResponse) -> Answer {
-    Answer::Got {
-        revision: revision(response.header.as_ref()),
-        found: response.kvs.into_iter().next().map(|pair| Found {
-            value: String::from_utf8_lossy(&pair.value).into_owned(),
-            mod_revision: pair.mod_revision,
-            version: pair.version,
-        }),
+    Answer::Got { revision: revision(response.header.as_ref()), found: response.kvs.first().map(found) }
+}
+
+fn ranged(response: RangeResponse) -> Answer {
+    let found = response.kvs.iter().map(pair).collect();
+    Answer::Ranged { revision: revision(response.header.as_ref()), found }
+}
+
+fn pair(pair: &KeyValue) -> (String, Found) {
+    (String::from_utf8_lossy(&pair.key).into_owned(), found(pair))
+}
+
+fn found(pair: &KeyValue) -> Found {
+    Found {
+        value: String::from_utf8_lossy(&pair.value).into_owned(),
+        mod_revision: pair.mod_revision,
+        version: pair.version,
     }
 }
 

@@ -3,9 +3,11 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `client.rs` | clients: one operation after another on a few keys |
+//! | `spans.rs` | what they ask of several keys, of the past, and of any node |
 //! | `large.rs` | clients of large values: ranges of many bytes, whole and in pieces |
 //! | `flood.rs` | many clients at once, for a while |
 //! | `operator.rs` | operators: other members, another leader |
+//! | `errands.rs` | what else operators do: backups, compactions |
 //! | `mistaken.rs` | what they ask for by mistake, as a request |
 //! | `console.rs` | where operators sit |
 //!
@@ -13,11 +15,14 @@
 
 mod client;
 mod console;
+mod errands;
 mod flood;
 mod large;
 mod mistaken;
 mod operator;
+mod spans;
 
+use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
@@ -28,10 +33,10 @@ pub(crate) use self::{
     operator::{NewNode, Operators, Unexpected},
 };
 
-pub use self::large::LargeValues;
+pub use self::{large::LargeValues, spans::Spans};
 use crate::trace::Range;
 
-/// What clients do: each one operation after another.
+/// What clients do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Workload {
@@ -47,8 +52,20 @@ pub struct Workload {
     /// Or it is compacted.
     #[serde(default)]
     pub compactions_percent: u64,
+    /// Of a hundred operations so many are about the first key: the hot one.
+    #[serde(default)]
+    pub hot_percent: u64,
+    /// What else they ask.
+    #[serde(default)]
+    pub spans: Spans,
     /// Pause between two operations of a client.
     pub pause_ms: Range,
+    /// So many clients, the first ones, do not wait for an answer before they ask again: an open loop.
+    #[serde(default)]
+    pub open_loops: u64,
+    /// Each client knows one proxy, and no other.
+    #[serde(default)]
+    pub is_pinned: bool,
     /// How long a client waits for an answer.
     pub patience_ms: u64,
     /// What clients of large values do, if there are any.
@@ -60,6 +77,22 @@ impl Workload {
     /// Bytes of the largest value, or so.
     pub(crate) fn largest_value(&self) -> u64 {
         self.large.map_or(0, |large| large.bytes.high)
+    }
+
+    pub(crate) fn draw_key(&self, draw: &mut Draw) -> String {
+        let is_hot = self.hot_percent > 0 && draw.chance(self.hot_percent);
+        Self::key(if is_hot { 0 } else { draw.below(self.keys) })
+    }
+
+    /// The proxies that a client knows, of so many, in the order in which it tries them.
+    pub(crate) fn proxies_of(&self, client: u64, proxies: u64) -> impl Iterator<Item = u64> + use<> {
+        let known = if self.is_pinned { 1 } else { proxies };
+        (0..known).map(move |offset| (client + offset) % proxies)
+    }
+
+    /// The range of all keys: from one to before another.
+    pub(crate) fn all_keys() -> (String, String) {
+        ("key-".to_owned(), "key-~".to_owned())
     }
 
     /// The name of a key, from 0.

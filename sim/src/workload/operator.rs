@@ -1,6 +1,10 @@
 //! What operators ask of a cluster in the middle of everything: other members, another leader.
 
-use std::time::Duration;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use conclave::{
     client::{Client, ClientError},
@@ -9,7 +13,7 @@ use conclave::{
 use madsim::{task::JoinHandle, time::sleep};
 use tonic::Code;
 
-use super::{Console, mistaken};
+use super::{Console, errands, mistaken};
 use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
@@ -25,7 +29,13 @@ pub(crate) struct Operators {
     /// The changes of members that were asked for, as long as they last.
     changes: Vec<JoinHandle<Result<(), Unexpected>>>,
     mistakes: Vec<JoinHandle<Result<(), Unexpected>>>,
+    errands: Vec<JoinHandle<()>>,
+    unwanted: Unwanted,
 }
+
+/// Nodes that some operator asked to remove. Whoever adds one of them, and asks again when he was not answered, may be told that it has
+/// left for good.
+type Unwanted = Arc<Mutex<BTreeSet<u64>>>;
 
 /// A node that an operator adds.
 #[derive(Clone, Debug)]
@@ -46,13 +56,16 @@ pub(crate) enum Unexpected {
 
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
-        Self { console, recorder, changes: Vec::new(), mistakes: Vec::new() }
+        let (changes, mistakes, errands) = Default::default();
+        Self { console, recorder, changes, mistakes, errands, unwanted: Unwanted::default() }
     }
 
     /// An operator asks for other members, until that is done.
     pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>) {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
-        self.changes.push(self.console.spawn(change_members(client, recorder, add, remove)));
+        self.unwanted.lock().expect("nobody panics with it").extend(&remove);
+        let unwanted = self.unwanted.clone();
+        self.changes.push(self.console.spawn(change_members(client, recorder, unwanted, add, remove)));
     }
 
     /// An operator says where members are reached, until the cluster knows it.
@@ -61,7 +74,29 @@ impl Operators {
         let change = Change::Move { members: addresses.iter().map(|(id, _)| *id).collect() };
         let move_to = addresses.into_iter().map(|(id, address)| MemberAddress { id, address }).collect();
         let request = ChangeMembersRequest { move_to, ..ChangeMembersRequest::default() };
-        self.changes.push(self.console.spawn(ask_for(client, recorder, change, request)));
+        let unwanted = self.unwanted.clone();
+        self.changes.push(self.console.spawn(ask_for(client, recorder, unwanted, change, request)));
+    }
+
+    /// An operator lets a learner vote, until it does.
+    pub(crate) fn promote(&mut self, node: u64) {
+        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
+        let request = ChangeMembersRequest { promote: vec![node], ..ChangeMembersRequest::default() };
+        let change = Change::Promote { node };
+        let unwanted = self.unwanted.clone();
+        self.changes.push(self.console.spawn(ask_for(client, recorder, unwanted, change, request)));
+    }
+
+    /// An operator takes a backup.
+    pub(crate) fn back_up(&mut self) {
+        let backup = errands::back_up(self.console.client(PATIENCE), self.recorder.clone());
+        self.errands.push(self.console.spawn(backup));
+    }
+
+    /// An operator gives up all of the past.
+    pub(crate) fn compact_everything(&mut self) {
+        let compaction = errands::compact_everything(self.console.client(PATIENCE), self.recorder.clone());
+        self.errands.push(self.console.spawn(compaction));
     }
 
     /// A change that was asked for is not done yet.
@@ -90,6 +125,9 @@ impl Operators {
         for asked in changes.into_iter().chain(std::mem::take(&mut self.mistakes)) {
             asked.await.expect("the console is never struck")?;
         }
+        for errand in std::mem::take(&mut self.errands) {
+            errand.await.expect("the console is never struck");
+        }
         Ok(())
     }
 }
@@ -97,6 +135,7 @@ impl Operators {
 async fn change_members(
     client: Client,
     recorder: Recorder,
+    unwanted: Unwanted,
     add: Vec<NewNode>,
     remove: Vec<u64>,
 ) -> Result<(), Unexpected> {
@@ -105,13 +144,14 @@ async fn change_members(
     let add: Vec<NewMember> =
         add.into_iter().map(|NewNode { id, address, learner }| NewMember { id, address, learner }).collect();
     let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
-    ask_for(client, recorder, change, request).await
+    ask_for(client, recorder, unwanted, change, request).await
 }
 
-/// Asks until the members are so. To remove may be refused, for somebody has to be left, and to move who has left meanwhile.
+/// Asks until the members are so. To remove may be refused, for somebody has to be left, and to move or add who has left meanwhile.
 async fn ask_for(
     client: Client,
     recorder: Recorder,
+    unwanted: Unwanted,
     change: Change,
     request: ChangeMembersRequest,
 ) -> Result<(), Unexpected> {
@@ -125,7 +165,9 @@ async fn ask_for(
             }
             Err(error) if error.code == Code::InvalidArgument => {
                 tell(OperatorEvent::Refused { error: error.message.clone() });
-                let may_be_refused = request.add.is_empty();
+                let unwanted = unwanted.lock().expect("nobody panics with it");
+                let may_be_refused =
+                    request.add.is_empty() || request.add.iter().any(|new| unwanted.contains(&new.id));
                 return if may_be_refused { Ok(()) } else { Err(Unexpected::Refused { change, error }) };
             }
             Ok(_) | Err(_) => sleep(PAUSE).await,

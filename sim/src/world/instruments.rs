@@ -7,12 +7,12 @@ use std::{
     rc::Rc,
 };
 
-use conclave::env::{Buggify, ClockControl, Hooked, Hooks, Rare, hook};
+use conclave::env::{Buggify, ClockControl, Hooked, Hooks, Knob, Rare, hook};
 use conclave_checks::draw::Draw;
 use madsim::{plugin, runtime::Handle, task::NodeId};
 
-use super::{clock::now_ns, rates::Rates};
-use crate::trace::MachineId;
+use super::{clock::now_ns, knobs::Knobs, moments::Moments, rates::Rates};
+use crate::trace::{MachineId, Moment};
 
 /// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
 const PAUSE_US: (u64, u64) = (100, 60_000);
@@ -28,6 +28,7 @@ pub(crate) struct Instruments(Rc<RefCell<State>>);
 struct State {
     seed: u64,
     rates: Rates,
+    knobs: Knobs,
     /// By the simulator's names.
     machines: BTreeMap<NodeId, MachineId>,
     clocks: BTreeMap<MachineId, ClockControl>,
@@ -36,6 +37,7 @@ struct State {
     draws: BTreeMap<(MachineId, Buggify), Draw>,
     fired: BTreeMap<Buggify, Fired>,
     reached: BTreeSet<Rare>,
+    moments: Moments,
 }
 
 /// How often a point was come to while it was switched on, and how often it fired.
@@ -46,15 +48,21 @@ pub struct Fired {
 }
 
 impl Instruments {
+    /// Those of programs whose knobs stand so.
+    pub(crate) fn with_knobs(knobs: Knobs) -> Self {
+        Self(Rc::new(RefCell::new(State { knobs, ..State::default() })))
+    }
+
     /// What runs on this thread meets them from now on, on these machines, until what is returned is dropped. No point is
     /// switched on yet.
     pub(super) fn attach(
         &self,
         machines: BTreeMap<NodeId, MachineId>,
         clocks: BTreeMap<MachineId, ClockControl>,
+        moments: Moments,
     ) -> Hooked {
         let mut state = self.0.borrow_mut();
-        (state.machines, state.clocks) = (machines, clocks);
+        (state.machines, state.clocks, state.moments) = (machines, clocks, moments);
         drop(state);
         hook(Rc::new(self.clone()))
     }
@@ -91,9 +99,14 @@ impl Instruments {
 }
 
 impl State {
+    /// The machine that is running now.
+    fn machine(&self) -> MachineId {
+        self.machines.get(&plugin::node()).copied().unwrap_or(MachineId::Console)
+    }
+
     /// Each machine draws for each point from a stream of its own.
     fn draw(&mut self, point: Buggify) -> &mut Draw {
-        let machine = self.machines.get(&plugin::node()).copied().unwrap_or(MachineId::Console);
+        let machine = self.machine();
         let actor = match machine {
             MachineId::Node(id) => id,
             MachineId::Proxy(number) => 1_000 + number,
@@ -108,7 +121,9 @@ impl State {
 
 impl Hooks for Instruments {
     fn reached(&self, rare: Rare) {
-        self.0.borrow_mut().reached.insert(rare);
+        let mut state = self.0.borrow_mut();
+        state.reached.insert(rare);
+        state.moments.reached(Moment::Reached(rare), state.machine());
     }
 
     fn fires(&self, point: Buggify) -> bool {
@@ -119,6 +134,10 @@ impl Hooks for Instruments {
         counted.asked += 1;
         counted.fired += u64::from(fires);
         fires
+    }
+
+    fn knob(&self, knob: Knob) -> Option<u64> {
+        self.0.borrow().knobs.of(knob)
     }
 
     fn pause_us(&self, point: Buggify) -> u64 {

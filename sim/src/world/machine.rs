@@ -6,7 +6,7 @@ use conclave::env::{Clock, ClockControl};
 use conclave_checks::draw::Draw;
 use madsim::{
     runtime::{Handle, NodeHandle},
-    task::{JoinHandle, NodeId},
+    task::JoinHandle,
 };
 use tokio::sync::oneshot;
 
@@ -35,7 +35,7 @@ pub(crate) struct Machine {
     pub(super) is_kept_down_once_it_dies: bool,
     pub(super) is_foreign: bool,
     /// Its disk is damaged: the process may end by itself, and stays down then.
-    pub(super) is_damaged: bool,
+    pub(crate) is_damaged: bool,
     pub(super) died_in_job: bool,
     /// Its power has failed, at some time.
     pub(crate) has_lost_power: bool,
@@ -89,11 +89,6 @@ impl Machine {
             process: None,
             stop: None,
         }
-    }
-
-    /// The simulator's name of the machine.
-    pub(super) fn network_id(&self) -> NodeId {
-        self.handle.id()
     }
 
     /// A draw for the present start of the process. `domain` says what for.
@@ -159,13 +154,13 @@ impl Machine {
     }
 
     pub(super) fn handle(&self) -> NodeHandle {
-        Handle::current().get_node(self.network_id()).expect("a machine is never removed")
+        Handle::current().get_node(self.handle.id()).expect("a machine is never removed")
     }
 
     /// Kills the process and frees its sockets; the machine can be started again.
     pub(super) fn kill(&mut self) {
         (self.process, self.stop) = (None, None);
-        let (runtime, id) = (Handle::current(), self.network_id());
+        let (runtime, id) = (Handle::current(), self.handle.id());
         runtime.kill(id);
         runtime.restart(id);
         // A handle belongs to one life of its machine.
@@ -218,7 +213,7 @@ impl Machine {
     /// A paused machine stands still, whatever is started on it.
     pub(super) fn set_paused(&mut self, is_paused: bool) {
         self.is_paused = is_paused;
-        let (runtime, id) = (Handle::current(), self.network_id());
+        let (runtime, id) = (Handle::current(), self.handle.id());
         match is_paused {
             true => runtime.pause(id),
             false => runtime.resume(id),

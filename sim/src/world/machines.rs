@@ -46,7 +46,7 @@ impl Machines {
 
     /// The simulator's names of all machines.
     pub(super) fn network_ids(&self) -> BTreeMap<MachineId, NodeId> {
-        self.machines.iter().map(|(&id, machine)| (id, machine.network_id())).collect()
+        self.machines.iter().map(|(&id, machine)| (id, machine.handle().id())).collect()
     }
 
     /// From now on something is meant to run on a machine: it is started, and again whenever it is down and nothing
@@ -59,13 +59,8 @@ impl Machines {
     /// Starts a machine that is down, as after a crash: with what its disk holds, and nothing else. One that nothing is
     /// meant to run on stays down, and one that is kept down, and a node that left the cluster for good.
     pub(crate) fn bring_up(&mut self, id: MachineId) {
-        let programs = &mut self.programs;
-        let machine = self.machines.get_mut(&id).expect("a scenario names existing machines");
-        if machine.may_start() && !programs.has_left(id) {
-            machine.starts += 1;
-            machine.died_in_job = false;
-            programs.tell(id, MachineEvent::Started);
-            programs.start(machine);
+        if !self.programs.has_left(id) {
+            bring_up_whoever_it_is(self, id);
         }
     }
 
@@ -200,15 +195,6 @@ impl Machines {
         unasked
     }
 
-    /// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again
-    /// by an operator, who tells it of them.
-    pub(crate) fn redirect_proxy(&mut self, number: u64) {
-        if !self.programs.proxy_knows_the_members(number) {
-            self.crash(MachineId::Proxy(number));
-            self.bring_up(MachineId::Proxy(number));
-        }
-    }
-
     /// Clients finish what they are at.
     pub(crate) async fn finish_clients(&mut self) {
         self.programs.finish_clients();
@@ -231,5 +217,25 @@ impl Machines {
 
     pub(crate) fn machine(&mut self, id: MachineId) -> &mut Machine {
         self.machines.get_mut(&id).expect("a scenario names existing machines")
+    }
+}
+
+/// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again by an
+/// operator, who tells it of them.
+pub(crate) fn redirect_proxy(machines: &mut Machines, number: u64) {
+    if !machines.programs.proxy_knows_the_members(number) {
+        machines.crash(MachineId::Proxy(number));
+        machines.bring_up(MachineId::Proxy(number));
+    }
+}
+
+/// Starts a machine that is down, also that of a node which left the cluster for good: somebody makes a mistake.
+pub(super) fn bring_up_whoever_it_is(Machines { machines, programs, .. }: &mut Machines, id: MachineId) {
+    let machine = machines.get_mut(&id).expect("a scenario names existing machines");
+    if machine.may_start() {
+        machine.starts += 1;
+        machine.died_in_job = false;
+        programs.tell(id, MachineEvent::Started);
+        programs.start(machine);
     }
 }

@@ -7,11 +7,13 @@
 //! | `machines.rs`, `machine.rs` | the machines: power, processes, pauses |
 //! | `programs.rs` | what runs on a machine, and what it is told |
 //! | `network.rs` | links, delays and bandwidth |
+//! | `rolling.rs` | a rolling restart |
 //! | `power.rs` | a machine without power does not even refuse |
 //! | `disk.rs` | a disk that loses what was not synced |
 //! | `conditions.rs` | what faults hold at present, counted: faults that overlap do not end each other |
 //! | `addresses.rs`, `clock.rs` | where, and when |
-//! | `instruments.rs`, `rates.rs` | points that are switched on in the programs, and the rare states that these reach |
+//! | `instruments.rs`, `rates.rs`, `knobs.rs` | points that are switched on in the programs, limits that are set there, and the rare states that these reach |
+//! | `moments.rs` | faults that wait for something to happen |
 //! | `observer.rs` | every step of every node, shown to the oracle |
 
 mod addresses;
@@ -19,13 +21,16 @@ mod clock;
 mod conditions;
 mod disk;
 mod instruments;
+mod knobs;
 mod machine;
 mod machines;
+mod moments;
 mod network;
 mod observer;
 mod power;
 mod programs;
 mod rates;
+mod rolling;
 mod shape;
 
 use std::{sync::Arc, time::Duration};
@@ -38,18 +43,20 @@ pub(crate) use self::{
     clock::now_ns,
     disk::Death,
     instruments::Instruments,
-    machines::Machines,
+    machines::{Machines, redirect_proxy},
+    moments::{Come, Moments},
     network::{cuts, latency, lines_between},
 };
-use self::{conditions::Conditions, network::Network, programs::Programs};
+use self::{conditions::Conditions, network::Network, programs::Programs, rolling::Rolling};
 pub use self::{
     disk::{DiskTiming, Misplaced, SimDisk},
     instruments::Fired,
+    knobs::Knobs,
     rates::{Rate, Rates},
-    shape::{Answers, Retention, Shape},
+    shape::{Answers, Leases, Retention, Shape},
 };
 use crate::{
-    trace::{Condition, Event, MachineId, Recorder},
+    trace::{Condition, MachineId, Recorder},
     workload::{Console, Floods, LargeClients, NewNode, Operators, Workload},
 };
 
@@ -65,6 +72,10 @@ pub(crate) struct World {
     pub(crate) console: Console,
     /// All that may ever be members.
     pub(crate) nodes: Vec<u64>,
+    pub(crate) moments: Moments,
+    pub(crate) rolling: Rolling,
+    /// The node that the moment is about which the fault that strikes now has waited for.
+    pub(crate) subject: Option<u64>,
     floods: Floods,
     conditions: Conditions,
     instruments: Instruments,
@@ -105,8 +116,10 @@ impl World {
         let machines = Machines::new(&shape, newcomers, programs);
         let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
         let console = machines.console(proxies);
+        let network = Network::new(machines.network_ids(), &shape);
+        network.note_arrivals(recorder);
         Self {
-            network: Network::new(machines.network_ids(), &shape),
+            network,
             machines,
             operators: Operators::new(console.clone(), recorder.clone()),
             large_clients: LargeClients::new(
@@ -121,6 +134,9 @@ impl World {
             nodes: shape.founders().chain(newcomers.iter().copied()).collect(),
             conditions: Conditions::default(),
             instruments: Instruments::default(),
+            moments: Moments::default(),
+            rolling: Rolling::default(),
+            subject: None,
             recorder: recorder.clone(),
             oracle: oracle.clone(),
             shape,
@@ -130,10 +146,13 @@ impl World {
     /// What runs in this world meets the instruments until what is returned is dropped.
     pub(crate) fn attach(&mut self, instruments: &Instruments) -> Hooked {
         self.instruments = instruments.clone();
+        let moments = self.moments.clone();
+        self.recorder.show_to(move |event| moments.see(event));
         let ids = self.machines.network_ids().into_iter();
         let machines = self.machines.machines.values();
         let clocks = machines.map(|machine| (machine.id, machine.clock_control.clone()));
-        instruments.attach(ids.map(|(machine, id)| (id, machine)).collect(), clocks.collect())
+        let ids = ids.map(|(machine, id)| (id, machine)).collect();
+        instruments.attach(ids, clocks.collect(), self.moments.clone())
     }
 
     /// Machines go on that have stood still within a step for as long as they were to.
@@ -144,11 +163,9 @@ impl World {
         }
     }
 
-    /// The node that leads now: that of the latest term that has one. Recorded, for a fault aims at it.
-    pub(crate) fn aim_at_leader(&self) -> Option<u64> {
-        let node = self.oracle.leader();
-        self.recorder.record(Event::Aimed { node });
-        node
+    /// Some node is between two configurations.
+    pub(crate) fn is_changing_members(&self) -> bool {
+        self.known_nodes().into_iter().any(|id| self.oracle.configuration_of(id).is_changing())
     }
 
     /// Makes these conditions true until the healing is handed back.
@@ -220,11 +237,6 @@ impl World {
         self.machines.machine(machine).set_clock_error(drift_ppm, skew_ms);
     }
 
-    /// Whether clocks may do what those who read by lease are told that clocks do not: jump, or stand still.
-    pub(crate) fn may_break_clocks(&self) -> bool {
-        !self.shape.lease_reads
-    }
-
     /// A node's disk may be damaged now. Beyond the envelope any may be, and nobody takes its place. False: it cannot be spared, and
     /// nothing happens.
     pub(crate) fn give_up_damaged(&mut self, node: u64, new: u64) -> bool {
@@ -279,6 +291,18 @@ impl World {
             NewNode { id, address: addresses::node_endpoint(id), learner }
         });
         self.operators.change_members(add.into_iter().collect(), remove);
+    }
+
+    /// An operator lets a learner vote, unless somebody has to be replaced or moved first.
+    pub(crate) fn promote(&mut self, node: u64) {
+        if !FaultBudget::of(&self.oracle).lacks_a_member() && !self.put_addresses_right() {
+            self.operators.promote(node);
+        }
+    }
+
+    /// A node that has left for good is started again.
+    pub(crate) fn start_former(&mut self, node: u64) {
+        machines::bring_up_whoever_it_is(&mut self.machines, MachineId::Node(node));
     }
 
     /// An operator moves members whom the cluster knows by wrong addresses, for those who founded it were told so. False: there are

@@ -1,15 +1,19 @@
 //! The network between machines: what is wrong with lines, messages and bytes that take their time.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{any::Any, collections::BTreeMap, sync::Arc, time::Duration};
 
 use conclave::{
+    raft::Message,
     rpc::{LineFaults, Lines, Payload},
-    wire::pb::{self, v1::Envelope},
+    wire::pb::{
+        self,
+        v1::{Envelope, SnapshotPiece, snapshot_piece::Piece},
+    },
 };
 use madsim::{net::NetSim, task::NodeId};
 
 use super::{addresses, shape::Shape};
-use crate::trace::{Condition, MachineId, Range};
+use crate::trace::{Condition, MachineId, Range, Recorder};
 
 /// The lines between machines.
 pub(crate) struct Network {
@@ -26,6 +30,14 @@ impl Network {
         lines.straying().begin(split, duplicate);
         lines.set_bandwidth(shape.bandwidth_bytes_per_s);
         Self { machines: ids.into_keys().collect() }
+    }
+
+    /// Notes which messages between nodes arrive, if notes are taken.
+    pub(super) fn note_arrivals(&self, recorder: &Recorder) {
+        if recorder.takes_notes() {
+            let recorder = recorder.clone();
+            Lines::current().show_to(Arc::new(move |message| note_arrival(&recorder, message)));
+        }
     }
 
     /// The machines of all nodes and proxies, those of nodes that are still to come among them.
@@ -69,6 +81,18 @@ impl Network {
     pub(super) fn shut_down(&self) {
         Lines::current().network().end();
         Lines::current().straying().end();
+    }
+}
+
+fn note_arrival(recorder: &Recorder, arrived: &dyn Any) {
+    if let Some(Envelope { messages, .. }) = arrived.downcast_ref() {
+        let readable = messages.iter().filter_map(|message| Message::try_from(message.clone()).ok());
+        readable.for_each(|message| recorder.arrived(&message));
+    }
+    if let Some(SnapshotPiece { piece: Some(Piece::End(_)), from, to, term, stream, .. }) =
+        arrived.downcast_ref()
+    {
+        recorder.snapshot_arrived((*from, *to), *term, *stream);
     }
 }
 

@@ -6,31 +6,57 @@ use conclave::{
 };
 use conclave_checks::Oracle;
 
+use crate::trace::Recorder;
+
 /// What nodes are handed as their observer.
-pub(super) struct OracleObserver(pub(super) Oracle);
+pub(super) struct OracleObserver {
+    oracle: Oracle,
+    /// Takes notes beside the trace. `None`: nobody will read them.
+    notes: Option<Recorder>,
+}
+
+impl OracleObserver {
+    pub(super) fn new(oracle: &Oracle, recorder: &Recorder) -> Self {
+        let notes = recorder.takes_notes().then(|| recorder.clone());
+        Self { oracle: oracle.clone(), notes }
+    }
+
+    fn note(&self, note: impl FnOnce(&Recorder)) {
+        let Some(notes) = &self.notes else { return };
+        note(notes);
+        if self.oracle.failure().is_some() {
+            notes.broke();
+        }
+    }
+}
 
 impl Observer for OracleObserver {
     fn started(&self, core: &Raft) {
-        self.0.started(core);
+        self.oracle.started(core);
+        self.note(|_| ());
     }
 
     fn stepped(&self, core: &Raft, effects: &Effects) {
-        self.0.stepped(core, effects);
+        self.oracle.stepped(core, effects);
+        self.note(|notes| notes.stepped(core, effects));
     }
 
     fn read_asked(&self, node: NodeId, read: u64) {
-        self.0.read_asked(node, read);
+        self.oracle.read_asked(node, read);
     }
 
     fn persisted(&self, node: NodeId, write: &Persist) {
-        self.0.persisted(node, write);
+        self.oracle.persisted(node, write);
+        self.note(|notes| notes.left(&write.promises));
     }
 
     fn applied(&self, node: NodeId, entries: &[Entry], state_hash: u64) {
-        self.0.applied(node, entries, state_hash);
+        self.oracle.applied(node, entries, state_hash);
+        self.note(|_| ());
     }
 
     fn installed(&self, node: NodeId, snapshot: &Snapshot, state_hash: u64) {
-        self.0.installed(node, snapshot, state_hash);
+        self.oracle.installed(node, snapshot, state_hash);
+        self.note(|_| ());
     }
 }

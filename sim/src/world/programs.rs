@@ -70,7 +70,8 @@ impl Programs {
 
     fn start_node(&self, machine: &mut Machine, id: u64) {
         let config = self.node_config(id);
-        let environment = self.environment(machine, "node", Arc::new(OracleObserver(self.oracle.clone())));
+        let environment =
+            self.environment(machine, "node", Arc::new(OracleObserver::new(&self.oracle, &self.recorder)));
         let disk = Arc::new(machine.disk.clone());
         let (id, ended, stopped_for_disk) =
             (machine.id, self.on_end(machine.id), self.stopped_for_disk.clone());
@@ -114,12 +115,10 @@ impl Programs {
     }
 
     fn start_client(&self, machine: &mut Machine, number: u64) {
-        let proxies = self.shape.proxies;
+        let proxies = self.workload.proxies_of(number, self.shape.proxies);
         let client = Client {
             number: number + CLIENT_LIVES * (machine.starts - 1),
-            endpoints: (0..proxies)
-                .map(|offset| addresses::proxy_endpoint((number + offset) % proxies))
-                .collect(),
+            endpoints: proxies.map(addresses::proxy_endpoint).collect(),
             workload: self.workload.clone(),
             seed: self.shape.seed,
             clock: machine.clock.clone(),
@@ -170,7 +169,7 @@ impl Programs {
                 auto_compaction: shape.kept_revisions.map(|kept| AutoCompaction::Revisions(kept.into())),
                 ..node::Upkeep::default()
             },
-            lease_drift_percent: shape.lease_reads.then_some(shape.stated_drift_percent),
+            lease_drift_percent: shape.lease_reads.are_on(id).then_some(shape.stated_drift_percent),
             security: Security::default(),
             server_limits: ServerLimits::default(),
             retention: node::Retention {

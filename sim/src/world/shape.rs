@@ -1,5 +1,7 @@
 //! What a world is built of.
 
+use std::collections::BTreeSet;
+
 use conclave::{node::ReadLimits, proxy};
 
 use crate::trace::Range;
@@ -29,8 +31,8 @@ pub struct Shape {
     pub retention: Retention,
     /// How large answers are cut, and how much of them a proxy holds.
     pub answers: Answers,
-    /// Nodes serve reads by lease.
-    pub lease_reads: bool,
+    /// Who serves reads by lease.
+    pub lease_reads: Leases,
     /// What nodes that read by lease are told of their clocks: none is faster or slower than true time by more percent. Faults keep
     /// within 9 percent.
     pub stated_drift_percent: u32,
@@ -40,6 +42,37 @@ pub struct Shape {
     pub swapped_peers: Option<u64>,
     /// Nodes keep about so many revisions of the past; none: all, until a client compacts.
     pub kept_revisions: Option<u32>,
+}
+
+/// Which nodes serve reads by lease: `true`, `false`, or their ids.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged, expecting = "lease_reads is true, false, or the ids of nodes")]
+pub enum Leases {
+    OfAll(bool),
+    Of(BTreeSet<u64>),
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Self::OfAll(false)
+    }
+}
+
+impl Leases {
+    /// No node reads by lease: clocks may do what those who read so are told that clocks do not, jump or stand still.
+    pub(crate) fn are_off(&self) -> bool {
+        match self {
+            Self::OfAll(are_on) => !are_on,
+            Self::Of(nodes) => nodes.is_empty(),
+        }
+    }
+
+    pub(super) fn are_on(&self, node: u64) -> bool {
+        match self {
+            Self::OfAll(are_on) => *are_on,
+            Self::Of(nodes) => nodes.contains(&node),
+        }
+    }
 }
 
 /// How much of the past nodes keep: little of it makes snapshots frequent.

@@ -9,7 +9,7 @@ use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tonic::codegen::http::Uri;
 use tracing_subscriber::{Layer, Registry, filter::Targets};
 
-use super::super::logging::AnyLayer;
+use super::super::{logging::AnyLayer, usage::UsageError};
 use crate::env::SPANS;
 
 /// What is left is sent within this when the program stops.
@@ -38,11 +38,21 @@ pub(super) fn layer(endpoint: &str, service: &'static str) -> anyhow::Result<Any
 ///
 /// # Errors
 /// The URL cannot be understood.
-pub(super) fn check(endpoint: &str) -> anyhow::Result<()> {
+pub(super) fn check(endpoint: &str) -> Result<(), UsageError> {
+    if endpoint.contains('@') {
+        return Err(UsageError(
+            "--otlp-endpoint holds a user or a password, which no collector is sent: leave them out"
+                .to_owned(),
+        ));
+    }
     let parsed = endpoint.parse::<Uri>().ok();
     let is_url = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-    anyhow::ensure!(is_url, "--otlp-endpoint '{endpoint}' cannot be used; write it as http://HOST:4317");
-    Ok(())
+    match is_url {
+        true => Ok(()),
+        false => Err(UsageError(format!(
+            "--otlp-endpoint '{endpoint}' cannot be used; write it as http://HOST:4317"
+        ))),
+    }
 }
 
 /// Sends what is left.

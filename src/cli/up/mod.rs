@@ -32,6 +32,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(&args)?;
     plan.check_ports()?;
     plan.prepare_directories()?;
+    print(&plan.warning());
     if args.tls {
         plan.prepare_tls()?;
     }

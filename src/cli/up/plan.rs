@@ -1,6 +1,7 @@
 //! What `conclave up` will start: ports, directories, command lines.
 
 use std::{
+    collections::BTreeSet,
     env,
     ffi::OsString,
     fs,
@@ -9,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 
 use super::{
     super::{address::Address, connection::Connection, settings::variable, tls::TlsArgs, usage::UsageError},
@@ -27,6 +28,9 @@ pub(super) struct Plan {
     log: &'static str,
     /// Where there is to be a page that shows the cluster.
     pub(super) dashboard: Option<SocketAddr>,
+    /// Nodes whose data is missing beside that of the others: they are not started, for an empty node in the place of one that has
+    /// acknowledged entries would forget them.
+    absent: BTreeSet<u64>,
     /// Options of every node.
     upkeep: Vec<String>,
     /// How connections are secured, if they are.
@@ -66,7 +70,7 @@ impl Plan {
         let upkeep = args.upkeep.options()?;
         let dashboard = args.dashboard.as_ref().map(Address::resolve).transpose()?;
         let (data_dir, log) = (args.data_dir.clone(), args.log_format.name());
-        Ok(Self { data_dir, proxy, nodes, log, dashboard, upkeep, tls: None })
+        Ok(Self { data_dir, proxy, nodes, log, dashboard, absent: BTreeSet::new(), upkeep, tls: None })
     }
 
     /// Finds out, before anything is started, whether every port can be had.
@@ -86,24 +90,30 @@ impl Plan {
         Ok(())
     }
 
-    /// Makes a directory for every node.
+    /// Makes a directory for every node of a new cluster, or finds those of the cluster that is there.
     ///
     /// # Errors
-    /// They are in use, belong to a cluster of another size, or cannot be made.
-    pub(super) fn prepare_directories(&self) -> anyhow::Result<()> {
-        let found = count_nodes(&self.data_dir);
-        let nodes = self.nodes.len();
-        if found != 0 && found != nodes {
-            bail!(
-                "{} holds a cluster of {found} nodes, not {nodes}; say --nodes {found}, or name another --data-dir",
-                self.data_dir.display()
-            );
-        }
-        for (id, _) in self.numbered() {
+    /// They are in use, belong to a cluster of another size, too many are missing, or they cannot be made.
+    pub(super) fn prepare_directories(&mut self) -> anyhow::Result<()> {
+        self.absent = absent(&nodes_in(&self.data_dir), self.nodes.len() as u64)
+            .map_err(|why| anyhow::anyhow!("{}", why.replace("DIR", &self.data_dir.display().to_string())))?;
+        for (id, _) in self.started() {
             // Taken and let go at once: the node will take it.
             FileDisk::open(&self.node_dir(id))?;
         }
         Ok(())
+    }
+
+    /// What is not started, and what to do about it; empty if all is well.
+    pub(super) fn warning(&self) -> String {
+        let lines = self.absent.iter().map(|id| {
+            format!(
+                "node {id} is not started: {} is missing. Put it back, or put a new node in its place ('conclave member replace {id} \
+                 N=HOST:PORT')\n",
+                self.node_dir(*id).display()
+            )
+        });
+        lines.collect()
     }
 
     /// Makes the certificates that are missing.
@@ -129,7 +139,7 @@ impl Plan {
 
     /// Everything to start.
     pub(super) fn parts(&self) -> impl Iterator<Item = Part> {
-        self.numbered().map(|(id, address)| self.node(id, address)).chain([self.proxy()])
+        self.started().map(|(id, address)| self.node(id, address)).chain([self.proxy()])
     }
 
     /// Where clients on this machine find the proxy.
@@ -171,6 +181,10 @@ impl Plan {
 
     fn numbered(&self) -> impl Iterator<Item = (u64, SocketAddr)> {
         (1..).zip(self.nodes.iter().copied())
+    }
+
+    fn started(&self) -> impl Iterator<Item = (u64, SocketAddr)> {
+        self.numbered().filter(|(id, _)| !self.absent.contains(id))
     }
 
     fn node_dir(&self, id: u64) -> PathBuf {
@@ -244,12 +258,71 @@ fn host_of(address: SocketAddr) -> String {
     }
 }
 
-/// How many nodes have their data in a directory.
-fn count_nodes(data_dir: &Path) -> usize {
-    let Ok(entries) = fs::read_dir(data_dir) else { return 0 };
+/// The nodes of a cluster of this size whose data is missing, beside that which was found; of a new cluster none is. `DIR` stands for
+/// where it was looked for.
+///
+/// # Errors
+/// The cluster found has another size, or what is left of it is no majority.
+fn absent(found: &BTreeSet<u64>, size: u64) -> Result<BTreeSet<u64>, String> {
+    let Some(&last) = found.last() else { return Ok(BTreeSet::new()) };
+    let missing: BTreeSet<u64> = (1..=size.max(last)).filter(|id| !found.contains(id)).collect();
+    let is_whole = found.len() as u64 == last;
+    match () {
+        // 'up' founds clusters of an odd number of nodes.
+        () if is_whole && (last > size || last < size && last > 1 && last % 2 == 1) => Err(format!(
+            "DIR holds a cluster of {last} nodes, not {size}; say --nodes {last}, or name another --data-dir"
+        )),
+        () if last <= size && found.len() as u64 > size / 2 => Ok(missing),
+        () => {
+            let missing: Vec<String> = missing.iter().map(|id| format!("node-{id}")).collect();
+            let smaller = match is_whole {
+                true => format!(", or say --nodes {last} if the cluster has no more"),
+                false => String::new(),
+            };
+            Err(format!(
+                "DIR holds some nodes of a cluster, and {} of it {} missing: without a majority nothing is started. Put what is missing \
+                 back{smaller}, or name another --data-dir",
+                missing.join(", "),
+                if missing.len() == 1 { "is" } else { "are" }
+            ))
+        }
+    }
+}
+
+/// The nodes that have their data in a directory.
+fn nodes_in(data_dir: &Path) -> BTreeSet<u64> {
+    let Ok(entries) = fs::read_dir(data_dir) else { return BTreeSet::new() };
     let names = entries.flatten().filter_map(|entry| {
         let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
         is_dir.then(|| entry.file_name().to_string_lossy().into_owned())
     });
-    names.filter(|name| name.strip_prefix("node-").is_some_and(|id| id.parse::<u64>().is_ok())).count()
+    names.filter_map(|name| name.strip_prefix("node-")?.parse().ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(ids: &[u64], size: u64) -> Result<Vec<u64>, String> {
+        absent(&ids.iter().copied().collect(), size).map(|missing| missing.into_iter().collect())
+    }
+
+    #[test]
+    fn no_node_begins_anew_beside_what_others_keep() {
+        assert_eq!(found(&[], 3), Ok(vec![]));
+        assert_eq!(found(&[1, 2, 3], 3), Ok(vec![]));
+        assert_eq!(found(&[1, 3], 3), Ok(vec![2]));
+        assert_eq!(found(&[1, 2], 3), Ok(vec![3]));
+        assert_eq!(found(&[1, 2, 3, 4], 5), Ok(vec![5]));
+        let error = found(&[1, 2, 3], 5).expect_err("a smaller one");
+        assert!(error.contains("a cluster of 3 nodes, not 5; say --nodes 3"), "{error}");
+        let error = found(&[1, 2, 3], 1).expect_err("a larger one");
+        assert!(error.contains("a cluster of 3 nodes, not 1; say --nodes 3"), "{error}");
+        let error = found(&[2], 3).expect_err("no majority");
+        assert!(error.contains("node-1, node-3 of it are missing") && !error.contains("--nodes"), "{error}");
+        let error = found(&[1], 3).expect_err("no majority");
+        assert!(error.contains("or say --nodes 1 if the cluster has no more"), "{error}");
+        let error = found(&[2, 3], 1).expect_err("a larger one");
+        assert!(error.contains("node-1 of it is missing"), "{error}");
+    }
 }

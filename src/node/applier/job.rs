@@ -6,7 +6,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::super::{event::Stage, reply::ReplySender};
 use crate::{
-    env::{Buggify, buggify, sometimes},
+    env::{Buggify, Knob, buggify, knob, sometimes},
     raft::{Entry, Index, Snapshot, Term},
     storage::StateView,
 };
@@ -49,7 +49,8 @@ impl JobQueue {
         }
         self.taken.extend(self.received.drain(..));
         let mut batch = Vec::new();
-        let mut room = if buggify(Buggify::ShortApply) { 0 } else { BATCH_BYTES_MAX };
+        let bytes_max = knob(Knob::AppliedBytes, BATCH_BYTES_MAX);
+        let mut room = if buggify(Buggify::ShortApply) { 0 } else { bytes_max };
         while let Some(job) = self.taken.pop_front() {
             match job {
                 Job::Apply(mut entries) => {

@@ -6,11 +6,11 @@ use super::{
     super::{config::Config, event::Stage, report::Applied},
     flush_schedule::FlushSchedule,
     job::Job,
-    replay::apply_entry,
+    replay::{apply_entry, session_idle_ms},
     waiters::Waiters,
 };
 use crate::{
-    env::{Buggify, Moment, Observer, buggify, buggify_stall, sometimes},
+    env::{Buggify, Knob, Moment, Observer, buggify, buggify_stall, knob, sometimes},
     kv::{Applier as Transaction, Header, Pruner, Rejection, Reply},
     raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Snapshot, Term},
     storage::{Flusher, Place, StateStore, StorageError},
@@ -105,8 +105,10 @@ impl Machine {
     /// What makes all that was applied durable, if it is time for that.
     pub(super) fn flush_if_due(&mut self, now: Moment) -> Option<Flusher> {
         let bytes = self.state.unflushed_bytes();
-        let is_due = self.schedule.is_due(bytes) || self.state.frozen_layers() >= FROZEN_LAYERS_MAX;
+        let is_due = self.schedule.is_due(bytes)
+            || self.state.frozen_layers() >= knob(Knob::FrozenLayers, FROZEN_LAYERS_MAX);
         (is_due && !buggify(Buggify::LateFlush) || buggify(Buggify::EarlyFlush)).then(|| {
+            sometimes!(FlushBegins);
             self.schedule.flushing(bytes, now);
             self.state.flusher()
         })
@@ -139,7 +141,7 @@ impl Machine {
         }
         let mut answers = Vec::new();
         let mut tables = self.state.tables();
-        let mut transaction = Transaction::begin(&mut tables)?;
+        let mut transaction = Transaction::begin(&mut tables)?.with_session_idle_ms(session_idle_ms());
         for entry in &entries {
             if let Some(reply) = apply_entry(&mut transaction, entry)? {
                 sometimes!(reply == Reply::Rejected(Rejection::Stale), StaleAttempt);
@@ -173,6 +175,7 @@ impl Machine {
             None => Ok(self.state.staging().begin(last)?),
             Some((after, records)) => {
                 let staged = self.state.staging().take(last, &after, &records)?;
+                sometimes!(SnapshotPieceTaken);
                 let end = records.into_iter().next_back().map(|record| (record.table, record.key));
                 match staged {
                     true => Ok(end.or(after)),
@@ -185,6 +188,7 @@ impl Machine {
     }
 
     fn install(&mut self, snapshot: &Snapshot) -> Result<Result<(), InstallFailure>, StorageError> {
+        sometimes!(SnapshotInstalls);
         let header = match self.state.staging().install(snapshot)? {
             Ok(header) => header,
             Err(why) => return Ok(Err(why)),

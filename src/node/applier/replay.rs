@@ -1,7 +1,8 @@
 //! Entries into the state: what whoever applies the log does, and nothing else.
 
 use crate::{
-    kv::{Applier as Transaction, Header, Reply},
+    env::{Knob, knob},
+    kv::{Applier as Transaction, Header, Reply, SESSION_IDLE_MS_MAX},
     raft::{Entry, Payload},
     storage::{self, StateStore, StorageError, Tables},
     wire::kv as wire,
@@ -29,15 +30,20 @@ pub(super) fn apply_entry(
     Ok(None)
 }
 
+/// Sessions that were idle for longer may be removed: the same at all nodes.
+pub(super) fn session_idle_ms() -> u64 {
+    knob(Knob::SessionIdleMs, SESSION_IDLE_MS_MAX as usize) as u64
+}
+
 /// Applies the entries of a log that follow a state which stands at `header`, committed or not.
 ///
 /// # Errors
 /// The disk failed, or an entry cannot be read.
 pub fn replay(state: &StateStore, header: &Header, log: &[Entry]) -> Result<(), StorageError> {
     let following: Vec<&Entry> = log.iter().filter(|entry| entry.index > header.applied_index).collect();
-    for batch in following.chunks(BATCH_ENTRIES) {
+    for batch in following.chunks(knob(Knob::ReplayedEntries, BATCH_ENTRIES)) {
         let mut tables = state.tables();
-        let mut transaction = Transaction::begin(&mut tables)?;
+        let mut transaction = Transaction::begin(&mut tables)?.with_session_idle_ms(session_idle_ms());
         for entry in batch {
             apply_entry(&mut transaction, entry)?;
         }

@@ -9,7 +9,7 @@ use std::sync::{
 use prost::Message as _;
 
 use crate::{
-    env::{Buggify, buggify},
+    env::{Buggify, Knob, buggify, knob},
     wire::pb::etcdserverpb::RangeRequest,
 };
 
@@ -37,7 +37,7 @@ impl Load {
     pub(super) fn admit(self: &Arc<Self>, range: &RangeRequest) -> Result<Permit, String> {
         let bytes = range.encoded_len();
         let (count, held) = (self.count.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed));
-        if count >= READS_MAX || buggify(Buggify::ReadsFull) {
+        if count >= knob(Knob::Reads, READS_MAX) || buggify(Buggify::ReadsFull) {
             return Err(format!(
                 "{count} reads are under way at this node, which is the most: try again later"
             ));

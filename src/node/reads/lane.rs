@@ -7,7 +7,7 @@ use prost::Message as _;
 
 use super::{Read, ReadServer, long, read::LaneEnd, server::Tasks};
 use crate::{
-    env::sometimes,
+    env::{Knob, knob, sometimes},
     kv::{KeyValue, RangeSummary},
     storage::StorageError,
     wire::{
@@ -52,10 +52,11 @@ impl Lane {
     /// Serves as long as there is the stream.
     pub(super) async fn run(mut self) {
         let mut taken = Vec::new();
+        let count_max = knob(Knob::ReadsPerRound, READS_PER_ROUND_MAX);
         loop {
             tokio::select! { biased;
                 () = self.end.replies.closed() => return,
-                count = self.end.reads.recv_many(&mut taken, READS_PER_ROUND_MAX) => if count == 0 { return },
+                count = self.end.reads.recv_many(&mut taken, count_max) => if count == 0 { return },
             }
             let mut left: VecDeque<Read> = taken.drain(..).collect();
             while !left.is_empty() {
@@ -81,7 +82,8 @@ fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, Storag
     let mut round = Round::default();
     let mut bytes = 0;
     let now = server.now();
-    while bytes < ROUND_BYTES_MAX
+    let bytes_max = knob(Knob::ReadRoundBytes, ROUND_BYTES_MAX);
+    while bytes < bytes_max
         && let Some(mut read) = reads.pop_front()
     {
         if !read.is_awaited(now) {
@@ -120,7 +122,7 @@ fn serve_short(server: &ReadServer, read: &Read) -> Result<Vec<Outcome>, Storage
 /// Pairs that weigh much go ahead of the answer, as those of a long read do.
 fn answer(summary: RangeSummary, pairs: Vec<KeyValue>, header: ResponseHeader) -> Vec<Outcome> {
     let bytes: usize = pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum();
-    if bytes <= WHOLE_BYTES_MAX {
+    if bytes <= knob(Knob::WholeAnswerBytes, WHOLE_BYTES_MAX) {
         return vec![wire::range_to_pb(summary, pairs, header)];
     }
     let mut piece = Vec::with_capacity(bytes + bytes / 8);

@@ -15,7 +15,7 @@ use super::super::{
     report::Report,
 };
 use crate::{
-    env::{Buggify, Clock, Moment, buggify, sometimes},
+    env::{Buggify, Clock, Knob, Moment, buggify, knob, sometimes},
     kv::StepBudget,
     raft::{ClusterId, Index, NodeId, Term},
     storage::{self, Disk, Reader, StateView, StorageError},
@@ -59,8 +59,8 @@ impl ReadServer {
             clock: clock.clone(),
             disk,
             reports,
-            long_reads: Semaphore::new(LONG_READS_MAX),
-            slices: Arc::new(Semaphore::new(SLICES_MAX)),
+            long_reads: Semaphore::new(knob(Knob::LongReads, LONG_READS_MAX)),
+            slices: Arc::new(Semaphore::new(knob(Knob::ReadSlices, SLICES_MAX))),
             view: Mutex::new(Weak::new()),
         })
     }

@@ -12,6 +12,7 @@ use super::{
     timers::Timers,
     waits::Waits,
 };
+use crate::env::{Knob, knob};
 
 /// What is known of an outstanding call, beside where it is.
 #[derive(Clone, Debug)]
@@ -74,7 +75,8 @@ impl Outstanding {
     pub(super) fn pause(&mut self, now_us: u64) -> Place {
         let doublings = self.refusals.min(u64::BITS / 2);
         self.refusals += 1;
-        let pause_us = (RETRY_PAUSE_MIN_US << doublings).min(RETRY_PAUSE_MAX_US);
+        let pause_max_us = knob(Knob::RetryPauseMaxUs, RETRY_PAUSE_MAX_US as usize) as u64;
+        let pause_us = (RETRY_PAUSE_MIN_US << doublings).min(pause_max_us);
         Place::BackingOff { until_us: now_us + pause_us }
     }
 }
@@ -106,7 +108,9 @@ impl Calls {
     /// Whether one more call of this size may wait.
     pub(super) fn has_room_for(&self, bytes: usize) -> bool {
         let is_small = Lane::of(bytes) == Lane::Small;
-        self.len() < CALLS_MAX && (is_small || self.large_bytes + bytes <= LARGE_CALLS_BYTES_MAX)
+        let (count_max, bytes_max) =
+            (knob(Knob::Calls, CALLS_MAX), knob(Knob::LargeCallsBytes, LARGE_CALLS_BYTES_MAX));
+        self.len() < count_max && (is_small || self.large_bytes + bytes <= bytes_max)
     }
 
     pub(super) fn get(&self, id: CallId) -> Option<&Outstanding> {
@@ -164,7 +168,11 @@ impl Calls {
         call.work = Work::Abandoned(call.work.number()?);
         self.large_bytes -= large(call.bytes);
         self.abandoned.insert(id);
-        if self.abandoned.len() > ABANDONED_MAX { self.abandoned.first().copied() } else { None }
+        if self.abandoned.len() > knob(Knob::Abandoned, ABANDONED_MAX) {
+            self.abandoned.first().copied()
+        } else {
+            None
+        }
     }
 
     fn enter(&mut self, id: CallId, place: Place, bytes: usize) {

@@ -21,7 +21,7 @@ use super::{
     links::LinkId,
 };
 use crate::{
-    env::sometimes,
+    env::{Knob, knob, sometimes},
     wire::pb::v1::{self, command, request},
 };
 
@@ -44,7 +44,7 @@ struct Attempt {
 impl Attempts {
     /// Begins one, and returns its number.
     pub(super) fn begin(&mut self, link: LinkId) -> u16 {
-        if self.open.len() == OPEN_ATTEMPTS_MAX {
+        if self.open.len() == knob(Knob::OpenAttempts, OPEN_ATTEMPTS_MAX) {
             self.open.remove(0);
             self.has_forgotten = true;
         }

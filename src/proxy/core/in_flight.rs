@@ -7,6 +7,7 @@ use super::{
     limits::IN_FLIGHT_BYTES_MAX,
     links::LinkId,
 };
+use crate::env::{Knob, knob};
 
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct InFlight {
@@ -41,7 +42,7 @@ impl InFlight {
     /// Whether a call of this size may go through a link now: one always may, whatever its size.
     pub(super) fn has_room_for(&self, link: LinkId, bytes: usize) -> bool {
         let under_way = self.links.get(&link).map_or(0, |on_link| on_link.bytes[Lane::of(bytes) as usize]);
-        under_way == 0 || under_way + bytes <= IN_FLIGHT_BYTES_MAX
+        under_way == 0 || under_way + bytes <= knob(Knob::InFlightBytes, IN_FLIGHT_BYTES_MAX)
     }
 
     /// What is under way on a link.

@@ -53,9 +53,13 @@ impl AdminService {
             asking(client, rpc::with_deadline(Request::new(question), time)).await
         });
         match asked.await {
-            Ok(Err(status)) if status.code() == Code::Unavailable => {
-                Err(unavailable(status.message()).into())
-            }
+            Ok(Err(status)) => Err(match status.code() {
+                Code::Unavailable => unavailable(status.message()).into(),
+                code @ (Code::InvalidArgument | Code::FailedPrecondition) => {
+                    CallError::refused(code, status.message()).into()
+                }
+                _ => status,
+            }),
             Ok(answer) => answer,
             Err(_) => Err(unavailable("the leader does not answer: try again").into()),
         }

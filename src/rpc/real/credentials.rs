@@ -51,7 +51,8 @@ pub struct OwnFiles {
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {reason}", path.display())]
 pub struct CredentialsError {
-    path: PathBuf,
+    /// The file.
+    pub path: PathBuf,
     reason: String,
 }
 

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use tokio_rustls::rustls;
 use tonic::{
     Code, Status,
     body::Body,
@@ -98,12 +100,30 @@ async fn answer_within(
     }
 }
 
-/// Whether a call failed before anything of it left: there was no connection, or its other side was closing it already.
+/// Whether a call certainly reached nobody who would carry it out: there was no connection, its other side was closing it already,
+/// or refused it when TLS began.
 pub fn was_not_sent(status: &Status) -> bool {
     let mut causes = causes(status.source());
     causes.any(|cause| {
         let is_canceled = |error: &hyper::Error| error.is_canceled();
-        cause.is::<tonic::ConnectError>() || cause.downcast_ref().is_some_and(is_canceled)
+        cause.is::<tonic::ConnectError>()
+            || cause.is::<RefusedByTls>()
+            || cause.downcast_ref().is_some_and(is_canceled)
+    })
+}
+
+/// The server of TLS did not take the connection. With TLS 1.3 a client hears of that after it has sent its first request, which
+/// the server never reads (RFC 8446, section 4.4.2.4).
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct RefusedByTls(String);
+
+/// The other side's alert, if one is why a connection broke off.
+fn is_alert(error: &transport::Error) -> bool {
+    causes(Some(error)).any(|cause| {
+        let beneath = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        let error = beneath.and_then(|beneath| beneath.downcast_ref::<rustls::Error>());
+        matches!(error, Some(rustls::Error::AlertReceived(_)))
     })
 }
 
@@ -115,7 +135,12 @@ fn explain(error: transport::Error, missing: Missing, has_answered: bool) -> Std
         Missing::Tls => "if it wants TLS, give --tls-ca",
         Missing::Trust => "if it refuses the certificate of --tls-cert, its log says why",
     };
-    Status::unavailable(format!("{}; {advice}", root_cause(&error))).into()
+    let message = format!("{}; {advice}", root_cause(&error));
+    let mut status = Status::unavailable(message.clone());
+    if is_alert(&error) {
+        status.set_source(Arc::new(RefusedByTls(message)));
+    }
+    status.into()
 }
 
 /// It broke off after there was a connection. A server of TLS closes one that speaks HTTP/2; whether its alert is read before

@@ -123,6 +123,9 @@ fn explain(error: &io::Error, host: &str, credentials: &Credentials) -> io::Erro
         Some(Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. })) => {
             "its certificate has expired: renew it ('conclave cert issue')".to_owned()
         }
+        Some(Error::InvalidCertificate(
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
+        )) => "its certificate is not valid yet: is this machine's clock right?".to_owned(),
         Some(other) => format!("TLS: {other}"),
         None => format!("the connection broke off while TLS began: {error}"),
     })

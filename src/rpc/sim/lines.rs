@@ -41,6 +41,9 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// Measures messages of any type. `None`: it is no message.
 type Measure = fn(&dyn Any) -> Option<usize>;
 
+/// Is shown every message of a caller when it arrives at a service. It must change nothing.
+pub type Watcher = Arc<dyn Fn(&dyn Any) + Send + Sync>;
+
 /// All lines: a plugin of the simulator. Every simulated world that has servers registers it before it begins.
 pub struct Lines {
     time: TimeHandle,
@@ -52,6 +55,7 @@ pub struct Lines {
 #[derive(Default)]
 struct State {
     measure: Option<Measure>,
+    watcher: Option<Watcher>,
     machines: BTreeMap<NodeId, IpAddr>,
     /// Of every line.
     bytes_per_s: Option<u64>,
@@ -78,6 +82,19 @@ impl Lines {
     pub fn lay(&self, machines: BTreeMap<NodeId, IpAddr>, measure: Measure) {
         let mut state = self.state();
         (state.machines, state.measure) = (machines, Some(measure));
+    }
+
+    /// Shows what arrives from now on.
+    pub fn show_to(&self, watcher: Watcher) {
+        self.state().watcher = Some(watcher);
+    }
+
+    /// A message of a caller arrived.
+    pub(super) fn show(&self, message: &dyn Any) {
+        let watcher = self.state().watcher.clone();
+        if let Some(watcher) = watcher {
+            watcher(message);
+        }
     }
 
     /// What may be wrong with them.

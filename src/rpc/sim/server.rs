@@ -240,8 +240,13 @@ impl Connection {
         request.set_tcp_connect_info(self.server, self.caller);
         let deadline = request.timeout();
         let bytes = self.lines.weigh(&**request.get_ref());
-        let request =
-            request.map(|body| incoming(body, rx, Arc::downgrade(&self.outward), self.clock.clone()));
+        let lines = self.lines.clone();
+        let show = move |message: &Result<BoxMessage, Status>| {
+            message.iter().for_each(|message| lines.show(&**message));
+        };
+        let request = request.map(|body| {
+            incoming(body, rx, Arc::downgrade(&self.outward), self.clock.clone()).inspect(show).boxed()
+        });
         let respond = async {
             let answer = self.answer(path, request, bytes, deadline).await;
             if wants_stream { self.send_stream(answer).await } else { self.send_single(answer).await }

@@ -40,17 +40,24 @@ pub(super) enum KeyChange {
 pub(super) struct KeyReturn {
     /// The store's revision: it never falls, and each write that changes something raises it.
     pub(super) revision: i64,
+    /// What it was before, at most.
+    pub(super) before: i64,
     pub(super) answer: KeyAnswer,
 }
+
+/// A pair: value, mod revision and version.
+pub(super) type Seen = (String, i64, i64);
 
 /// What a key answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum KeyAnswer {
     Put,
-    /// Read: value, mod revision and version; or absent.
-    Got(Option<(String, i64, i64)>),
-    /// Deleted: whether it was there.
-    Deleted(bool),
+    /// Written, and what was there.
+    Replaced(Option<Seen>),
+    /// Read.
+    Got(Option<Seen>),
+    /// Deleted: whether it was there, as far as that was told.
+    Deleted(Option<bool>),
 }
 
 impl Model for KeyModel {
@@ -63,18 +70,20 @@ impl Model for KeyModel {
     }
 
     fn step(state: &KeyState, call: &KeyCall, returned: Option<&KeyReturn>) -> Option<KeyState> {
-        let Some(KeyReturn { revision, answer }) = returned else { return state.after_unknown(&call.change) };
-        if state.store_revision > returned.map_or(i64::MAX, Self::latest_revision) {
+        let Some(KeyReturn { revision, before, answer }) = returned else {
+            return state.after_unknown(&call.change);
+        };
+        if state.store_revision > *before {
             return None;
         }
         let after = match (&call.change, answer) {
-            (KeyChange::Put { value, learned }, KeyAnswer::Put) => {
-                let fits = learned.is_none_or(|learned| learned == (*revision, state.version + 1));
-                fits.then(|| state.written(value, *revision, true))
+            (KeyChange::Put { value, learned }, KeyAnswer::Put) => state.put(value, *learned, *revision),
+            (KeyChange::Put { value, learned }, KeyAnswer::Replaced(previous)) => {
+                state.read_as(previous.as_ref()).and_then(|state| state.put(value, *learned, *revision))
             }
             (KeyChange::Get, KeyAnswer::Got(found)) => state.read_as(found.as_ref()),
             (KeyChange::Delete, KeyAnswer::Deleted(was_there)) => {
-                (state.value.is_some() == *was_there).then(KeyState::default)
+                was_there.is_none_or(|was_there| was_there == state.value.is_some()).then(KeyState::default)
             }
             _ => None,
         };
@@ -90,8 +99,7 @@ impl Model for KeyModel {
     }
 
     fn latest_revision(returned: &KeyReturn) -> i64 {
-        let changes = matches!(returned.answer, KeyAnswer::Put | KeyAnswer::Deleted(true));
-        returned.revision - i64::from(changes)
+        returned.before
     }
 }
 
@@ -108,6 +116,12 @@ impl KeyState {
         }
     }
 
+    /// The state after a put whose outcome is known.
+    fn put(&self, value: &str, learned: Option<(i64, i64)>, revision: i64) -> Option<Self> {
+        let fits = learned.is_none_or(|learned| learned == (revision, self.version + 1));
+        fits.then(|| self.written(value, revision, true))
+    }
+
     fn written(&self, value: &str, revision: i64, is_known: bool) -> Self {
         Self {
             value: Some(value.to_owned()),
@@ -118,7 +132,7 @@ impl KeyState {
     }
 
     /// The state, if a read could have seen this; a revision that was unknown is known from then on.
-    fn read_as(&self, found: Option<&(String, i64, i64)>) -> Option<Self> {
+    fn read_as(&self, found: Option<&Seen>) -> Option<Self> {
         let Some((value, mod_revision, version)) = found else {
             return self.value.is_none().then(|| self.clone());
         };

@@ -1,12 +1,16 @@
 //! The clients' history, judged: key by key, is there an order in which one copy of the data would have answered so?
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+};
 
 use linearizability::{Evidence, Verdict, check};
 
 use super::{
-    Answer, Broken, Call, HistoryRule, Operation, in_a_line,
+    Answer, Broken, Call, Found, HistoryRule, Operation, in_a_line,
     key_model::{KeyAnswer, KeyCall, KeyChange, KeyModel, KeyReturn},
+    view,
 };
 
 /// Steps of the search a key: a history of a run needs a few thousand; one that needs more is reported as undecided.
@@ -28,38 +32,78 @@ pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
     }
 }
 
-/// The history as the search takes it: without what did not happen or tells nothing. A put of unknown outcome whose value
-/// somebody read did happen, some time. Those that nobody read are made equal, for the search need not tell them apart.
+/// The history as the search takes it, key by key: without what did not happen or tells nothing. A put of unknown outcome whose
+/// value somebody read did happen, some time. Those that nobody read are made equal, for the search need not tell them apart.
 fn for_search(operations: &[Operation]) -> (Vec<&Operation>, Vec<KeyOperation>) {
-    let read: BTreeMap<Value<'_>, Learned> = operations.iter().filter_map(value_read).collect();
+    let keys: BTreeSet<&str> = operations.iter().filter_map(|operation| operation.call.key()).collect();
+    let read: BTreeMap<Value<'_>, Learned> = operations.iter().flat_map(values_read).collect();
     let kept = operations.iter().filter(|operation| counts(operation));
-    kept.map(|operation| {
-        let mut returned = returned(operation);
-        let key = operation.call.key().expect("what counts is about a key");
-        let change = match &operation.call {
-            Call::Put { value, .. } => {
-                let learned = read.get(&(key, value.as_str())).copied();
-                if let Some((revision, _)) = learned {
-                    returned.get_or_insert((u64::MAX, KeyReturn { revision, answer: KeyAnswer::Put }));
-                }
-                let value = if returned.is_some() { value.clone() } else { "(never read)".to_owned() };
-                KeyChange::Put { value, learned }
+    let parts = kept.flat_map(|operation| {
+        let keys = match (operation.call.key(), operation.call.span()) {
+            (Some(key), _) => vec![key],
+            (None, Some((from, to))) if from < to => {
+                keys.range::<str, _>((Bound::Included(from), Bound::Excluded(to))).copied().collect()
             }
-            Call::Get { .. } => KeyChange::Get,
-            Call::Delete { .. } => KeyChange::Delete,
-            Call::GetPast { .. } | Call::Compact { .. } => unreachable!("it does not count"),
+            _ => Vec::new(),
         };
-        let call = KeyCall { key: key.to_owned(), change };
-        (operation, KeyOperation { called: operation.called_ns, returned, call })
-    })
-    .unzip()
+        let read = &read;
+        keys.into_iter().map(move |key| (operation, key_operation(operation, key, read)))
+    });
+    parts.unzip()
+}
+
+/// What an operation asks of one of its keys, and is told of it.
+fn key_operation(operation: &Operation, key: &str, read: &BTreeMap<Value<'_>, Learned>) -> KeyOperation {
+    let mut returned = returned(operation, key);
+    let change = match operation.call.puts() {
+        Some((_, value)) => {
+            let learned = read.get(&(key, value)).copied();
+            if let Some((revision, _)) = learned {
+                let told = KeyReturn { revision, before: revision - 1, answer: KeyAnswer::Put };
+                returned.get_or_insert((u64::MAX, told));
+            }
+            let value = if returned.is_some() { value.to_owned() } else { "(never read)".to_owned() };
+            KeyChange::Put { value, learned }
+        }
+        None if operation.call.is_delete() => KeyChange::Delete,
+        None => KeyChange::Get,
+    };
+    let call = KeyCall { key: key.to_owned(), change };
+    KeyOperation { called: operation.called_ns, returned, call }
+}
+
+/// What has no order: the operations of one key. All numbers are positions in the history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unexplained {
+    /// All that concern the key.
+    pub part: Vec<usize>,
+    /// The longest order that explains what it holds.
+    pub order: Vec<usize>,
+    /// Where it ends, none of these can come next.
+    pub stuck: Vec<usize>,
+}
+
+/// The part of a history that has no order; `None` if each part has one.
+pub fn unexplained_part(operations: &[Operation]) -> Option<Unexplained> {
+    let (kept, history) = for_search(operations);
+    let Verdict::NotLinearizable(evidence) = check::<KeyModel>(&history, STEPS_MAX) else { return None };
+    let places: BTreeMap<*const Operation, usize> = operations
+        .iter()
+        .enumerate()
+        .map(|(place, operation)| (std::ptr::from_ref(operation), place))
+        .collect();
+    let place = |&position: &usize| places[&std::ptr::from_ref(kept[position])];
+    let [part, order, stuck] = [&evidence.part, &evidence.explained, &evidence.stuck]
+        .map(|positions| positions.iter().map(place).collect());
+    Some(Unexplained { part, order, stuck })
 }
 
 fn unexplained(rule: HistoryRule, what: &str, operations: &[&Operation], evidence: &Evidence) -> Broken {
     let chosen = |positions: &[usize]| -> Vec<&Operation> {
         positions.iter().map(|&position| operations[position]).collect()
     };
-    let key = chosen(&evidence.part).first().and_then(|operation| operation.call.key()).unwrap_or("a key");
+    let part = chosen(&evidence.part);
+    let key = part.iter().find_map(|operation| operation.call.key()).unwrap_or("a key");
     let explained = chosen(&evidence.explained);
     let mut detail = format!("{key} {what}: after {} operations, the last being", explained.len());
     let last = &explained[explained.len().saturating_sub(12)..];
@@ -73,38 +117,55 @@ type Value<'a> = (&'a str, &'a str);
 /// What a read of a value tells of the write: its revision and version.
 type Learned = (i64, i64);
 
-fn value_read(operation: &Operation) -> Option<(Value<'_>, Learned)> {
-    match &operation.answer {
-        Some((_, Answer::Got { found: Some(found), .. })) => {
-            Some(((operation.call.key()?, &found.value), (found.mod_revision, found.version)))
-        }
-        _ => None,
-    }
+/// The values that an answer shows, whatever it is an answer to.
+fn values_read(operation: &Operation) -> impl Iterator<Item = (Value<'_>, Learned)> {
+    let found = view(operation).map(|view| view.found).unwrap_or_default();
+    found.into_iter().map(|(key, found)| ((key, found.value.as_str()), (found.mod_revision, found.version)))
 }
 
 /// Whether it may have happened, and would be seen in the present.
 fn counts(operation: &Operation) -> bool {
-    if matches!(operation.call, Call::GetPast { .. } | Call::Compact { .. }) {
-        return false;
-    }
+    let is_write = match &operation.call {
+        Call::GetPast { .. }
+        | Call::Compact { .. }
+        | Call::RangeOfAny { .. }
+        | Call::Range { revision: 1.., .. } => {
+            return false;
+        }
+        call => call.puts().is_some() || call.is_delete(),
+    };
     match &operation.answer {
-        Some((_, Answer::DidNotHappen(_))) => false,
-        None | Some((_, Answer::Unknown(_))) => !matches!(operation.call, Call::Get { .. }),
+        Some((_, Answer::DidNotHappen(_) | Answer::Broken(_))) => false,
+        None | Some((_, Answer::Unknown(_))) => is_write,
         Some(_) => true,
     }
 }
 
-/// When it returned, and what; none of an unknown outcome.
-fn returned(operation: &Operation) -> Option<(u64, KeyReturn)> {
+/// When it returned, and what of this key; none of an unknown outcome.
+fn returned(operation: &Operation, key: &str) -> Option<(u64, KeyReturn)> {
     let (at, answer) = operation.answer.as_ref()?;
-    let (revision, answer) = match answer {
-        Answer::Put { revision } => (revision, KeyAnswer::Put),
-        Answer::Deleted { revision, count } => (revision, KeyAnswer::Deleted(*count > 0)),
-        Answer::Got { revision, found } => {
-            let found = found.as_ref().map(|found| (found.value.clone(), found.mod_revision, found.version));
-            (revision, KeyAnswer::Got(found))
+    let of_pair = |found: &Found| (found.value.clone(), found.mod_revision, found.version);
+    let of_key =
+        |pairs: &[(String, Found)]| pairs.iter().find(|(of, _)| of == key).map(|(_, found)| of_pair(found));
+    let revision = answer.revision();
+    let key_answer = match answer {
+        Answer::Put { .. } => KeyAnswer::Put,
+        Answer::Replaced { previous, .. } => KeyAnswer::Replaced(previous.as_ref().map(of_pair)),
+        Answer::Deleted { count, .. } => KeyAnswer::Deleted(Some(*count > 0)),
+        Answer::RangeDeleted { count: 0, .. } => KeyAnswer::Deleted(Some(false)),
+        Answer::RangeDeleted { previous, .. } => {
+            KeyAnswer::Deleted(previous.as_ref().map(|previous| of_key(previous).is_some()))
         }
-        Answer::Compacted | Answer::Gone | Answer::DidNotHappen(_) | Answer::Unknown(_) => return None,
+        Answer::Got { found, .. } => KeyAnswer::Got(found.as_ref().map(of_pair)),
+        Answer::Ranged { found, .. } => KeyAnswer::Got(of_key(found)),
+        Answer::Compacted
+        | Answer::Gone
+        | Answer::Broken(_)
+        | Answer::DidNotHappen(_)
+        | Answer::Unknown(_) => {
+            return None;
+        }
     };
-    Some((*at, KeyReturn { revision: *revision, answer }))
+    let before = revision - i64::from(answer.written().is_some());
+    Some((*at, KeyReturn { revision, before, answer: key_answer }))
 }

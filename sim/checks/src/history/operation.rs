@@ -26,6 +26,33 @@ pub enum Call {
     Compact {
         revision: i64,
     },
+    /// Writes a value that no other put writes, and asks what was there.
+    Replace {
+        key: String,
+        value: String,
+    },
+    /// Reads the keys from one to before another, as they were at a revision, or (0) are now.
+    Range {
+        from: String,
+        to: String,
+        revision: i64,
+    },
+    /// Reads them as any node has them: serializable.
+    RangeOfAny {
+        from: String,
+        to: String,
+    },
+    /// Takes a backup, and reads them in it.
+    Backup {
+        from: String,
+        to: String,
+    },
+    /// Deletes them, and perhaps asks what was there.
+    DeleteRange {
+        from: String,
+        to: String,
+        previous: bool,
+    },
 }
 
 /// What a client is told. Revisions are those of the store after the operation.
@@ -43,9 +70,24 @@ pub enum Answer {
         revision: i64,
         count: i64,
     },
+    Replaced {
+        revision: i64,
+        previous: Option<Found>,
+    },
+    Ranged {
+        revision: i64,
+        found: Vec<(String, Found)>,
+    },
+    RangeDeleted {
+        revision: i64,
+        count: i64,
+        previous: Option<Vec<(String, Found)>>,
+    },
     Compacted,
     /// The revision is compacted: it cannot be read, or not again compacted.
     Gone,
+    /// What arrived whole is not sound: what is wrong with it.
+    Broken(String),
     /// It did not happen and will not: the reason that the client was given.
     DidNotHappen(String),
     /// It may have happened, or may yet: the reason that the client was given.
@@ -76,11 +118,40 @@ impl Call {
     /// The key that it is about, if it is about one.
     pub fn key(&self) -> Option<&str> {
         match self {
-            Self::Put { key, .. } | Self::Get { key } | Self::Delete { key } | Self::GetPast { key, .. } => {
-                Some(key)
-            }
-            Self::Compact { .. } => None,
+            Self::Put { key, .. }
+            | Self::Get { key }
+            | Self::Delete { key }
+            | Self::GetPast { key, .. }
+            | Self::Replace { key, .. } => Some(key),
+            Self::Compact { .. }
+            | Self::Range { .. }
+            | Self::RangeOfAny { .. }
+            | Self::Backup { .. }
+            | Self::DeleteRange { .. } => None,
         }
+    }
+
+    /// The keys from which, and before which, it is about, if it is about a range.
+    pub fn span(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Range { from, to, .. }
+            | Self::RangeOfAny { from, to }
+            | Self::Backup { from, to }
+            | Self::DeleteRange { from, to, .. } => Some((from, to)),
+            _ => None,
+        }
+    }
+
+    /// The key and the value that it writes, if it writes one.
+    pub fn puts(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Put { key, value } | Self::Replace { key, value } => Some((key, value)),
+            _ => None,
+        }
+    }
+
+    pub fn is_delete(&self) -> bool {
+        matches!(self, Self::Delete { .. } | Self::DeleteRange { .. })
     }
 }
 
@@ -88,13 +159,29 @@ impl Answer {
     /// The store's revision, as far as the client was told; 0 if it was not.
     pub fn revision(&self) -> i64 {
         match self {
-            Self::Put { revision } | Self::Got { revision, .. } | Self::Deleted { revision, .. } => *revision,
-            Self::Compacted | Self::Gone | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
+            Self::Put { revision }
+            | Self::Got { revision, .. }
+            | Self::Deleted { revision, .. }
+            | Self::Replaced { revision, .. }
+            | Self::Ranged { revision, .. }
+            | Self::RangeDeleted { revision, .. } => *revision,
+            Self::Compacted | Self::Gone | Self::Broken(_) | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
+        }
+    }
+
+    /// The revision of the write that it tells of, if that changed something.
+    pub fn written(&self) -> Option<i64> {
+        match self {
+            Self::Put { revision }
+            | Self::Replaced { revision, .. }
+            | Self::Deleted { revision, count: 1.. }
+            | Self::RangeDeleted { revision, count: 1.., .. } => Some(*revision),
+            _ => None,
         }
     }
 
     /// Whether the client was told of an error.
     pub fn is_error(&self) -> bool {
-        matches!(self, Self::DidNotHappen(_) | Self::Unknown(_))
+        matches!(self, Self::Broken(_) | Self::DidNotHappen(_) | Self::Unknown(_))
     }
 }

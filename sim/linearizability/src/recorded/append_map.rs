@@ -51,6 +51,25 @@ impl Model for AppendMap {
         }
     }
 
+    fn is_read(call: &AppendCall, _: &Option<String>) -> bool {
+        call.change == Change::Get
+    }
+
+    /// What a get saw begins with the value of the last put before it, and if there was none, with what is held.
+    fn can_answer(
+        state: &String,
+        call: &AppendCall,
+        returned: &Option<String>,
+        mut between: &mut dyn Iterator<Item = &AppendCall>,
+    ) -> bool {
+        let (Change::Get, Some(seen)) = (&call.change, returned) else { return true };
+        let explains = |other: &AppendCall| match &other.change {
+            Change::Put(value) => other.key == call.key && seen.starts_with(value.as_str()),
+            Change::Get | Change::Append(_) => false,
+        };
+        seen.starts_with(state.as_str()) || Iterator::any(&mut between, explains)
+    }
+
     fn partition(operations: &[Operation<AppendCall, Option<String>>]) -> Vec<Vec<usize>> {
         partition_by_key(operations, |call| call.key.clone())
     }

@@ -56,6 +56,28 @@ impl Model for Register {
         };
         returned.is_none_or(|returned| *returned == would_return).then_some(after)
     }
+    fn is_read(call: &RegisterCall, returned: &RegisterReturn) -> bool {
+        matches!((call, returned), (RegisterCall::Read, _) | (_, RegisterReturn::Failed))
+    }
+
+    /// A value that is read was held or is written, and so was one that is replaced.
+    fn can_answer(
+        state: &Self::State,
+        call: &RegisterCall,
+        returned: &RegisterReturn,
+        mut between: &mut dyn Iterator<Item = &RegisterCall>,
+    ) -> bool {
+        let wanted = match (call, returned) {
+            (RegisterCall::Read, RegisterReturn::Value(value)) => *value,
+            (RegisterCall::CompareAndSet(old, _), RegisterReturn::Done) => Some(*old),
+            _ => return true,
+        };
+        let writes = |other: &RegisterCall| match other {
+            RegisterCall::Write(value) | RegisterCall::CompareAndSet(_, value) => Some(*value) == wanted,
+            RegisterCall::Read => false,
+        };
+        *state == wanted || Iterator::any(&mut between, writes)
+    }
 }
 
 impl fmt::Display for RegisterCall {

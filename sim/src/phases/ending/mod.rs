@@ -28,6 +28,7 @@ pub(super) async fn ending(
     times: &mut Times,
 ) -> Result<(), Failure> {
     world.machines.disarm_disks();
+    world.rolling.end(&mut world.machines);
     let Some(core) = Core::choose(world, &scenario.ending) else {
         lasting.heal(world);
         return Ok(());

@@ -17,7 +17,7 @@ use crate::{
     trace::{Answer, CLIENT_LIVES, Condition, MachineId, Operation},
     verdict::{Failure, Rule, Times},
     workload::Workload,
-    world::{World, now_ns},
+    world::{World, now_ns, redirect_proxy},
 };
 
 /// A proxy that was told of former members only, for it was started when they were, is told of those of today after this.
@@ -32,6 +32,12 @@ pub(super) async fn judge(
 ) -> Result<(), Failure> {
     let began_ns = now_ns();
     let since = || Duration::from_nanos(now_ns() - began_ns);
+    // Who knows one proxy, and that is outside, is promised nothing.
+    let proxies = world.shape.proxies;
+    let knows_one = |client: &u64| {
+        workload.proxies_of(*client, proxies).any(|proxy| core.contains(MachineId::Proxy(proxy)))
+    };
+    let served: Vec<u64> = core.clients().into_iter().filter(knows_one).collect();
     let (leader_bound, write_bound) = (bounds::until_leader(world), bounds::until_written(world, workload));
     loop {
         look(world)?;
@@ -43,7 +49,7 @@ pub(super) async fn judge(
             times.to_first_write.get_or_insert(Duration::from_nanos(first_ns - began_ns));
         }
         let waiting: Vec<u64> =
-            core.clients().into_iter().filter(|client| !written.contains_key(client)).collect();
+            served.iter().copied().filter(|client| !written.contains_key(client)).collect();
         match times.to_leader {
             None if since() > leader_bound => return Err(no_leader(world, core, leader_bound)),
             Some(_) if waiting.is_empty() => break,
@@ -54,7 +60,7 @@ pub(super) async fn judge(
             _ => {}
         }
         if since() > OPERATOR_PATIENCE && !waiting.is_empty() {
-            core.proxies().into_iter().for_each(|proxy| world.machines.redirect_proxy(proxy));
+            core.proxies().into_iter().for_each(|proxy| redirect_proxy(&mut world.machines, proxy));
         }
         pass(world).await?;
     }
@@ -103,9 +109,10 @@ fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTre
     let is_loaded = workload.large.is_some() && world.shape.bandwidth_bytes_per_s.is_some();
     let any_counts = is_loaded || workload.reads_percent == 100;
     let mut written = BTreeMap::new();
-    world.recorder.look_since(began_ns, |Operation { client, answer, .. }| {
+    world.recorder.look_since(began_ns, |Operation { client, call, answer, .. }| {
         let Some((at_ns, answer)) = answer else { return };
-        let is_write = matches!(answer, Answer::Put { .. } | Answer::Deleted { .. });
+        let is_write = call.puts().is_some() && !answer.is_error()
+            || matches!(answer, Answer::Deleted { .. } | Answer::RangeDeleted { .. });
         if is_write || any_counts && !answer.is_error() {
             written.insert(client % CLIENT_LIVES, *at_ns);
         }

@@ -6,6 +6,7 @@
 //! | `changes.rs` | every change of members that an operator asked for comes to its end |
 //! | `clients.rs` | clients are answered or give up within their patience |
 //! | `reads.rs` | every key can be read: what was acknowledged must be there |
+//! | `read_out.rs` | after a blackout: all of the history can be read |
 //! | `convergence.rs` | all members apply everything; the oracle compares their states |
 //! | `removed.rs` | nodes that were removed hear of it and stop |
 //!
@@ -14,12 +15,16 @@
 mod changes;
 pub(super) mod clients;
 mod convergence;
+mod read_out;
 mod reads;
 mod removed;
 mod waiting;
 mod writes;
 
-pub(super) use self::waiting::{ask_through, bound};
+pub(super) use self::{
+    read_out::read_out,
+    waiting::{ask_through, bound},
+};
 use crate::{trace::MachineId, verdict::Failure, workload::Workload, world::World};
 
 pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(), Failure> {
@@ -30,6 +35,19 @@ pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(
     reads::succeed(world, workload).await?;
     convergence::of_all_members(world).await?;
     removed::nodes_stop(world).await
+}
+
+/// Every node and every proxy loses its power at once. One whose disk is damaged dies, and no more: what a power loss takes from it
+/// cannot be told from what had rotted (`faults/rot.rs`).
+pub(super) fn black_out(world: &mut World) {
+    let nodes = world.known_nodes().into_iter().map(MachineId::Node);
+    let proxies = (0..world.shape.proxies).map(MachineId::Proxy);
+    for id in nodes.chain(proxies) {
+        match world.machines.machine(id).is_damaged {
+            true => world.machines.crash(id),
+            false => world.machines.lose_power(id),
+        }
+    }
 }
 
 /// Whatever faults held was released with them. What died of itself in the middle of that is started now.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     trace::{Call, MachineId},
     verdict::{Failure, Rule},
-    world::{World, now_ns},
+    world::{World, now_ns, redirect_proxy},
 };
 
 pub(super) async fn succeed_through_every_proxy(world: &mut World) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ pub(super) async fn succeed_through_every_proxy(world: &mut World) -> Result<(),
                 let detail = format!("no write through proxy {proxy} within {bound:?} of healing");
                 return Err(Failure::new(Rule::WritesSucceed, [MachineId::Proxy(proxy)], detail));
             }
-            world.machines.redirect_proxy(proxy);
+            redirect_proxy(&mut world.machines, proxy);
             pass(world).await?;
         }
     }

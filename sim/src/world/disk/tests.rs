@@ -133,7 +133,7 @@ fn an_armed_disk_loses_power_in_the_nth_sync() {
     assert!(disk.death().is_some());
     assert!(backend.write(0, b"third").is_err());
     lose_power(&disk, &mut Draw::new(1, "test", 0));
-    assert!(!disk.death().is_some());
+    assert!(disk.death().is_none());
     let bytes = contents(&disk);
     assert!((0..=5).any(|kept| bytes == [&b"other"[..kept], &b"first"[kept..]].concat()), "{bytes:?}");
 }

@@ -13,16 +13,21 @@ fn key(change: KeyChange) -> KeyCall {
     KeyCall { key: "k".to_owned(), change }
 }
 
-fn put(value: &str, called: u64, returned: Option<(u64, i64)>) -> KeyOperation {
-    let returned = returned.map(|(at, revision)| (at, KeyReturn { revision, answer: KeyAnswer::Put }));
+fn returned(revision: i64, answer: KeyAnswer) -> KeyReturn {
+    let changes = !matches!(answer, KeyAnswer::Got(_) | KeyAnswer::Deleted(Some(false)));
+    KeyReturn { revision, before: revision - i64::from(changes), answer }
+}
+
+fn put(value: &str, called: u64, told: Option<(u64, i64)>) -> KeyOperation {
+    let returned = told.map(|(at, revision)| (at, returned(revision, KeyAnswer::Put)));
     Operation { called, returned, call: key(KeyChange::Put { value: value.to_owned(), learned: None }) }
 }
 
 /// The store's revision is that of the pair, or (for an absent one) that of an empty store.
-fn got(found: Option<(&str, i64, i64)>, called: u64, returned: u64) -> KeyOperation {
+fn got(found: Option<(&str, i64, i64)>, called: u64, at: u64) -> KeyOperation {
     let revision = found.map_or(1, |(_, revision, _)| revision);
     let found = found.map(|(value, revision, version)| (value.to_owned(), revision, version));
-    let returned = Some((returned, KeyReturn { revision, answer: KeyAnswer::Got(found) }));
+    let returned = Some((at, returned(revision, KeyAnswer::Got(found))));
     Operation { called, returned, call: key(KeyChange::Get) }
 }
 
@@ -60,6 +65,32 @@ fn a_value_that_nobody_wrote_is_caught() {
 }
 
 #[test]
+fn what_was_there_before_a_write_is_judged() {
+    let replaced = |previous: Option<(&str, i64, i64)>| {
+        let seen = previous.map(|(value, revision, version)| (value.to_owned(), revision, version));
+        let told = Some((3, returned(3, KeyAnswer::Replaced(seen))));
+        Operation { returned: told, ..put("b", 2, None) }
+    };
+    assert!(is_linearizable(&[put("a", 0, Some((1, 2))), replaced(Some(("a", 2, 1)))]));
+    assert!(!is_linearizable(&[put("a", 0, Some((1, 2))), replaced(None)]));
+    assert!(!is_linearizable(&[put("a", 0, Some((1, 2))), replaced(Some(("a", 2, 2)))]));
+}
+
+#[test]
+fn a_delete_that_does_not_say_whether_anything_was_there_still_deletes() {
+    let told = Some((3, returned(3, KeyAnswer::Deleted(None))));
+    let delete = Operation { called: 2, returned: told, call: key(KeyChange::Delete) };
+    let put = put("a", 0, Some((1, 2)));
+    let absent_at_3 = Operation {
+        called: 4,
+        returned: Some((5, returned(3, KeyAnswer::Got(None)))),
+        call: key(KeyChange::Get),
+    };
+    assert!(is_linearizable(&[put.clone(), delete.clone(), absent_at_3]));
+    assert!(!is_linearizable(&[put, delete, got(Some(("a", 2, 1)), 4, 5)]));
+}
+
+#[test]
 fn a_write_applied_twice_shows_in_the_version() {
     assert!(!is_linearizable(&[put("a", 0, Some((1, 2))), got(Some(("a", 2, 2)), 2, 3)]));
 }
@@ -69,20 +100,17 @@ fn any_operation() -> impl Strategy<Value = KeyOperation> {
     let found = prop::option::of((value.clone(), 2..5_i64, 1..3_i64));
     (0..12_u64, 1..8_u64, 0..8, value, 2..5_i64, found).prop_map(
         |(called, span, kind, value, revision, found)| {
-            let returned = called + span;
+            let at = called + span;
             match kind {
-                0..=1 => put(value, called, Some((returned, revision))),
+                0..=1 => put(value, called, Some((at, revision))),
                 2 => put(value, called, None),
                 4 => Operation { called, returned: None, call: key(KeyChange::Delete) },
                 3 => Operation {
                     called,
-                    returned: Some((
-                        returned,
-                        KeyReturn { revision, answer: KeyAnswer::Deleted(revision % 2 == 0) },
-                    )),
+                    returned: Some((at, returned(revision, KeyAnswer::Deleted(Some(revision % 2 == 0))))),
                     call: key(KeyChange::Delete),
                 },
-                _ => got(found, called, returned),
+                _ => got(found, called, at),
             }
         },
     )

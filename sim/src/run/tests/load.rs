@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::super::*;
 use crate::{
     explain,
     scenario::{Ending, generate},
     trace::Range,
-    workload::LargeValues,
-    world::{Answers, Rates, Retention},
+    workload::{LargeValues, Spans},
+    world::{Answers, Knobs, Rates, Retention},
 };
 
 const ELECTION_TIMEOUT_MS: u64 = 200;
@@ -30,9 +30,10 @@ fn scenario(seed: u64, faults: Value) -> Scenario {
     scenario.workload.pause_ms = Range { low: 5, high: 60 };
     scenario.workload.patience_ms = 5_000;
     scenario.workload.large = None;
+    (scenario.workload.spans, scenario.workload.open_loops) = (Spans::default(), 0);
     scenario.ending = Ending::default();
     scenario.chaos_ms = 10_000;
-    scenario.buggify = Rates::default();
+    (scenario.buggify, scenario.knobs) = (Rates::default(), Knobs::default());
     scenario.faults = serde_json::from_value(faults).expect("faults");
     scenario
 }
@@ -91,6 +92,22 @@ fn a_state_that_travels_longer_than_several_elections_arrives_and_nobody_is_elec
             verdict.story.iter().find(|timed| explain::line(&scenario, timed).contains("node 9   applied"));
         let arrived_ms = first.expect("it has applied something").at_ns / 1_000_000;
         assert!(arrived_ms > 6_000 + 5 * ELECTION_TIMEOUT_MS, "seed {seed}: it arrived at {arrived_ms} ms");
+    }
+}
+
+/// With room for four times the log's limit, the newcomer was sent one snapshot after another: what was written while a state travelled
+/// was forgotten before it had arrived.
+#[test]
+fn a_log_that_keeps_next_to_nothing_keeps_no_newcomer_out() {
+    for seed in 1..=2 {
+        let join = json!([{"at_ms": 3_000, "for_ms": 100, "kind": {"join": {"new": 9, "learner": false}}}]);
+        let mut scenario = with_large_values(scenario(seed, join), 200_000);
+        scenario.shape.retention =
+            Retention { sync_entries: 1, log_entries: 1, piece_bytes: 512 << 10, ..Retention::default() };
+        scenario.knobs = serde_json::from_value(json!({"log-bytes": 1_000})).expect("knobs");
+        let verdict = run(&scenario, false);
+        assert_harmless(&verdict);
+        assert!((1..=3).contains(&verdict.figures.snapshots), "seed {seed}: {:?}", verdict.figures);
     }
 }
 

@@ -1,0 +1,61 @@
+//! What an answer tells of the store as it was at one revision, whatever was asked.
+
+use super::{Answer, Call, Found, Operation};
+
+/// Keys at a revision: those that it covers and does not show were absent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View<'o> {
+    /// A key, or the keys from one to before another.
+    pub span: (&'o str, Option<&'o str>),
+    pub revision: i64,
+    pub found: Vec<(&'o str, &'o Found)>,
+}
+
+impl<'o> View<'o> {
+    fn of_key(key: &'o str, revision: i64, found: Option<&'o Found>) -> Self {
+        Self { span: (key, None), revision, found: found.map(|found| (key, found)).into_iter().collect() }
+    }
+
+    fn of_range(from: &'o str, to: &'o str, revision: i64, found: &'o [(String, Found)]) -> Self {
+        let found = found.iter().map(|(key, found)| (key.as_str(), found)).collect();
+        Self { span: (from, Some(to)), revision, found }
+    }
+
+    pub fn covers(&self, key: &str) -> bool {
+        match self.span {
+            (only, None) => key == only,
+            (from, Some(to)) => from <= key && key < to,
+        }
+    }
+}
+
+/// What an answer tells, if it tells of any key. What was there before a write is told of the revision before its own.
+pub fn view(operation: &Operation) -> Option<View<'_>> {
+    let (_, answer) = operation.answer.as_ref()?;
+    match (&operation.call, answer) {
+        (Call::Get { key }, Answer::Got { revision, found }) => {
+            Some(View::of_key(key, *revision, found.as_ref()))
+        }
+        (Call::GetPast { key, revision }, Answer::Got { found, .. }) => {
+            Some(View::of_key(key, *revision, found.as_ref()))
+        }
+        (Call::Replace { key, .. }, Answer::Replaced { revision, previous }) => {
+            Some(View::of_key(key, revision - 1, previous.as_ref()))
+        }
+        (
+            Call::Range { from, to, revision: 0 } | Call::RangeOfAny { from, to } | Call::Backup { from, to },
+            Answer::Ranged { revision, found },
+        ) => Some(View::of_range(from, to, *revision, found)),
+        (Call::Range { from, to, revision }, Answer::Ranged { found, .. }) => {
+            Some(View::of_range(from, to, *revision, found))
+        }
+        (Call::DeleteRange { from, to, .. }, Answer::RangeDeleted { revision, count: 0, .. }) => {
+            Some(View::of_range(from, to, *revision, &[]))
+        }
+        (
+            Call::DeleteRange { from, to, .. },
+            Answer::RangeDeleted { revision, previous: Some(found), .. },
+        ) => Some(View::of_range(from, to, revision - 1, found)),
+        _ => None,
+    }
+}

@@ -1,0 +1,173 @@
+//! Operations as bars, with what came of them: those of clients by their numbers, then large writes and what operators asked for.
+
+use conclave_checks::Timed;
+use serde::Serialize;
+
+use super::lanes::{Lanes, Whose};
+use crate::trace::{Answer, Call, Event, Found, LargeEvent, Operation, OperatorEvent};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Bar {
+    lane: usize,
+    pub(super) from: u64,
+    /// None: there was no answer.
+    pub(super) to: Option<u64>,
+    key: Option<String>,
+    pub(super) asked: String,
+    pub(super) told: String,
+    outcome: Outcome,
+    /// The revision of what the key held then, as the client was told; 0: it held nothing.
+    content: Option<i64>,
+}
+
+/// How it is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Outcome {
+    Read,
+    Wrote,
+    DidNotHappen,
+    Unknown,
+    /// Nobody waited for the answer any more.
+    Unanswered,
+}
+
+/// Each operation of a client has the place of its number.
+pub(super) fn bars(operations: &[Operation], story: &[Timed<Event>], lanes: &Lanes) -> Vec<Bar> {
+    let mut bars: Vec<Bar> = operations.iter().map(|operation| of_client(operation, lanes)).collect();
+    for Timed { at_ns, event } in story {
+        match event {
+            Event::Large(event) => large(&mut bars, *at_ns, event, lanes),
+            Event::Operator { change, event } => {
+                let asked = change.to_string();
+                let (told, outcome) = match event {
+                    OperatorEvent::Asked => {
+                        bars.extend(open(lanes.place(Whose::Operators), *at_ns, asked));
+                        continue;
+                    }
+                    OperatorEvent::Done => ("done".to_owned(), Outcome::Wrote),
+                    OperatorEvent::Refused { error } => (format!("refused: {error}"), Outcome::DidNotHappen),
+                    OperatorEvent::GivenUp => ("given up".to_owned(), Outcome::Unknown),
+                };
+                close(&mut bars, *at_ns, &asked, told, outcome);
+            }
+            _ => {}
+        }
+    }
+    bars
+}
+
+fn of_client(operation: &Operation, lanes: &Lanes) -> Bar {
+    let Operation { client, called_ns, call, answer } = operation;
+    let (told, outcome) = match answer {
+        None => ("no answer: the client died, or the run ended".to_owned(), Outcome::Unanswered),
+        Some((_, answer)) => told(answer),
+    };
+    let content = match answer {
+        Some((
+            _,
+            Answer::Put { revision }
+            | Answer::Replaced { revision, .. }
+            | Answer::Deleted { revision, count: 1.. },
+        )) => Some(*revision),
+        Some((_, Answer::Got { found, .. })) if !matches!(call, Call::GetPast { .. }) => {
+            Some(found.as_ref().map_or(0, |found| found.mod_revision))
+        }
+        _ => None,
+    };
+    Bar {
+        content,
+        lane: lanes.place(Whose::client(*client)).unwrap_or_default(),
+        from: *called_ns,
+        to: answer.as_ref().map(|(at_ns, _)| *at_ns),
+        key: call.key().map(str::to_owned),
+        asked: asked(call),
+        told,
+        outcome,
+    }
+}
+
+fn asked(call: &Call) -> String {
+    match call {
+        Call::Put { key, value } => format!("put {key} = {value}"),
+        Call::Get { key } => format!("get {key}"),
+        Call::Delete { key } => format!("delete {key}"),
+        Call::GetPast { key, revision } => format!("get {key} as of revision {revision}"),
+        Call::Compact { revision } => format!("compact up to revision {revision}"),
+        Call::Replace { key, value } => format!("put {key} = {value}, and what was there"),
+        Call::Range { from, to, revision: 0 } => format!("range {from} to {to}"),
+        Call::Range { from, to, revision } => format!("range {from} to {to} as of revision {revision}"),
+        Call::RangeOfAny { from, to } => format!("range {from} to {to} of any node"),
+        Call::Backup { from, to } => format!("backup, and {from} to {to} in it"),
+        Call::DeleteRange { from, to, previous } => {
+            let what_was_there = if *previous { ", and what was there" } else { "" };
+            format!("delete {from} to {to}{what_was_there}")
+        }
+    }
+}
+
+fn told(answer: &Answer) -> (String, Outcome) {
+    match answer {
+        Answer::Put { revision } => (format!("done, revision {revision}"), Outcome::Wrote),
+        Answer::Got { revision, found: None } => (format!("nothing, at revision {revision}"), Outcome::Read),
+        Answer::Got { revision, found: Some(found) } => {
+            let (value, written) = (&found.value, found.mod_revision);
+            (format!("{value} (revision {written}), at revision {revision}"), Outcome::Read)
+        }
+        Answer::Deleted { revision, count } => {
+            (format!("{count} deleted, revision {revision}"), Outcome::Wrote)
+        }
+        Answer::Replaced { revision, previous } => {
+            let previous = previous.as_ref().map_or("nothing", |found| &found.value);
+            (format!("done, revision {revision}; {previous} was there"), Outcome::Wrote)
+        }
+        Answer::Ranged { revision, found } => {
+            (format!("{}, at revision {revision}", pairs(found)), Outcome::Read)
+        }
+        Answer::RangeDeleted { revision, count, previous } => {
+            let previous =
+                previous.as_ref().map_or(String::new(), |found| format!("; {} were there", pairs(found)));
+            (format!("{count} deleted, revision {revision}{previous}"), Outcome::Wrote)
+        }
+        Answer::Broken(why) => (format!("not sound: {why}"), Outcome::Read),
+        Answer::Compacted => ("done".to_owned(), Outcome::Wrote),
+        Answer::Gone => ("compacted already".to_owned(), Outcome::Read),
+        Answer::DidNotHappen(why) => (format!("did not happen: {why}"), Outcome::DidNotHappen),
+        Answer::Unknown(why) => (format!("may have happened: {why}"), Outcome::Unknown),
+    }
+}
+
+fn pairs(found: &[(String, Found)]) -> String {
+    let each: Vec<String> = found.iter().map(|(key, found)| format!("{key} = {}", found.value)).collect();
+    if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
+}
+
+fn large(bars: &mut Vec<Bar>, at_ns: u64, event: &LargeEvent, lanes: &Lanes) {
+    let name = |write: &u64| format!("large write {write}");
+    match event {
+        LargeEvent::Writes { write, .. } => bars.extend(open(lanes.place(Whose::Large), at_ns, name(write))),
+        LargeEvent::Wrote { write, revision } => {
+            close(bars, at_ns, &name(write), format!("done, revision {revision}"), Outcome::Wrote);
+        }
+        LargeEvent::DidNotWrite { write } => {
+            close(bars, at_ns, &name(write), "did not happen".to_owned(), Outcome::DidNotHappen);
+        }
+        LargeEvent::MayHaveWritten { write } => {
+            close(bars, at_ns, &name(write), "may have happened".to_owned(), Outcome::Unknown);
+        }
+        _ => {}
+    }
+}
+
+fn open(lane: Option<usize>, from: u64, asked: String) -> Option<Bar> {
+    let (told, outcome) = ("no answer when the run ended".to_owned(), Outcome::Unanswered);
+    Some(Bar { lane: lane?, from, to: None, key: None, asked, told, outcome, content: None })
+}
+
+/// The answer to the latest of those that asked for this.
+fn close(bars: &mut [Bar], at_ns: u64, asked: &str, told: String, outcome: Outcome) {
+    let bar = bars.iter_mut().rev().find(|bar| bar.to.is_none() && bar.key.is_none() && bar.asked == asked);
+    if let Some(bar) = bar {
+        (bar.to, bar.told, bar.outcome) = (Some(at_ns), told, outcome);
+    }
+}

@@ -1,0 +1,43 @@
+//! An operator restarts all nodes, one after the other, as for a new version.
+
+use std::fmt;
+
+use conclave_checks::draw::Draw;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    inject::Inject,
+    roster::{Roster, check_within},
+};
+use crate::world::{Healing, World};
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RollingRestart {
+    /// From the moment at which a node is up again to the next one's turn.
+    pub pause_ms: u64,
+}
+
+impl Inject for RollingRestart {
+    const NAME: &'static str = "rolling-restart";
+
+    fn draw(draw: &mut Draw, _: &Roster) -> Self {
+        Self { pause_ms: *draw.pick(&[0, 100, 1_000]) }
+    }
+
+    fn check(&self, _: &Roster) -> Result<(), String> {
+        check_within("pause_ms", self.pause_ms, 0..=60_000)
+    }
+
+    fn strike(&self, world: &mut World) -> Healing {
+        let nodes = world.known_nodes();
+        world.rolling.begin(nodes, self.pause_ms);
+        Healing::nothing()
+    }
+}
+
+impl fmt::Display for RollingRestart {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "all nodes are restarted, one after the other, with pauses of {} ms", self.pause_ms)
+    }
+}

@@ -1,0 +1,5 @@
+//! Whole runs of scenarios that are made for one question each.
+
+mod load;
+mod moments;
+mod operations;

@@ -1,0 +1,96 @@
+//! From a seed to its faults and their times. Each seed switches some families on, and has an intensity of its own: how long faults
+//! last beside the election timeout, and how close they follow each other.
+
+use std::collections::BTreeSet;
+
+use conclave::env::Rare;
+use conclave_checks::draw::Draw;
+
+use super::{generator::reads_by_lease, timed::Timed};
+use crate::{
+    faults::{Fault, Recipe, Roster},
+    trace::{Moment, Range},
+    world::Shape,
+};
+
+/// What leases are there to bear, and is seldom enough in the same run.
+const TRY_LEASES: [&str; 2] = ["diverging-clocks", "isolated-leader"];
+
+/// Whom faults may strike at first.
+pub(super) fn roster(shape: &Shape) -> Roster {
+    let founders = shape.priorities.len() as u64;
+    let (newcomers, next_newcomer) = (BTreeSet::new(), founders + 1);
+    let (proxies, clients) = (shape.proxies, shape.clients);
+    Roster { founders, newcomers, proxies, clients, next_newcomer, has_subject: false }
+}
+
+/// The faults of a run, in order of time.
+pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
+    let mut roster = roster(shape);
+    let mut draw = Draw::new(shape.seed, "faults", 0);
+    let recipes = some_families(shape.seed, &roster);
+    let interval_ms = *draw.pick(&[300, 800, 2_000]);
+    let lengths = lengths(shape);
+    let mut faults = Vec::new();
+    let mut at_ms = draw.between(200, 1_500);
+    // Each fault draws from a stream of its own: one less leaves the others as they were.
+    for number in 0.. {
+        let mut own = Draw::new(shape.seed, "fault", number);
+        if at_ms >= chaos_ms {
+            break;
+        }
+        let moment = moment(shape.seed, number);
+        roster.has_subject = moment.is_some();
+        let fault = own.pick(&recipes)(&mut own, &roster);
+        let Range { low, high } = *own.pick(&lengths);
+        let for_ms = own.between(low, high) * fault.lasts();
+        faults.push(Timed { at_ms, for_ms, moment, fault });
+        at_ms += own.between(1, 2 * interval_ms);
+        roster.next_newcomer += 1;
+    }
+    faults
+}
+
+/// A fifth of the faults wait for a moment, most of them for one in which a node is half-way through something.
+fn moment(seed: u64, fault: u64) -> Option<Moment> {
+    let mut draw = Draw::new(seed, "moment", fault);
+    match draw.below(100) {
+        0..17 => Some(*draw.pick(Moment::MAIN)),
+        17..20 => Some(Moment::Reached(*draw.pick(Rare::ALL))),
+        _ => None,
+    }
+}
+
+/// How long faults last, in milliseconds: from far below the election timeout, where nobody may notice, to far above it, where
+/// everybody has given up. A third of the seeds mix all of it.
+fn lengths(shape: &Shape) -> Vec<Range> {
+    let timeout_ms = shape.election_timeout_ms;
+    let all = [
+        Range { low: 1, high: timeout_ms / 4 },
+        Range { low: timeout_ms / 2, high: 3 * timeout_ms },
+        Range { low: 50, high: 3_000 },
+        Range { low: 10 * timeout_ms, high: 40 * timeout_ms },
+    ];
+    match Draw::new(shape.seed, "lengths", 0).below(9) {
+        lot @ 0..=1 => vec![all[lot as usize]],
+        2..=4 => vec![all[2]],
+        5 => vec![all[3]],
+        _ => all.to_vec(),
+    }
+}
+
+/// The families that a seed switches on. Each draws from a stream of its own: a family more leaves the others as they were.
+fn some_families(seed: u64, roster: &Roster) -> Vec<Recipe> {
+    let families = || Fault::FAMILIES.iter().filter(|family| family.founders_min <= roster.founders);
+    let percent = |name| if reads_by_lease(seed) && TRY_LEASES.contains(&name) { 85 } else { 45 };
+    let is_on = |name: &'static str| Draw::new(seed, name, 0).chance(percent(name));
+    let chosen: Vec<Recipe> =
+        families().filter(|family| is_on(family.name)).map(|family| family.recipe).collect();
+    match chosen.is_empty() {
+        true => {
+            let all: Vec<Recipe> = families().map(|family| family.recipe).collect();
+            vec![*Draw::new(seed, "families", 0).pick(&all)]
+        }
+        false => chosen,
+    }
+}
