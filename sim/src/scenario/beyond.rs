@@ -15,13 +15,12 @@ pub(super) fn beyond(mut scenario: Scenario) -> Scenario {
     let founders = scenario.shape.priorities.len() as u64;
     let first = draw.below(founders);
     let damaged = draw.between(founders / 2 + 1, founders);
-    let mut new = scenario.newcomers().into_iter().max().unwrap_or(founders) + 1;
-    for offset in 0..damaged {
+    let newcomers = scenario.newcomers().into_iter().max().unwrap_or(founders) + 1..;
+    for (offset, new) in (0..damaged).zip(newcomers) {
         let node = 1 + (first + offset) % founders;
         let fault = damages(&mut draw, node, new);
         let at_ms = draw.between(scenario.chaos_ms / 5, scenario.chaos_ms - 1);
         scenario.faults.push(Timed { at_ms, for_ms: draw.between(50, 3_000), moment: None, fault });
-        new += 1;
     }
     if draw.chance(50) {
         scenario.faults.push(Timed {
