@@ -73,9 +73,12 @@ impl Links {
         self.0.introduction().origin = Some(origin.into());
     }
 
-    /// This node is reached there, as far as it knows.
+    /// This node was reached there, or says so in its log: that counts as long as no configuration says otherwise.
     pub(super) fn are_answered_at(&self, address: &str) {
-        address.clone_into(&mut self.0.introduction().address);
+        let mut introduction = self.0.introduction();
+        if introduction.address.is_empty() {
+            address.clone_into(&mut introduction.address);
+        }
     }
 
     /// Keeps links to every member, and to nobody else.
@@ -187,6 +190,7 @@ impl Shared {
             let protocol = Arc::new(PeerProtocol {
                 cluster: self.config.cluster.clone(),
                 peer,
+                address: address.to_owned(),
                 introduction: self.introduction.clone(),
                 outbox: Mutex::default(),
             });
@@ -289,6 +293,7 @@ struct Lane {
 struct PeerProtocol {
     cluster: String,
     peer: NodeId,
+    address: String,
     introduction: Arc<Mutex<v1::Sender>>,
     /// Present while the stream is open.
     outbox: Mutex<Option<Outbox<Message>>>,
@@ -308,12 +313,19 @@ impl Protocol for PeerProtocol {
     /// up already.
     fn greeting(&self) -> v1::Envelope {
         let sender = Some(self.introduction.lock().expect("nobody panics with it").clone());
-        v1::Envelope { cluster: self.cluster.clone(), messages: Vec::new(), sender, to: self.peer }
+        v1::Envelope {
+            cluster: self.cluster.clone(),
+            messages: Vec::new(),
+            sender,
+            to: self.peer,
+            to_address: self.address.clone(),
+        }
     }
 
     fn batch(&self, messages: Vec<Message>) -> v1::Envelope {
         let messages = messages.into_iter().map(Into::into).collect();
-        v1::Envelope { cluster: self.cluster.clone(), messages, sender: None, to: self.peer }
+        let cluster = self.cluster.clone();
+        v1::Envelope { cluster, messages, to: self.peer, ..v1::Envelope::default() }
     }
 
     fn on_event(&self, event: LinkEvent<Message, v1::Alive>) -> bool {

@@ -154,6 +154,17 @@ impl Services {
         }
     }
 
+    /// A node hears from who calls it where it is reached.
+    fn hear_of_own_address(&self, from: NodeId, address: &str) -> Result<(), Status> {
+        if address.len() > ADDRESS_BYTES_MAX {
+            return Err(self.malformed(from, Malformed("an address that is too long")));
+        }
+        if !address.is_empty() {
+            self.links.are_answered_at(address);
+        }
+        Ok(())
+    }
+
     /// Refuses what is meant for another node: addresses were mixed up, or reused.
     fn check_receiver(&self, from: NodeId, to: NodeId) -> Result<(), Status> {
         let own = self.config.id;
@@ -273,6 +284,7 @@ impl v1::peer_server::Peer for Services {
                     (Some(introduced), _) if introduced.id != 0 => {
                         services.check_caller(&caller, introduced.id)?;
                         services.admit(&introduced)?;
+                        services.hear_of_own_address(introduced.id, &envelope.to_address)?;
                         sender = Some(introduced);
                     }
                     // It may have been removed just now, and be a leader who waits to hear that this has arrived.

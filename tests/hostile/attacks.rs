@@ -51,7 +51,7 @@ impl Seen {
 
     fn hello(&self, id: u64, to: u64) -> v1::Envelope {
         let sender = v1::Sender { id, origin: Some(self.origin().into()), ..v1::Sender::default() };
-        v1::Envelope { cluster: "conclave".into(), to, sender: Some(sender), messages: Vec::new() }
+        v1::Envelope { cluster: "conclave".into(), to, sender: Some(sender), ..v1::Envelope::default() }
     }
 }
 

@@ -2,13 +2,12 @@
 
 use super::{
     chaos::Lasting,
-    enter,
     recovery::{ask_through, bring_up_everything, clients},
     supervise::{look, pass_until},
 };
 use crate::{
     scenario::Scenario,
-    trace::{Call, Phase},
+    trace::Call,
     verdict::Failure,
     workload::Workload,
     world::{World, now_ns},
@@ -21,7 +20,6 @@ const KEYS_ASKED: u64 = 3;
 
 /// Heals what can be healed, asks once more, and lets clients finish. What they are told is judged; that there is an answer is not.
 pub(super) async fn settle(world: &mut World, scenario: &Scenario, lasting: Lasting) -> Result<(), Failure> {
-    enter(world, Phase::Recovery);
     lasting.heal(world);
     bring_up_everything(world);
     pass_until(world, now_ns() / 1_000_000 + SETTLES_MS).await?;

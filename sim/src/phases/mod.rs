@@ -39,7 +39,10 @@ pub(crate) async fn live(
     instruments.switch_off();
     world.end_stalls();
     match scenario.shape.beyond {
-        true => beyond::settle(world, scenario, lasting).await?,
+        true => {
+            enter(world, Phase::Recovery);
+            beyond::settle(world, scenario, lasting).await?;
+        }
         false => come_right(world, scenario, lasting, times).await?,
     }
     enter(world, Phase::Judgement);

@@ -114,12 +114,17 @@ pub(super) fn set_power(machine: MachineId, has_power: bool) {
 
 /// Messages of nodes to each other may go astray one by one: the consensus promises to bear it. Whose they are goes with each.
 fn split(payload: Payload) -> Result<Vec<Payload>, Payload> {
-    let Envelope { cluster, messages, sender, to } = *payload.downcast::<Envelope>()?;
+    let Envelope { cluster, messages, sender, to, to_address } = *payload.downcast::<Envelope>()?;
     if messages.is_empty() {
-        return Err(Box::new(Envelope { cluster, messages, sender, to }));
+        return Err(Box::new(Envelope { cluster, messages, sender, to, to_address }));
     }
-    let alone =
-        |message| Envelope { cluster: cluster.clone(), messages: vec![message], sender: sender.clone(), to };
+    let alone = |message| Envelope {
+        cluster: cluster.clone(),
+        messages: vec![message],
+        sender: sender.clone(),
+        to,
+        to_address: to_address.clone(),
+    };
     Ok(messages.into_iter().map(|message| Box::new(alone(message)) as Payload).collect())
 }
 
