@@ -235,7 +235,8 @@ async fn a_node_speaks_for_itself_alone(cluster: &Cluster) {
     };
     let sender = v1::Sender { id: 3, origin: origin(3), ..v1::Sender::default() };
     let cluster = "conclave".to_owned();
-    let envelope = v1::Envelope { cluster, to: 1, sender: Some(sender), messages: vec![message] };
+    let envelope =
+        v1::Envelope { cluster, to: 1, sender: Some(sender), messages: vec![message], ..Default::default() };
     let mut signs =
         PeerClient::new(channel).send(tokio_stream::once(envelope)).await.expect("it is node 3").into_inner();
     let refused = signs.message().await.expect_err("it is not node 2");

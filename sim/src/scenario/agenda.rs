@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use conclave::env::Rare;
 use conclave_checks::draw::Draw;
 
-use super::{generator::reads_by_lease, timed::Timed};
+use super::timed::Timed;
 use crate::{
     faults::{Fault, Recipe, Roster},
     trace::{Moment, Range},
@@ -28,7 +28,7 @@ pub(super) fn roster(shape: &Shape) -> Roster {
 pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
     let mut roster = roster(shape);
     let mut draw = Draw::new(shape.seed, "faults", 0);
-    let recipes = some_families(shape.seed, &roster);
+    let recipes = some_families(shape, &roster);
     let interval_ms = *draw.pick(&[300, 800, 2_000]);
     let lengths = lengths(shape);
     let mut faults = Vec::new();
@@ -80,9 +80,11 @@ fn lengths(shape: &Shape) -> Vec<Range> {
 }
 
 /// The families that a seed switches on. Each draws from a stream of its own: a family more leaves the others as they were.
-fn some_families(seed: u64, roster: &Roster) -> Vec<Recipe> {
+fn some_families(shape: &Shape, roster: &Roster) -> Vec<Recipe> {
+    let seed = shape.seed;
     let families = || Fault::FAMILIES.iter().filter(|family| family.founders_min <= roster.founders);
-    let percent = |name| if reads_by_lease(seed) && TRY_LEASES.contains(&name) { 85 } else { 45 };
+    let try_leases = !shape.lease_reads.are_off();
+    let percent = |name| if try_leases && TRY_LEASES.contains(&name) { 85 } else { 45 };
     let is_on = |name: &'static str| Draw::new(seed, name, 0).chance(percent(name));
     let chosen: Vec<Recipe> =
         families().filter(|family| is_on(family.name)).map(|family| family.recipe).collect();

@@ -100,7 +100,7 @@ fn chaos_ms(seed: u64) -> u64 {
     }
 }
 
-pub(super) fn reads_by_lease(seed: u64) -> bool {
+fn reads_by_lease(seed: u64) -> bool {
     Draw::new(seed, "leases", 0).chance(30)
 }
 
