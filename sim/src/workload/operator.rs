@@ -30,12 +30,27 @@ pub(crate) struct Operators {
     changes: Vec<JoinHandle<Result<(), Unexpected>>>,
     mistakes: Vec<JoinHandle<Result<(), Unexpected>>>,
     errands: Vec<JoinHandle<()>>,
-    unwanted: Unwanted,
+    contested: Contested,
 }
 
-/// Nodes that some operator asked to remove. Whoever adds one of them, and asks again when he was not answered, may be told that it has
-/// left for good.
-type Unwanted = Arc<Mutex<BTreeSet<u64>>>;
+/// What operators asked for who do not know of each other. Whoever adds a node that another removes, and asks again when he was not
+/// answered, may be told that it has left for good; whoever replaces one that another adds, that it is no member, for it is none yet.
+#[derive(Clone, Debug, Default)]
+struct Contested(Arc<Mutex<(BTreeSet<u64>, BTreeSet<u64>)>>);
+
+impl Contested {
+    fn ask(&self, add: &[NewNode], remove: &[u64]) {
+        let (added, removed) = &mut *self.0.lock().expect("nobody panics with it");
+        added.extend(add.iter().map(|new| new.id));
+        removed.extend(remove);
+    }
+
+    fn is_about(&self, request: &ChangeMembersRequest) -> bool {
+        let (added, removed) = &*self.0.lock().expect("nobody panics with it");
+        request.add.iter().any(|new| removed.contains(&new.id))
+            || request.remove.iter().any(|id| added.contains(id))
+    }
+}
 
 /// A node that an operator adds.
 #[derive(Clone, Debug)]
@@ -57,15 +72,15 @@ pub(crate) enum Unexpected {
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
         let (changes, mistakes, errands) = Default::default();
-        Self { console, recorder, changes, mistakes, errands, unwanted: Unwanted::default() }
+        Self { console, recorder, changes, mistakes, errands, contested: Contested::default() }
     }
 
     /// An operator asks for other members, until that is done.
     pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>) {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
-        self.unwanted.lock().expect("nobody panics with it").extend(&remove);
-        let unwanted = self.unwanted.clone();
-        self.changes.push(self.console.spawn(change_members(client, recorder, unwanted, add, remove)));
+        self.contested.ask(&add, &remove);
+        let contested = self.contested.clone();
+        self.changes.push(self.console.spawn(change_members(client, recorder, contested, add, remove)));
     }
 
     /// An operator says where members are reached, until the cluster knows it.
@@ -74,8 +89,8 @@ impl Operators {
         let change = Change::Move { members: addresses.iter().map(|(id, _)| *id).collect() };
         let move_to = addresses.into_iter().map(|(id, address)| MemberAddress { id, address }).collect();
         let request = ChangeMembersRequest { move_to, ..ChangeMembersRequest::default() };
-        let unwanted = self.unwanted.clone();
-        self.changes.push(self.console.spawn(ask_for(client, recorder, unwanted, change, request)));
+        let contested = self.contested.clone();
+        self.changes.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
     }
 
     /// An operator lets a learner vote, until it does.
@@ -83,8 +98,8 @@ impl Operators {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         let request = ChangeMembersRequest { promote: vec![node], ..ChangeMembersRequest::default() };
         let change = Change::Promote { node };
-        let unwanted = self.unwanted.clone();
-        self.changes.push(self.console.spawn(ask_for(client, recorder, unwanted, change, request)));
+        let contested = self.contested.clone();
+        self.changes.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
     }
 
     /// An operator takes a backup.
@@ -135,7 +150,7 @@ impl Operators {
 async fn change_members(
     client: Client,
     recorder: Recorder,
-    unwanted: Unwanted,
+    contested: Contested,
     add: Vec<NewNode>,
     remove: Vec<u64>,
 ) -> Result<(), Unexpected> {
@@ -144,14 +159,14 @@ async fn change_members(
     let add: Vec<NewMember> =
         add.into_iter().map(|NewNode { id, address, learner }| NewMember { id, address, learner }).collect();
     let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
-    ask_for(client, recorder, unwanted, change, request).await
+    ask_for(client, recorder, contested, change, request).await
 }
 
 /// Asks until the members are so. To remove may be refused, for somebody has to be left, and to move or add who has left meanwhile.
 async fn ask_for(
     client: Client,
     recorder: Recorder,
-    unwanted: Unwanted,
+    contested: Contested,
     change: Change,
     request: ChangeMembersRequest,
 ) -> Result<(), Unexpected> {
@@ -165,9 +180,7 @@ async fn ask_for(
             }
             Err(error) if error.code == Code::InvalidArgument => {
                 tell(OperatorEvent::Refused { error: error.message.clone() });
-                let unwanted = unwanted.lock().expect("nobody panics with it");
-                let may_be_refused =
-                    request.add.is_empty() || request.add.iter().any(|new| unwanted.contains(&new.id));
+                let may_be_refused = request.add.is_empty() || contested.is_about(&request);
                 return if may_be_refused { Ok(()) } else { Err(Unexpected::Refused { change, error }) };
             }
             Ok(_) | Err(_) => sleep(PAUSE).await,
