@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     /// The families that the simulation does not have.
-    const ONLY_HERE: [&str; 4] = ["crash-all", "loss", "disk-full", "failing-sync"];
+    const ONLY_HERE: [&str; 3] = ["crash-all", "loss", "disk-full"];
 
     fn read(text: &str) -> Result<Fault, String> {
         serde_json::from_str(text).map_err(|error| error.to_string())
