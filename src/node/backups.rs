@@ -162,30 +162,15 @@ mod tests {
     use super::*;
     use crate::{
         kv::{Applier, Command, Operation, Put},
-        node::config::{ReadLimits, Retention, Timing, Upkeep},
         raft::Configuration,
-        rpc::{Security, ServerLimits},
         storage::{BackupReader, Founding, Identity, MemoryDisk, Opened, encode_members, open},
     };
 
     const PUTS: u64 = 20;
 
     fn config() -> Config {
-        Config {
-            cluster: "a".to_owned(),
-            id: 1,
-            listen: "127.0.0.1:0".parse().expect("an address"),
-            peers: [(1, "127.0.0.1:1".to_owned())].into(),
-            peers_override: false,
-            priority: 0,
-            timing: Timing::default(),
-            retention: Retention::default(),
-            reads: ReadLimits::default(),
-            upkeep: Upkeep::default(),
-            lease_drift_percent: None,
-            security: Security::default(),
-            server_limits: ServerLimits::default(),
-        }
+        let peers = [(1, "127.0.0.1:1".to_owned())].into();
+        Config { cluster: "a".to_owned(), peers, ..Config::plain(1) }
     }
 
     /// Of a state of several pieces.

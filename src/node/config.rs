@@ -57,6 +57,28 @@ pub struct Config {
     pub server_limits: ServerLimits,
 }
 
+#[cfg(all(test, not(madsim)))]
+impl Config {
+    /// Of a node that joins, with nothing said otherwise.
+    pub(super) fn plain(id: NodeId) -> Self {
+        Self {
+            cluster: "test".to_owned(),
+            id,
+            listen: ([127, 0, 0, 1], 0).into(),
+            peers: BTreeMap::new(),
+            peers_override: false,
+            priority: 0,
+            timing: Timing::default(),
+            retention: Retention::default(),
+            reads: ReadLimits::default(),
+            upkeep: Upkeep::default(),
+            lease_drift_percent: None,
+            security: Security::default(),
+            server_limits: ServerLimits::default(),
+        }
+    }
+}
+
 /// How much of the past is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {

@@ -359,7 +359,7 @@ impl EventLoop {
     fn carry_out(&mut self, effects: Effects) -> Result<(), NodeError> {
         let term = self.core.term();
         if let Some(persist) = effects.persist {
-            self.parts.writer.send(persist).map_err(|_| NodeError::Part("log writer"))?;
+            self.parts.writer.send(persist).map_err(|_| self.why_ended("log writer"))?;
         }
         self.parts.links.send(effects.messages);
         if !effects.committed.is_empty() {
@@ -395,8 +395,18 @@ impl EventLoop {
         Ok(())
     }
 
-    fn apply(&self, job: Job) -> Result<(), NodeError> {
-        self.parts.applier.send(job).map_err(|_| NodeError::Part("applier"))
+    fn apply(&mut self, job: Job) -> Result<(), NodeError> {
+        self.parts.applier.send(job).map_err(|_| self.why_ended("applier"))
+    }
+
+    /// Why a part takes nothing any more: it reported that before it ended, and the report may not be taken yet.
+    fn why_ended(&mut self, part: &'static str) -> NodeError {
+        while let Ok(report) = self.parts.reports.try_recv() {
+            if let Report::Failed(error) = report {
+                return error;
+            }
+        }
+        NodeError::Part(part)
     }
 
     /// Tells the services where the node stands, the proxies who leads, and who wants to stop it that it may.

@@ -344,35 +344,16 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::{
-        env::{Clock, Health, Nobody},
-        node::{ReadLimits, Retention, Timing, Upkeep},
-        rpc::{Security, ServerLimits},
-    };
+    use crate::env::{Clock, Health, Nobody};
 
     fn links() -> Links {
-        let config = Config {
-            cluster: "test".to_owned(),
-            id: 9,
-            listen: ([127, 0, 0, 1], 0).into(),
-            peers: BTreeMap::new(),
-            peers_override: false,
-            priority: 0,
-            timing: Timing::default(),
-            retention: Retention::default(),
-            reads: ReadLimits::default(),
-            upkeep: Upkeep::default(),
-            lease_drift_percent: None,
-            security: Security::default(),
-            server_limits: ServerLimits::default(),
-        };
         let environment = Environment {
             clock: Clock::new(Duration::ZERO),
             seed: 1,
             observer: Arc::new(Nobody),
             health: Health::default(),
         };
-        Links::new(&config, &environment)
+        Links::new(&Config::plain(9), &environment)
     }
 
     #[tokio::test]

@@ -52,8 +52,6 @@ pub(super) fn start(
             idle.set(now + IDLE_AFTER);
             if let Err(error) = result {
                 let _ = reports.send(Report::Failed(error.into()));
-                // The node ends for this reason, and not because nobody takes its writes any more.
-                while writes.recv().await.is_some() {}
                 return;
             }
             log = returned;

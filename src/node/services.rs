@@ -139,9 +139,7 @@ impl Services {
             self.refusals.note("other_incarnation", id, &why);
             return Err(Status::failed_precondition(why));
         }
-        if sender.address.len() > ADDRESS_BYTES_MAX {
-            return Err(self.malformed(sender.id, Malformed("an address that is too long")));
-        }
+        self.check_address(sender.id, &sender.address)?;
         self.hear_from(sender);
         Ok(())
     }
@@ -156,13 +154,18 @@ impl Services {
 
     /// A node hears from who calls it where it is reached.
     fn hear_of_own_address(&self, from: NodeId, address: &str) -> Result<(), Status> {
-        if address.len() > ADDRESS_BYTES_MAX {
-            return Err(self.malformed(from, Malformed("an address that is too long")));
-        }
+        self.check_address(from, address)?;
         if !address.is_empty() {
             self.links.are_answered_at(address);
         }
         Ok(())
+    }
+
+    fn check_address(&self, from: NodeId, address: &str) -> Result<(), Status> {
+        match address.len() <= ADDRESS_BYTES_MAX {
+            true => Ok(()),
+            false => Err(self.malformed(from, Malformed("an address that is too long"))),
+        }
     }
 
     /// Refuses what is meant for another node: addresses were mixed up, or reused.

@@ -4,17 +4,15 @@
 
 use std::fmt;
 
-use conclave_checks::{FaultBudget, draw::Draw};
+use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
-use crate::{
-    trace::{Condition, MachineId},
-    world::{Healing, Misplaced, World},
+use super::{
+    damage::{NTH_DRAWN, misplace_write},
+    inject::Inject,
+    roster::Roster,
 };
-
-/// A commit of the log writes about five blocks, one of the state up to some tens.
-const NTH_DRAWN: u64 = 30;
+use crate::world::{Healing, Misplaced, World};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -43,14 +41,8 @@ impl Inject for MisdirectedWrite {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let node = MachineId::Node(self.node);
-        if world.machines.machine(node).disk.death().is_some() || !world.give_up_damaged(self.node, self.new)
-        {
-            return Healing::nothing();
-        }
-        FaultBudget::of(&world.oracle).disk_damaged(self.node);
-        world.machines.machine(node).arm_false_write(self.nth, Misplaced::Elsewhere);
-        world.hold([Condition::DownOnceItDies(node)])
+        let Self { node, nth, new } = *self;
+        misplace_write(world, node, nth, Misplaced::Elsewhere, new)
     }
 }
 

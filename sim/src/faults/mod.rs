@@ -12,6 +12,7 @@
 //! | `inject.rs` | what a family has to say of itself |
 //! | `roster.rs` | whom faults may strike: what they draw from, and are checked against |
 //! | `callers.rs` | whoever calls proxies, on one side of a partition |
+//! | `damage.rs` | what families that damage a disk share |
 //! | `target.rs` | a node, by its id or by what it is when the fault strikes |
 //! | `format.rs` | how a fault is written in a file: `{"crash": {"node": 1}}` |
 //! | all others | a family each |
@@ -32,6 +33,7 @@ mod compact_everything;
 mod crash;
 mod crash_in_job;
 mod cut_one_way;
+mod damage;
 mod diverging_clocks;
 mod failing_disk;
 mod failing_sync;
@@ -78,6 +80,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::damage::damages;
 use self::inject::Inject;
 pub(crate) use self::roster::{
     BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range, check_rhythm, check_within,
@@ -232,18 +235,6 @@ families! {
     clock_jump::ClockJump,
     suspend::Suspend,
     diverging_clocks::DivergingClocks,
-}
-
-/// Damage to a node's disk, of any family that does that; `new` is a node that no other fault brings.
-pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
-    let nth = draw.below(30);
-    match draw.below(3) {
-        0 => Fault::LostWrite(lost_write::LostWrite { node, nth, new }),
-        1 => Fault::MisdirectedWrite(misdirected_write::MisdirectedWrite { node, nth, new }),
-        _ => {
-            Fault::Rot(rot::Rot { node, flips: *draw.pick(&[5, 100, 1_000]), restarts: draw.chance(70), new })
-        }
-    }
 }
 
 /// All machines lose power.

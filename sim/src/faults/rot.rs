@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use conclave_checks::{FaultBudget, draw::Draw};
+use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{inject::Inject, roster::Roster};
@@ -29,12 +29,18 @@ pub struct Rot {
     pub new: u64,
 }
 
+impl Rot {
+    pub(super) fn drawn(draw: &mut Draw, node: u64, new: u64) -> Self {
+        Self { node, flips: *draw.pick(&[5, 100, FLIPS_MAX]), restarts: draw.chance(70), new }
+    }
+}
+
 impl Inject for Rot {
     const NAME: &'static str = "rot";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let (node, new) = (roster.any_node(draw), roster.next_newcomer);
-        Self { node, flips: *draw.pick(&[5, 100, FLIPS_MAX]), restarts: draw.chance(70), new }
+        let node = roster.any_node(draw);
+        Self::drawn(draw, node, roster.next_newcomer)
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
@@ -52,14 +58,9 @@ impl Inject for Rot {
     fn strike(&self, world: &mut World) -> Healing {
         let node = MachineId::Node(self.node);
         // A power loss may take the number of the log's last commit. If that commit rots too, it cannot be told from a torn one.
-        let machine = world.machines.machine(node);
-        if machine.has_lost_power
-            || machine.disk.death().is_some()
-            || !world.give_up_damaged(self.node, self.new)
-        {
+        if world.machines.machine(node).has_lost_power || !world.give_up_damaged(self.node, self.new) {
             return Healing::nothing();
         }
-        FaultBudget::of(&world.oracle).disk_damaged(self.node);
         if !self.restarts {
             world.machines.machine(node).damage_disk(self.flips);
             return Healing::nothing();

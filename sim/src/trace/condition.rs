@@ -140,9 +140,26 @@ impl Condition {
             _ => None,
         }
     }
-}
 
-impl Condition {
+    /// The one machine that it is about, if it is about one.
+    pub fn machine(&self) -> Option<MachineId> {
+        match *self {
+            Self::Down(machine)
+            | Self::DownOnceItDies(machine)
+            | Self::Foreign(machine)
+            | Self::Paused(machine)
+            | Self::StalledDisk(machine)
+            | Self::Suspended(machine)
+            | Self::ClockDrift { machine, .. }
+            | Self::ClockSkew { machine, .. }
+            | Self::SlowDisk { machine, .. }
+            | Self::FailingDisk { machine, .. }
+            | Self::SlowLink { machine, .. } => Some(machine),
+            Self::Flood { proxy, .. } => Some(MachineId::Proxy(proxy)),
+            _ => None,
+        }
+    }
+
     /// Whether it hampers this machine, or a line from or to it.
     pub fn is_about(&self, machine: MachineId) -> bool {
         match self.line() {
@@ -156,22 +173,8 @@ impl Condition {
         if let Some((from, to)) = self.line() {
             return is_among(from) && is_among(to);
         }
-        match *self {
-            Self::Down(machine)
-            | Self::DownOnceItDies(machine)
-            | Self::Foreign(machine)
-            | Self::Paused(machine)
-            | Self::StalledDisk(machine)
-            | Self::Suspended(machine)
-            | Self::ClockDrift { machine, .. }
-            | Self::ClockSkew { machine, .. }
-            | Self::SlowDisk { machine, .. }
-            | Self::FailingDisk { machine, .. }
-            | Self::SlowLink { machine, .. } => is_among(machine),
-            Self::Flood { proxy, .. } => is_among(MachineId::Proxy(proxy)),
-            // The network is everybody's.
-            _ => true,
-        }
+        // What is about no machine is about the network, which is everybody's.
+        self.machine().is_none_or(is_among)
     }
 }
 

@@ -237,14 +237,19 @@ impl World {
         self.machines.machine(machine).set_clock_error(drift_ppm, skew_ms);
     }
 
-    /// A node's disk may be damaged now. Beyond the envelope any may be, and nobody takes its place. False: it cannot be spared, and
-    /// nothing happens.
+    /// A node's disk is about to be damaged, which the oracle is told. Beyond the envelope any may be, and nobody takes its place.
+    /// False: it cannot be spared, or dies already in the middle of a job, and nothing happens.
     pub(crate) fn give_up_damaged(&mut self, node: u64, new: u64) -> bool {
         let machine = self.machines.machine(MachineId::Node(node));
-        match self.shape.beyond {
-            true => machine.is_introduced && !machine.is_damaged,
-            false => self.give_up(node, new),
+        let may_be_damaged = machine.disk.death().is_none()
+            && match self.shape.beyond {
+                true => machine.is_introduced && !machine.is_damaged,
+                false => self.give_up(node, new),
+            };
+        if may_be_damaged {
+            FaultBudget::of(&self.oracle).disk_damaged(node);
         }
+        may_be_damaged
     }
 
     /// A node's data directory is lost, or not to be trusted: an operator puts a new node in its place. False: it cannot be

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::{
     super::{address::Address, connection::Connection, settings::variable, tls::TlsArgs, usage::UsageError},
@@ -95,8 +95,7 @@ impl Plan {
     /// # Errors
     /// They are in use, belong to a cluster of another size, too many are missing, or they cannot be made.
     pub(super) fn prepare_directories(&mut self) -> anyhow::Result<()> {
-        self.absent = absent(&nodes_in(&self.data_dir), self.nodes.len() as u64)
-            .map_err(|why| anyhow::anyhow!("{}", why.replace("DIR", &self.data_dir.display().to_string())))?;
+        self.absent = absent(&self.data_dir, &nodes_in(&self.data_dir), self.nodes.len() as u64)?;
         for (id, _) in self.started() {
             // Taken and let go at once: the node will take it.
             FileDisk::open(&self.node_dir(id))?;
@@ -258,35 +257,35 @@ fn host_of(address: SocketAddr) -> String {
     }
 }
 
-/// The nodes of a cluster of this size whose data is missing, beside that which was found; of a new cluster none is. `DIR` stands for
-/// where it was looked for.
+/// The nodes of a cluster of this size whose data is missing, beside that which was found; of a new cluster none is.
 ///
 /// # Errors
 /// The cluster found has another size, or what is left of it is no majority.
-fn absent(found: &BTreeSet<u64>, size: u64) -> Result<BTreeSet<u64>, String> {
+fn absent(data_dir: &Path, found: &BTreeSet<u64>, size: u64) -> anyhow::Result<BTreeSet<u64>> {
+    let data_dir = data_dir.display();
     let Some(&last) = found.last() else { return Ok(BTreeSet::new()) };
     let missing: BTreeSet<u64> = (1..=size.max(last)).filter(|id| !found.contains(id)).collect();
     let is_whole = found.len() as u64 == last;
-    match () {
-        // 'up' founds clusters of an odd number of nodes.
-        () if is_whole && (last > size || last < size && last > 1 && last % 2 == 1) => Err(format!(
-            "DIR holds a cluster of {last} nodes, not {size}; say --nodes {last}, or name another --data-dir"
-        )),
-        () if last <= size && found.len() as u64 > size / 2 => Ok(missing),
-        () => {
-            let missing: Vec<String> = missing.iter().map(|id| format!("node-{id}")).collect();
-            let smaller = match is_whole {
-                true => format!(", or say --nodes {last} if the cluster has no more"),
-                false => String::new(),
-            };
-            Err(format!(
-                "DIR holds some nodes of a cluster, and {} of it {} missing: without a majority nothing is started. Put what is missing \
-                 back{smaller}, or name another --data-dir",
-                missing.join(", "),
-                if missing.len() == 1 { "is" } else { "are" }
-            ))
-        }
+    // 'up' founds clusters of an odd number of nodes.
+    if is_whole && (last > size || last < size && last > 1 && last % 2 == 1) {
+        bail!(
+            "{data_dir} holds a cluster of {last} nodes, not {size}; say --nodes {last}, or name another --data-dir"
+        );
     }
+    if last <= size && found.len() as u64 > size / 2 {
+        return Ok(missing);
+    }
+    let missing: Vec<String> = missing.iter().map(|id| format!("node-{id}")).collect();
+    let smaller = match is_whole {
+        true => format!(", or say --nodes {last} if the cluster has no more"),
+        false => String::new(),
+    };
+    bail!(
+        "{data_dir} holds some nodes of a cluster, and {} of it {} missing: without a majority nothing is started. Put what is missing \
+         back{smaller}, or name another --data-dir",
+        missing.join(", "),
+        if missing.len() == 1 { "is" } else { "are" }
+    )
 }
 
 /// The nodes that have their data in a directory.
@@ -304,7 +303,9 @@ mod tests {
     use super::*;
 
     fn found(ids: &[u64], size: u64) -> Result<Vec<u64>, String> {
-        absent(&ids.iter().copied().collect(), size).map(|missing| missing.into_iter().collect())
+        absent(Path::new("DIR"), &ids.iter().copied().collect(), size)
+            .map(|missing| missing.into_iter().collect())
+            .map_err(|error| error.to_string())
     }
 
     #[test]

@@ -104,8 +104,6 @@ async fn apply(
         let failed = matches!(report, Report::Failed(_));
         let _ = reports.send(report);
         if failed {
-            // The node ends for this reason, and not because nobody takes its jobs any more.
-            while queue.batch().await.is_some() {}
             return;
         }
     }

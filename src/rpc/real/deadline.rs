@@ -2,7 +2,6 @@
 
 use std::{
     error::Error,
-    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,6 +18,7 @@ use tonic::{
     transport,
 };
 
+use super::secured::tls_error;
 use crate::{
     env::Clock,
     rpc::{
@@ -121,9 +121,7 @@ struct RefusedByTls(String);
 /// The other side's alert, if one is why a connection broke off.
 fn is_alert(error: &transport::Error) -> bool {
     causes(Some(error)).any(|cause| {
-        let beneath = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        let error = beneath.and_then(|beneath| beneath.downcast_ref::<rustls::Error>());
-        matches!(error, Some(rustls::Error::AlertReceived(_)))
+        matches!(cause.downcast_ref().and_then(tls_error), Some(rustls::Error::AlertReceived(_)))
     })
 }
 

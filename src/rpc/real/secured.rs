@@ -105,10 +105,15 @@ fn denied(why: impl Into<String>) -> io::Error {
     io::Error::new(io::ErrorKind::PermissionDenied, why.into())
 }
 
+/// What TLS itself says, if it is why a connection failed.
+pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
 /// What an operator can make of a handshake that failed.
 fn explain(error: &io::Error, host: &str, credentials: &Credentials) -> io::Error {
     use rustls::{CertificateError as Certificate, Error};
-    let cause = error.get_ref().and_then(|cause| cause.downcast_ref::<Error>());
+    let cause = tls_error(error);
     let ca = credentials.ca().display();
     denied(match cause {
         Some(Error::InvalidMessage(_)) => {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::lanes::Lanes;
 use crate::{
     scenario::Scenario,
-    trace::{Condition, Event, FaultEvent, MachineId, Phase},
+    trace::{Condition, Event, FaultEvent, Phase},
 };
 
 #[derive(Debug, Serialize)]
@@ -142,22 +142,8 @@ fn of_lines(condition: &Condition) -> &'static str {
 
 /// The lanes that a condition is about.
 fn machines(condition: &Condition, lanes: &Lanes) -> Vec<usize> {
-    let machines = match *condition {
-        Condition::Down(machine)
-        | Condition::DownOnceItDies(machine)
-        | Condition::StalledDisk(machine)
-        | Condition::FailingDisk { machine, .. }
-        | Condition::Foreign(machine)
-        | Condition::Paused(machine)
-        | Condition::Suspended(machine)
-        | Condition::ClockDrift { machine, .. }
-        | Condition::ClockSkew { machine, .. }
-        | Condition::SlowDisk { machine, .. }
-        | Condition::SlowLink { machine, .. } => vec![machine],
-        Condition::Flood { proxy, .. } => vec![MachineId::Proxy(proxy)],
-        _ => condition.line().map_or_else(Vec::new, |(from, to)| vec![from, to]),
-    };
-    machines.into_iter().filter_map(|machine| lanes.machine(machine)).collect()
+    let ends = condition.line().into_iter().flat_map(|(from, to)| [from, to]);
+    ends.chain(condition.machine()).filter_map(|machine| lanes.machine(machine)).collect()
 }
 
 fn class(condition: &Condition) -> &'static str {
