@@ -90,11 +90,29 @@ fn what_would_run_nothing_is_refused_in_one_line() {
             &["shrink", "1", "--time", "soon"],
             "error: --time soon: a time is a number and a unit, as in 90s, 10m, 1h",
         ),
+        (
+            &["replay", "Cargo.toml", "--version", "0000002a"],
+            "error: --version is of seeds: a file holds its scenario, whatever the version",
+        ),
         (&["replay", "Cargo.toml"], "error: Cargo.toml holds no scenario: expected value at line 1 column 2"),
     ] {
         let output = program(arguments).wait_with_output().expect("it ends");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), told);
+    }
+}
+
+#[test]
+fn a_seed_of_another_version_is_refused_with_both_versions() {
+    for command in ["replay", "shrink", "repeat"] {
+        let output = program(&[command, "42", "--version", "0000002a"]).wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            told.starts_with("error: seed 42 of version 0000002a may be another scenario here: "),
+            "{told}"
+        );
+        assert_eq!(told.trim_end().lines().count(), 1, "{told}");
     }
 }
 

@@ -83,7 +83,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("sim/src/campaign/failure.rs", "std::time", "real time, as the user of a search has it"),
     ("sim/src/campaign/bench/mod.rs", "std::time", "real time is what it measures"),
     ("sim/src/main.rs", " static ", "the allocator: where memory lies is nothing that a run sees"),
-    ("sim/src/campaign/cli.rs", "std::fs", "reads a stored scenario, outside of any simulation"),
+    ("sim/src/campaign/subject.rs", "std::fs", "reads a stored scenario, outside of any simulation"),
 ];
 
 #[test]

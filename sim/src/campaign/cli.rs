@@ -1,32 +1,31 @@
-//! The command line of the simulation. Exit codes: 0 green, 1 red, 2 not run for a mistake of the caller.
+//! The command line of the simulation.
 #![allow(clippy::print_stderr)]
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use clap::{Args, Parser, Subcommand};
 use conclave::env::{Buggify, Knob};
-use serde_json::json;
 
 use super::{
     bench, check, difference,
     execution::carry_out,
-    failure::{shrink_and_store, write_page},
+    exit,
+    failure::shrink_and_store,
     output::say,
     plan::{Plan, jobs_or_all, parse_span},
     refresh,
+    replay::{self, replay},
+    subject::{Given, load},
 };
 use crate::{
-    explain::{self, Kind, Selected, Selection},
     probes::Probe,
     run::run,
-    scenario::{BEYOND_SEEDS, Scenario, generate},
+    scenario::{BEYOND_SEEDS, generate},
     shrink::Budget,
-    verdict::Verdict,
 };
 
 const EXAMPLES: &str = "\
@@ -45,14 +44,12 @@ Examples:
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
   cargo sim bench                    how much faster than real time the simulation is
-  cargo sim probes                   the rare states that runs should reach
-Exit codes: 0 green, 1 red, 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for,
-4 a run that differs from its repetition, 130 interrupted before anything was red";
+  cargo sim probes                   the rare states that runs should reach";
 
 /// Runs the cluster in a simulated world that crashes, partitions and delays from a seed, and checks every
 /// step. A failing seed prints the line that replays it.
 #[derive(Parser)]
-#[command(name = "cargo sim", after_help = EXAMPLES)]
+#[command(name = "cargo sim", after_help = format!("{EXAMPLES}\n{}", exit::HELP))]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -65,11 +62,11 @@ enum Command {
     /// A campaign of many seeds (the default).
     Run(RunArgs),
     /// One run again, explained: a seed, or a file with a scenario.
-    Replay(ReplayArgs),
+    Replay(replay::Args),
     /// The smallest scenario that still fails the same way: a seed, or a file with a scenario.
     Shrink {
-        /// A seed or a file.
-        what: String,
+        #[command(flatten)]
+        given: Given,
         /// For how long at most, for example 90s or 10m.
         #[arg(long, default_value = "2m")]
         time: String,
@@ -102,8 +99,8 @@ enum Command {
     },
     /// Runs a scenario here and in another process, and shows the first event that differs: a seed, or a file.
     Repeat {
-        /// A seed or a file.
-        what: String,
+        #[command(flatten)]
+        given: Given,
         /// Seeds that are run here before.
         #[arg(long, value_name = "SEED", num_args = 1..)]
         after: Vec<u64>,
@@ -136,36 +133,6 @@ enum Command {
 }
 
 #[derive(Args)]
-struct ReplayArgs {
-    /// A seed or a file.
-    what: String,
-    /// Print only the verdict and the trace hash.
-    #[arg(long)]
-    quiet: bool,
-    /// Every event, instead of what tells what happened (a screen or two).
-    #[arg(long)]
-    all: bool,
-    /// Events of this kind; may be given several times.
-    #[arg(long, value_name = "KIND")]
-    kind: Vec<Kind>,
-    /// Events of this node, and those of no node; may be given several times.
-    #[arg(long, value_name = "N")]
-    node: Vec<u64>,
-    /// Events from this time on, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    from: Option<u64>,
-    /// Events up to this time, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    to: Option<u64>,
-    /// Events as JSON, one a line, instead of words.
-    #[arg(long)]
-    json: bool,
-    /// Write the whole run as one page for a browser into this file; the terminal is told how it ended.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["quiet", "json", "all"])]
-    html: Option<PathBuf>,
-}
-
-#[derive(Args)]
 struct RunArgs {
     /// How many seeds [default: 100].
     #[arg(long, conflicts_with = "time")]
@@ -187,13 +154,6 @@ struct RunArgs {
     beyond: bool,
 }
 
-const RED: u8 = 1;
-/// A stored scenario that does not reach what it is kept for.
-const STALE: u8 = 3;
-/// The exit code of what was not run for a mistake of the caller; where 2 stands for undecided, another one.
-const MISTAKE: u8 = 2;
-const MISTAKE_OF_CHECK: u8 = 3;
-
 /// Parses the arguments and carries them out.
 pub fn main() -> ExitCode {
     tracing_subscriber::fmt()
@@ -205,14 +165,15 @@ pub fn main() -> ExitCode {
     silence_panics();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Run(cli.run));
-    let mistake = if matches!(command, Command::Check { .. }) { MISTAKE_OF_CHECK } else { MISTAKE };
+    let mistake =
+        if matches!(command, Command::Check { .. }) { exit::MISTAKE_OF_CHECK } else { exit::MISTAKE };
     let ended = match command {
         Command::Run(args) => campaign(&args),
         Command::Replay(args) => replay(args),
-        Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
+        Command::Shrink { given, time, jobs, out } => shrink(&given, &time, jobs, out.as_deref()),
         Command::Check { file, model, time, memory } => judged(&file, model, &time, memory),
         Command::Show { seed } => show(seed),
-        Command::Repeat { what, after } => repeat(&what, &after),
+        Command::Repeat { given, after } => repeat(&given, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
         Command::Bench { turns } => bench::bench(turns),
         Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
@@ -241,76 +202,9 @@ fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink, beyond }: &RunArgs) ->
     carry_out(plan, !no_shrink)
 }
 
-fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json, html }: ReplayArgs) -> Result<ExitCode> {
-    let scenario = scenario_of(&what)?;
-    let verdict = run(&scenario, !quiet);
-    let (kinds, nodes) = (kind.into_iter().collect(), node.into_iter().collect());
-    if let Some(file) = html {
-        return show_page(&what, &scenario, &verdict, &file);
-    }
-    let selection = Selection { all, kinds, nodes, from_ms: from, to_ms: to };
-    match (quiet, json) {
-        (true, _) => {}
-        (false, true) => {
-            let events = selection.choose(&verdict.story).events;
-            events.iter().try_for_each(|event| say(&serde_json::to_string(event)?))?;
-            let hash = format!("{:016x}", verdict.trace_hash);
-            let probes: Vec<Probe> = verdict.figures.probes.keys().copied().collect();
-            let buggify: BTreeMap<_, _> =
-                verdict.figures.buggify.iter().map(|(&point, it)| (point, [it.asked, it.fired])).collect();
-            let told = json!({ "trace_hash": hash, "failure": verdict.failure, "probes": probes, "buggify": buggify });
-            say(&told.to_string())?;
-            return Ok(ExitCode::from(code_of(&scenario, &verdict)));
-        }
-        (false, false) => tell(&scenario, &selection.choose(&verdict.story))?,
-    }
-    say(&format!("trace hash {:016x} over {} events", verdict.trace_hash, verdict.figures.events))?;
-    if !quiet || !explain::missed(&scenario, &verdict.figures).is_empty() {
-        say(&explain::reached_by(&scenario, &verdict.figures))?;
-    }
-    match &verdict.failure {
-        None => say("green")?,
-        Some(failure) => {
-            say(&format!("failed: {failure}"))?;
-            if !quiet {
-                say(&format!("  shrink it with: cargo sim shrink {what}"))?;
-            }
-        }
-    }
-    Ok(ExitCode::from(code_of(&scenario, &verdict)))
-}
-
-fn show_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<ExitCode> {
-    write_page(what, scenario, verdict, file)?;
-    say(&match &verdict.failure {
-        None => "green".to_owned(),
-        Some(failure) => format!("failed: {failure}"),
-    })?;
-    say(&format!("open it in a browser: {}", file.display()))?;
-    Ok(ExitCode::from(code_of(scenario, verdict)))
-}
-
-fn code_of(scenario: &Scenario, verdict: &Verdict) -> u8 {
-    match verdict.failure {
-        Some(_) => RED,
-        None if !explain::missed(scenario, &verdict.figures).is_empty() => STALE,
-        None => 0,
-    }
-}
-
-fn tell(scenario: &Scenario, Selected { events, left_out }: &Selected<'_>) -> Result<()> {
-    say(&explain::describe(scenario))?;
-    if *left_out > 0 {
-        say(&format!(
-            "  ... {left_out} earlier events are left out: --all shows every event, --help how to choose"
-        ))?;
-    }
-    events.iter().try_for_each(|event| say(&explain::line(scenario, event)))
-}
-
-fn shrink(what: &str, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Result<ExitCode> {
+fn shrink(given: &Given, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Result<ExitCode> {
     let budget = Budget { time: parse_span(time)?, jobs: jobs_or_all(jobs)? };
-    let scenario = scenario_of(what)?;
+    let (what, scenario) = (&given.what, given.scenario()?);
     let Some(failure) = run(&scenario, false).failure else {
         bail!("{what} is green: there is nothing to shrink");
     };
@@ -319,28 +213,13 @@ fn shrink(what: &str, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Re
     Ok(ExitCode::SUCCESS)
 }
 
-/// That of a seed, or of a file.
-fn scenario_of(what: &str) -> Result<Scenario> {
-    match what.parse() {
-        Ok(seed) => Ok(generate(seed)),
-        Err(_) => load(Path::new(what)),
-    }
-}
-
-fn load(path: &Path) -> Result<Scenario> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{name} is neither a seed nor a file that can be read"))?;
-    serde_json::from_str(&text).map_err(|error| anyhow!("{name} holds no scenario: {error}"))
-}
-
 fn show(seed: u64) -> Result<ExitCode> {
     say(&serde_json::to_string_pretty(&generate(seed))?)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn repeat(what: &str, after: &[u64]) -> Result<ExitCode> {
-    difference::repeat(what, &scenario_of(what)?, after)
+fn repeat(given: &Given, after: &[u64]) -> Result<ExitCode> {
+    difference::repeat(&given.what, &given.scenario()?, after)
 }
 
 fn refresh(file: &Path, time: &str) -> Result<ExitCode> {

@@ -2,7 +2,6 @@
 //! what it had.
 
 use std::{
-    collections::BTreeMap,
     process::ExitCode,
     sync::{
         Arc, Mutex, MutexGuard,
@@ -14,29 +13,28 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    difference::DIFFERENT,
+    exit,
     failure::shrink_and_store,
     output::say,
     plan::Plan,
     progress::Progress,
     repetition::{Repeated, is_repeated, repeat},
+    subject::scenario_of,
 };
 use crate::{
     explain,
     run::run,
-    scenario::generate,
+    scenario::{Version, generate},
     shrink::Budget,
-    verdict::{Outcome, Rule, Verdict},
+    verdict::{Class, Outcome, Rule, Subject, Verdict},
 };
 
 /// Failures after which a campaign ends: more of them tell nothing new.
 const FAILURES_MAX: usize = 5;
-/// For how long the first failure of each rule is shrunk.
+/// For how long the shortest failure of each rule is shrunk.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
-/// The exit code of a campaign that was interrupted and had no failures yet, as of any interrupted program.
-const INTERRUPTED: u8 = 130;
 
-/// Runs a campaign, tells what it came to, and returns the exit code that says so. `shrinks`: the first failure of each rule is made
+/// Runs a campaign, tells what it came to, and returns the exit code that says so. `shrinks`: the shortest failure of each rule is made
 /// smaller.
 pub(super) fn carry_out(plan: Plan, shrinks: bool) -> Result<ExitCode> {
     let campaign = Arc::new(Campaign::new(plan));
@@ -49,12 +47,12 @@ pub(super) fn carry_out(plan: Plan, shrinks: bool) -> Result<ExitCode> {
     campaign.repeat()?;
     let code = campaign.state().end(&plan)?;
     if shrinks {
-        let failures = campaign.state().first_of_each_rule();
+        let failures = campaign.state().shortest_of_each_rule();
         campaign.has_told.store(true, Ordering::Relaxed);
-        for (rule, seed) in failures {
-            say(&format!("\nshrinks seed {seed}, for {} s at most", SHRINK_TIME.as_secs()))?;
+        for (rule, subject) in failures {
+            say(&format!("\nshrinks {subject}, for {} s at most", SHRINK_TIME.as_secs()))?;
             let budget = Budget { time: SHRINK_TIME, jobs: plan.jobs };
-            shrink_and_store(&generate(seed), rule, budget, None)?;
+            shrink_and_store(&scenario_of(&subject)?, rule, budget, None)?;
         }
     }
     Ok(ExitCode::from(code))
@@ -72,6 +70,7 @@ struct Campaign {
 
 /// What has happened so far, and how it is shown.
 struct State {
+    version: Version,
     outcome: Outcome,
     /// Runs that are to be carried out again.
     repeated: Vec<Repeated>,
@@ -81,7 +80,8 @@ struct State {
 impl Campaign {
     fn new(plan: Plan) -> Self {
         let progress = Progress::new(plan.limit);
-        let state = State { outcome: Outcome::default(), repeated: Vec::new(), progress };
+        let (version, outcome) = (Version::of_this_program(), Outcome::default());
+        let state = State { version, outcome, repeated: Vec::new(), progress };
         let (enough, has_told) = Default::default();
         Self { plan, next: AtomicU64::new(0), enough, has_told, state: Mutex::new(state) }
     }
@@ -108,9 +108,9 @@ impl Campaign {
         let differing = repeat(&runs, self.plan.jobs)?;
         let mut state = self.state();
         state.outcome.repeated = runs.len() as u64;
-        for verdict in differing {
-            state.progress.tell_failure(&verdict)?;
-            state.outcome.failures.push(verdict);
+        for failed in differing {
+            state.progress.tell_failure(&failed, state.version)?;
+            state.outcome.failures.push(failed);
         }
         Ok(())
     }
@@ -123,7 +123,7 @@ impl Campaign {
         let mut state = self.state();
         state.outcome.interrupted = true;
         // What cannot be told any more must not keep it from ending.
-        let code = state.end(&self.plan).unwrap_or(INTERRUPTED);
+        let code = state.end(&self.plan).unwrap_or(exit::INTERRUPTED);
         std::process::exit(code.into());
     }
 
@@ -135,41 +135,31 @@ impl Campaign {
 impl State {
     /// Adds a run. Returns how many have failed so far.
     fn add(&mut self, number: u64, verdict: Verdict) -> Result<usize> {
-        self.outcome.runs += 1;
         if is_repeated(number) {
             self.repeated.push(Repeated { seed: verdict.seed, trace_hash: verdict.trace_hash });
         }
-        self.outcome.figures.add(&verdict.figures);
-        if verdict.failure.is_some() {
-            self.progress.tell_failure(&verdict)?;
-            self.outcome.failures.push(verdict);
+        self.outcome.add(Subject::Seed(verdict.seed), &verdict);
+        if let Some(failed) = self.outcome.failures.last().filter(|_| verdict.failure.is_some()) {
+            self.progress.tell_failure(failed, self.version)?;
         }
         self.progress.show(&self.outcome);
         Ok(self.outcome.failures.len())
     }
 
-    /// The seeds that failed, one for each rule that broke. (A run that differs from its repetition is not made smaller: that takes
-    /// two processes.)
-    fn first_of_each_rule(&self) -> BTreeMap<Rule, u64> {
-        let failures = self.outcome.failures.iter().rev();
-        let broken = failures.filter_map(|verdict| Some((verdict.failure.as_ref()?.rule, verdict.seed)));
-        broken.filter(|(rule, _)| *rule != Rule::SameTrace).collect()
+    /// The runs that failed, one for each rule that broke. (A run that differs from its repetition is not made smaller: that takes two
+    /// processes.)
+    fn shortest_of_each_rule(&self) -> Vec<(Rule, Subject)> {
+        let groups = self.outcome.by_rule().into_iter();
+        let shrinkable = groups.filter(|((class, _), _)| *class != Class::Determinism);
+        shrinkable.map(|((_, rule), failures)| (rule, failures[0].subject.clone())).collect()
     }
 
     /// Tells what it came to, and returns the exit code.
     fn end(&mut self, plan: &Plan) -> Result<u8> {
         self.progress.end();
         self.outcome.took = self.progress.elapsed();
-        say(explain::summary(&self.outcome, plan.first_seed).trim_end())?;
-        let differs = |verdict: &Verdict| {
-            verdict.failure.as_ref().is_some_and(|failure| failure.rule == Rule::SameTrace)
-        };
-        Ok(match &self.outcome {
-            Outcome { failures, .. } if failures.iter().any(differs) => DIFFERENT,
-            Outcome { failures, .. } if !failures.is_empty() => 1,
-            Outcome { figures, .. } if !explain::within_limits(figures) => 1,
-            Outcome { interrupted: true, .. } => INTERRUPTED,
-            _ => 0,
-        })
+        let seeds = plan.seeds_of(self.outcome.runs);
+        say(explain::summary(&self.outcome, &seeds, self.version).trim_end())?;
+        Ok(exit::of_campaign(&self.outcome))
     }
 }

@@ -16,7 +16,7 @@ use super::output::say;
 use crate::{
     explain,
     run::run,
-    scenario::Scenario,
+    scenario::{Scenario, Version},
     shrink::{Budget, shrink},
     verdict::{Rule, Verdict},
 };
@@ -41,7 +41,8 @@ pub(super) fn shrink_and_store(
         |candidate: &Scenario| run(candidate, false).failure.is_some_and(|failure| failure.rule == rule);
     let shrunk = shrink(scenario, &fails, budget, &mut |smaller, runs| progress.tell(smaller, runs));
     progress.end();
-    store(&shrunk.scenario, &file)?;
+    let scenario_left = with_origin(&shrunk.scenario, rule);
+    store(&scenario_left, &file)?;
     let (name, page) = (file.display().to_string(), file.with_extension("html"));
     write_page(&name, &shrunk.scenario, &run(&shrunk.scenario, true), &page)?;
     say(explain::shrunk(scenario, rule, &shrunk, &name, &page.display().to_string()).trim_end())
@@ -51,6 +52,14 @@ pub(super) fn shrink_and_store(
 pub(super) fn write_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<()> {
     let page = explain::page(what, scenario, verdict)?;
     fs::write(file, page).with_context(|| format!("{} cannot be written", file.display()))
+}
+
+/// The same scenario, which says where it comes from and what it broke.
+pub(super) fn with_origin(scenario: &Scenario, rule: Rule) -> Scenario {
+    let mut known = scenario.clone();
+    known.about.version.get_or_insert_with(Version::of_this_program);
+    known.about.rule = Some(rule.to_string());
+    known
 }
 
 pub(super) fn store(scenario: &Scenario, file: &Path) -> Result<()> {

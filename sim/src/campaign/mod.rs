@@ -10,6 +10,8 @@
 //! | `failure.rs` | what is done with a scenario that fails: shrunk, stored, shown |
 //! | `refresh.rs` | a stored scenario reaches again what it is kept for |
 //! | `bench/` | how fast the simulation is |
+//! | `subject.rs`, `replay.rs` | a seed or a file; one run again |
+//! | `exit.rs` | exit codes |
 //! | `output.rs` | standard output that may be closed |
 //! | `cli.rs` | the command line |
 
@@ -18,12 +20,15 @@ mod check;
 mod cli;
 mod difference;
 mod execution;
+mod exit;
 mod failure;
 mod output;
 mod plan;
 mod progress;
 mod refresh;
 mod repetition;
+mod replay;
+mod subject;
 
 pub use self::{
     cli::main,

@@ -46,6 +46,11 @@ impl Plan {
         Ok(Self { first_seed: first_seed.unwrap_or_else(fresh_seed), limit, jobs: jobs_or_all(jobs)? })
     }
 
+    /// The seeds of so many runs, in words.
+    pub(super) fn seeds_of(&self, runs: u64) -> String {
+        format!("{} to {}", self.first_seed, self.seed(runs.saturating_sub(1)))
+    }
+
     /// The seed of the run that begins as this one, from 0.
     pub fn seed(&self, number: u64) -> u64 {
         self.first_seed.wrapping_add(number)
