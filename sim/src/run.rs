@@ -14,7 +14,7 @@ use madsim::{Config, runtime::Runtime};
 
 use crate::{
     judges, phases,
-    probes::{Probe, Watch},
+    probes::{Combinations, Probe, Watch},
     scenario::Scenario,
     trace::{Event, Recorder},
     verdict::{Failure, Figures, Rule, Times, Verdict},
@@ -48,7 +48,10 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     }
     let of_cores = recorder.clone();
     let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
-    let watch = Watch::new(scenario.faults.iter().map(|timed| timed.fault.name()).collect());
+    let families = || scenario.faults.iter().map(|timed| timed.fault.name()).collect();
+    let (watch, combinations) = (Watch::new(families()), Combinations::new(families()));
+    let meeting = combinations.clone();
+    recorder.show_to(move |event| meeting.see(event));
     let watching = watch.clone();
     recorder.show_to(move |event| watching.see(event));
     let instruments = Instruments::with_knobs(scenario.knobs.clone());
@@ -77,7 +80,8 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         buggify: named(instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired))),
     };
     let story = trace.events().cloned().collect();
-    Verdict { seed, trace_hash: trace.hash(), failure, figures, story, notes: recorder.notes() }
+    let (notes, combinations) = (recorder.notes(), combinations.met());
+    Verdict { seed, trace_hash: trace.hash(), failure, figures, story, notes, combinations }
 }
 
 /// The whole life of a world. Returns what went wrong, how long it lasted, and how long its core took.

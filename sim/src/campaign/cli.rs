@@ -6,11 +6,12 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use conclave::env::{Buggify, Knob};
 
 use super::{
+    aim::Aim,
     bench, check, difference,
     execution::carry_out,
     exit,
@@ -19,6 +20,9 @@ use super::{
     plan::{Plan, jobs_or_all, parse_span},
     refresh,
     replay::{self, replay},
+    results::merge,
+    save::{self, save},
+    shard::Shard,
     subject::{Given, load},
 };
 use crate::{
@@ -33,6 +37,8 @@ Examples:
   cargo sim                          100 fresh seeds
   cargo sim --seeds 200 --seed 1     the seeds 1 to 200
   cargo sim --time 60s --jobs 2      as many seeds as begin within a minute
+  cargo sim --seed 1 --seeds 9000 --shard 2/3    a third of them, on one of three machines
+  cargo sim merge a.jsonl b.jsonl    what several machines found, as one
   cargo sim --beyond                 more disks damaged than the system bears: no answer may be wrong
   cargo sim replay 42                seed 42 again: what happened, and how it ended
   cargo sim replay 42 --all          every event
@@ -42,6 +48,7 @@ Examples:
   cargo sim replay 42 --html p.html  the whole run as a page for a browser
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
+  cargo sim save FILE --story WORDS --mend WORDS    keep it in sim/corpus, once it is mended
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
   cargo sim bench                    how much faster than real time the simulation is
   cargo sim probes                   the rare states that runs should reach";
@@ -63,10 +70,13 @@ enum Command {
     Run(RunArgs),
     /// One run again, explained: a seed, or a file with a scenario.
     Replay(replay::Args),
-    /// The smallest scenario that still fails the same way: a seed, or a file with a scenario.
+    /// The smallest scenario that still fails the same way, or still reaches some rare states: a seed, or a file with a scenario.
     Shrink {
         #[command(flatten)]
         given: Given,
+        /// What a green one is to reach still; may be given several times.
+        #[arg(long, value_name = "PROBE")]
+        reaches: Vec<Probe>,
         /// For how long at most, for example 90s or 10m.
         #[arg(long, default_value = "2m")]
         time: String,
@@ -77,6 +87,8 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Puts a scenario into the corpus, which `cargo test` replays, with its story.
+    Save(save::Args),
     /// Judges a history that is stored in a file: of this system, or of another one. Exit codes: 0 linearizable, 1 not, 2
     /// undecided, 3 a mistake of the caller.
     Check {
@@ -91,6 +103,15 @@ enum Command {
         /// How much the search may remember, in MiB.
         #[arg(long, default_value_t = 4096, value_name = "MIB")]
         memory: usize,
+    },
+    /// What several campaigns found, as one: files with results, of shards or of any campaigns of one build.
+    Merge {
+        /// Files that campaigns wrote (target/sim/campaigns/*.jsonl).
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Where the page of it is written.
+        #[arg(long, value_name = "FILE", default_value = "target/sim/campaigns/merged.html")]
+        html: PathBuf,
     },
     /// The scenario of a seed, as JSON.
     Show {
@@ -152,6 +173,16 @@ struct RunArgs {
     /// Damage more disks than the system bears: it need not serve, but no answer may be wrong. Such seeds are numbered from 2^40 on.
     #[arg(long)]
     beyond: bool,
+    /// Run one of N shards of the seeds, from 1/N to N/N [default: what AWS_BATCH_JOB_ARRAY_INDEX and AWS_BATCH_JOB_ARRAY_SIZE say, or
+    /// JOB_COMPLETION_INDEX and JOB_COMPLETIONS; or all seeds].
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Spend every other run on a variation of a scenario that reached something new. What fails is stored: it has no seed.
+    #[arg(long, requires = "time", conflicts_with = "seed")]
+    guidance: bool,
+    /// Write the results into this file, and their page beside it [default: one in target/sim/campaigns].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Parses the arguments and carries them out.
@@ -170,8 +201,12 @@ pub fn main() -> ExitCode {
     let ended = match command {
         Command::Run(args) => campaign(&args),
         Command::Replay(args) => replay(args),
-        Command::Shrink { given, time, jobs, out } => shrink(&given, &time, jobs, out.as_deref()),
+        Command::Shrink { given, reaches, time, jobs, out } => {
+            shrink(&given, reaches, &time, jobs, out.as_deref())
+        }
+        Command::Save(args) => save(args),
         Command::Check { file, model, time, memory } => judged(&file, model, &time, memory),
+        Command::Merge { files, html } => merge(&files, &html),
         Command::Show { seed } => show(seed),
         Command::Repeat { given, after } => repeat(&given, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
@@ -194,22 +229,41 @@ fn silence_panics() {
     }
 }
 
-fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink, beyond }: &RunArgs) -> Result<ExitCode> {
-    let mut plan = Plan::new(*seeds, time.as_deref(), *seed, *jobs)?;
+fn campaign(
+    RunArgs { seeds, time, seed, jobs, no_shrink, beyond, shard, out, guidance }: &RunArgs,
+) -> Result<ExitCode> {
+    let environment = || Shard::of_environment(|name| std::env::var(name).ok());
+    let shard = shard.map_or_else(environment, |shard| Ok(Some(shard)))?;
+    let mut plan = Plan::new(*seeds, time.as_deref(), *seed, *jobs, shard)?;
     if *beyond && plan.first_seed < BEYOND_SEEDS {
         plan.first_seed += BEYOND_SEEDS;
     }
-    carry_out(plan, !no_shrink)
+    if *guidance {
+        plan = plan.guided()?;
+    }
+    carry_out(plan, !no_shrink, out.as_deref())
 }
 
-fn shrink(given: &Given, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Result<ExitCode> {
+fn shrink(
+    given: &Given,
+    reaches: Vec<Probe>,
+    time: &str,
+    jobs: Option<usize>,
+    out: Option<&Path>,
+) -> Result<ExitCode> {
     let budget = Budget { time: parse_span(time)?, jobs: jobs_or_all(jobs)? };
     let (what, scenario) = (&given.what, given.scenario()?);
-    let Some(failure) = run(&scenario, false).failure else {
-        bail!("{what} is green: there is nothing to shrink");
+    let verdict = run(&scenario, false);
+    let aim = match &verdict.failure {
+        Some(failure) => {
+            say(&format!("{what} fails: {failure}\n"))?;
+            Aim::Breaks(failure.rule)
+        }
+        None if reaches.is_empty() => bail!("{what} is green: there is nothing to shrink"),
+        None => Aim::Reaches(reaches.into_iter().collect()),
     };
-    say(&format!("{what} fails: {failure}\n"))?;
-    shrink_and_store(&scenario, failure.rule, budget, out)?;
+    ensure!(aim.is_met(&verdict), "{what} does not reach {aim}");
+    shrink_and_store(&scenario, &aim, budget, out)?;
     Ok(ExitCode::SUCCESS)
 }
 

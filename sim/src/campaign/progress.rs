@@ -29,7 +29,15 @@ enum Shown {
 }
 
 impl Progress {
-    pub(super) fn new(limit: Limit) -> Self {
+    /// Of a campaign that begins now: says so, for the first runs take a while.
+    pub(super) fn new(limit: Limit, first_seed: u64, jobs: usize) -> Self {
+        let until = match limit {
+            Limit::Seeds(seeds) => format!("{seeds} seeds"),
+            Limit::Time(time) => format!("{} s", time.as_secs()),
+        };
+        eprintln!(
+            "runs {until} from seed {first_seed} on, {jobs} at a time; Ctrl+C ends it with what it had"
+        );
         let began = std::time::Instant::now();
         let shown = match std::io::stderr().is_terminal() {
             true => Shown::Bar(bar(limit)),

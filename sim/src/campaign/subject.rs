@@ -61,6 +61,7 @@ pub(super) fn scenario_of(subject: &Subject) -> Result<Scenario> {
     match subject {
         Subject::Seed(seed) => Ok(generate(*seed)),
         Subject::File(file) => load(Path::new(file)),
+        Subject::Variation(number) => Err(anyhow!("variation {number} was green, and is not stored")),
     }
 }
 

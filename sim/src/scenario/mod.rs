@@ -8,6 +8,7 @@
 //! | `format.rs` | which form of the file this is |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
+//! | `variation.rs` | another scenario, made of those that there are |
 //! | `version.rs` | whether a seed is the same scenario elsewhere |
 //! | `about.rs` | what a stored scenario tells of itself |
 //! | `ending.rs` | what stays broken when the rest is healed |
@@ -22,6 +23,7 @@ mod format;
 mod generator;
 mod reference;
 mod timed;
+mod variation;
 mod version;
 
 use std::collections::BTreeSet;
@@ -35,6 +37,7 @@ pub use self::{
     generator::generate,
     reference::{Load, reference},
     timed::Timed,
+    variation::vary,
     version::Version,
 };
 use self::{file::ScenarioFile, format::Format};

@@ -10,17 +10,20 @@ mod figures;
 mod outcome;
 mod rule;
 
-use std::{fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, time::Duration};
 
 use conclave_checks::Timed;
 use serde::{Deserialize, Serialize};
 
 pub use self::{
     figures::Figures,
-    outcome::{Failed, Outcome, Subject},
+    outcome::{Failed, Moment, Outcome, Subject},
     rule::{Class, Rule},
 };
-use crate::trace::{Event, MachineId, Notes};
+use crate::{
+    probes::Combination,
+    trace::{Event, MachineId, Notes},
+};
 
 /// The outcome of one run, and its figures.
 #[derive(Clone, Debug)]
@@ -36,6 +39,8 @@ pub struct Verdict {
     pub story: Vec<Timed<Event>>,
     /// What was noted beside it (in a replay).
     pub notes: Notes,
+    /// What guides a campaign.
+    pub combinations: BTreeSet<Combination>,
 }
 
 /// What went wrong: which rule broke, and where. The rule is the identity of a failure; the rest is its circumstances.
