@@ -12,7 +12,9 @@ use conclave::env::{Buggify, Knob};
 
 use super::{
     aim::Aim,
-    bench, check, difference,
+    bench,
+    bugs::{BugsArgs, bugs},
+    check, difference,
     execution::carry_out,
     exit,
     failure::shrink_and_store,
@@ -50,6 +52,7 @@ Examples:
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
   cargo sim save FILE --story WORDS --mend WORDS    keep it in sim/corpus, once it is mended
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
+  cargo sim bugs figure-8 --time 2m  a known bug, put in and hunted
   cargo sim bench                    how much faster than real time the simulation is
   cargo sim probes                   the rare states that runs should reach";
 
@@ -134,6 +137,9 @@ enum Command {
         #[arg(long, default_value = "2m")]
         time: String,
     },
+    /// Known bugs of the field, put in one at a time and hunted: which are found, by what, and how soon. Exit codes: 0 all found, 1
+    /// not all.
+    Bugs(BugsArgs),
     /// How much faster than real time one core simulates: the reference load beside the bare simulator.
     Bench {
         /// How often each is measured; the best counts.
@@ -210,6 +216,7 @@ pub fn main() -> ExitCode {
         Command::Show { seed } => show(seed),
         Command::Repeat { given, after } => repeat(&given, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
+        Command::Bugs(args) => bugs(&args),
         Command::Bench { turns } => bench::bench(turns),
         Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
         Command::Knobs => list(Knob::ALL.iter().map(|knob| (knob.name(), knob.statement()))),

@@ -15,6 +15,7 @@
 //! | `aim.rs` | what a scenario is made small for |
 //! | `save.rs` | a scenario becomes part of the corpus |
 //! | `refresh.rs` | a stored scenario reaches again what it is kept for |
+//! | `bugs/` | known bugs put back in, and hunted |
 //! | `bench/` | how fast the simulation is |
 //! | `subject.rs`, `replay.rs` | a seed or a file; one run again |
 //! | `exit.rs` | exit codes |
@@ -23,6 +24,7 @@
 
 mod aim;
 mod bench;
+mod bugs;
 mod check;
 mod cli;
 mod difference;
