@@ -111,6 +111,6 @@ mod tests {
     fn names_are_words_with_underlines() {
         let place = |file: &str, name| place(Path::new(file), name).display().to_string();
         assert_eq!(place("target/sim/failures/core-elects-7.json", None), "sim/corpus/core_elects_7.json");
-        assert_eq!(place("a.json", Some("lease-after-a-pause")), "sim/corpus/lease_after_a_pause.json");
+        assert_eq!(place("a.json", Some("paused-with-a-lease")), "sim/corpus/paused_with_a_lease.json");
     }
 }
