@@ -128,6 +128,11 @@ impl Oracle {
 
 /// What it knows.
 impl Oracle {
+    /// A rule broke that is about more than one thing that happened.
+    pub(crate) fn note(&self, failure: Failure) {
+        self.inner().failure.get_or_insert(failure);
+    }
+
     /// The first rule that broke, if one did.
     pub fn failure(&self) -> Option<Failure> {
         self.inner().failure.clone()

@@ -74,6 +74,10 @@ rules! {
     LawfulIsAccepted, "a core refuses only what no node that follows the protocol could say", "architecture";
     // invariants/silence.rs
     SilenceEndsFollowing, "a node that hears nobody follows nobody, and leads only if it is a quorum", "thesis §6.2";
+    // availability.rs
+    QuorumIsLed, "voters that run undisturbed, reach each other and are a quorum have a leader, and commit", "§5.2";
+    LeaderHasFollowers, "a leader that no quorum can reach steps down", "thesis §6.2";
+    UndisturbedLeaderStays, "nobody unseats a leader that an undisturbed quorum follows", "thesis §9.6";
 }
 
 /// The rule's name, as in a stored failure.

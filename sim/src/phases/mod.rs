@@ -34,6 +34,10 @@ pub(crate) async fn live(
     times: &mut Times,
 ) -> Result<(), Failure> {
     enter(world, Phase::Chaos);
+    // Points in the programs make anybody late, for whatever reason.
+    if scenario.buggify.points().next().is_none() && !scenario.shape.beyond {
+        world.watch_availability(ending::bounds::availability(world));
+    }
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);
     let lasting = chaos::chaos(world, scenario).await?;
     instruments.switch_off();

@@ -17,6 +17,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 pub(super) fn look(world: &mut World) -> Result<(), Failure> {
     world.machines.tend();
     world.end_stalls();
+    world.look_at_availability();
     if let Some(failure) = world.oracle.failure() {
         return Err(failure.into());
     }
