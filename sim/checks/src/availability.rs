@@ -24,7 +24,7 @@ pub struct Bounds {
     pub until_led: Duration,
     /// Until a leader that hears no quorum leads no more.
     pub until_stepped_down: Duration,
-    /// Until undisturbed voters that follow a leader all hear it, and nobody unseats it.
+    /// Until it is sure that undisturbed voters that follow a leader hear it, too: nobody unseats it from then on.
     pub until_settled: Duration,
 }
 
@@ -141,10 +141,14 @@ impl Availability {
             let inner = oracle.inner();
             let Some(node) = inner.facts.node(reign.leader) else { return Ok(()) };
             if leads(node, reign.term) {
+                if !set.keys().all(|id| follows(&inner.facts, *id, &reign)) {
+                    self.reign = None;
+                }
                 return Ok(());
             }
             let lasted = around.now.saturating_sub(reign.since);
-            let has_handed_over = node.transferring.is_some_and(|(_, term)| term == reign.term);
+            // (Who was told to take over may do so late.)
+            let has_handed_over = node.last_transfer == reign.term;
             if reign.is_latest && !has_handed_over && lasted > self.bounds.until_settled {
                 let term = node.view.map_or(0, |view| view.term());
                 let nodes: Vec<NodeId> = set.keys().copied().collect();
@@ -223,16 +227,17 @@ fn begun(oracle: &Oracle, set: &BTreeMap<NodeId, u64>, since: Duration) -> Optio
         let view = facts.node(*id)?.view?;
         (view.role == RoleName::Leader).then_some((*id, view.term()))
     })?;
-    let follows = |id: &NodeId| {
-        let node = facts.node(*id);
-        node.is_some_and(|node| {
-            node.leader == Some(leader) && node.view.is_some_and(|view| view.term() == term)
-        })
-    };
     let terms =
         facts.nodes().map(|node| node.view.map_or(0, |view| view.term()).max(node.written.vote().term));
     let is_latest = terms.max().is_none_or(|latest| latest <= term);
-    set.keys().all(follows).then_some(Reign { leader, term, since, is_latest })
+    let reign = Reign { leader, term, since, is_latest };
+    set.keys().all(|id| follows(facts, *id, &reign)).then_some(reign)
+}
+
+fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
+    facts.node(id).is_some_and(|node| {
+        node.leader == Some(reign.leader) && node.view.is_some_and(|view| view.term() == reign.term)
+    })
 }
 
 fn leads(node: &Node, term: Term) -> bool {

@@ -47,7 +47,8 @@ pub(crate) fn availability(world: &World) -> Bounds {
         until_led: until_leader(world) + ballot,
         // It looks once in the longest election timeout whether it was answered since it looked last; by a clock that may be slow.
         until_stepped_down: 3 * ballot,
-        until_settled: LINKS + 2 * ballot,
+        // By then a follower that does not hear it any more has given it up.
+        until_settled: 2 * ballot,
     }
 }
 
