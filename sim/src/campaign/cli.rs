@@ -13,7 +13,9 @@ use conclave::env::{Buggify, Knob};
 use serde_json::json;
 
 use super::{
-    bench, check, difference,
+    bench,
+    bugs::{BugsArgs, bugs},
+    check, difference,
     execution::carry_out,
     failure::{shrink_and_store, write_page},
     output::say,
@@ -44,6 +46,7 @@ Examples:
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
+  cargo sim bugs figure-8 --time 2m  a known bug, put in and hunted
   cargo sim bench                    how much faster than real time the simulation is
   cargo sim probes                   the rare states that runs should reach
 Exit codes: 0 green, 1 red, 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for,
@@ -116,6 +119,9 @@ enum Command {
         #[arg(long, default_value = "2m")]
         time: String,
     },
+    /// Known bugs of the field, put in one at a time and hunted: which are found, by what, and how soon. Exit codes: 0 all found, 1
+    /// not all.
+    Bugs(BugsArgs),
     /// How much faster than real time one core simulates: the reference load beside the bare simulator.
     Bench {
         /// How often each is measured; the best counts.
@@ -214,6 +220,7 @@ pub fn main() -> ExitCode {
         Command::Show { seed } => show(seed),
         Command::Repeat { what, after } => repeat(&what, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
+        Command::Bugs(args) => bugs(&args),
         Command::Bench { turns } => bench::bench(turns),
         Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
         Command::Knobs => list(Knob::ALL.iter().map(|knob| (knob.name(), knob.statement()))),

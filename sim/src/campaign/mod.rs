@@ -9,11 +9,13 @@
 //! | `check.rs` | a history in a file, judged |
 //! | `failure.rs` | what is done with a scenario that fails: shrunk, stored, shown |
 //! | `refresh.rs` | a stored scenario reaches again what it is kept for |
+//! | `bugs/` | known bugs put back in, and hunted |
 //! | `bench/` | how fast the simulation is |
 //! | `output.rs` | standard output that may be closed |
 //! | `cli.rs` | the command line |
 
 mod bench;
+mod bugs;
 mod check;
 mod cli;
 mod difference;

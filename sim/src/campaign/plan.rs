@@ -72,7 +72,7 @@ pub(super) fn jobs_or_all(jobs: Option<usize>) -> Result<usize> {
 }
 
 /// Seeds of campaigns are meant to differ from run to run, and to be short enough to be typed.
-fn fresh_seed() -> u64 {
+pub(super) fn fresh_seed() -> u64 {
     rand::random::<u32>().into()
 }
 
