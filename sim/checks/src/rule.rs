@@ -102,6 +102,13 @@ rules! {
     HandOverIsReady, "a leader hands over to a voter that holds its whole log", "thesis §3.10";
 }
 
+impl Rule {
+    /// Whether it says what must go on, rather than what must not be.
+    pub fn is_of_availability(self) -> bool {
+        matches!(self, Self::QuorumIsLed | Self::LeaderHasFollowers | Self::UndisturbedLeaderStays)
+    }
+}
+
 #[cfg(test)]
 impl Rule {
     /// Whether it is a guard of the specification: they are the last.
