@@ -76,7 +76,7 @@ impl Availability {
     /// Looks at how the nodes stand. What should have gone on and has not is a failure of the oracle's.
     pub fn look(&mut self, oracle: &Oracle, around: &Surroundings<'_>) {
         if let Err(failure) = self.judge(oracle, around) {
-            oracle.note(failure);
+            oracle.inner().note(failure);
         }
     }
 

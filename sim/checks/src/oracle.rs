@@ -152,11 +152,6 @@ impl Oracle {
 
 /// What it knows.
 impl Oracle {
-    /// A rule broke that is about more than one thing that happened.
-    pub(crate) fn note(&self, failure: Failure) {
-        self.inner().failure.get_or_insert(failure);
-    }
-
     /// The first rule that broke, if one did.
     pub fn failure(&self) -> Option<Failure> {
         self.inner().failure.clone()
@@ -218,6 +213,11 @@ impl Default for Inner {
 }
 
 impl Inner {
+    /// A rule broke that is about more than one thing that happened.
+    pub(crate) fn note(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
     /// A step of a core that shows this of itself thereafter.
     pub(crate) fn step(&mut self, core: &Raft, effects: &Effects, after: View) {
         let before = self.facts.meet(core.id()).view;

@@ -42,7 +42,7 @@ pub(crate) struct Machine {
     pub(super) power: Power,
     pub(super) is_paused: bool,
     /// How often its process began or stood still, or its clock jumped.
-    disturbances: u64,
+    pub(super) disturbances: u64,
     handle: NodeHandle,
     process: Option<JoinHandle<()>>,
     /// Tells the process to stop; none: it was told.
@@ -129,17 +129,6 @@ impl Machine {
     pub(super) fn may_start(&self) -> bool {
         let is_dead = self.died_in_job && self.is_kept_down_once_it_dies;
         self.is_introduced && !self.is_running() && !self.is_kept_down && !self.is_foreign && !is_dead
-    }
-
-    /// Its process is at work, and not that of another cluster.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.is_running() && !self.is_paused && !self.is_foreign
-    }
-
-    /// The number of its disturbances so far; `None` if it is not at work, is about to stop, or may find its disk damaged.
-    pub(super) fn undisturbed(&self) -> Option<u64> {
-        let is_well = self.is_at_work() && !self.is_stopping() && !self.is_damaged && !self.disk.has_failed();
-        is_well.then_some(self.disturbances)
     }
 
     /// Tells the process to stop. False: it is not there, or was told before.

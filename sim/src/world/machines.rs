@@ -170,16 +170,6 @@ impl Machines {
         self.machines.get(&id).is_some_and(Machine::is_running)
     }
 
-    /// Whether a machine's process is at work, and its own.
-    pub(super) fn is_at_work(&self, id: MachineId) -> bool {
-        self.machines.get(&id).is_some_and(Machine::is_at_work)
-    }
-
-    /// See [`Machine::undisturbed`].
-    pub(super) fn undisturbed(&self, id: MachineId) -> Option<u64> {
-        self.machines.get(&id)?.undisturbed()
-    }
-
     /// Clears away the processes of nodes and proxies that ended. Returns one that ended although nobody told it to stop, it has not
     /// left the cluster, and its disk is no reason, or it does not name that.
     pub(crate) fn reap(&mut self) -> Option<MachineId> {

@@ -48,6 +48,7 @@ pub(crate) use self::{
     machines::{Machines, redirect_proxy},
     moments::{Come, Moments},
     network::{cuts, latency, lines_between},
+    surroundings::{look_at_availability, watch_availability},
 };
 use self::{conditions::Conditions, network::Network, programs::Programs, rolling::Rolling};
 pub use self::{

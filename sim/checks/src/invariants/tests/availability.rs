@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use conclave::raft::{AppendOutcome, Body, Configuration, Message, NodeId, Origin, Raft, RoleName, Term};
 
 use super::{
-    Story, Version,
+    Story,
     cluster::{Cluster, heartbeat},
     node::{change, node},
 };
