@@ -230,6 +230,7 @@ impl Storm {
         }
         let incarnations: BTreeMap<NodeId, Incarnation> =
             self.nodes.iter().map(|(&id, node)| (id, node.options.incarnation)).collect();
+        let oracle = self.oracle.clone();
         self.with(id, |raft| {
             if raft.is_leader() {
                 return;
@@ -238,7 +239,9 @@ impl Storm {
             let incarnation = incarnations.get(&from).copied().unwrap_or(0);
             let origin = Origin { incarnation, ..raft.origin() };
             if from != id {
-                raft.step(Message { from, to: id, origin, term, body: Body::TimeoutNow });
+                let message = Message { from, to: id, origin, term, body: Body::TimeoutNow };
+                oracle.forged(&message);
+                raft.step(message);
             }
         });
     }

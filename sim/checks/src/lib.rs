@@ -12,19 +12,23 @@
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
 //! | `standing.rs` | how a node stands, and what keeps it from getting on |
+//! | `availability.rs` | what must go on while faults last |
 //! | `fault_budget.rs` | what faults may take away for good |
 //! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
 //! | `invariants/` | the rules, one file a family |
+//! | `specification/` | what may happen: Raft as guarded transitions, the second opinion on every step |
 //! | `rule.rs`, `failure.rs` | the names of the rules; one that broke, as data |
 //! | `probe.rs`, `probes/` | rare states that runs should reach: their names, and what looks for them |
 //! | `history/` | what clients were told, judged |
 //! | `host/` | carries out what a core asks for, in memory |
 //! | `event.rs`, `trace.rs` | what happened in a run, as data; its hash |
+//! | `trial.rs` | what rules are tried with, in tests |
 //! | `hash.rs`, `draw.rs` | hashes and random draws that are the same everywhere |
 //!
 //! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
 
+mod availability;
 mod disk;
 pub mod draw;
 mod event;
@@ -40,9 +44,13 @@ mod oracle;
 mod probe;
 mod probes;
 mod rule;
+mod specification;
 mod standing;
 mod trace;
+#[cfg(test)]
+mod trial;
 
+pub use availability::{Availability, Bounds, Surroundings};
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
 pub use fault_budget::FaultBudget;

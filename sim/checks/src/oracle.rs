@@ -6,17 +6,20 @@ use std::{
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use conclave::raft::{Configuration, Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId};
+use conclave::raft::{
+    Configuration, Effects, Entry, Index, Message, NodeId, Persist, Raft, Snapshot, StreamId,
+};
 
 use crate::{
     disk::Disk,
     event::CoreEvent,
     facts::Facts,
     failure::Failure,
-    invariants as rules,
+    invariants::{self as rules, Checked},
     observation::{Apply, Install, Start, Step, StreamEnd, Tick, View, Write},
     probe::{Probe, Reached},
     probes,
+    specification::{Specification, Started, Stepped},
 };
 
 /// Where the events of the cores go.
@@ -37,9 +40,10 @@ pub struct Counts {
     pub reached: BTreeSet<Probe>,
 }
 
-#[derive(Default)]
 pub(crate) struct Inner {
     pub(crate) facts: Facts,
+    /// `None`: what happens is not held against it.
+    specification: Option<Specification>,
     failure: Option<Failure>,
     reached: Reached,
     sink: Option<Sink>,
@@ -53,6 +57,12 @@ impl Oracle {
         Self(Arc::new(Mutex::new(Inner { sink: Some(Box::new(sink)), ..Inner::default() })))
     }
 
+    /// An oracle that goes by the invariants alone.
+    #[cfg(test)]
+    pub(crate) fn without_specification() -> Self {
+        Self(Arc::new(Mutex::new(Inner { specification: None, ..Inner::default() })))
+    }
+
     /// A node came up and recovered this from its disk.
     pub fn started(&self, core: &Raft) {
         let Some(mut inner) = self.inner_of(core.id()) else { return };
@@ -62,23 +72,25 @@ impl Oracle {
         let start = Start { core, found, writes };
         inner.look(rules::OF_STARTS, probes::OF_STARTS, core.id(), &start);
         inner.facts.note_start(&start);
+        inner.specify(|specification| specification.start(Started::of(core)));
     }
 
     /// A core took its inputs; these effects are about to be carried out.
     pub fn stepped(&self, core: &Raft, effects: &Effects) {
-        if let Some(mut inner) = self.inner_of(core.id()) {
-            inner.step(core, effects, View::of(core));
+        match self.inner_of(core.id()) {
+            Some(mut inner) => inner.step(core, effects, View::of(core)),
+            None => self.inner().overhear(&effects.messages),
         }
     }
 
     /// A log's disk holds this write from now on; its promises leave next.
     pub fn persisted(&self, node: NodeId, write: &Persist) {
-        let Some(mut inner) = self.inner_of(node) else { return };
+        let Some(mut inner) = self.inner_of(node) else { return self.inner().overhear(&write.promises) };
         inner.tell(|| CoreEvent::persisted(node, write));
         inner.facts.meet(node);
-        let write = Write { node, write };
-        inner.look(rules::OF_WRITES, probes::OF_WRITES, node, &write);
-        inner.facts.note_write(&write);
+        inner.look(rules::OF_WRITES, probes::OF_WRITES, node, &Write { node, write });
+        inner.facts.note_write(&Write { node, write });
+        inner.specify(|specification| specification.write(node, write));
     }
 
     /// A state machine applied these entries, together, and has this hash.
@@ -106,7 +118,19 @@ impl Oracle {
     pub fn read_asked(&self, node: NodeId, read: u64) {
         if let Some(mut inner) = self.inner_of(node) {
             inner.facts.note_read(node, read);
+            inner.specify(|specification| {
+                specification.ask_read(node, read);
+                Ok(())
+            });
         }
+    }
+
+    /// Somebody says this in the name of a node, which did not.
+    pub fn forged(&self, message: &Message) {
+        self.inner().specify(|specification| {
+            specification.send(message);
+            Ok(())
+        });
     }
 
     /// Time passed at a core by one tick, and for so many nothing has reached it. The longest election timeout is given.
@@ -180,7 +204,20 @@ impl Oracle {
     }
 }
 
+impl Default for Inner {
+    fn default() -> Self {
+        let specification = Some(Specification::default());
+        let (facts, reached) = (Facts::default(), Reached::default());
+        Self { facts, specification, failure: None, reached, sink: None }
+    }
+}
+
 impl Inner {
+    /// A rule broke that is about more than one thing that happened.
+    pub(crate) fn note(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
     /// A step of a core that shows this of itself thereafter.
     pub(crate) fn step(&mut self, core: &Raft, effects: &Effects, after: View) {
         let before = self.facts.meet(core.id()).view;
@@ -191,6 +228,21 @@ impl Inner {
         }
         self.look(rules::OF_STEPS, probes::OF_STEPS, core.id(), &step);
         self.facts.note_step(&step);
+        self.specify(|specification| specification.step(&Stepped::of(core, effects, after)));
+    }
+
+    /// What happened is held against the specification, after the rules.
+    fn specify(&mut self, event: impl FnOnce(&mut Specification) -> Checked) {
+        if let Some(Err(failure)) = self.specification.as_mut().map(event) {
+            self.failure.get_or_insert(failure);
+        }
+    }
+
+    /// A node that is not watched says this.
+    fn overhear(&mut self, messages: &[Message]) {
+        if let Some(specification) = &mut self.specification {
+            specification.overhear(messages);
+        }
     }
 
     fn tell(&mut self, event: impl FnOnce() -> CoreEvent) {

@@ -1,4 +1,5 @@
-//! The rules that must always hold, each with what it says and where it comes from. `invariants/` holds them.
+//! The rules that must always hold, each with what it says and where it comes from. `invariants/` and `specification/` hold
+//! them.
 
 use std::fmt;
 
@@ -74,6 +75,46 @@ rules! {
     LawfulIsAccepted, "a core refuses only what no node that follows the protocol could say", "architecture";
     // invariants/silence.rs
     SilenceEndsFollowing, "a node that hears nobody follows nobody, and leads only if it is a quorum", "thesis §6.2";
+    // availability.rs
+    QuorumIsLed, "voters that run undisturbed, reach each other and are a quorum have a leader, and commit", "§5.2";
+    LeaderHasFollowers, "a leader that no quorum can reach steps down", "thesis §6.2";
+    UndisturbedLeaderStays, "nobody unseats a leader that an undisturbed quorum follows", "thesis §9.6";
+    // specification/: the guards of its actions
+    RestartRemembers, "a node comes up with the term and the vote that it stored", "figure 2, raft.tla Restart";
+    TermIsReached, "a term rises by a campaign, or by a message of that term", "§5.1, raft.tla Timeout, UpdateTerm";
+    CampaignIsAsked, "a node campaigns when a quorum grants it pre-votes, or its leader asks it to", "thesis §9.6, §3.10";
+    RequestIsTrue, "a request for a vote says where the candidate's log ends", "§5.2, raft.tla RequestVote";
+    VoteIsDue, "a vote answers the request of a candidate whose log is up to date, of one in a term", "§5.4.1, raft.tla HandleRequestVoteRequest";
+    LeaderIsElected, "a leader was sent the votes of a quorum of every configuration in force", "§5.2, raft.tla BecomeLeader";
+    LeaderAppends, "a leader only appends to its log, entries of its own term", "§5.3, raft.tla ClientRequest";
+    FollowerAppends, "a log takes the entries that a leader of its node's term sent, and is cut at a conflict alone", "§5.3, raft.tla HandleAppendEntriesRequest";
+    AppendIsOfLog, "an append is a part of the leader's log, with no more than its commit index", "§5.3, raft.tla AppendEntries";
+    RejectionIsTrue, "an append is refused only where the logs differ", "§5.3, raft.tla HandleAppendEntriesRequest";
+    PromiseIsTrue, "a vote or an acknowledgement is true of the sender's disk and of the leader's log", "§5.3, figure 2";
+    LeaderCommits, "a leader commits an entry of its own term that a quorum has acknowledged", "§5.4.2, raft.tla AdvanceCommitIndex";
+    FollowerCommits, "a follower commits what a leader of its term told it and it holds as that leader does", "§5.3, raft.tla HandleAppendEntriesRequest";
+    HeartbeatIsSafe, "a heartbeat commits no more than its receiver has acknowledged", "§5.3";
+    HeartbeatWasSent, "only a heartbeat that was sent is answered", "§5.2";
+    ReadIsConfirmed, "a read waits for an entry of the leader's term, and for a quorum that answers it after the read was asked for", "thesis §6.4";
+    CompactionIsOfLog, "a log is compacted up to a committed entry of it", "§7";
+    SnapshotIsSent, "a snapshot is taken that a leader streamed, of committed entries and their configuration", "§7";
+    ChangeIsSettled, "members change by joint configurations, one at a time, after an entry of the leader's term is committed", "§6, the correction of 2015";
+    HandOverIsReady, "a leader hands over to a voter that holds its whole log", "thesis §3.10";
+}
+
+impl Rule {
+    /// Whether it says what must go on, rather than what must not be.
+    pub fn is_of_availability(self) -> bool {
+        matches!(self, Self::QuorumIsLed | Self::LeaderHasFollowers | Self::UndisturbedLeaderStays)
+    }
+}
+
+#[cfg(test)]
+impl Rule {
+    /// Whether it is a guard of the specification: they are the last.
+    pub(crate) fn is_guard(self) -> bool {
+        self >= Self::RestartRemembers
+    }
 }
 
 /// The rule's name, as in a stored failure.

@@ -44,6 +44,7 @@ macro_rules! rules {
             pub fn class(self) -> Class {
                 match self {
                     $(Self::$rule => Class::$class,)*
+                    Self::Invariant(rule) if rule.is_of_availability() => Class::Liveness,
                     Self::Invariant(_) => Class::Safety,
                 }
             }

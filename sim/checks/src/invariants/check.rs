@@ -7,7 +7,7 @@ use crate::Failure;
 /// What a rule says of an observation.
 pub(crate) type Checked = Result<(), Failure>;
 
-pub(super) fn ensure(holds: bool, failure: impl FnOnce() -> Failure) -> Checked {
+pub(crate) fn ensure(holds: bool, failure: impl FnOnce() -> Failure) -> Checked {
     if holds { Ok(()) } else { Err(failure()) }
 }
 

@@ -31,7 +31,7 @@ mod snapshot;
 mod state;
 mod transfer;
 
-use self::check::Checked;
+pub(crate) use self::check::{Checked, ensure};
 pub use self::{
     check::without_quorum, durability::is_promise_kept, election::may_follow, messages::may_wait,
 };
