@@ -30,7 +30,7 @@ use super::{
 use crate::{
     explain,
     run::run,
-    scenario::{Scenario, Version, generate},
+    scenario::{Scenario, Version, generate, version},
     shrink::Budget,
     verdict::{Class, Outcome, Rule, Subject, Verdict},
 };
@@ -113,7 +113,7 @@ struct Case {
 
 impl Campaign {
     fn new(plan: Plan, results: Option<&Path>) -> Result<Self> {
-        let (version, outcome) = (Version::of_this_program(), Outcome::default());
+        let (version, outcome) = (version(), Outcome::default());
         let results = Writer::begin(results, Header::new(&plan, version))?;
         let progress = Progress::new(plan.length(), plan.seed(0), plan.jobs);
         let guidance = Guidance::new(plan.first_seed, plan.is_guided);
