@@ -43,7 +43,7 @@ fn bugs_are_put_into_the_programs_alone() {
         let changed: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("+++ b/")).collect();
         assert!(!changed.is_empty(), "{} changes nothing", patch.display());
         let is_program = |file: &&str| file.starts_with("src/");
-        assert!(changed.iter().all(|file| is_program(&file)), "{}: {changed:?}", patch.display());
+        assert!(changed.iter().all(is_program), "{}: {changed:?}", patch.display());
     }
 }
 
