@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt};
 
 use crate::{
     probes::Probe,
-    scenario::{Scenario, Version},
+    scenario::{Scenario, version},
     verdict::{Rule, Verdict},
 };
 
@@ -29,7 +29,7 @@ impl Aim {
     /// The same scenario, which says where it comes from and what it is kept for.
     pub(super) fn noted_in(&self, scenario: &Scenario) -> Scenario {
         let mut noted = scenario.clone();
-        noted.about.version.get_or_insert_with(Version::of_this_program);
+        noted.about.version.get_or_insert_with(version);
         match self {
             Self::Breaks(rule) => noted.about.rule = Some(rule.to_string()),
             Self::Reaches(probes) => noted.reaches = probes.clone(),

@@ -30,7 +30,7 @@ use super::{
 use crate::{
     explain,
     run::run,
-    scenario::{Scenario, Version, generate},
+    scenario::{Scenario, Version, generate, version},
     shrink::Budget,
     verdict::{Class, Outcome, Rule, Subject, Verdict},
 };
@@ -113,7 +113,7 @@ struct Case {
 
 impl Campaign {
     fn new(plan: Plan, results: Option<&Path>) -> Result<Self> {
-        let (version, outcome) = (Version::of_this_program(), Outcome::default());
+        let (version, outcome) = (version(), Outcome::default());
         let results = Writer::begin(results, Header::new(&plan, version))?;
         let progress = Progress::new(plan.length(), plan.seed(0), plan.jobs);
         let guidance = Guidance::new(plan.first_seed, plan.is_guided);
@@ -127,7 +127,7 @@ impl Campaign {
     fn work(&self) -> Result<()> {
         while !self.enough.load(Ordering::Relaxed) {
             let Some(case) = self.next_case() else { return Ok(()) };
-            self.state().results.begins(case.subject.clone())?;
+            self.state().begin(&case)?;
             let verdict = run(&case.scenario, false);
             let failures = self.state().add(case, verdict)?;
             if failures >= FAILURES_MAX {
@@ -191,6 +191,14 @@ impl Campaign {
 }
 
 impl State {
+    /// A run begins. A variation is stored as long as it goes on: if it takes the process with it, it could not be made again.
+    fn begin(&mut self, case: &Case) -> Result<()> {
+        if let Subject::Variation(number) = case.subject {
+            store(&case.scenario, &self.guidance.file(number))?;
+        }
+        self.results.begins(case.subject.clone())
+    }
+
     /// Adds a run. Returns how many have failed so far.
     fn add(&mut self, case: Case, verdict: Verdict) -> Result<usize> {
         if case.is_repeated {
@@ -207,13 +215,19 @@ impl State {
         Ok(self.outcome.failures.len())
     }
 
-    /// What the run was of. A variation that failed is stored at once: it could not be made again.
+    /// What the run was of. A variation that failed stays where it is stored, and says what it broke.
     fn stored(&self, case: Case, verdict: &Verdict) -> Result<Subject> {
         match (case.subject, &verdict.failure) {
             (Subject::Variation(number), Some(failure)) => {
                 let file = self.guidance.file(number);
                 store(&Aim::Breaks(failure.rule).noted_in(&case.scenario), &file)?;
                 Ok(Subject::File(file.display().to_string()))
+            }
+            (Subject::Variation(number), None) => {
+                let file = self.guidance.file(number);
+                let removed = std::fs::remove_file(&file);
+                removed.with_context(|| format!("{} cannot be removed", file.display()))?;
+                Ok(Subject::Variation(number))
             }
             (subject, _) => Ok(subject),
         }

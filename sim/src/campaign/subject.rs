@@ -6,7 +6,7 @@ use std::{fmt, path::Path};
 use anyhow::{Context, Result, anyhow, ensure};
 
 use crate::{
-    scenario::{Scenario, Version, generate},
+    scenario::{Scenario, Version, generate, version},
     verdict::Subject,
 };
 
@@ -33,7 +33,7 @@ impl Given {
             );
             return load(Path::new(&self.what));
         };
-        let here = Version::of_this_program();
+        let here = version();
         if let Some(version) = self.version.filter(|version| *version != here) {
             return Err(anyhow!(
                 "seed {seed} of version {version} may be another scenario here: this program has version {here}; replay the file \
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_seed_of_another_version_is_refused_in_one_line_with_the_way_out() {
-        let here = Version::of_this_program().to_string();
+        let here = version().to_string();
         assert_eq!(given("42", Some(&here)).expect("the same version"), generate(42));
         assert_eq!(given("42", None).expect("no version was said"), generate(42));
         let refused = given("42", Some("00000000")).expect_err("another version").to_string();

@@ -9,7 +9,7 @@
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
 //! | `variation.rs` | another scenario, made of those that there are |
-//! | `version.rs` | whether a seed is the same scenario elsewhere |
+//! | `version.rs`, `fingerprint.rs` | whether a seed is the same scenario elsewhere |
 //! | `about.rs` | what a stored scenario tells of itself |
 //! | `ending.rs` | what stays broken when the rest is healed |
 //! | `reference.rs` | what the testbed's own speed is measured by |
@@ -19,6 +19,7 @@ mod agenda;
 mod beyond;
 mod ending;
 mod file;
+mod fingerprint;
 mod format;
 mod generator;
 mod reference;
@@ -34,6 +35,7 @@ pub use self::{
     about::About,
     beyond::BEYOND_SEEDS,
     ending::{Ending, Outside, Outsider},
+    fingerprint::version,
     generator::generate,
     reference::{Load, reference},
     timed::Timed,

@@ -77,7 +77,7 @@ impl Reader {
             match serde_json::from_str(&text) {
                 Ok(Line::Begins(subject)) => self.begun.push(subject),
                 Ok(Line::Run(run)) => {
-                    self.begun.retain(|begun| *begun != run.subject);
+                    self.begun.retain(|begun| !is_of(begun, &run.subject));
                     return Ok(Some(*run));
                 }
                 Ok(Line::Differs(failed)) => self.differing.push(failed),
@@ -89,5 +89,13 @@ impl Reader {
             }
         }
         Ok(None)
+    }
+}
+
+/// A variation that failed is known by its file from then on.
+fn is_of(begun: &Subject, ended: &Subject) -> bool {
+    match (begun, ended) {
+        (Subject::Variation(number), Subject::File(file)) => file.ends_with(&format!("-{number}.json")),
+        _ => begun == ended,
     }
 }
