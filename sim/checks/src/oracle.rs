@@ -7,7 +7,7 @@ use std::{
 };
 
 use conclave::raft::{
-    Configuration, Effects, Entry, Index, Message, NodeId, Persist, Raft, Snapshot, StreamId,
+    Configuration, Effects, Entry, Index, Message, NodeId, Persist, Raft, SendSnapshot, Snapshot, StreamId,
 };
 
 use crate::{
@@ -79,13 +79,13 @@ impl Oracle {
     pub fn stepped(&self, core: &Raft, effects: &Effects) {
         match self.inner_of(core.id()) {
             Some(mut inner) => inner.step(core, effects, View::of(core)),
-            None => self.inner().overhear(&effects.messages),
+            None => self.inner().overhear(&effects.messages, &effects.snapshots),
         }
     }
 
     /// A log's disk holds this write from now on; its promises leave next.
     pub fn persisted(&self, node: NodeId, write: &Persist) {
-        let Some(mut inner) = self.inner_of(node) else { return self.inner().overhear(&write.promises) };
+        let Some(mut inner) = self.inner_of(node) else { return self.inner().overhear(&write.promises, &[]) };
         inner.tell(|| CoreEvent::persisted(node, write));
         inner.facts.meet(node);
         inner.look(rules::OF_WRITES, probes::OF_WRITES, node, &Write { node, write });
@@ -239,9 +239,9 @@ impl Inner {
     }
 
     /// A node that is not watched says this.
-    fn overhear(&mut self, messages: &[Message]) {
+    fn overhear(&mut self, messages: &[Message], streams: &[SendSnapshot]) {
         if let Some(specification) = &mut self.specification {
-            specification.overhear(messages);
+            specification.overhear(messages, streams);
         }
     }
 

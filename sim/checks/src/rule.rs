@@ -52,6 +52,7 @@ rules! {
     // invariants/durability.rs
     PromisedVoteIsKept, "a restarted node remembers the term and the vote that it stored", "figure 2";
     PromisedEntriesAreKept, "a restarted node holds the entries that it stored", "figure 2";
+    CommittedIsKept, "a disk keeps every committed entry that it holds, until it is compacted", "§5.4.3";
     NothingIsInvented, "a restarted node holds nothing that it never stored", "architecture";
     PromiseAfterWrite, "a message leaves when what it promises is durable", "figure 2";
     // invariants/state.rs

@@ -1,7 +1,7 @@
 //! What a disk keeps across crashes, and what a node promises of it (figure 2: stable storage is updated before a message is
 //! answered).
 
-use conclave::raft::{AppendOutcome, Body, Message, NodeId, Position, Vote};
+use conclave::raft::{AppendOutcome, Body, Index, Message, NodeId, Position, Vote};
 
 use super::check::{Checked, ensure};
 use crate::{
@@ -26,6 +26,45 @@ pub(super) fn recovered_as_promised(_: &Facts, node: &Node, start: &Start<'_>) -
         None => (Rule::PromisedVoteIsKept, format!("stored {promised} and comes up with {found}")),
     };
     Err(Failure::new(rule, id, term, format!("node {id} {what}")))
+}
+
+/// Else a quorum that committed an entry would be none any more.
+pub(super) fn committed_is_kept(facts: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    let (disk, write) = (&node.disk, observed.write);
+    let replaced = write.compacted.as_ref().filter(|compacted| !disk.matches(compacted.position));
+    let first = write.entries.first();
+    let from = match (replaced, first) {
+        (Some(compacted), _) => compacted.position.index + 1,
+        (None, Some(first)) => first.index,
+        (None, None) => return Ok(()),
+    };
+    let is_written = |position: Position| {
+        let offset = first.and_then(|first| position.index.checked_sub(first.index));
+        offset
+            .and_then(|offset| write.entries.get(offset as usize))
+            .is_some_and(|it| it.term == position.term)
+    };
+    keeps_committed(facts, node, from, is_written)
+}
+
+/// Also by the writes that had reached the disk when the node died.
+pub(super) fn recovered_committed_is_kept(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    keeps_committed(facts, node, node.disk.compacted().index + 1, |position| start.found.holds(position))
+}
+
+fn keeps_committed(facts: &Facts, node: &Node, from: Index, is_kept: impl Fn(Position) -> bool) -> Checked {
+    let disk = &node.disk;
+    let committed = |index| Some(Position { term: facts.committed.at(index)?.term, index });
+    let indexes = from..=disk.last().index.min(facts.committed.last());
+    let mut held = indexes.filter_map(committed).filter(|&position| disk.holds(position));
+    match held.find(|&position| !is_kept(position)) {
+        None => Ok(()),
+        Some(position) => {
+            let (id, term) = (node.id, disk.vote().term);
+            let detail = format!("the disk of node {id} held {position}, which is committed, and drops it");
+            Err(Failure::new(Rule::CommittedIsKept, id, term, detail))
+        }
+    }
 }
 
 pub(super) fn messages_keep_promises(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {

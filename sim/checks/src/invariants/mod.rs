@@ -47,6 +47,7 @@ pub(crate) const OF_STARTS: &[fn(&Facts, &Node, &Start<'_>) -> Checked] = &[
     election::stored_votes,
     log::recovered_entries_match,
     durability::recovered_as_promised,
+    durability::recovered_committed_is_kept,
     snapshot::recovered_log_begins_with_committed,
     configuration::recovered_configuration,
 ];
@@ -78,7 +79,7 @@ pub(crate) const OF_VISIBLE_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = 
 ];
 
 pub(crate) const OF_WRITES: &[fn(&Facts, &Node, &Write<'_>) -> Checked] =
-    &[election::stored_vote, durability::promises_are_kept];
+    &[election::stored_vote, durability::committed_is_kept, durability::promises_are_kept];
 
 pub(crate) const OF_APPLIES: &[fn(&Facts, &Node, &Apply<'_>) -> Checked] =
     &[state::applied_is_committed, state::applied_in_order, state::applied_states_are_equal];

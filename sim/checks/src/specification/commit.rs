@@ -54,9 +54,9 @@ pub(super) fn commit_is_allowed(terms: &Terms, it: &Transition<'_>) -> Checked {
 /// HandleAppendEntriesRequest: as far as the leader told, and the log is known to be the leader's.
 fn is_told(it: &Transition<'_>, term: &Term) -> bool {
     let commit = it.step.after.commit;
-    let is_told = term.told.get(&it.id()).is_some_and(|told| told.commit >= commit);
+    let is_told = || term.told.get(&it.id()).is_some_and(|told| told.commit >= commit);
     let is_held = || term.log_of_other(it.id()).is_some_and(|log| !log.differs_at(commit, it.log));
-    is_told && (term.is_unwatched || is_held())
+    term.unwatched.contains(&it.id()) || is_told() && is_held()
 }
 
 /// AdvanceCommitIndex: to an entry of the leader's own term, which a quorum of a configuration in force holds durably.

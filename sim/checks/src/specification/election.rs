@@ -50,7 +50,9 @@ pub(super) fn campaign_is_asked(terms: &Terms, it: &Transition<'_>) -> Checked {
             voter == id || votes.is_some_and(|votes| counted(votes, configuration, voter).is_some())
         };
         let lacking = quorum(it, granted);
-        let is_asked = terms.get(&(term - 1)).is_some_and(|term| term.successors.contains(&id));
+        let is_asked = terms
+            .get(&(term - 1))
+            .is_some_and(|term| term.successors.contains(&id) || term.unwatched.contains(&id));
         ensure(lacking.is_none() || is_asked, || {
             let votes = lacking.unwrap_or(0);
             let detail = format!(
@@ -92,6 +94,12 @@ pub(super) fn votes_are_due(terms: &Terms, it: &Transition<'_>) -> Checked {
     };
     let vote = it.step.after.vote;
     let is_new = vote != it.before.vote;
+    let forgets = is_new && vote.term == it.before.vote.term && vote.candidate.is_none();
+    ensure(!forgets, || {
+        let candidate = it.before.vote.candidate.unwrap_or(0);
+        let detail = format!("node {id} has voted for node {candidate}, and votes for nobody any more");
+        Failure::new(Rule::VoteIsDue, id, vote.term, detail).with(candidate)
+    })?;
     let cast = vote.candidate.filter(|&candidate| is_new && candidate != id).map(|to| (vote.term, to));
     let mut ballots = BTreeMap::from([(it.before.vote.term, it.before.vote.candidate)]);
     for (number, candidate) in it.step.messages().filter_map(given).chain(cast) {

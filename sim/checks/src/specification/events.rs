@@ -40,16 +40,13 @@ impl Started {
 pub(crate) struct Stepped<'a> {
     pub(crate) node: NodeId,
     pub(crate) after: View,
-    /// The one in force thereafter.
-    pub(crate) configuration: &'a Arc<Configuration>,
     pub(crate) holds_lease: bool,
     pub(crate) effects: &'a Effects,
 }
 
 impl<'a> Stepped<'a> {
-    pub(crate) fn of(core: &'a Raft, effects: &'a Effects, after: View) -> Self {
-        let (node, configuration) = (core.id(), core.configuration());
-        Self { node, after, configuration, holds_lease: core.holds_lease(), effects }
+    pub(crate) fn of(core: &Raft, effects: &'a Effects, after: View) -> Self {
+        Self { node: core.id(), after, holds_lease: core.holds_lease(), effects }
     }
 
     /// What waits for the disk.

@@ -34,10 +34,12 @@
 //! | --- | --- |
 //! | `events.rs`, `transition.rs` | what it is told; a step between two states |
 //! | `node.rs`, `log.rs` | the state of a node |
+//! | `committed.rs` | what is committed, whoever knows it |
 //! | `term.rs` | what was sent, by term |
 //! | `tests/` | each guard with a history that it forbids, and the nearest one that it allows |
 
 mod commit;
+mod committed;
 mod election;
 mod events;
 mod log;
@@ -51,17 +53,14 @@ mod term;
 mod tests;
 mod transition;
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use conclave::raft::{Message, NodeId, Persist, RoleName, Vote};
+use conclave::raft::{Message, NodeId, Persist, RoleName, SendSnapshot, Vote};
 
 pub(crate) use self::events::{Started, Stepped};
 use self::{
+    committed::Committed,
     node::Node,
-    snapshot::Committed,
     term::{Leadership, Terms},
     transition::Transition,
 };
@@ -109,7 +108,8 @@ impl Specification {
         }
         let checked =
             self.nodes.get(&started.node).map_or(Ok(()), |node| snapshot::restart_remembers(node, &started));
-        let node = Node::of(started);
+        let mut node = Node::of(started);
+        node.remember_beginning(&self.committed, self.nodes.get(&node.id));
         self.committed.begin_after(node.log.floor());
         self.note_votes(node.id, [node.vote]);
         self.nodes.insert(node.id, node);
@@ -125,15 +125,24 @@ impl Specification {
         let Some(before) = self.nodes.remove(&step.node) else { return Ok(()) };
         let write = step.effects.persist.as_ref();
         let changed = write.filter(|write| write.compacted.is_some() || !write.entries.is_empty());
-        let log = changed.map_or(Cow::Borrowed(&before.log), |write| Cow::Owned(before.log_after(write)));
-        let mut transition = Transition { before: &before, step, log: &log, begun: BTreeSet::new() };
+        let log = changed.map(|write| before.log_after(write));
+        let configurations = changed.and_then(|write| before.configurations_after(write, &self.committed));
+        let latest = configurations.as_ref().and_then(|after| after.values().next_back());
+        let configuration = latest.unwrap_or(&before.configuration).clone();
+        let mut transition = Transition {
+            before: &before,
+            step,
+            log: log.as_ref().unwrap_or(&before.log),
+            configuration,
+            begun: BTreeSet::new(),
+        };
         let checked = self.check(&mut transition);
         self.note(step);
-        let log = match log {
-            Cow::Owned(log) => Some(log),
-            Cow::Borrowed(_) => None,
-        };
-        self.advance(before, step, log);
+        let configuration = transition.configuration;
+        let mut node = Node { configuration, ..before };
+        node.log = log.unwrap_or(node.log);
+        node.configurations = configurations.unwrap_or(node.configurations);
+        self.advance(node, step);
         self.judged(checked)
     }
 
@@ -156,7 +165,7 @@ impl Specification {
     pub(crate) fn ask_read(&mut self, node: NodeId, read: u64) {
         let Some(known) = self.nodes.get(&node) else { return };
         if let (RoleName::Leader, Some(term)) = (known.role, self.terms.get_mut(&known.vote.term)) {
-            term.reads.insert((node, read), term.round);
+            term.ask_read(node, read);
         }
     }
 
@@ -166,12 +175,12 @@ impl Specification {
     }
 
     /// A node that is not watched takes a step, or its write is done: anything that it sends may be true.
-    pub(crate) fn overhear<'a>(&mut self, messages: impl IntoIterator<Item = &'a Message>) {
+    pub(crate) fn overhear(&mut self, messages: &[Message], streams: &[SendSnapshot]) {
         for message in messages {
-            self.send(message);
-            if election::is_of_leader(&message.body) {
-                self.terms.entry(message.term).or_default().is_unwatched = true;
-            }
+            self.terms.entry(message.term).or_default().overhear(message);
+        }
+        for SendSnapshot { to, stream, .. } in streams {
+            self.terms.entry(stream.term).or_default().note_unwatched(*to);
         }
     }
 
@@ -228,18 +237,14 @@ impl Specification {
     }
 
     /// The node is what it shows from now on.
-    fn advance(&mut self, mut node: Node, step: &Stepped<'_>, log: Option<log::Log>) {
+    fn advance(&mut self, mut node: Node, step: &Stepped<'_>) {
         let after = step.after;
         (node.vote, node.role, node.commit) = (after.vote, after.role, after.commit);
-        if let Some(write) = &step.effects.persist {
-            node.note_configurations(write);
-        }
-        node.log = log.unwrap_or(node.log);
-        if !std::sync::Arc::ptr_eq(&node.configuration, step.configuration) {
-            node.configuration = step.configuration.clone();
-        }
         node.installing.extend(step.effects.install.iter().map(|snapshot| snapshot.last));
-        self.committed.note(&node);
+        self.committed.note(node.commit, &node.log, &node.configurations);
+        if let (RoleName::Leader, Some(term)) = (node.role, self.terms.get_mut(&node.vote.term)) {
+            term.commit = node.commit;
+        }
         self.nodes.insert(node.id, node);
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use conclave::raft::{Compacted, Configuration, Index, NodeId, Persist, Position, RoleName, Vote};
 
-use super::{events::Started, log::Log};
+use super::{committed::Committed, events::Started, log::Log};
 
 /// The variables of raft.tla, and what of them a crash leaves.
 #[derive(Clone, Debug)]
@@ -43,6 +43,18 @@ impl Node {
         Self { id: node, vote, role, log, commit, configurations, configuration, durable, installing }
     }
 
+    /// What was in force where the log begins: by what is committed, or by what the node took for the cluster before.
+    pub(super) fn remember_beginning(&mut self, committed: &Committed, earlier: Option<&Self>) {
+        let begins = self.log.floor().index;
+        let known = committed.configuration_at(begins).filter(|_| begins > 0);
+        if let Some(known) = known.or_else(|| earlier?.configurations.get(&begins)) {
+            self.configurations.insert(begins, known.clone());
+        }
+        if let Some(latest) = self.configurations.values().next_back() {
+            self.configuration = latest.clone();
+        }
+    }
+
     /// The log once a write is part of it.
     pub(super) fn log_after(&self, write: &Persist) -> Log {
         let mut log = self.log.clone();
@@ -50,18 +62,32 @@ impl Node {
         log
     }
 
-    /// Called before the log is another one.
-    pub(super) fn note_configurations(&mut self, write: &Persist) {
-        if let Some(Compacted { position, configuration }) =
-            write.compacted.as_ref().filter(|compacted| !self.log.holds(compacted.position))
-        {
-            self.configurations = BTreeMap::from([(position.index, configuration.clone())]);
+    /// The configurations in the log once a write is part of it; `None`: they stay. What was in force where a snapshot ends is known
+    /// by what is committed, or else by what the node says.
+    pub(super) fn configurations_after(
+        &self,
+        write: &Persist,
+        committed: &Committed,
+    ) -> Option<BTreeMap<Index, Arc<Configuration>>> {
+        let cut = write.compacted.as_ref().filter(|compacted| !self.log.holds(compacted.position));
+        let first = write.entries.first().map_or(Index::MAX, |first| first.index);
+        let is_replaced = self.configurations.range(first..).next().is_some();
+        let appended =
+            || write.entries.iter().filter_map(|entry| Some((entry.index, entry.configuration()?)));
+        if cut.is_none() && !is_replaced && appended().next().is_none() {
+            return None;
         }
-        if let Some(first) = write.entries.first() {
-            self.configurations.split_off(&first.index);
-        }
-        let appended = write.entries.iter().filter_map(|entry| Some((entry.index, entry.configuration()?)));
-        self.configurations.extend(appended.map(|(index, configuration)| (index, configuration.clone())));
+        let mut after = match cut {
+            None => {
+                self.configurations.range(..first).map(|(&index, found)| (index, found.clone())).collect()
+            }
+            Some(Compacted { position, configuration }) => {
+                let known = committed.configuration_at(position.index).unwrap_or(configuration);
+                BTreeMap::from([(position.index, known.clone())])
+            }
+        };
+        after.extend(appended().map(|(index, configuration)| (index, configuration.clone())));
+        Some(after)
     }
 }
 

@@ -4,7 +4,7 @@ use conclave::raft::{Body, Index, NodeId, RoleName};
 
 use super::{
     election::{led, quorum},
-    term::{Terms, counted},
+    term::{Asked, Terms, counted},
     transition::Transition,
 };
 use crate::{
@@ -39,7 +39,7 @@ fn is_confirmed(terms: &Terms, it: &Transition<'_>, read: (NodeId, u64), index: 
         return Err(Failure::new(Rule::ReadIsConfirmed, id, it.step.after.term(), detail));
     };
     let begins = term.leadership.as_ref().and_then(|leadership| leadership.log.first_of(number));
-    let asked_at = term.reads.get(&read).copied().unwrap_or(0);
+    let Asked { round: asked_at, commit: known } = term.reads.get(&read).copied().unwrap_or_default();
     let round_of = |member, configuration: &_| counted(&term.rounds, configuration, member);
     let lacking = quorum(it, |member, configuration| {
         member == id || round_of(member, configuration).is_some_and(|answered| answered.round > asked_at)
@@ -51,12 +51,15 @@ fn is_confirmed(terms: &Terms, it: &Transition<'_>, read: (NodeId, u64), index: 
     };
     let is_leased = may_hold_lease && quorum(it, promised).is_none();
     let knows_commit = begins.is_some_and(|begins| begins <= commit);
-    ensure(knows_commit && index <= commit && (lacking.is_none() || is_leased), || {
+    ensure(knows_commit && (known..=commit).contains(&index) && (lacking.is_none() || is_leased), || {
+        let answers = term.rounds.iter();
         let rounds: Vec<_> =
-            term.rounds.iter().map(|(&(member, _), answered)| (member, answered.round)).collect();
+            answers.map(|(&(from, _), answered)| (from, answered.round, answered.promised)).collect();
         let detail = format!(
-            "node {id}, whose term {number} begins with entry {begins:?} and whose commit index is {commit}, lets node {} read at {index} what was asked for after heartbeat {asked_at}; answered were (node, heartbeat) {rounds:?}",
-            read.0
+            "node {id}, whose term {number} begins with entry {begins:?} and whose commit index is {commit}, lets node {} read at {index} what was asked for after heartbeat {asked_at}, at commit index {known}; of {} were answered (node, heartbeat, with a promise) {rounds:?}, the lease {}",
+            read.0,
+            it.configuration,
+            if may_hold_lease { "may hold" } else { "does not hold" }
         );
         Failure::new(Rule::ReadIsConfirmed, id, number, detail)
     })
@@ -66,10 +69,9 @@ fn is_confirmed(terms: &Terms, it: &Transition<'_>, read: (NodeId, u64), index: 
 pub(super) fn heartbeats_were_sent(terms: &Terms, it: &Transition<'_>) -> Checked {
     it.step.effects.messages.iter().try_for_each(|message| {
         let Body::HeartbeatResponse { round, .. } = message.body else { return Ok(()) };
-        let sent = terms
-            .get(&message.term)
-            .map(|term| (term.round, term.is_unwatched || term.is_led_by(message.to)));
-        let was_sent = sent.is_some_and(|(latest, is_leader)| round <= latest && is_leader);
+        let was_sent = terms.get(&message.term).is_some_and(|term| {
+            term.unwatched.contains(&message.from) || round <= term.round && term.is_led_by(message.to)
+        });
         ensure(round == 0 || was_sent, || {
             let (id, to) = (it.id(), message.to);
             let detail = format!("node {id} answers heartbeat {round} to node {to}, which sent none such");

@@ -45,7 +45,7 @@ pub(super) fn leader_appends(_: &Terms, it: &Transition<'_>) -> Checked {
 pub(super) fn follower_appends(terms: &Terms, it: &Transition<'_>) -> Checked {
     let entries = it.step.entries();
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
-    if leads_on(it) || terms.range(it.terms()).any(|(_, term)| term.is_unwatched) {
+    if leads_on(it) || terms.range(it.terms()).any(|(_, term)| term.unwatched.contains(&it.id())) {
         return Ok(());
     }
     let old = log_before(it);
@@ -161,7 +161,7 @@ pub(super) fn promise_is_kept(terms: &Terms, durable: &Durable, message: &Messag
 
 fn is_held(terms: &Terms, durable: &Durable, message: &Message, matched: Index) -> bool {
     let Some(term) = terms.get(&message.term) else { return false };
-    if term.is_unwatched {
+    if term.unwatched.contains(&message.from) {
         return true;
     }
     let own: Position = durable.log.last();

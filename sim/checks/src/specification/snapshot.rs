@@ -1,43 +1,12 @@
 //! Compaction and snapshots (section 7), and what a node comes up with (figure 2, Restart of raft.tla).
 
-use std::{collections::BTreeMap, sync::Arc};
+use conclave::raft::Vote;
 
-use conclave::raft::{Configuration, Index, Position, Vote};
-
-use super::{events::Started, log::Log, node::Node, term::Terms, transition::Transition};
+use super::{committed::Committed, events::Started, node::Node, term::Terms, transition::Transition};
 use crate::{
     Failure, Rule,
     invariants::{Checked, ensure},
 };
-
-/// What is committed, by any node's word that was allowed.
-#[derive(Debug, Default)]
-pub(crate) struct Committed {
-    pub(super) log: Log,
-    pub(super) configurations: BTreeMap<Index, Arc<Configuration>>,
-}
-
-impl Committed {
-    /// A node knows of more.
-    pub(super) fn note(&mut self, node: &Node) {
-        if node.commit <= self.log.last().index {
-            return;
-        }
-        let news = node.configurations.range(self.log.last().index + 1..=node.commit);
-        self.configurations.extend(news.map(|(&index, configuration)| (index, configuration.clone())));
-        while self.log.last().index < node.commit {
-            let Some(term) = node.log.term_at(self.log.last().index + 1) else { return };
-            self.log.push(term);
-        }
-    }
-
-    /// A cluster that was restored begins with a snapshot.
-    pub(super) fn begin_after(&mut self, position: Position) {
-        if self.log.last().index == 0 {
-            self.log = Log::after(position);
-        }
-    }
-}
 
 /// A log is compacted up to a committed entry of it, or up to a snapshot that was taken.
 pub(super) fn compaction_is_of_log(_: &Terms, it: &Transition<'_>) -> Checked {
@@ -61,10 +30,11 @@ pub(super) fn snapshot_is_sent(terms: &Terms, committed: &Committed, it: &Transi
     let Some(snapshot) = &it.step.effects.install else { return Ok(()) };
     let (id, last) = (it.id(), snapshot.last);
     let mut of_node = terms.range(it.terms()).map(|(_, term)| term);
-    let is_sent = of_node
-        .any(|term| term.is_unwatched || term.streams.get(&id).is_some_and(|&needed| needed <= last.index));
+    let is_sent = of_node.any(|term| {
+        term.unwatched.contains(&id) || term.streams.get(&id).is_some_and(|&needed| needed <= last.index)
+    });
     let is_committed = committed.log.holds(last);
-    let latest = committed.configurations.range(..=last.index).next_back().map(|(_, latest)| latest);
+    let latest = committed.configuration_at(last.index);
     let is_configured = latest.is_none_or(|latest| *latest == snapshot.configuration);
     ensure(is_sent && is_committed && is_configured, || {
         let what = match () {

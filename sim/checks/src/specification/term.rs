@@ -22,8 +22,8 @@ type Question = (NodeId, NodeId);
 #[derive(Debug, Default)]
 pub(crate) struct Term {
     pub(super) leadership: Option<Leadership>,
-    /// Its leader is not watched: it may have sent anything.
-    pub(super) is_unwatched: bool,
+    /// Whom a node that is not watched told what a leader tells: it may have been anything.
+    pub(super) unwatched: BTreeSet<NodeId>,
     /// Who was sent anything of this term, and may have entered it by that.
     pub(super) addressed: BTreeSet<NodeId>,
     /// Where the log of one that asks for a vote ends, and of one that asks for a pre-vote.
@@ -44,8 +44,10 @@ pub(crate) struct Term {
     pub(super) streams: BTreeMap<NodeId, Index>,
     /// Who was asked to take over.
     pub(super) successors: BTreeSet<NodeId>,
-    /// Reads that were asked for, and the latest round by then: of the leader's own, and of those forwarded to it.
-    pub(super) reads: BTreeMap<(NodeId, u64), u64>,
+    /// The leader's commit index.
+    pub(super) commit: Index,
+    /// Reads that were asked for, of the leader itself and those forwarded to it.
+    pub(super) reads: BTreeMap<(NodeId, u64), Asked>,
     /// What followers were told to read at.
     pub(super) read_answers: BTreeSet<(NodeId, u64, Index)>,
 }
@@ -85,6 +87,13 @@ impl Told {
     }
 }
 
+/// When a read was asked for: after this heartbeat, and when the leader's commit index was this one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Asked {
+    pub(super) round: u64,
+    pub(super) commit: Index,
+}
+
 /// The latest heartbeat that a node answered, and the latest that it answered with a promise.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Answered {
@@ -110,10 +119,29 @@ impl Term {
         acks.map(|(_, &matched)| matched).max().unwrap_or(0)
     }
 
+    pub(super) fn ask_read(&mut self, from: NodeId, read: u64) {
+        self.reads.insert((from, read), Asked { round: self.round, commit: self.commit });
+    }
+
     pub(super) fn note_stream(&mut self, stream: &SendSnapshot) {
         self.addressed.insert(stream.to);
         let needed = self.streams.entry(stream.to).or_insert(stream.needed);
         *needed = stream.needed.min(*needed);
+    }
+
+    /// A message of a node that is not watched is on its way. Should it lead, it leads another cluster: its own.
+    pub(super) fn overhear(&mut self, message: &Message) {
+        match message.body {
+            Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::TimeoutNow => {
+                self.note_unwatched(message.to);
+            }
+            _ => self.note(message),
+        }
+    }
+
+    pub(super) fn note_unwatched(&mut self, to: NodeId) {
+        self.addressed.insert(to);
+        self.unwatched.insert(to);
     }
 
     /// A message of this term is on its way.
@@ -162,7 +190,7 @@ impl Term {
             }
             Body::TimeoutNow => drop(self.successors.insert(to)),
             Body::ReadIndexRequest { id } => {
-                self.reads.insert((from, *id), self.round);
+                self.ask_read(from, *id);
             }
             Body::ReadIndexResponse { id, index: Some(index) } => {
                 self.read_answers.insert((to, *id, *index));

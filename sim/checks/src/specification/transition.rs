@@ -1,6 +1,6 @@
 //! A step of a node, between two states.
 
-use std::{collections::BTreeSet, ops::RangeInclusive};
+use std::{collections::BTreeSet, ops::RangeInclusive, sync::Arc};
 
 use conclave::raft::{Configuration, NodeId, Position, RoleName, Term};
 
@@ -11,6 +11,8 @@ pub(crate) struct Transition<'a> {
     pub(super) before: &'a Node,
     pub(super) step: &'a Stepped<'a>,
     pub(super) log: &'a Log,
+    /// The configuration in force thereafter.
+    pub(super) configuration: Arc<Configuration>,
     /// The terms that the node began to lead in this step.
     pub(super) begun: BTreeSet<Term>,
 }
@@ -44,9 +46,9 @@ impl<'a> Transition<'a> {
     }
 
     /// The configurations that were in force at some moment of the step.
-    pub(super) fn configurations(&self) -> impl Iterator<Item = &'a Configuration> {
+    pub(super) fn configurations(&self) -> impl Iterator<Item = &Configuration> {
         let appended = self.step.entries().iter().filter_map(|entry| entry.configuration());
-        let outer = [&self.before.configuration, self.step.configuration];
+        let outer = [&self.before.configuration, &self.configuration];
         outer.into_iter().chain(appended).map(|configuration| &**configuration)
     }
 }

@@ -5,7 +5,7 @@ use conclave::raft::{Body, Effects, Message, Origin, Persist, Snapshot, Vote};
 use super::{
     Cluster, Story, Version,
     cluster::{append, at},
-    node::{entry, founders, node, nothing},
+    node::{entries, entry, founders, node, nothing},
 };
 
 pub(super) const PROMISED_VOTE_IS_KEPT: &[Story] =
@@ -22,6 +22,27 @@ pub(super) const PROMISED_ENTRIES_ARE_KEPT: &[Story] =
 fn a_node_that_stored_entries_comes_up(cluster: &Cluster, version: Version) {
     cluster.boots(&node(1).term(1).log(&[1, 1]));
     cluster.starts(&node(1).term(1).log(version.list(&[1], &[1, 1])));
+}
+
+pub(super) const COMMITTED_IS_KEPT: &[Story] = &[
+    Story { nodes: &[2], term: 1, history: a_disk_replaces_an_entry_that_is_committed_or_not },
+    Story { nodes: &[1], term: 1, history: a_node_dies_when_it_has_replaced_an_entry },
+];
+
+fn a_disk_replaces_an_entry_that_is_committed_or_not(cluster: &Cluster, version: Version) {
+    cluster.commits(version.list(&[1, 1], &[1]));
+    cluster.stores_entries(2, entries(2, &[1]));
+    cluster.stores_entries(2, entries(2, &[2]));
+}
+
+/// Nobody has heard that its write was done.
+fn a_node_dies_when_it_has_replaced_an_entry(cluster: &Cluster, version: Version) {
+    cluster.commits(version.list(&[1, 1], &[1]));
+    cluster.stores_entries(1, entries(2, &[1]));
+    let mut core = cluster.starts(&node(1).term(1).log(&[1, 1]));
+    core.step(append(3, 1, at(1, 1), vec![entry(2, 2)], 0));
+    cluster.steps(&mut core);
+    cluster.starts(&node(1).term(2).log(&[1, 2]));
 }
 
 pub(super) const NOTHING_IS_INVENTED: &[Story] = &[

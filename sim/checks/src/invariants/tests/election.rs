@@ -34,7 +34,9 @@ fn a_write_that_nobody_heard_of_changes_the_term(cluster: &Cluster, version: Ver
 
 pub(super) const ONE_VOTE_PER_TERM: &[Story] = &[
     Story { nodes: &[1], term: 2, history: a_core_votes_again },
+    Story { nodes: &[1], term: 2, history: a_core_forgets_its_vote },
     Story { nodes: &[1], term: 2, history: a_disk_is_given_another_vote },
+    Story { nodes: &[1], term: 2, history: a_disk_is_given_no_vote },
     Story { nodes: &[1], term: 2, history: a_vote_is_promised_that_a_later_term_overtook },
     Story { nodes: &[1], term: 2, history: a_write_that_nobody_heard_of_has_another_vote },
 ];
@@ -42,6 +44,17 @@ pub(super) const ONE_VOTE_PER_TERM: &[Story] = &[
 fn a_core_votes_again(cluster: &Cluster, version: Version) {
     cluster.sees(&cluster.boots(&node(1).vote(2, 2)));
     cluster.sees(&node(1).vote(version.of(2, 3), 3).core());
+}
+
+/// Or goes on to a term in which it has none.
+fn a_core_forgets_its_vote(cluster: &Cluster, version: Version) {
+    cluster.sees(&cluster.boots(&node(1).vote(2, 2)));
+    cluster.sees(&node(1).term(version.of(2, 3)).core());
+}
+
+fn a_disk_is_given_no_vote(cluster: &Cluster, version: Version) {
+    cluster.stores_vote(1, 2, 2);
+    cluster.stores_vote(1, version.of(2, 3), None);
 }
 
 fn a_disk_is_given_another_vote(cluster: &Cluster, version: Version) {

@@ -53,6 +53,7 @@ fn stories(rule: Rule) -> &'static [Story] {
         Rule::CommittedOnQuorum => commit::COMMITTED_ON_QUORUM,
         Rule::PromisedVoteIsKept => durability::PROMISED_VOTE_IS_KEPT,
         Rule::PromisedEntriesAreKept => durability::PROMISED_ENTRIES_ARE_KEPT,
+        Rule::CommittedIsKept => durability::COMMITTED_IS_KEPT,
         Rule::NothingIsInvented => durability::NOTHING_IS_INVENTED,
         Rule::PromiseAfterWrite => durability::PROMISE_AFTER_WRITE,
         Rule::AppliedIsCommitted => state::APPLIED_IS_COMMITTED,

@@ -87,8 +87,7 @@ impl Cluster {
     /// A node takes a step with these effects.
     pub(super) fn steps(&mut self, node: NodeId, after: View, effects: &Effects) {
         self.shown.insert(node, after);
-        let configuration = self.configuration.clone();
-        let step = Stepped { node, after, configuration: &configuration, holds_lease: false, effects };
+        let step = Stepped { node, after, holds_lease: false, effects };
         self.judge(|specification| specification.step(&step));
     }
 

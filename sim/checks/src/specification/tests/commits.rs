@@ -112,6 +112,7 @@ fn answers(cluster: &mut Cluster, round: u64) {
 pub(super) const READ_IS_CONFIRMED: &[Story] = &[
     Story { nodes: &[1], term: 1, history: a_read_is_allowed_by_a_heartbeat_after_it_or_before },
     Story { nodes: &[1], term: 1, history: a_read_is_allowed_before_an_entry_of_the_term_is_committed },
+    Story { nodes: &[1], term: 1, history: a_read_is_at_the_commit_index_or_before_it },
     Story { nodes: &[2], term: 1, history: a_follower_reads_what_it_was_told_or_was_not },
 ];
 
@@ -137,6 +138,17 @@ fn a_read_is_allowed_before_an_entry_of_the_term_is_committed(version: Version) 
     cluster.says(1, 2, Body::HeartbeatRequest { commit: 0, round: 2 });
     answers(&mut cluster, 2);
     reads(&mut cluster, 1, index);
+    cluster
+}
+
+fn a_read_is_at_the_commit_index_or_before_it(version: Version) -> Cluster {
+    let mut cluster = Cluster::led(3);
+    cluster.replicates();
+    cluster.commits(1, 1);
+    cluster.specification.ask_read(1, 7);
+    cluster.says(1, 2, Body::HeartbeatRequest { commit: 1, round: 2 });
+    answers(&mut cluster, 2);
+    reads(&mut cluster, 1, version.of(0, 1));
     cluster
 }
 

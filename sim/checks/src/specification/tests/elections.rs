@@ -76,6 +76,7 @@ fn a_candidate_says_where_its_log_ends(version: Version) -> Cluster {
 pub(super) const VOTE_IS_DUE: &[Story] = &[
     Story { nodes: &[2, 1], term: 2, history: a_voter_has_a_longer_log_or_as_long_a_one },
     Story { nodes: &[2, 3], term: 1, history: a_voter_votes_again },
+    Story { nodes: &[2, 1], term: 1, history: a_voter_forgets_its_vote },
     Story { nodes: &[2, 1], term: 1, history: a_voter_was_asked_or_not },
     Story { nodes: &[2, 1], term: 2, history: a_pre_vote_is_granted_to_a_shorter_log },
 ];
@@ -98,6 +99,15 @@ fn a_voter_votes_again(version: Version) -> Cluster {
     cluster.campaigns(3, at(0, 0));
     cluster.votes(2, 1);
     cluster.votes(2, version.of(3, 1));
+    cluster
+}
+
+/// Or goes on to a term in which it has none.
+fn a_voter_forgets_its_vote(version: Version) -> Cluster {
+    let mut cluster = Cluster::led(3);
+    cluster.grants_pre_vote(3, 1);
+    cluster.campaigns(1, at(1, 1));
+    cluster.does(2, Deed { vote: Some(Vote { term: version.of(1, 2), candidate: None }), ..Deed::default() });
     cluster
 }
 
