@@ -80,7 +80,6 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::damage::damages;
 use self::inject::Inject;
 pub(crate) use self::roster::{
     BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range, check_rhythm, check_within,
@@ -240,6 +239,16 @@ families! {
 /// All machines lose power.
 pub(crate) fn blackout() -> Fault {
     Fault::Blackout(blackout::Blackout {})
+}
+
+/// Damage of any family; `new` is a node that no other fault brings.
+pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
+    let nth = draw.below(damage::NTH_DRAWN);
+    match draw.below(3) {
+        0 => Fault::LostWrite(LostWrite { node, nth, new }),
+        1 => Fault::MisdirectedWrite(MisdirectedWrite { node, nth, new }),
+        _ => Fault::Rot(Rot::drawn(draw, node, new)),
+    }
 }
 
 #[cfg(test)]

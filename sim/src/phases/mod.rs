@@ -20,7 +20,7 @@ use crate::{
     scenario::Scenario,
     trace::{Event, Phase},
     verdict::{Failure, Times},
-    world::{Instruments, World, watch_availability},
+    world::{Instruments, Watch, World},
 };
 
 /// Lives through all phases of a scenario.
@@ -36,8 +36,7 @@ pub(crate) async fn live(
     enter(world, Phase::Chaos);
     // Points in the programs make anybody late, for whatever reason.
     if scenario.buggify.points().next().is_none() && !scenario.shape.beyond {
-        let bounds = ending::bounds::availability(world);
-        watch_availability(world, bounds);
+        world.watch = Some(Watch::new(ending::bounds::availability(world)));
     }
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);
     let lasting = chaos::chaos(world, scenario).await?;

@@ -48,7 +48,7 @@ pub(crate) use self::{
     machines::{Machines, redirect_proxy},
     moments::{Come, Moments},
     network::{cuts, latency, lines_between},
-    surroundings::{look_at_availability, watch_availability},
+    surroundings::Watch,
 };
 use self::{conditions::Conditions, network::Network, programs::Programs, rolling::Rolling};
 pub use self::{
@@ -82,7 +82,8 @@ pub(crate) struct World {
     floods: Floods,
     conditions: Conditions,
     instruments: Instruments,
-    watch: Option<surroundings::Watch>,
+    /// Over availability, where that is judged.
+    pub(crate) watch: Option<Watch>,
 }
 
 /// What a fault holds until it heals.
@@ -345,5 +346,17 @@ impl World {
     pub(crate) fn known_nodes(&self) -> Vec<u64> {
         let configuration = self.oracle.configuration();
         self.machines.introduced_nodes().filter(|id| !configuration.gone.contains(id)).collect()
+    }
+}
+
+/// Looks whether what must go on does, if that is watched and it is time to look.
+pub(crate) fn look_at_availability(world: &mut World) {
+    let now = Duration::from_nanos(now_ns());
+    if world.watch.as_ref().is_none_or(|watch| !watch.is_due(now)) {
+        return;
+    }
+    let is_changing = world.operators.are_changing_members() || !world.has_true_addresses();
+    if let Some(watch) = &mut world.watch {
+        watch.look(now, &world.conditions, &world.machines, &world.oracle, is_changing);
     }
 }

@@ -2,51 +2,60 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use conclave_checks::{Availability, Bounds, Surroundings};
+use conclave_checks::{Availability, Bounds, Oracle, Surroundings};
 
-use super::{World, machine::Machine, now_ns};
+use super::{conditions::Conditions, machine::Machine, machines::Machines};
 use crate::trace::MachineId;
 
 /// So much time passes between two looks: a fraction of any election timeout.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The watch over availability, and when it next looks.
-pub(super) struct Watch {
+pub(crate) struct Watch {
     availability: Availability,
     looks_at: Duration,
 }
 
-/// What must go on is watched from now on.
-pub(crate) fn watch_availability(world: &mut World, bounds: Bounds) {
-    world.watch = Some(Watch { availability: Availability::new(bounds), looks_at: Duration::ZERO });
-}
+impl Watch {
+    /// What must go on is watched from now on.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { availability: Availability::new(bounds), looks_at: Duration::ZERO }
+    }
 
-/// Looks whether what must go on does, if it is watched and time for that. What does not is a failure of the oracle's.
-pub(crate) fn look_at_availability(world: &mut World) {
-    let now = Duration::from_nanos(now_ns());
-    let Some(mut watch) = world.watch.take_if(|watch| watch.looks_at <= now) else { return };
-    watch.looks_at = now + LOOK_INTERVAL;
-    let (conditions, machines) = (&world.conditions, &world.machines.machines);
-    let around = Surroundings {
-        now,
-        undisturbed: undisturbed_nodes(world),
-        is_sound: &|from, to| conditions.is_sound_line(MachineId::Node(from), MachineId::Node(to)),
-        may_arrive: &|from, to| conditions.may_arrive(MachineId::Node(from), MachineId::Node(to)),
-        runs: &|id| machines.get(&MachineId::Node(id)).is_some_and(is_at_work),
-        is_changing: world.operators.are_changing_members() || !world.has_true_addresses(),
-    };
-    watch.availability.look(&world.oracle, &around);
-    world.watch = Some(watch);
+    pub(super) fn is_due(&self, now: Duration) -> bool {
+        self.looks_at <= now
+    }
+
+    /// Looks whether what must go on does. What does not is a failure of the oracle's.
+    pub(super) fn look(
+        &mut self,
+        now: Duration,
+        conditions: &Conditions,
+        machines: &Machines,
+        oracle: &Oracle,
+        is_changing: bool,
+    ) {
+        self.looks_at = now + LOOK_INTERVAL;
+        let around = Surroundings {
+            now,
+            undisturbed: undisturbed_nodes(conditions, machines),
+            is_sound: &|from, to| conditions.is_sound_line(MachineId::Node(from), MachineId::Node(to)),
+            may_arrive: &|from, to| conditions.may_arrive(MachineId::Node(from), MachineId::Node(to)),
+            runs: &|id| machines.machines.get(&MachineId::Node(id)).is_some_and(is_at_work),
+            is_changing,
+        };
+        self.availability.look(oracle, &around);
+    }
 }
 
 /// The nodes whose machines run as they should, each with the number of its disturbances so far.
-fn undisturbed_nodes(world: &World) -> BTreeMap<u64, u64> {
-    if world.conditions.is_everybody_disturbed() {
+fn undisturbed_nodes(conditions: &Conditions, machines: &Machines) -> BTreeMap<u64, u64> {
+    if conditions.is_everybody_disturbed() {
         return BTreeMap::new();
     }
-    let nodes = world.machines.introduced_nodes().filter_map(|id| {
-        let machine = world.machines.machines.get(&MachineId::Node(id))?;
-        let is_well = is_undisturbed(machine) && !world.conditions.is_disturbed(machine.id);
+    let nodes = machines.introduced_nodes().filter_map(|id| {
+        let machine = machines.machines.get(&MachineId::Node(id))?;
+        let is_well = is_undisturbed(machine) && !conditions.is_disturbed(machine.id);
         is_well.then_some((id, machine.disturbances))
     });
     nodes.collect()
