@@ -245,9 +245,9 @@ pub(crate) fn blackout() -> Fault {
 pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
     let nth = draw.below(damage::NTH_DRAWN);
     match draw.below(3) {
-        0 => Fault::LostWrite(LostWrite { node, nth, new }),
-        1 => Fault::MisdirectedWrite(MisdirectedWrite { node, nth, new }),
-        _ => Fault::Rot(Rot::drawn(draw, node, new)),
+        0 => Fault::LostWrite(lost_write::LostWrite { node, nth, new }),
+        1 => Fault::MisdirectedWrite(misdirected_write::MisdirectedWrite { node, nth, new }),
+        _ => Fault::Rot(rot::Rot::drawn(draw, node, new)),
     }
 }
 
