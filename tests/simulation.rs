@@ -90,12 +90,59 @@ fn what_would_run_nothing_is_refused_in_one_line() {
             &["shrink", "1", "--time", "soon"],
             "error: --time soon: a time is a number and a unit, as in 90s, 10m, 1h",
         ),
+        (
+            &["replay", "Cargo.toml", "--version", "0000002a"],
+            "error: --version is of seeds: a file holds its scenario, whatever the version",
+        ),
         (&["replay", "Cargo.toml"], "error: Cargo.toml holds no scenario: expected value at line 1 column 2"),
     ] {
         let output = program(arguments).wait_with_output().expect("it ends");
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
         assert_eq!(String::from_utf8_lossy(&output.stderr).trim_end(), told);
     }
+}
+
+#[test]
+fn a_seed_of_another_version_is_refused_with_both_versions() {
+    for command in ["replay", "shrink", "repeat"] {
+        let output = program(&[command, "42", "--version", "0000002a"]).wait_with_output().expect("it ends");
+        assert_eq!(output.status.code(), Some(2), "{command}");
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(
+            told.starts_with("error: seed 42 of version 0000002a may be another scenario here: "),
+            "{told}"
+        );
+        assert_eq!(told.trim_end().lines().count(), 1, "{told}");
+    }
+}
+
+#[test]
+fn shards_have_all_seeds_together_and_their_results_are_merged() {
+    let folder = tempfile::tempdir().expect("a folder for results");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let shards = ["1/2", "2/2"].map(|shard| {
+        let results = file(&shard.replace('/', "-of-"));
+        let arguments = ["--seed", "500", "--seeds", "5", "--no-shrink", "--shard", shard, "--out", &results];
+        let output = program(&arguments).wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{}", told(&output));
+        results
+    });
+    let merged = |files: &[&String]| {
+        let page = file("page.html");
+        let files = files.iter().map(|file| file.as_str());
+        let arguments: Vec<&str> = ["merge", "--html", &page].into_iter().chain(files).collect();
+        let output = program(&arguments).wait_with_output().expect("it ends");
+        (output.status.code(), told(&output))
+    };
+    let [one, two] = &shards;
+    let (code, words) = merged(&[one, two]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(words.starts_with("seeds        5 (500 to 504, in 2 files)\n"), "{words}");
+    assert!(words.contains("confidence   95 % that fewer than 45.07 % of all seeds fail\n"), "{words}");
+    let (code, words) = merged(&[one, one]);
+    assert_eq!((code, words.lines().count()), (Some(2), 1), "{words}");
+    assert!(words.starts_with("error: seed 50") && words.contains("it would count twice"), "{words}");
+    assert!(merged(&[one]).1.contains("note: no file is of shard 2/2\n"));
 }
 
 #[test]
@@ -147,15 +194,20 @@ fn a_reader_that_leaves_is_no_failure() {
 
 #[test]
 fn an_interrupted_campaign_tells_what_it_had() {
-    let mut campaign = program(&["--time", "1h", "--seed", "1", "--jobs", "1"]);
+    let folder = tempfile::tempdir().expect("a folder for results");
+    let results = folder.path().join("results.jsonl");
+    let mut campaign =
+        program(&["--time", "1h", "--seed", "1", "--jobs", "1", "--out", &results.display().to_string()]);
     let mut out = stdout(&mut campaign);
     // Time for some runs, not that it would matter.
     sleep(Duration::from_secs(5));
     kill(Pid::from_raw(campaign.id() as i32), Signal::SIGINT).expect("it still runs");
     let mut summary = String::new();
     out.read_to_string(&mut summary).expect("text");
-    assert!(summary.ends_with("verdict      green (interrupted)\n"), "{summary}");
+    assert!(summary.contains("verdict      green (interrupted)\n"), "{summary}");
     assert_eq!(campaign.wait().expect("it ends").code(), Some(130));
+    let results = std::fs::read_to_string(results).expect("it was written as runs ended");
+    assert!(results.lines().last().is_some_and(|last| last.contains("\"interrupted\":true")), "{results}");
 }
 
 /// The program that `cargo sim` builds and runs, without cargo.

@@ -56,6 +56,29 @@ fn a_page_explains_a_run_in_a_browser() {
     a_long_run_is_fast(&browser, &long);
 }
 
+#[test]
+fn the_page_of_a_campaign_opens_in_a_browser() {
+    if !is_installed() {
+        println!("SKIPPED: no browser is installed; the test of the page of a run says what to do");
+        return;
+    }
+    let results = folder().join("campaign.jsonl").display().to_string();
+    let output = cargo("sim", &["run", "--seed", "1", "--seeds", "3", "--no-shrink", "--out", &results]);
+    assert!(output.status.success(), "{}", told(&output));
+    let browser = Browser::start();
+    browser.open(&folder().join("campaign.html"));
+    assert_eq!(text(&browser, "#verdict"), "✓ green");
+    assert!(text(&browser, "#title").ends_with("seeds 1 to 3"), "{}", text(&browser, "#title"));
+    assert_eq!(text(&browser, ".figure b"), "3");
+    browser.write("#find", "leader-dies");
+    assert!(text(&browser, "#found").starts_with("1 of "), "{}", text(&browser, "#found"));
+    keep(&browser, "campaign-light");
+    browser.click("#theme");
+    assert_eq!(text_of(&browser.value("document.documentElement.dataset.theme")), "dark");
+    keep(&browser, "campaign-dark");
+    assert_silent(&browser);
+}
+
 fn green(browser: &Browser, file: &Path) {
     browser.open(file);
     assert_eq!(text(browser, "#verdict"), "✓ green");

@@ -12,7 +12,7 @@
 //! | `world/` | machines, network, disks, clocks |
 //! | `faults/` | what can go wrong: a file a family |
 //! | `scenario/` | everything a run will do, as data, from a seed or a file |
-//! | `verdict.rs` | what a run came to: which rule broke, and where |
+//! | `verdict/` | what a run came to: which rule broke, and where |
 //! | `judges/` | the clients' history, judged |
 //! | `phases/` | chaos, recovery, judgement |
 //! | `run.rs` | one run: a scenario in, a verdict out |

@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{self, AssertUnwindSafe},
     sync::Arc,
+    time::Duration,
 };
 
 use conclave::rpc::Lines;
@@ -13,7 +14,7 @@ use madsim::{Config, runtime::Runtime};
 
 use crate::{
     judges, phases,
-    probes::{Probe, Watch},
+    probes::{Combinations, Probe, Watch},
     scenario::Scenario,
     trace::{Event, Recorder},
     verdict::{Failure, Figures, Rule, Times, Verdict},
@@ -47,7 +48,10 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     }
     let of_cores = recorder.clone();
     let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
-    let watch = Watch::new(scenario.faults.iter().map(|timed| timed.fault.name()).collect());
+    let families = || scenario.faults.iter().map(|timed| timed.fault.name()).collect();
+    let (watch, combinations) = (Watch::new(families()), Combinations::new(families()));
+    let meeting = combinations.clone();
+    recorder.show_to(move |event| meeting.see(event));
     let watching = watch.clone();
     recorder.show_to(move |event| watching.see(event));
     let instruments = Instruments::with_knobs(scenario.knobs.clone());
@@ -66,17 +70,18 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         snapshots,
         committed: oracle.committed(),
         events: trace.length(),
-        faults: count_faults(scenario),
-        operations: judges::count(&recorder.operations(), &recorder.large()),
-        to_leader: times.to_leader.into_iter().collect(),
-        to_first_write: times.to_first_write.into_iter().collect(),
-        outsiders: count_outsiders(scenario),
+        faults: named(count_faults(scenario)),
+        operations: named(judges::count(&recorder.operations(), &recorder.large())),
+        to_leader_ns: times.to_leader.map(nanoseconds).into_iter().collect(),
+        to_first_write_ns: times.to_first_write.map(nanoseconds).into_iter().collect(),
+        outsiders: named(count_outsiders(scenario)),
         probes: reached(of_consensus, &instruments, &watch),
-        knobs: scenario.knobs.names().map(|name| (name, 1)).collect(),
-        buggify: instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired)).collect(),
+        knobs: scenario.knobs.names().map(|name| (name.to_owned(), 1)).collect(),
+        buggify: named(instruments.fired().into_iter().map(|(point, fired)| (point.name(), fired))),
     };
     let story = trace.events().cloned().collect();
-    Verdict { seed, trace_hash: trace.hash(), failure, figures, story, notes: recorder.notes() }
+    let (notes, combinations) = (recorder.notes(), combinations.met());
+    Verdict { seed, trace_hash: trace.hash(), failure, figures, story, notes, combinations }
 }
 
 /// The whole life of a world. Returns what went wrong, how long it lasted, and how long its core took.
@@ -106,6 +111,14 @@ fn reached(
     let around = instruments.reached().into_iter().map(Probe::Around);
     let world = watch.reached().into_iter().map(Probe::World);
     consensus.chain(around).chain(world).map(|probe| (probe, 1)).collect()
+}
+
+fn named<T>(figures: impl IntoIterator<Item = (&'static str, T)>) -> BTreeMap<String, T> {
+    figures.into_iter().map(|(name, figure)| (name.to_owned(), figure)).collect()
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    time.as_nanos() as u64
 }
 
 fn count_faults(scenario: &Scenario) -> BTreeMap<&'static str, u64> {

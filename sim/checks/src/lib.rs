@@ -12,6 +12,7 @@
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
 //! | `standing.rs` | how a node stands, and what keeps it from getting on |
+//! | `availability.rs` | what must go on while faults last |
 //! | `fault_budget.rs` | what faults may take away for good |
 //! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
@@ -27,6 +28,7 @@
 //!
 //! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
 
+mod availability;
 mod disk;
 pub mod draw;
 mod event;
@@ -48,6 +50,7 @@ mod trace;
 #[cfg(test)]
 mod trial;
 
+pub use availability::{Availability, Bounds, Surroundings};
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
 pub use fault_budget::FaultBudget;

@@ -213,6 +213,11 @@ impl Default for Inner {
 }
 
 impl Inner {
+    /// A rule broke that is about more than one thing that happened.
+    pub(crate) fn note(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
     /// A step of a core that shows this of itself thereafter.
     pub(crate) fn step(&mut self, core: &Raft, effects: &Effects, after: View) {
         let before = self.facts.meet(core.id()).view;

@@ -76,6 +76,10 @@ rules! {
     LawfulIsAccepted, "a core refuses only what no node that follows the protocol could say", "architecture";
     // invariants/silence.rs
     SilenceEndsFollowing, "a node that hears nobody follows nobody, and leads only if it is a quorum", "thesis §6.2";
+    // availability.rs
+    QuorumIsLed, "voters that run undisturbed, reach each other and are a quorum have a leader, and commit", "§5.2";
+    LeaderHasFollowers, "a leader that no quorum can reach steps down", "thesis §6.2";
+    UndisturbedLeaderStays, "nobody unseats a leader that an undisturbed quorum follows", "thesis §9.6";
     // specification/: the guards of its actions
     RestartRemembers, "a node comes up with the term and the vote that it stored", "figure 2, raft.tla Restart";
     TermIsReached, "a term rises by a campaign, or by a message of that term", "§5.1, raft.tla Timeout, UpdateTerm";
@@ -97,6 +101,13 @@ rules! {
     SnapshotIsSent, "a snapshot is taken that a leader streamed, of committed entries and their configuration", "§7";
     ChangeIsSettled, "members change by joint configurations, one at a time, after an entry of the leader's term is committed", "§6, the correction of 2015";
     HandOverIsReady, "a leader hands over to a voter that holds its whole log", "thesis §3.10";
+}
+
+impl Rule {
+    /// Whether it says what must go on, rather than what must not be.
+    pub fn is_of_availability(self) -> bool {
+        matches!(self, Self::QuorumIsLed | Self::LeaderHasFollowers | Self::UndisturbedLeaderStays)
+    }
 }
 
 #[cfg(test)]

@@ -1,34 +1,37 @@
-//! The command line of the simulation. Exit codes: 0 green, 1 red, 2 not run for a mistake of the caller.
+//! The command line of the simulation.
 #![allow(clippy::print_stderr)]
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use conclave::env::{Buggify, Knob};
-use serde_json::json;
 
 use super::{
+    aim::Aim,
     bench,
     bugs::{BugsArgs, bugs},
     check, difference,
     execution::carry_out,
-    failure::{shrink_and_store, write_page},
+    exit,
+    failure::shrink_and_store,
     output::say,
     plan::{Plan, jobs_or_all, parse_span},
     refresh,
+    replay::{self, replay},
+    results::merge,
+    save::{self, save},
+    shard::Shard,
+    subject::{Given, load},
 };
 use crate::{
-    explain::{self, Kind, Selected, Selection},
     probes::Probe,
     run::run,
-    scenario::{BEYOND_SEEDS, Scenario, generate},
+    scenario::{BEYOND_SEEDS, generate},
     shrink::Budget,
-    verdict::Verdict,
 };
 
 const EXAMPLES: &str = "\
@@ -36,6 +39,8 @@ Examples:
   cargo sim                          100 fresh seeds
   cargo sim --seeds 200 --seed 1     the seeds 1 to 200
   cargo sim --time 60s --jobs 2      as many seeds as begin within a minute
+  cargo sim --seed 1 --seeds 9000 --shard 2/3    a third of them, on one of three machines
+  cargo sim merge a.jsonl b.jsonl    what several machines found, as one
   cargo sim --beyond                 more disks damaged than the system bears: no answer may be wrong
   cargo sim replay 42                seed 42 again: what happened, and how it ended
   cargo sim replay 42 --all          every event
@@ -45,17 +50,16 @@ Examples:
   cargo sim replay 42 --html p.html  the whole run as a page for a browser
   cargo sim check FILE --model register   any history, judged
   cargo sim shrink 42                the smallest scenario that still fails as seed 42 does
+  cargo sim save FILE --story WORDS --mend WORDS    keep it in sim/corpus, once it is mended
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
   cargo sim bugs figure-8 --time 2m  a known bug, put in and hunted
   cargo sim bench                    how much faster than real time the simulation is
-  cargo sim probes                   the rare states that runs should reach
-Exit codes: 0 green, 1 red, 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for,
-4 a run that differs from its repetition, 130 interrupted before anything was red";
+  cargo sim probes                   the rare states that runs should reach";
 
 /// Runs the cluster in a simulated world that crashes, partitions and delays from a seed, and checks every
 /// step. A failing seed prints the line that replays it.
 #[derive(Parser)]
-#[command(name = "cargo sim", after_help = EXAMPLES)]
+#[command(name = "cargo sim", after_help = format!("{EXAMPLES}\n{}", exit::HELP))]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -68,11 +72,14 @@ enum Command {
     /// A campaign of many seeds (the default).
     Run(RunArgs),
     /// One run again, explained: a seed, or a file with a scenario.
-    Replay(ReplayArgs),
-    /// The smallest scenario that still fails the same way: a seed, or a file with a scenario.
+    Replay(replay::Args),
+    /// The smallest scenario that still fails the same way, or still reaches some rare states: a seed, or a file with a scenario.
     Shrink {
-        /// A seed or a file.
-        what: String,
+        #[command(flatten)]
+        given: Given,
+        /// What a green one is to reach still; may be given several times.
+        #[arg(long, value_name = "PROBE")]
+        reaches: Vec<Probe>,
         /// For how long at most, for example 90s or 10m.
         #[arg(long, default_value = "2m")]
         time: String,
@@ -83,6 +90,8 @@ enum Command {
         #[arg(long)]
         out: Option<PathBuf>,
     },
+    /// Puts a scenario into the corpus, which `cargo test` replays, with its story.
+    Save(save::Args),
     /// Judges a history that is stored in a file: of this system, or of another one. Exit codes: 0 linearizable, 1 not, 2
     /// undecided, 3 a mistake of the caller.
     Check {
@@ -98,6 +107,15 @@ enum Command {
         #[arg(long, default_value_t = 4096, value_name = "MIB")]
         memory: usize,
     },
+    /// What several campaigns found, as one: files with results, of shards or of any campaigns of one build.
+    Merge {
+        /// Files that campaigns wrote (target/sim/campaigns/*.jsonl).
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Where the page of it is written.
+        #[arg(long, value_name = "FILE", default_value = "target/sim/campaigns/merged.html")]
+        html: PathBuf,
+    },
     /// The scenario of a seed, as JSON.
     Show {
         /// The seed.
@@ -105,8 +123,8 @@ enum Command {
     },
     /// Runs a scenario here and in another process, and shows the first event that differs: a seed, or a file.
     Repeat {
-        /// A seed or a file.
-        what: String,
+        #[command(flatten)]
+        given: Given,
         /// Seeds that are run here before.
         #[arg(long, value_name = "SEED", num_args = 1..)]
         after: Vec<u64>,
@@ -142,36 +160,6 @@ enum Command {
 }
 
 #[derive(Args)]
-struct ReplayArgs {
-    /// A seed or a file.
-    what: String,
-    /// Print only the verdict and the trace hash.
-    #[arg(long)]
-    quiet: bool,
-    /// Every event, instead of what tells what happened (a screen or two).
-    #[arg(long)]
-    all: bool,
-    /// Events of this kind; may be given several times.
-    #[arg(long, value_name = "KIND")]
-    kind: Vec<Kind>,
-    /// Events of this node, and those of no node; may be given several times.
-    #[arg(long, value_name = "N")]
-    node: Vec<u64>,
-    /// Events from this time on, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    from: Option<u64>,
-    /// Events up to this time, in milliseconds.
-    #[arg(long, value_name = "MS")]
-    to: Option<u64>,
-    /// Events as JSON, one a line, instead of words.
-    #[arg(long)]
-    json: bool,
-    /// Write the whole run as one page for a browser into this file; the terminal is told how it ended.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["quiet", "json", "all"])]
-    html: Option<PathBuf>,
-}
-
-#[derive(Args)]
 struct RunArgs {
     /// How many seeds [default: 100].
     #[arg(long, conflicts_with = "time")]
@@ -191,14 +179,17 @@ struct RunArgs {
     /// Damage more disks than the system bears: it need not serve, but no answer may be wrong. Such seeds are numbered from 2^40 on.
     #[arg(long)]
     beyond: bool,
+    /// Run one of N shards of the seeds, from 1/N to N/N [default: what AWS_BATCH_JOB_ARRAY_INDEX and AWS_BATCH_JOB_ARRAY_SIZE say, or
+    /// JOB_COMPLETION_INDEX and JOB_COMPLETIONS; or all seeds].
+    #[arg(long, value_name = "K/N")]
+    shard: Option<Shard>,
+    /// Spend every other run on a variation of a scenario that reached something new. What fails is stored: it has no seed.
+    #[arg(long, requires = "time", conflicts_with = "seed")]
+    guidance: bool,
+    /// Write the results into this file, and their page beside it [default: one in target/sim/campaigns].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
-
-const RED: u8 = 1;
-/// A stored scenario that does not reach what it is kept for.
-const STALE: u8 = 3;
-/// The exit code of what was not run for a mistake of the caller; where 2 stands for undecided, another one.
-const MISTAKE: u8 = 2;
-const MISTAKE_OF_CHECK: u8 = 3;
 
 /// Parses the arguments and carries them out.
 pub fn main() -> ExitCode {
@@ -211,14 +202,19 @@ pub fn main() -> ExitCode {
     silence_panics();
     let cli = Cli::parse();
     let command = cli.command.unwrap_or(Command::Run(cli.run));
-    let mistake = if matches!(command, Command::Check { .. }) { MISTAKE_OF_CHECK } else { MISTAKE };
+    let mistake =
+        if matches!(command, Command::Check { .. }) { exit::MISTAKE_OF_CHECK } else { exit::MISTAKE };
     let ended = match command {
         Command::Run(args) => campaign(&args),
         Command::Replay(args) => replay(args),
-        Command::Shrink { what, time, jobs, out } => shrink(&what, &time, jobs, out.as_deref()),
+        Command::Shrink { given, reaches, time, jobs, out } => {
+            shrink(&given, reaches, &time, jobs, out.as_deref())
+        }
+        Command::Save(args) => save(args),
         Command::Check { file, model, time, memory } => judged(&file, model, &time, memory),
+        Command::Merge { files, html } => merge(&files, &html),
         Command::Show { seed } => show(seed),
-        Command::Repeat { what, after } => repeat(&what, &after),
+        Command::Repeat { given, after } => repeat(&given, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
         Command::Bugs(args) => bugs(&args),
         Command::Bench { turns } => bench::bench(turns),
@@ -240,105 +236,42 @@ fn silence_panics() {
     }
 }
 
-fn campaign(RunArgs { seeds, time, seed, jobs, no_shrink, beyond }: &RunArgs) -> Result<ExitCode> {
-    let mut plan = Plan::new(*seeds, time.as_deref(), *seed, *jobs)?;
+fn campaign(
+    RunArgs { seeds, time, seed, jobs, no_shrink, beyond, shard, out, guidance }: &RunArgs,
+) -> Result<ExitCode> {
+    let environment = || Shard::of_environment(|name| std::env::var(name).ok());
+    let shard = shard.map_or_else(environment, |shard| Ok(Some(shard)))?;
+    let mut plan = Plan::new(*seeds, time.as_deref(), *seed, *jobs, shard)?;
     if *beyond && plan.first_seed < BEYOND_SEEDS {
         plan.first_seed += BEYOND_SEEDS;
     }
-    carry_out(plan, !no_shrink)
+    if *guidance {
+        plan = plan.guided()?;
+    }
+    carry_out(plan, !no_shrink, out.as_deref())
 }
 
-fn replay(ReplayArgs { what, quiet, all, kind, node, from, to, json, html }: ReplayArgs) -> Result<ExitCode> {
-    let scenario = scenario_of(&what)?;
-    let verdict = run(&scenario, !quiet);
-    let (kinds, nodes) = (kind.into_iter().collect(), node.into_iter().collect());
-    if let Some(file) = html {
-        return show_page(&what, &scenario, &verdict, &file);
-    }
-    let selection = Selection { all, kinds, nodes, from_ms: from, to_ms: to };
-    match (quiet, json) {
-        (true, _) => {}
-        (false, true) => {
-            let events = selection.choose(&verdict.story).events;
-            events.iter().try_for_each(|event| say(&serde_json::to_string(event)?))?;
-            let hash = format!("{:016x}", verdict.trace_hash);
-            let probes: Vec<Probe> = verdict.figures.probes.keys().copied().collect();
-            let buggify: BTreeMap<_, _> =
-                verdict.figures.buggify.iter().map(|(&point, it)| (point, [it.asked, it.fired])).collect();
-            let told = json!({ "trace_hash": hash, "failure": verdict.failure, "probes": probes, "buggify": buggify });
-            say(&told.to_string())?;
-            return Ok(ExitCode::from(code_of(&scenario, &verdict)));
-        }
-        (false, false) => tell(&scenario, &selection.choose(&verdict.story))?,
-    }
-    say(&format!("trace hash {:016x} over {} events", verdict.trace_hash, verdict.figures.events))?;
-    if !quiet || !explain::missed(&scenario, &verdict.figures).is_empty() {
-        say(&explain::reached_by(&scenario, &verdict.figures))?;
-    }
-    match &verdict.failure {
-        None => say("green")?,
-        Some(failure) => {
-            say(&format!("failed: {failure}"))?;
-            if !quiet {
-                say(&format!("  shrink it with: cargo sim shrink {what}"))?;
-            }
-        }
-    }
-    Ok(ExitCode::from(code_of(&scenario, &verdict)))
-}
-
-fn show_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<ExitCode> {
-    write_page(what, scenario, verdict, file)?;
-    say(&match &verdict.failure {
-        None => "green".to_owned(),
-        Some(failure) => format!("failed: {failure}"),
-    })?;
-    say(&format!("open it in a browser: {}", file.display()))?;
-    Ok(ExitCode::from(code_of(scenario, verdict)))
-}
-
-fn code_of(scenario: &Scenario, verdict: &Verdict) -> u8 {
-    match verdict.failure {
-        Some(_) => RED,
-        None if !explain::missed(scenario, &verdict.figures).is_empty() => STALE,
-        None => 0,
-    }
-}
-
-fn tell(scenario: &Scenario, Selected { events, left_out }: &Selected<'_>) -> Result<()> {
-    say(&explain::describe(scenario))?;
-    if *left_out > 0 {
-        say(&format!(
-            "  ... {left_out} earlier events are left out: --all shows every event, --help how to choose"
-        ))?;
-    }
-    events.iter().try_for_each(|event| say(&explain::line(scenario, event)))
-}
-
-fn shrink(what: &str, time: &str, jobs: Option<usize>, out: Option<&Path>) -> Result<ExitCode> {
+fn shrink(
+    given: &Given,
+    reaches: Vec<Probe>,
+    time: &str,
+    jobs: Option<usize>,
+    out: Option<&Path>,
+) -> Result<ExitCode> {
     let budget = Budget { time: parse_span(time)?, jobs: jobs_or_all(jobs)? };
-    let scenario = scenario_of(what)?;
-    let Some(failure) = run(&scenario, false).failure else {
-        bail!("{what} is green: there is nothing to shrink");
+    let (what, scenario) = (&given.what, given.scenario()?);
+    let verdict = run(&scenario, false);
+    let aim = match &verdict.failure {
+        Some(failure) => {
+            say(&format!("{what} fails: {failure}\n"))?;
+            Aim::Breaks(failure.rule)
+        }
+        None if reaches.is_empty() => bail!("{what} is green: there is nothing to shrink"),
+        None => Aim::Reaches(reaches.into_iter().collect()),
     };
-    say(&format!("{what} fails: {failure}\n"))?;
-    shrink_and_store(&scenario, failure.rule, budget, out)?;
+    ensure!(aim.is_met(&verdict), "{what} does not reach {aim}");
+    shrink_and_store(&scenario, &aim, budget, out)?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// That of a seed, or of a file.
-fn scenario_of(what: &str) -> Result<Scenario> {
-    match what.parse() {
-        Ok(seed) => Ok(generate(seed)),
-        Err(_) => load(Path::new(what)),
-    }
-}
-
-fn load(path: &Path) -> Result<Scenario> {
-    let name = path.display();
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("{name} is neither a seed nor a file that can be read"))?;
-    serde_json::from_str(&text).map_err(|error| anyhow!("{name} holds no scenario: {error}"))
 }
 
 fn show(seed: u64) -> Result<ExitCode> {
@@ -346,8 +279,8 @@ fn show(seed: u64) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn repeat(what: &str, after: &[u64]) -> Result<ExitCode> {
-    difference::repeat(what, &scenario_of(what)?, after)
+fn repeat(given: &Given, after: &[u64]) -> Result<ExitCode> {
+    difference::repeat(&given.what, &given.scenario()?, after)
 }
 
 fn refresh(file: &Path, time: &str) -> Result<ExitCode> {

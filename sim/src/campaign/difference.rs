@@ -4,13 +4,11 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
-use super::{output::say, repetition::this_program};
+use super::{exit::DIFFERENT, output::say, repetition::this_program};
 use crate::{run::run, scenario::Scenario, scenario::generate};
 
 /// Events before the first that differs which are shown.
 const SHOWN_BEFORE: usize = 5;
-/// The runs were not the same.
-pub(super) const DIFFERENT: u8 = 4;
 
 /// Runs a scenario in another process, alone, and in this one after some other seeds; tells whether the events are the same, and which
 /// is the first that is not. `what` names the scenario on the command line.

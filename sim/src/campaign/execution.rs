@@ -3,10 +3,11 @@
 
 use std::{
     collections::BTreeMap,
+    path::{Path, PathBuf},
     process::ExitCode,
     sync::{
-        Arc, Mutex, MutexGuard,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard, OnceLock,
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -14,32 +15,35 @@ use std::{
 use anyhow::{Context, Result};
 
 use super::{
-    difference::DIFFERENT,
-    failure::shrink_and_store,
+    aim::Aim,
+    exit,
+    failure::{shrink_and_store, store},
+    guidance::Guidance,
     output::say,
+    overview,
     plan::Plan,
     progress::Progress,
     repetition::{Repeated, is_repeated, repeat},
+    results::{Ended, Header, RunLine, Writer},
+    subject::scenario_of,
 };
 use crate::{
     explain,
     run::run,
-    scenario::generate,
+    scenario::{Scenario, Version, generate, version},
     shrink::Budget,
-    verdict::{Outcome, Rule, Verdict},
+    verdict::{Class, Outcome, Rule, Subject, Verdict},
 };
 
 /// Failures after which a campaign ends: more of them tell nothing new.
 const FAILURES_MAX: usize = 5;
-/// For how long the first failure of each rule is shrunk.
+/// For how long the shortest failure of each rule is shrunk.
 const SHRINK_TIME: Duration = Duration::from_secs(60);
-/// The exit code of a campaign that was interrupted and had no failures yet, as of any interrupted program.
-const INTERRUPTED: u8 = 130;
 
-/// Runs a campaign, tells what it came to, and returns the exit code that says so. `shrinks`: the first failure of each rule is made
-/// smaller.
-pub(super) fn carry_out(plan: Plan, shrinks: bool) -> Result<ExitCode> {
-    let campaign = Arc::new(Campaign::new(plan));
+/// Runs a campaign, tells what it came to, and returns the exit code that says so. Its results are in a file, `results` if one is
+/// named. `shrinks`: the shortest failure of each rule is made smaller.
+pub(super) fn carry_out(plan: Plan, shrinks: bool, results: Option<&Path>) -> Result<ExitCode> {
+    let campaign = Arc::new(Campaign::new(plan, results)?);
     let at_interrupt = campaign.clone();
     ctrlc::set_handler(move || at_interrupt.interrupt()).context("Ctrl+C cannot be heeded")?;
     std::thread::scope(|scope| {
@@ -48,58 +52,111 @@ pub(super) fn carry_out(plan: Plan, shrinks: bool) -> Result<ExitCode> {
     })?;
     campaign.repeat()?;
     let code = campaign.state().end(&plan)?;
+    let _ = campaign.told.set(code);
     if shrinks {
-        let failures = campaign.state().first_of_each_rule();
-        campaign.has_told.store(true, Ordering::Relaxed);
-        for (rule, seed) in failures {
-            say(&format!("\nshrinks seed {seed}, for {} s at most", SHRINK_TIME.as_secs()))?;
+        let failures = campaign.state().shortest_of_each_rule();
+        let mut pages = BTreeMap::new();
+        for (rule, subject) in failures {
+            say(&format!("\nshrinks {subject}, for {} s at most", SHRINK_TIME.as_secs()))?;
             let budget = Budget { time: SHRINK_TIME, jobs: plan.jobs };
-            shrink_and_store(&generate(seed), rule, budget, None)?;
+            let page = shrink_and_store(
+                &scenario_of(&subject)?,
+                &Aim::Breaks(rule),
+                budget,
+                small(&subject).as_deref(),
+            )?;
+            pages.insert(rule, page);
+            // The page of the campaign links to it.
+            campaign.state().write_page(&plan, &pages)?;
         }
     }
     Ok(ExitCode::from(code))
 }
 
+/// Where a failure is stored that was made small, if not where all others are: a variation has the seed of what it is a variation of.
+fn small(subject: &Subject) -> Option<PathBuf> {
+    match subject {
+        Subject::File(file) => Some(PathBuf::from(file.replace(".json", "-small.json"))),
+        _ => None,
+    }
+}
+
 struct Campaign {
     plan: Plan,
-    /// The number of the run that begins next.
-    next: AtomicU64,
     enough: AtomicBool,
-    /// The summary is told: what follows may be interrupted without another one.
-    has_told: AtomicBool,
+    /// The summary is told, and this is the exit code: what follows may be interrupted without another one.
+    told: OnceLock<u8>,
     state: Mutex<State>,
 }
 
 /// What has happened so far, and how it is shown.
 struct State {
+    version: Version,
+    /// Runs that have begun, and those of them that are of seeds.
+    turns: u64,
+    seeds: u64,
+    guidance: Guidance,
     outcome: Outcome,
     /// Runs that are to be carried out again.
     repeated: Vec<Repeated>,
     progress: Progress,
+    results: Writer,
+}
+
+/// A run that is to be.
+struct Case {
+    subject: Subject,
+    /// It is carried out once more at the end.
+    is_repeated: bool,
+    scenario: Scenario,
 }
 
 impl Campaign {
-    fn new(plan: Plan) -> Self {
-        let progress = Progress::new(plan.limit);
-        let state = State { outcome: Outcome::default(), repeated: Vec::new(), progress };
-        let (enough, has_told) = Default::default();
-        Self { plan, next: AtomicU64::new(0), enough, has_told, state: Mutex::new(state) }
+    fn new(plan: Plan, results: Option<&Path>) -> Result<Self> {
+        let (version, outcome) = (version(), Outcome::default());
+        let results = Writer::begin(results, Header::new(&plan, version))?;
+        let progress = Progress::new(plan.length(), plan.seed(0), plan.jobs);
+        let guidance = Guidance::new(plan.first_seed, plan.is_guided);
+        let (turns, seeds, repeated) = Default::default();
+        let state = State { version, turns, seeds, guidance, outcome, repeated, progress, results };
+        let (enough, told) = Default::default();
+        Ok(Self { plan, enough, told, state: Mutex::new(state) })
     }
 
     /// Runs one seed after another, until it is enough.
     fn work(&self) -> Result<()> {
         while !self.enough.load(Ordering::Relaxed) {
-            let number = self.next.fetch_add(1, Ordering::Relaxed);
-            if self.plan.limit.is_reached(number, self.state().progress.elapsed()) {
-                return Ok(());
-            }
-            let verdict = run(&generate(self.plan.seed(number)), false);
-            let failures = self.state().add(number, verdict)?;
+            let Some(case) = self.next_case() else { return Ok(()) };
+            self.state().begin(&case)?;
+            let verdict = run(&case.scenario, false);
+            let failures = self.state().add(case, verdict)?;
             if failures >= FAILURES_MAX {
                 self.enough.store(true, Ordering::Relaxed);
             }
         }
         Ok(())
+    }
+
+    /// What is run next: a seed, or in every other turn of a guided campaign a variation.
+    fn next_case(&self) -> Option<Case> {
+        let mut state = self.state();
+        let elapsed = state.progress.elapsed();
+        state.turns += 1;
+        let is_turn_of_variation = state.turns.is_multiple_of(2) && !self.plan.is_over(0, elapsed);
+        let variation = if is_turn_of_variation { state.guidance.vary() } else { None };
+        if let Some((number, scenario)) = variation {
+            return Some(Case { subject: Subject::Variation(number), is_repeated: false, scenario });
+        }
+        let number = state.seeds;
+        let seed = self.plan.seed(number);
+        if self.plan.is_over(number, elapsed) {
+            return None;
+        }
+        state.seeds += 1;
+        // To make it takes a moment.
+        drop(state);
+        let (subject, is_repeated) = (Subject::Seed(seed), is_repeated(number));
+        Some(Case { subject, is_repeated, scenario: generate(seed) })
     }
 
     /// Carries some of the runs out again.
@@ -108,22 +165,23 @@ impl Campaign {
         let differing = repeat(&runs, self.plan.jobs)?;
         let mut state = self.state();
         state.outcome.repeated = runs.len() as u64;
-        for verdict in differing {
-            state.progress.tell_failure(&verdict)?;
-            state.outcome.failures.push(verdict);
+        for failed in differing {
+            state.progress.tell_failure(&failed, state.version)?;
+            state.results.differs(failed.clone())?;
+            state.outcome.failures.push(failed);
         }
         Ok(())
     }
 
     /// Ends the process, and leaves the runs that are under way.
     fn interrupt(&self) {
-        if self.has_told.load(Ordering::Relaxed) {
-            std::process::exit(1);
+        if let Some(code) = self.told.get() {
+            std::process::exit((*code).into());
         }
         let mut state = self.state();
         state.outcome.interrupted = true;
         // What cannot be told any more must not keep it from ending.
-        let code = state.end(&self.plan).unwrap_or(INTERRUPTED);
+        let code = state.end(&self.plan).unwrap_or(exit::INTERRUPTED);
         std::process::exit(code.into());
     }
 
@@ -133,43 +191,73 @@ impl Campaign {
 }
 
 impl State {
+    /// A run begins. A variation is stored as long as it goes on: if it takes the process with it, it could not be made again.
+    fn begin(&mut self, case: &Case) -> Result<()> {
+        if let Subject::Variation(number) = case.subject {
+            store(&case.scenario, &self.guidance.file(number))?;
+        }
+        self.results.begins(case.subject.clone())
+    }
+
     /// Adds a run. Returns how many have failed so far.
-    fn add(&mut self, number: u64, verdict: Verdict) -> Result<usize> {
-        self.outcome.runs += 1;
-        if is_repeated(number) {
+    fn add(&mut self, case: Case, verdict: Verdict) -> Result<usize> {
+        if case.is_repeated {
             self.repeated.push(Repeated { seed: verdict.seed, trace_hash: verdict.trace_hash });
         }
-        self.outcome.figures.add(&verdict.figures);
-        if verdict.failure.is_some() {
-            self.progress.tell_failure(&verdict)?;
-            self.outcome.failures.push(verdict);
+        self.guidance.learn(&case.scenario, &verdict);
+        let (subject, at) = (self.stored(case, &verdict)?, self.progress.elapsed());
+        self.outcome.add(subject.clone(), verdict.failure.as_ref(), &verdict.figures, at);
+        if let Some(failed) = self.outcome.failures.last().filter(|_| verdict.failure.is_some()) {
+            self.progress.tell_failure(failed, self.version)?;
         }
+        self.results.run(RunLine::new(subject, at.as_millis() as u64, verdict))?;
         self.progress.show(&self.outcome);
         Ok(self.outcome.failures.len())
     }
 
-    /// The seeds that failed, one for each rule that broke. (A run that differs from its repetition is not made smaller: that takes
-    /// two processes.)
-    fn first_of_each_rule(&self) -> BTreeMap<Rule, u64> {
-        let failures = self.outcome.failures.iter().rev();
-        let broken = failures.filter_map(|verdict| Some((verdict.failure.as_ref()?.rule, verdict.seed)));
-        broken.filter(|(rule, _)| *rule != Rule::SameTrace).collect()
+    /// What the run was of. A variation that failed stays where it is stored, and says what it broke.
+    fn stored(&self, case: Case, verdict: &Verdict) -> Result<Subject> {
+        match (case.subject, &verdict.failure) {
+            (Subject::Variation(number), Some(failure)) => {
+                let file = self.guidance.file(number);
+                store(&Aim::Breaks(failure.rule).noted_in(&case.scenario), &file)?;
+                Ok(Subject::File(file.display().to_string()))
+            }
+            (Subject::Variation(number), None) => {
+                let file = self.guidance.file(number);
+                let removed = std::fs::remove_file(&file);
+                removed.with_context(|| format!("{} cannot be removed", file.display()))?;
+                Ok(Subject::Variation(number))
+            }
+            (subject, _) => Ok(subject),
+        }
+    }
+
+    /// The runs that failed, one for each rule that broke. (A run that differs from its repetition is not made smaller: that takes two
+    /// processes.)
+    fn shortest_of_each_rule(&self) -> Vec<(Rule, Subject)> {
+        let groups = self.outcome.by_rule().into_iter();
+        let shrinkable = groups.filter(|((class, _), _)| *class != Class::Determinism);
+        shrinkable.map(|((_, rule), failures)| (rule, failures[0].subject.clone())).collect()
     }
 
     /// Tells what it came to, and returns the exit code.
     fn end(&mut self, plan: &Plan) -> Result<u8> {
         self.progress.end();
-        self.outcome.took = self.progress.elapsed();
-        say(explain::summary(&self.outcome, plan.first_seed).trim_end())?;
-        let differs = |verdict: &Verdict| {
-            verdict.failure.as_ref().is_some_and(|failure| failure.rule == Rule::SameTrace)
-        };
-        Ok(match &self.outcome {
-            Outcome { failures, .. } if failures.iter().any(differs) => DIFFERENT,
-            Outcome { failures, .. } if !failures.is_empty() => 1,
-            Outcome { figures, .. } if !explain::within_limits(figures) => 1,
-            Outcome { interrupted: true, .. } => INTERRUPTED,
-            _ => 0,
-        })
+        self.outcome.end(self.progress.elapsed());
+        self.outcome.combinations = Some(self.guidance.combinations());
+        let Outcome { took, repeated, interrupted, .. } = self.outcome;
+        say(explain::summary(&self.outcome, &plan.seeds_of(self.outcome.seeds()), self.version).trim_end())?;
+        self.results.end(Ended { took_ms: took.as_millis() as u64, repeated, interrupted })?;
+        let page = self.write_page(plan, &BTreeMap::new())?;
+        say(&format!("results      {}\npage         {}", self.results.path().display(), page.display()))?;
+        Ok(exit::of_campaign(&self.outcome))
+    }
+
+    /// Writes the page of the campaign, beside its results.
+    fn write_page(&self, plan: &Plan, pages: &BTreeMap<Rule, PathBuf>) -> Result<PathBuf> {
+        let page = self.results.path().with_extension("html");
+        overview::write(&self.outcome, &plan.seeds_of(self.outcome.seeds()), self.version, pages, &page)?;
+        Ok(page)
     }
 }

@@ -12,13 +12,13 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 
-use super::output::say;
+use super::{aim::Aim, output::say};
 use crate::{
     explain,
     run::run,
     scenario::Scenario,
     shrink::{Budget, shrink},
-    verdict::{Rule, Verdict},
+    verdict::Verdict,
 };
 
 /// Where scenarios that failed are stored.
@@ -26,25 +26,29 @@ const FOLDER: &str = "target/sim/failures";
 /// Without a terminal progress is told this often.
 const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Shrinks a scenario that breaks a rule, stores what is left in a file (by default one named after the rule and the seed) with its
-/// page beside it, and tells all of it.
+/// Shrinks a scenario as far as its aim is still met, stores what is left in a file (by default one named after the aim and the seed)
+/// with its page beside it, and tells all of it. Returns where the page is.
 pub(super) fn shrink_and_store(
     scenario: &Scenario,
-    rule: Rule,
+    aim: &Aim,
     budget: Budget,
     file: Option<&Path>,
-) -> Result<()> {
-    let default = || PathBuf::from(format!("{FOLDER}/{rule}-{}.json", scenario.shape.seed));
+) -> Result<PathBuf> {
+    let default = || PathBuf::from(format!("{FOLDER}/{aim}-{}.json", scenario.shape.seed));
     let file = file.map_or_else(default, Path::to_path_buf);
     let mut progress = Progress::new(scenario);
-    let fails =
-        |candidate: &Scenario| run(candidate, false).failure.is_some_and(|failure| failure.rule == rule);
-    let shrunk = shrink(scenario, &fails, budget, &mut |smaller, runs| progress.tell(smaller, runs));
+    let meets = |candidate: &Scenario| aim.is_met(&run(candidate, false));
+    let shrunk = shrink(scenario, &meets, budget, &mut |smaller, runs| progress.tell(smaller, runs));
     progress.end();
-    store(&shrunk.scenario, &file)?;
+    store(&aim.noted_in(&shrunk.scenario), &file)?;
     let (name, page) = (file.display().to_string(), file.with_extension("html"));
     write_page(&name, &shrunk.scenario, &run(&shrunk.scenario, true), &page)?;
-    say(explain::shrunk(scenario, rule, &shrunk, &name, &page.display().to_string()).trim_end())
+    let told = match aim {
+        Aim::Breaks(rule) => explain::shrunk(scenario, ("rule", &rule.to_string()), &shrunk, &name),
+        Aim::Reaches(_) => explain::shrunk(scenario, ("reaches", &aim.to_string()), &shrunk, &name),
+    };
+    say(told.trim_end())?;
+    Ok(page)
 }
 
 /// Writes the page of a run. `what` is the seed or the file that it was replayed from.

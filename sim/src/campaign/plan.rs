@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+
+use super::shard::Shard;
 
 /// Seeds of a campaign that was given neither a number nor a time.
 const SEEDS_DEFAULT: u64 = 100;
@@ -10,17 +13,22 @@ const SEEDS_DEFAULT: u64 = 100;
 /// What a campaign runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// The first seed; the others follow it.
+    /// The first seed of all shards; the others follow it.
     pub first_seed: u64,
     pub limit: Limit,
+    /// Which of the seeds are run here.
+    pub shard: Shard,
     /// Runs at a time.
     pub jobs: usize,
+    /// Half of the time goes to variations of what reached something new.
+    pub is_guided: bool,
 }
 
 /// How long a campaign goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Limit {
-    /// This many seeds.
+    /// This many seeds, of all shards together.
     Seeds(u64),
     /// As many as begin within this time.
     Time(Duration),
@@ -36,6 +44,7 @@ impl Plan {
         time: Option<&str>,
         first_seed: Option<u64>,
         jobs: Option<usize>,
+        shard: Option<Shard>,
     ) -> Result<Self> {
         let limit = match time {
             Some(text) => Limit::Time(parse_span(text)?),
@@ -43,20 +52,61 @@ impl Plan {
         };
         ensure!(limit != Limit::Seeds(0), "--seeds 0 runs nothing: give at least 1");
         ensure!(limit != Limit::Time(Duration::ZERO), "--time 0 runs nothing: give at least 1s");
-        Ok(Self { first_seed: first_seed.unwrap_or_else(fresh_seed), limit, jobs: jobs_or_all(jobs)? })
+        if let Some(shard) = shard {
+            ensure!(first_seed.is_some(), "shard {shard} needs --seed: all shards count from the same one");
+            ensure!(
+                !limit.is_reached(shard.place, Duration::ZERO),
+                "shard {shard} runs nothing: there are fewer seeds than shards"
+            );
+        }
+        let (first_seed, shard) = (first_seed.unwrap_or_else(fresh_seed), shard.unwrap_or(Shard::WHOLE));
+        Ok(Self { first_seed, limit, shard, jobs: jobs_or_all(jobs)?, is_guided: false })
+    }
+
+    /// The same, guided.
+    ///
+    /// # Errors
+    /// It says which seeds are run, and these alone are.
+    pub(super) fn guided(self) -> Result<Self> {
+        let has_time = matches!(self.limit, Limit::Time(_));
+        ensure!(has_time, "--guidance needs --time: of so many seeds each is run, and nothing else");
+        Ok(Self { is_guided: true, ..self })
+    }
+
+    /// The seeds of so many runs, in words.
+    pub(super) fn seeds_of(&self, runs: u64) -> String {
+        let (first, last) = (self.seed(0), self.seed(runs.saturating_sub(1)));
+        match self.shard {
+            Shard::WHOLE => format!("{first} to {last}"),
+            shard => format!("{first} to {last} in steps of {}: shard {shard}", shard.count),
+        }
+    }
+
+    /// Whether the run of this number, from 0, does not begin any more, after this time.
+    pub(super) fn is_over(&self, number: u64, elapsed: Duration) -> bool {
+        self.limit.is_reached(self.shard.place_of(number), elapsed)
+    }
+
+    /// How many runs there will be at most.
+    pub(super) fn length(&self) -> Limit {
+        let Shard { place, count } = self.shard;
+        match self.limit {
+            Limit::Seeds(seeds) => Limit::Seeds((seeds - place).div_ceil(count)),
+            limit => limit,
+        }
     }
 
     /// The seed of the run that begins as this one, from 0.
     pub fn seed(&self, number: u64) -> u64 {
-        self.first_seed.wrapping_add(number)
+        self.first_seed.wrapping_add(self.shard.place_of(number))
     }
 }
 
 impl Limit {
-    /// Whether the run of this number, from 0, does not begin any more, after this time.
-    pub(super) fn is_reached(self, number: u64, elapsed: Duration) -> bool {
+    /// Whether the seed at this place, from 0, is not run any more, after this time.
+    fn is_reached(self, place: u64, elapsed: Duration) -> bool {
         match self {
-            Self::Seeds(seeds) => number >= seeds,
+            Self::Seeds(seeds) => place >= seeds,
             Self::Time(time) => elapsed >= time,
         }
     }
@@ -94,7 +144,7 @@ mod tests {
     use super::*;
 
     fn refused(seeds: Option<u64>, time: Option<&str>, jobs: Option<usize>) -> String {
-        let error = Plan::new(seeds, time, Some(1), jobs).expect_err("it runs nothing");
+        let error = Plan::new(seeds, time, Some(1), jobs, None).expect_err("it runs nothing");
         assert_eq!(error.to_string().lines().count(), 1);
         error.to_string()
     }
@@ -109,8 +159,34 @@ mod tests {
     }
 
     #[test]
+    fn shards_share_the_seeds_and_have_none_in_common() {
+        for (seeds, count) in [(10, 1), (10, 3), (3, 3), (100, 7)] {
+            let mut all = Vec::new();
+            for place in 0..count {
+                let shard = Some(Shard { place, count });
+                let plan = Plan::new(Some(seeds), None, Some(50), Some(1), shard).expect("each has some");
+                let numbers = (0..).take_while(|&number| !plan.is_over(number, Duration::ZERO));
+                let own: Vec<u64> = numbers.map(|number| plan.seed(number)).collect();
+                assert_eq!(plan.length(), Limit::Seeds(own.len() as u64));
+                all.extend(own);
+            }
+            all.sort_unstable();
+            assert_eq!(all, (50..50 + seeds).collect::<Vec<_>>(), "{seeds} seeds in {count} shards");
+        }
+    }
+
+    #[test]
+    fn a_shard_without_a_common_seed_or_without_any_is_refused() {
+        let shard = Some(Shard { place: 4, count: 5 });
+        let refused =
+            |seeds, first| Plan::new(Some(seeds), None, first, Some(1), shard).expect_err("no").to_string();
+        assert_eq!(refused(10, None), "shard 5/5 needs --seed: all shards count from the same one");
+        assert_eq!(refused(4, Some(1)), "shard 5/5 runs nothing: there are fewer seeds than shards");
+    }
+
+    #[test]
     fn times_have_units() {
-        let limit = |text| Plan::new(None, Some(text), Some(1), Some(1)).expect("a time").limit;
+        let limit = |text| Plan::new(None, Some(text), Some(1), Some(1), None).expect("a time").limit;
         assert_eq!(limit("90"), Limit::Time(Duration::from_secs(90)));
         assert_eq!(limit("10m"), Limit::Time(Duration::from_secs(600)));
         assert_eq!(limit("1h"), Limit::Time(Duration::from_secs(3600)));

@@ -9,7 +9,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::{output::say, plan::Limit};
 use crate::{
     explain,
-    verdict::{Outcome, Verdict},
+    probes::Probe,
+    scenario::Version,
+    verdict::{Failed, Outcome},
 };
 
 /// Without a terminal progress is told this often.
@@ -27,7 +29,15 @@ enum Shown {
 }
 
 impl Progress {
-    pub(super) fn new(limit: Limit) -> Self {
+    /// Of a campaign that begins now: says so, for the first runs take a while.
+    pub(super) fn new(limit: Limit, first_seed: u64, jobs: usize) -> Self {
+        let until = match limit {
+            Limit::Seeds(seeds) => format!("{seeds} seeds"),
+            Limit::Time(time) => format!("{} s", time.as_secs()),
+        };
+        eprintln!(
+            "runs {until} from seed {first_seed} on, {jobs} at a time; Ctrl+C ends it with what it had"
+        );
         let began = std::time::Instant::now();
         let shown = match std::io::stderr().is_terminal() {
             true => Shown::Bar(bar(limit)),
@@ -43,12 +53,7 @@ impl Progress {
     /// A run has ended, and is part of the outcome.
     pub(super) fn show(&mut self, outcome: &Outcome) {
         let elapsed = self.began.elapsed();
-        let told = format!(
-            "{} runs, {} s simulated, {} failed",
-            outcome.runs,
-            outcome.figures.simulated_ns / 1_000_000_000,
-            outcome.failures.len()
-        );
+        let told = so_far(outcome, elapsed);
         match (&mut self.shown, self.limit) {
             (Shown::Bar(bar), limit) => {
                 bar.set_position(match limit {
@@ -70,8 +75,8 @@ impl Progress {
     }
 
     /// A run has failed.
-    pub(super) fn tell_failure(&self, verdict: &Verdict) -> anyhow::Result<()> {
-        let text = explain::failure(verdict);
+    pub(super) fn tell_failure(&self, failed: &Failed, version: Version) -> anyhow::Result<()> {
+        let text = explain::failure(failed, version);
         match &self.shown {
             Shown::Bar(bar) => bar.suspend(|| say(&text)),
             Shown::Lines { .. } => say(&text),
@@ -84,6 +89,20 @@ impl Progress {
             bar.finish_and_clear();
         }
     }
+}
+
+fn so_far(outcome: &Outcome, elapsed: Duration) -> String {
+    let Outcome { runs, figures, failures, .. } = outcome;
+    format!(
+        "{runs} runs ({:.1} a second), {} s simulated, {} elections, {} faults, {} of {} probes reached, {} failed",
+        *runs as f64 / elapsed.as_secs_f64().max(1e-9),
+        figures.simulated_ns / 1_000_000_000,
+        figures.elections,
+        figures.faults.values().sum::<u64>(),
+        figures.probes.len(),
+        Probe::all().count(),
+        failures.len()
+    )
 }
 
 fn bar(limit: Limit) -> ProgressBar {

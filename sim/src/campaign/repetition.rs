@@ -9,10 +9,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{
-    trace::Notes,
-    verdict::{Failure, Figures, Rule, Verdict},
-};
+use crate::verdict::{Failed, Failure, Rule, Subject};
 
 /// One run in so many.
 const ONE_IN: u64 = 20;
@@ -33,7 +30,7 @@ pub(super) fn is_repeated(number: u64) -> bool {
 ///
 /// # Errors
 /// A process could not be started, or came to no end.
-pub(super) fn repeat(runs: &[Repeated], jobs: usize) -> Result<Vec<Verdict>> {
+pub(super) fn repeat(runs: &[Repeated], jobs: usize) -> Result<Vec<Failed>> {
     let shares: Vec<&[Repeated]> = runs.chunks(runs.len().div_ceil(jobs).max(1)).collect();
     let started: Vec<_> = shares.iter().map(|share| start(share)).collect::<Result<_>>()?;
     let mut differing = Vec::new();
@@ -62,7 +59,7 @@ pub(super) fn this_program() -> Command {
 }
 
 /// What a repetition told, against what was: the runs that differ.
-fn compare(share: &[Repeated], told: &str) -> Result<Vec<Verdict>> {
+fn compare(share: &[Repeated], told: &str) -> Result<Vec<Failed>> {
     let again: Vec<&str> = told.lines().collect();
     ensure!(again.len() == share.len(), "the repetition told of {} runs, not {}", again.len(), share.len());
     let runs = share.iter().rev().zip(again);
@@ -73,19 +70,12 @@ fn compare(share: &[Repeated], told: &str) -> Result<Vec<Verdict>> {
     Ok(differing.collect())
 }
 
-fn differs(&Repeated { seed, trace_hash }: &Repeated, again: &str) -> Verdict {
+fn differs(&Repeated { seed, trace_hash }: &Repeated, again: &str) -> Failed {
     let again = again.split(' ').nth(1).unwrap_or(again);
     let detail =
         format!("trace hash {trace_hash:016x} at first, {again} in another process and after other seeds");
-    let failure = Some(Failure::new(Rule::SameTrace, [], detail));
-    Verdict {
-        seed,
-        trace_hash,
-        failure,
-        figures: Figures::default(),
-        story: Vec::new(),
-        notes: Notes::default(),
-    }
+    let failure = Failure::new(Rule::SameTrace, [], detail);
+    Failed { subject: Subject::Seed(seed), failure, faults: 0, events: 0 }
 }
 
 #[cfg(test)]
@@ -99,7 +89,7 @@ mod tests {
         let same = compare(&RUNS, "8 000000000000000b\n7 000000000000000a\n").expect("as many");
         assert!(same.is_empty());
         let differing = compare(&RUNS, "8 000000000000000c\n7 000000000000000a\n").expect("as many");
-        let [Verdict { seed: 8, failure: Some(failure), .. }] = &differing[..] else {
+        let [Failed { subject: Subject::Seed(8), failure, .. }] = &differing[..] else {
             panic!("it differs: {differing:?}");
         };
         assert_eq!(failure.rule, Rule::SameTrace);

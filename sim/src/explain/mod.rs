@@ -5,14 +5,19 @@
 //! | `story.rs` | an event in words |
 //! | `selection.rs` | which events are shown |
 //! | `page/` | a run as one page, with a lane a machine |
+//! | `overview/` | a campaign as one page |
+//! | `html.rs`, `colours.css` | what pages share |
 //! | `report.rs` | the summary of a campaign, a failure with the line that replays it |
 
+mod html;
+mod overview;
 mod page;
 mod report;
 mod selection;
 mod story;
 
 pub(crate) use self::{
+    overview::overview,
     page::page,
     report::{describe, failure, missed, reached_by, shrunk, summary, within_limits},
     selection::{Kind, Selected, Selection},

@@ -5,21 +5,23 @@ use std::{collections::BTreeMap, fmt::Write, time::Duration};
 use crate::{
     phases::ending::bounds::{self, Limits},
     probes::Probe,
-    scenario::{Scenario, Timed},
+    scenario::{Scenario, Timed, Version},
     shrink::Shrunk,
-    verdict::{Figures, Outcome, Rule, Verdict},
+    verdict::{Class, Failed, Figures, Outcome, Rule, Subject},
     world::Fired,
 };
 
-/// The summary of a campaign.
-pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
+/// The summary of a campaign of this version. `seeds` says which they are.
+pub(crate) fn summary(outcome: &Outcome, seeds: &str, version: Version) -> String {
     let Figures { simulated_ns, elections, snapshots, committed, events, .. } = &outcome.figures;
     let Figures { faults, operations, probes, buggify, knobs, .. } = &outcome.figures;
     let simulated_s = *simulated_ns as f64 / 1e9;
     let took_s = outcome.took.as_secs_f64();
     let mut text = String::new();
-    let last_seed = first_seed.wrapping_add(outcome.runs.saturating_sub(1));
-    let _ = writeln!(text, "seeds        {} ({first_seed} to {last_seed})", outcome.runs);
+    let _ = writeln!(text, "seeds        {} ({seeds})", outcome.seeds());
+    if outcome.variations > 0 {
+        let _ = writeln!(text, "variations   {} of scenarios that reached something new", outcome.variations);
+    }
     let _ = writeln!(
         text,
         "time         {simulated_s:.0} s simulated in {took_s:.1} s: {:.0} x real time",
@@ -39,42 +41,64 @@ pub(crate) fn summary(outcome: &Outcome, first_seed: u64) -> String {
     if !never.is_empty() {
         let _ = writeln!(text, "never        {} probes: {}", never.len(), never.join(", "));
     }
-    for (rule, seeds) in by_rule(&outcome.failures) {
-        let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        let again = if rule == Rule::SameTrace { "repeat" } else { "replay" };
-        let _ = writeln!(text, "failed       {rule}: cargo sim {again} {}", seeds.join(" | "));
+    if let Some(combinations) = outcome.combinations {
+        let _ =
+            writeln!(text, "combinations {combinations} of a change of role, a fault and how a log stands");
+    }
+    for ((class, rule), failures) in outcome.by_rule() {
+        let [shortest, others @ ..] = &failures[..] else { continue };
+        let others: String = others.iter().map(|failed| format!(" | {}", failed.subject)).collect();
+        let again = again(rule, &shortest.subject, version);
+        let _ = writeln!(text, "failed       {rule} ({class}): {again}{others}");
     }
     if outcome.repeated > 0 {
-        let differing = outcome.failures.iter().filter(|verdict| is_of(verdict, Rule::SameTrace)).count();
+        let differing =
+            outcome.failures.iter().filter(|failed| failed.failure.rule == Rule::SameTrace).count();
         let told = if differing == 0 { "all the same".to_owned() } else { format!("{differing} DIFFER") };
         let _ = writeln!(text, "repeated     {} runs in another process and order: {told}", outcome.repeated);
     }
-    if outcome.failures.is_empty() && outcome.runs > 0 {
-        let percent = 100.0 * failure_chance_max(outcome.runs);
-        let _ = writeln!(text, "confidence   95 % that fewer than {percent:.2} % of all seeds fail");
+    if let Some(confidence) = confidence(outcome) {
+        let _ = writeln!(text, "confidence   {confidence}");
     }
-    let interrupted = if outcome.interrupted { " (interrupted)" } else { "" };
-    let _ = match outcome.failures.len() {
-        0 if !within_limits(&outcome.figures) => {
-            writeln!(text, "verdict      RED: healed cores take longer than the limits allow{interrupted}")
-        }
-        0 => writeln!(text, "verdict      green{interrupted}"),
-        count => writeln!(text, "verdict      RED: {count} of {} runs failed{interrupted}", outcome.runs),
-    };
+    let _ = writeln!(text, "verdict      {}", verdict(outcome));
     text
+}
+
+/// What so many green seeds say of all.
+pub(super) fn confidence(outcome: &Outcome) -> Option<String> {
+    let percent = 100.0 * failure_chance_max(outcome.seeds());
+    (outcome.failures.is_empty() && outcome.seeds() > 0)
+        .then(|| format!("95 % that fewer than {percent:.2} % of all seeds fail"))
+}
+
+pub(super) fn is_green(outcome: &Outcome) -> bool {
+    outcome.failures.is_empty() && within_limits(&outcome.figures)
+}
+
+pub(super) fn verdict(outcome: &Outcome) -> String {
+    let interrupted = if outcome.interrupted { " (interrupted)" } else { "" };
+    match outcome.failures.len() {
+        0 if !is_green(outcome) => {
+            format!("RED: healed cores take longer than the limits allow{interrupted}")
+        }
+        0 => format!("green{interrupted}"),
+        count => format!("RED: {count} of {} runs failed{interrupted}", outcome.runs),
+    }
 }
 
 /// How long healed cores took, and how long they may.
 fn cores(figures: &Figures) -> String {
     let mut text = format!("outsiders    {}\n", counts(&figures.outsiders));
-    for (what, times, limits) in timed(figures) {
-        let Some(max) = times.iter().max() else { continue };
-        let [p50, p99, max] = [percentile(times, 50), percentile(times, 99), *max].map(|it| it.as_secs_f64());
+    for (what, times_ns, limits) in timed(figures) {
+        let Some(max_ns) = times_ns.iter().max() else { continue };
+        let seconds = |time_ns| Duration::from_nanos(time_ns).as_secs_f64();
+        let [p50, p99] = [50, 99].map(|percent| seconds(percentile(times_ns, percent)));
+        let max = seconds(*max_ns);
         let Limits { p50: p50_max, p99: p99_max } = limits;
         let _ = writeln!(
             text,
             "{what}  p50 {p50:.3} s, p99 {p99:.3} s, max {max:.3} s in {} cores (limits: p50 {p50_max:?}, p99 {p99_max:?}, all: each run's own)",
-            times.len()
+            times_ns.len()
         );
     }
     text
@@ -82,23 +106,25 @@ fn cores(figures: &Figures) -> String {
 
 /// Healed cores take no longer than they may.
 pub(crate) fn within_limits(figures: &Figures) -> bool {
-    timed(figures).iter().all(|(_, times, Limits { p50, p99 })| {
-        times.is_empty() || percentile(times, 50) <= *p50 && percentile(times, 99) <= *p99
+    timed(figures).iter().all(|(_, times_ns, Limits { p50, p99 })| {
+        let within = |percent, limit| Duration::from_nanos(percentile(times_ns, percent)) <= limit;
+        within(50, *p50) && within(99, *p99)
     })
 }
 
-fn timed(figures: &Figures) -> [(&'static str, &[Duration], Limits); 2] {
+fn timed(figures: &Figures) -> [(&'static str, &[u64], Limits); 2] {
     [
-        ("to a leader", &figures.to_leader, bounds::TO_LEADER),
-        ("to a write ", &figures.to_first_write, bounds::TO_FIRST_WRITE),
+        ("to a leader", &figures.to_leader_ns, bounds::TO_LEADER),
+        ("to a write ", &figures.to_first_write_ns, bounds::TO_FIRST_WRITE),
     ]
 }
 
-/// The smallest of them that so many percent do not exceed. There is one at least.
-fn percentile(times: &[Duration], percent: usize) -> Duration {
-    let mut sorted = times.to_vec();
+/// The smallest of them that so many percent do not exceed; of none, 0.
+pub(super) fn percentile(times_ns: &[u64], percent: usize) -> u64 {
+    let mut sorted = times_ns.to_vec();
     sorted.sort_unstable();
-    sorted[(sorted.len() * percent).div_ceil(100).saturating_sub(1)]
+    let place = (sorted.len() * percent).div_ceil(100).saturating_sub(1);
+    sorted.get(place).copied().unwrap_or(0)
 }
 
 /// The chance p that a seed fails for which so many green ones in a row are just not surprising: (1 - p)^runs = 5 %.
@@ -106,12 +132,8 @@ fn failure_chance_max(runs: u64) -> f64 {
     1.0 - 0.05_f64.powf(1.0 / runs as f64)
 }
 
-fn is_of(verdict: &Verdict, rule: Rule) -> bool {
-    verdict.failure.as_ref().is_some_and(|failure| failure.rule == rule)
-}
-
 /// How often points fired, of how often they were come to.
-fn points(fired: &BTreeMap<&'static str, Fired>) -> String {
+fn points(fired: &BTreeMap<String, Fired>) -> String {
     let each = fired.iter().map(|(name, Fired { asked, fired })| format!("{name} {fired} of {asked}"));
     let total: u64 = fired.values().map(|point| point.fired).sum();
     format!("{total} ({})", each.collect::<Vec<_>>().join(", "))
@@ -152,37 +174,46 @@ pub(crate) fn missed(scenario: &Scenario, figures: &Figures) -> Vec<&'static str
     missed.map(|probe| probe.name()).collect()
 }
 
-/// The seeds that failed, by what broke.
-fn by_rule(failures: &[Verdict]) -> BTreeMap<Rule, Vec<u64>> {
-    let mut seeds: BTreeMap<Rule, Vec<u64>> = BTreeMap::new();
-    for Verdict { seed, failure, .. } in failures {
-        if let Some(failure) = failure {
-            seeds.entry(failure.rule).or_default().push(*seed);
-        }
-    }
-    seeds
+/// The command that shows a failure again.
+pub(super) fn again(rule: Rule, subject: &Subject, version: Version) -> String {
+    let again = if rule == Rule::SameTrace { "repeat" } else { "replay" };
+    format!("cargo sim {again} {}", named(subject, version))
 }
 
-/// A failure and the one line that replays it.
-pub(crate) fn failure(verdict: &Verdict) -> String {
-    let Some(failure) = &verdict.failure else { return String::new() };
-    let seed = verdict.seed;
-    if failure.rule == Rule::SameTrace {
-        return format!("seed {seed} differs: {failure}\n  look into it with: cargo sim repeat {seed}\n");
+/// A subject on the command line: what a seed means depends on the version.
+fn named(subject: &Subject, version: Version) -> String {
+    match subject {
+        Subject::Seed(seed) => format!("{seed} --version {version}"),
+        other => other.to_string(),
     }
-    format!(
-        "seed {seed} failed: {failure}\n  replay it with: cargo sim replay {seed}\n  shrink it with: cargo sim shrink {seed}\n"
-    )
 }
 
-/// What is left of a scenario that was shrunk, and the commands that go on from there.
-pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str, page: &str) -> String {
-    let Shrunk { scenario, is_smallest, runs, took, robustness: (failing, schedules) } = shrunk;
+/// A failure and the lines that show it again, and make it smaller.
+pub(crate) fn failure(Failed { subject, failure, .. }: &Failed, version: Version) -> String {
+    let what = match subject {
+        Subject::Seed(seed) => format!("seed {seed}"),
+        other => other.to_string(),
+    };
+    let again = again(failure.rule, subject, version);
+    match failure.rule.class() {
+        Class::Determinism => format!("{what} differs: {failure}\n  look into it with: {again}\n"),
+        class => format!(
+            "{what} failed ({class}): {failure}\n  replay it with: {again}\n  shrink it with: cargo sim shrink {}\n",
+            named(subject, version)
+        ),
+    }
+}
+
+/// What is left of a scenario that was shrunk, and the commands that go on from there. `aim` says what it is that it still does; its
+/// page lies beside its file.
+pub(crate) fn shrunk(before: &Scenario, (what, aim): (&str, &str), shrunk: &Shrunk, file: &str) -> String {
+    let Shrunk { scenario, is_smallest, runs, took, robustness: (meeting, schedules) } = shrunk;
+    let page = file.replace(".json", ".html");
     let needed = match is_smallest {
         true => "each of them needed",
         false => "the time was over: more may go",
     };
-    let mut text = format!("rule         {rule}\n");
+    let mut text = format!("{what:<12} {aim}\n");
     let _ = writeln!(text, "faults       {} -> {}: {needed}", before.faults.len(), scenario.faults.len());
     for Timed { at_ms, for_ms, moment, fault } in &scenario.faults {
         let when = moment.map(|moment| format!(", when {moment}")).unwrap_or_default();
@@ -196,7 +227,7 @@ pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str,
     ];
     let sizes = sizes.map(|(what, before, after)| format!("{before} -> {after} {what}"));
     let _ = writeln!(text, "shape        {}", sizes.join(", "));
-    let _ = writeln!(text, "robustness   fails under {failing} of {schedules} schedules");
+    let _ = writeln!(text, "robustness   so under {meeting} of {schedules} schedules");
     let _ = writeln!(text, "effort       {runs} runs in {:.0} s", took.as_secs_f64());
     let _ = writeln!(text, "stored as    {file}");
     let _ = writeln!(text, "  its page:        {page}, for a browser");
@@ -204,7 +235,8 @@ pub(crate) fn shrunk(before: &Scenario, rule: Rule, shrunk: &Shrunk, file: &str,
     if !is_smallest {
         let _ = writeln!(text, "  shrink it more:  cargo sim shrink {file} --time 10m --out {file}");
     }
-    let _ = writeln!(text, "  keep it:         cp {file} sim/corpus/");
+    let mend = if what == "rule" { " --mend \"...\" --reaches PROBE" } else { "" };
+    let _ = writeln!(text, "  keep it:         cargo sim save {file} --story \"...\"{mend}");
     text
 }
 
@@ -222,7 +254,7 @@ pub(crate) fn describe(scenario: &Scenario) -> String {
     )
 }
 
-fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
+fn counts(counts: &BTreeMap<String, u64>) -> String {
     let total: u64 = counts.values().sum();
     let each: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
     format!("{total} ({})", each.join(", "))
@@ -231,7 +263,7 @@ fn counts(counts: &BTreeMap<&'static str, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Notes;
+    use crate::verdict::Failure;
 
     /// The rule of three: 3 / runs, for many runs.
     #[test]
@@ -243,24 +275,45 @@ mod tests {
 
     #[test]
     fn slow_cores_make_a_campaign_red() {
-        let times = |ms: &[u64]| ms.iter().map(|&ms| Duration::from_millis(ms)).collect::<Vec<_>>();
-        let figures = |ms: &[u64]| Figures { to_leader: times(ms), ..Figures::default() };
+        let in_ns = |ms: &[u64]| ms.iter().map(|ms| ms * 1_000_000).collect();
+        let figures = |ms: &[u64]| Figures { to_leader_ns: in_ns(ms), ..Figures::default() };
         assert!(within_limits(&figures(&[])));
         assert!(within_limits(&figures(&[10, 4_000, 7_000])));
         assert!(!within_limits(&figures(&[4_300, 4_300, 10])), "half of them");
         assert!(!within_limits(&figures(&[10, 10, 7_500])), "one of a hundred");
-        assert_eq!(percentile(&times(&[4, 1, 3, 2]), 50), Duration::from_millis(2));
-        assert_eq!(percentile(&times(&[4, 1, 3, 2]), 99), Duration::from_millis(4));
+        assert_eq!(percentile(&[4, 1, 3, 2], 50), 2);
+        assert_eq!(percentile(&[4, 1, 3, 2], 99), 4);
     }
 
     #[test]
     fn a_green_campaign_says_what_that_means_and_a_red_one_does_not() {
+        let told = |outcome: &Outcome| summary(outcome, "1 to 100", version());
         let green = Outcome { runs: 100, ..Outcome::default() };
-        assert!(summary(&green, 1).contains("95 % that fewer than 2.95 % of all seeds fail"));
-        assert!(!summary(&Outcome::default(), 1).contains("confidence"));
-        let (figures, story, notes) = <(Figures, Vec<_>, Notes)>::default();
-        let verdict = Verdict { seed: 1, trace_hash: 0, failure: None, figures, story, notes };
-        let red = Outcome { failures: vec![verdict], ..green };
-        assert!(!summary(&red, 1).contains("confidence"));
+        assert!(told(&green).contains("95 % that fewer than 2.95 % of all seeds fail"));
+        assert!(!told(&Outcome::default()).contains("confidence"));
+        let red = Outcome { failures: vec![failed(Rule::NoPanic)], ..green };
+        assert!(!told(&red).contains("confidence"));
+        assert!(
+            told(&red).contains("failed       no-panic (crash): cargo sim replay 7 --version 0000002a\n")
+        );
+    }
+
+    #[test]
+    fn a_failure_is_told_with_the_lines_that_show_it_again() {
+        let told = failure(&failed(Rule::Linearizable), version());
+        assert!(told.starts_with("seed 7 failed (safety): linearizable: "), "{told}");
+        assert!(told.contains("cargo sim replay 7 --version 0000002a\n"), "{told}");
+        assert!(told.contains("cargo sim shrink 7 --version 0000002a\n"), "{told}");
+        let told = failure(&failed(Rule::SameTrace), version());
+        assert!(told.ends_with("cargo sim repeat 7 --version 0000002a\n"), "{told}");
+    }
+
+    fn version() -> Version {
+        "0000002a".parse().expect("eight digits")
+    }
+
+    fn failed(rule: Rule) -> Failed {
+        let failure = Failure::new(rule, [], "it broke".to_owned());
+        Failed { subject: Subject::Seed(7), failure, faults: 3, events: 100 }
     }
 }

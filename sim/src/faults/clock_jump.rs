@@ -40,7 +40,7 @@ impl Inject for ClockJump {
         if world.shape.lease_reads.are_off()
             && let Some(machine) = self.node.machine(world)
         {
-            world.machines.machine(machine).clock_control.jump_us(self.ms * 1_000);
+            world.machines.machine(machine).jump_clock_us(self.ms * 1_000);
         }
         Healing::nothing()
     }

@@ -20,7 +20,7 @@ use crate::{
     scenario::Scenario,
     trace::{Event, Phase},
     verdict::{Failure, Times},
-    world::{Instruments, World},
+    world::{Instruments, World, watch_availability},
 };
 
 /// Lives through all phases of a scenario.
@@ -34,6 +34,11 @@ pub(crate) async fn live(
     times: &mut Times,
 ) -> Result<(), Failure> {
     enter(world, Phase::Chaos);
+    // Points in the programs make anybody late, for whatever reason.
+    if scenario.buggify.points().next().is_none() && !scenario.shape.beyond {
+        let bounds = ending::bounds::availability(world);
+        watch_availability(world, bounds);
+    }
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);
     let lasting = chaos::chaos(world, scenario).await?;
     instruments.switch_off();

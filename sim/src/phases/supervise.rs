@@ -7,7 +7,7 @@ use madsim::time::sleep;
 use crate::{
     trace::MachineId,
     verdict::{Failure, Rule},
-    world::{World, now_ns},
+    world::{World, look_at_availability, now_ns},
 };
 
 /// How often the run looks at its world: fine enough for faults, coarse enough to cost nothing.
@@ -17,6 +17,7 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 pub(super) fn look(world: &mut World) -> Result<(), Failure> {
     world.machines.tend();
     world.end_stalls();
+    look_at_availability(world);
     if let Some(failure) = world.oracle.failure() {
         return Err(failure.into());
     }

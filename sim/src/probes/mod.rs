@@ -5,18 +5,21 @@
 //! | of the consensus | `sim/checks/src/probe.rs`: what an oracle is told |
 //! | of what runs around the cores | `src/env/rare.rs`: `sometimes!` in the code of nodes, storage, proxies and clients |
 //! | of the world | `world.rs` here: the events of the run, seen by `watch.rs` |
+//!
+//! What guides a campaign is finer: `combinations.rs`.
 
+mod combinations;
 mod watch;
 mod world;
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use conclave::env::Rare;
 use conclave_checks::Probe as OfConsensus;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
-pub(crate) use self::watch::Watch;
-pub use self::world::OfWorld;
+pub use self::{combinations::Combination, world::OfWorld};
+pub(crate) use self::{combinations::Combinations, watch::Watch};
 
 /// A rare state. It is known by its name, in files and reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,6 +66,14 @@ impl fmt::Display for Probe {
     }
 }
 
+impl FromStr for Probe {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        Self::named(name).ok_or_else(|| format!("no probe is called {name}: 'cargo sim probes' lists them"))
+    }
+}
+
 impl Serialize for Probe {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())
@@ -71,10 +82,7 @@ impl Serialize for Probe {
 
 impl<'de> Deserialize<'de> for Probe {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let unknown =
-            || D::Error::custom(format!("no probe is called {name}: 'cargo sim probes' lists them"));
-        Self::named(&name).ok_or_else(unknown)
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
     }
 }
 

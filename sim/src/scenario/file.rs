@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ending::Ending, format::Format, timed::Timed};
+use super::{about::About, ending::Ending, format::Format, timed::Timed};
 use crate::{
     faults::{BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, Roster, check_range, check_within},
     probes::Probe,
@@ -26,6 +26,8 @@ const LARGE_BYTES_MAX: u64 = 1 << 20;
 pub(super) struct ScenarioFile {
     #[serde(default)]
     pub(super) format: Format,
+    #[serde(default, skip_serializing_if = "About::is_nothing")]
+    pub(super) about: About,
     pub(super) seed: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) schedule: Option<u64>,

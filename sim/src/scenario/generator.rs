@@ -7,7 +7,7 @@ use conclave::env::{Buggify, Knob};
 use conclave_checks::draw::Draw;
 
 use super::{
-    BEYOND_SEEDS, Ending, Scenario,
+    About, BEYOND_SEEDS, Ending, Scenario,
     agenda::{faults, roster},
     beyond::beyond,
     file,
@@ -41,6 +41,7 @@ fn within(seed: u64) -> Scenario {
         buggify: buggify(seed),
         knobs: knobs(seed),
         reaches: BTreeSet::new(),
+        about: About::default(),
     };
     let has_floods = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::Flood(_)));
     match Draw::new(seed, "long snapshots", 0).chance(8) {

@@ -8,28 +8,39 @@
 //! | `format.rs` | which form of the file this is |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
+//! | `variation.rs` | another scenario, made of those that there are |
+//! | `version.rs`, `fingerprint.rs` | whether a seed is the same scenario elsewhere |
+//! | `about.rs` | what a stored scenario tells of itself |
 //! | `ending.rs` | what stays broken when the rest is healed |
 //! | `reference.rs` | what the testbed's own speed is measured by |
 
+mod about;
 mod agenda;
 mod beyond;
 mod ending;
 mod file;
+mod fingerprint;
 mod format;
 mod generator;
 mod reference;
 mod timed;
+mod variation;
+mod version;
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 pub use self::{
+    about::About,
     beyond::BEYOND_SEEDS,
     ending::{Ending, Outside, Outsider},
+    fingerprint::version,
     generator::generate,
     reference::{Load, reference},
     timed::Timed,
+    variation::vary,
+    version::Version,
 };
 use self::{file::ScenarioFile, format::Format};
 use crate::{
@@ -62,6 +73,8 @@ pub struct Scenario {
     pub knobs: Knobs,
     /// The rare states that a stored scenario is kept for. One that does not reach them any more is stale.
     pub reaches: BTreeSet<Probe>,
+    /// What a stored scenario tells a reader of itself.
+    pub about: About,
 }
 
 impl Scenario {
@@ -73,7 +86,7 @@ impl Scenario {
 
 impl From<Scenario> for ScenarioFile {
     fn from(scenario: Scenario) -> Self {
-        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches } =
+        let Scenario { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches, about } =
             scenario;
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
@@ -81,6 +94,7 @@ impl From<Scenario> for ScenarioFile {
         let Shape { lease_reads, stated_drift_percent, beyond, swapped_peers, kept_revisions, .. } = shape;
         Self {
             format: Format,
+            about,
             seed,
             priorities,
             proxies,
@@ -120,7 +134,7 @@ impl TryFrom<ScenarioFile> for Scenario {
         } = file;
         let ScenarioFile { lease_reads, stated_drift_percent, beyond, swapped_peers, .. } = file;
         let ScenarioFile { kept_revisions, workload, .. } = file;
-        let ScenarioFile { faults, ending, schedule, buggify, knobs, reaches, .. } = file;
+        let ScenarioFile { faults, ending, schedule, buggify, knobs, reaches, about, .. } = file;
         let shape = Shape {
             seed,
             priorities,
@@ -139,6 +153,6 @@ impl TryFrom<ScenarioFile> for Scenario {
             swapped_peers,
             kept_revisions,
         };
-        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches })
+        Ok(Self { shape, workload, chaos_ms, faults, ending, schedule, buggify, knobs, reaches, about })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Ending, Scenario, agenda, file};
+use super::{About, Ending, Scenario, agenda, file};
 use crate::{
     faults::Fault,
     trace::Range,
@@ -69,5 +69,6 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
         buggify: Rates::default(),
         knobs: Knobs::default(),
         reaches: BTreeSet::new(),
+        about: About::default(),
     }
 }

@@ -34,21 +34,34 @@ pub(crate) struct Operators {
 }
 
 /// What operators asked for who do not know of each other. Whoever adds a node that another removes, and asks again when he was not
-/// answered, may be told that it has left for good; whoever replaces one that another adds, that it is no member, for it is none yet.
+/// answered, may be told that it has left for good; whoever adds a learner that another promotes, that it votes already; whoever
+/// replaces one that another adds, that it is no member, for it is none yet.
 #[derive(Clone, Debug, Default)]
-struct Contested(Arc<Mutex<(BTreeSet<u64>, BTreeSet<u64>)>>);
+struct Contested(Arc<Mutex<AskedFor>>);
+
+#[derive(Debug, Default)]
+struct AskedFor {
+    added: BTreeSet<u64>,
+    removed: BTreeSet<u64>,
+    promoted: BTreeSet<u64>,
+}
 
 impl Contested {
     fn ask(&self, add: &[NewNode], remove: &[u64]) {
-        let (added, removed) = &mut *self.0.lock().expect("nobody panics with it");
+        let AskedFor { added, removed, .. } = &mut *self.0.lock().expect("nobody panics with it");
         added.extend(add.iter().map(|new| new.id));
         removed.extend(remove);
     }
 
+    fn promote(&self, node: u64) {
+        self.0.lock().expect("nobody panics with it").promoted.insert(node);
+    }
+
     fn is_about(&self, request: &ChangeMembersRequest) -> bool {
-        let (added, removed) = &*self.0.lock().expect("nobody panics with it");
-        request.add.iter().any(|new| removed.contains(&new.id))
-            || request.remove.iter().any(|id| added.contains(id))
+        let AskedFor { added, removed, promoted } = &*self.0.lock().expect("nobody panics with it");
+        let is_contested =
+            |new: &NewMember| removed.contains(&new.id) || new.learner && promoted.contains(&new.id);
+        request.add.iter().any(is_contested) || request.remove.iter().any(|id| added.contains(id))
     }
 }
 
@@ -98,6 +111,7 @@ impl Operators {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         let request = ChangeMembersRequest { promote: vec![node], ..ChangeMembersRequest::default() };
         let change = Change::Promote { node };
+        self.contested.promote(node);
         let contested = self.contested.clone();
         self.changes.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
     }

@@ -74,6 +74,32 @@ impl Conditions {
         self.is_held(Condition::Paused(machine)) || self.is_held(Condition::Suspended(machine))
     }
 
+    /// Whether something hampers a machine by itself. (Its wall time may be wrong: no timer goes by it.)
+    pub(super) fn is_disturbed(&self, machine: MachineId) -> bool {
+        let hampers = |condition: &Condition| {
+            condition.machine() == Some(machine) && !matches!(condition, Condition::ClockSkew { .. })
+        };
+        self.0.keys().any(hampers)
+    }
+
+    /// Whether something hampers all machines: the network, or more load than a proxy was made for.
+    pub(super) fn is_everybody_disturbed(&self) -> bool {
+        let is_of_all = |condition: &Condition| {
+            matches!(condition, Condition::SlowNetwork { .. } | Condition::Flood { .. })
+        };
+        self.0.keys().any(is_of_all)
+    }
+
+    /// Whether nothing is wrong with a line.
+    pub(super) fn is_sound_line(&self, from: MachineId, to: MachineId) -> bool {
+        self.0.keys().all(|condition| condition.line() != Some((from, to)))
+    }
+
+    /// Whether anything that is sent on a line may arrive.
+    pub(super) fn may_arrive(&self, from: MachineId, to: MachineId) -> bool {
+        !self.is_held(Condition::Cut { from, to }) && !self.is_held(Condition::Refused { from, to })
+    }
+
     /// How far a machine's wall time is ahead, in milliseconds: what is held adds up.
     pub(super) fn clock_skew_ms(&self, of: MachineId) -> i64 {
         let held = self.0.keys().filter_map(|condition| match condition {

@@ -10,6 +10,7 @@ use std::{
 use conclave::env::{Buggify, ClockControl, Hooked, Hooks, Knob, Rare, hook};
 use conclave_checks::draw::Draw;
 use madsim::{plugin, runtime::Handle, task::NodeId};
+use serde::{Deserialize, Serialize};
 
 use super::{clock::now_ns, knobs::Knobs, moments::Moments, rates::Rates};
 use crate::trace::{MachineId, Moment};
@@ -41,7 +42,7 @@ struct State {
 }
 
 /// How often a point was come to while it was switched on, and how often it fired.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fired {
     pub asked: u64,
     pub fired: u64,

@@ -25,7 +25,7 @@ pub(crate) struct Machine {
     /// Of the node of another cluster that runs here now and then.
     pub(super) foreign_disk: SimDisk,
     pub(crate) clock: Clock,
-    pub(crate) clock_control: ClockControl,
+    pub(super) clock_control: ClockControl,
     /// Counts the starts of its process: each has randomness of its own.
     pub(super) starts: u64,
     /// Something is meant to run here.
@@ -41,6 +41,8 @@ pub(crate) struct Machine {
     pub(crate) has_lost_power: bool,
     pub(super) power: Power,
     pub(super) is_paused: bool,
+    /// How often its process began or stood still, or its clock jumped.
+    pub(super) disturbances: u64,
     handle: NodeHandle,
     process: Option<JoinHandle<()>>,
     /// Tells the process to stop; none: it was told.
@@ -85,6 +87,7 @@ impl Machine {
             has_lost_power: false,
             power: Power::of(id),
             is_paused: false,
+            disturbances: 0,
             handle: Handle::current().create_node().name(name).ip(addresses::ip(id)).build(),
             process: None,
             stop: None,
@@ -108,6 +111,7 @@ impl Machine {
         if self.power.turn_on() {
             self.kill();
         }
+        self.disturbances += 1;
         let (stop, stopped) = oneshot::channel();
         self.stop = Some(stop);
         self.process = Some(self.handle.spawn(program(stopped)));
@@ -212,6 +216,7 @@ impl Machine {
 
     /// A paused machine stands still, whatever is started on it.
     pub(super) fn set_paused(&mut self, is_paused: bool) {
+        self.disturbances += u64::from(is_paused);
         self.is_paused = is_paused;
         let (runtime, id) = (Handle::current(), self.handle.id());
         match is_paused {
@@ -224,6 +229,12 @@ impl Machine {
     pub(super) fn set_clock_error(&self, drift_ppm: i64, skew_ms: i64) {
         self.clock_control.set_drift_ppm(drift_ppm);
         self.clock_control.set_skew_ms(skew_ms);
+    }
+
+    /// Its clock goes ahead by so many microseconds at once.
+    pub(crate) fn jump_clock_us(&mut self, us: u64) {
+        self.disturbances += 1;
+        self.clock_control.jump_us(us);
     }
 
     /// Every job of its disk takes this long from now on.

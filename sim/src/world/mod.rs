@@ -14,6 +14,7 @@
 //! | `addresses.rs`, `clock.rs` | where, and when |
 //! | `instruments.rs`, `rates.rs`, `knobs.rs` | points that are switched on in the programs, limits that are set there, and the rare states that these reach |
 //! | `moments.rs` | faults that wait for something to happen |
+//! | `surroundings.rs` | who is disturbed, for the watch over availability |
 //! | `observer.rs` | every step of every node, shown to the oracle |
 
 mod addresses;
@@ -32,6 +33,7 @@ mod programs;
 mod rates;
 mod rolling;
 mod shape;
+mod surroundings;
 
 use std::{sync::Arc, time::Duration};
 
@@ -46,6 +48,7 @@ pub(crate) use self::{
     machines::{Machines, redirect_proxy},
     moments::{Come, Moments},
     network::{cuts, latency, lines_between},
+    surroundings::{look_at_availability, watch_availability},
 };
 use self::{conditions::Conditions, network::Network, programs::Programs, rolling::Rolling};
 pub use self::{
@@ -79,6 +82,7 @@ pub(crate) struct World {
     floods: Floods,
     conditions: Conditions,
     instruments: Instruments,
+    watch: Option<surroundings::Watch>,
 }
 
 /// What a fault holds until it heals.
@@ -134,6 +138,7 @@ impl World {
             nodes: shape.founders().chain(newcomers.iter().copied()).collect(),
             conditions: Conditions::default(),
             instruments: Instruments::default(),
+            watch: None,
             moments: Moments::default(),
             rolling: Rolling::default(),
             subject: None,

@@ -2,6 +2,7 @@
 //! only what a bug touches is compiled again.
 
 use std::{
+    collections::BTreeSet,
     fs,
     hash::Hasher,
     path::{Path, PathBuf},
@@ -68,7 +69,10 @@ impl Tree {
     /// Makes the copy equal to the sources again, whatever the last bug changed.
     fn refresh(&self, copy: &Path) -> Result<()> {
         let failed = |file: &Path| format!("{} cannot be copied to {}", file.display(), copy.display());
-        for file in self.files()? {
+        let files = self.files()?;
+        let kept: BTreeSet<PathBuf> = files.iter().map(|file| copy.join(file)).collect();
+        remove_others(copy, &kept).with_context(|| format!("{} cannot be tidied", copy.display()))?;
+        for file in files {
             let (from, to) = (self.root.join(&file), copy.join(&file));
             let wanted = read(&from)?;
             if fs::read(&to).ok().as_ref() != Some(&wanted) {
@@ -93,6 +97,22 @@ impl Tree {
         let is_built = |file: &PathBuf| !file.starts_with("docs") && !file.starts_with("sim/bugs");
         Ok(names.filter(|file| is_built(file) && self.root.join(file).is_file()).collect())
     }
+}
+
+/// Removes the files of a folder that are not among these: what is no source any more. A folder that is not there has none.
+fn remove_others(folder: &Path, kept: &BTreeSet<PathBuf>) -> std::io::Result<()> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        match path.is_dir() {
+            true => remove_others(&path, kept)?,
+            false if !kept.contains(&path) => fs::remove_file(&path)?,
+            false => {}
+        }
+    }
+    Ok(())
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

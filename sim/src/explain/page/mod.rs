@@ -33,7 +33,7 @@ use self::{
     operations::Bar,
     words::Words,
 };
-use super::{report, story as words_of};
+use super::{html, report, story as words_of};
 use crate::{
     scenario::Scenario,
     trace::{Event, History, MessageKind},
@@ -86,11 +86,7 @@ struct Data {
 
 /// The page of a run whose every event was kept. `what` is the seed or the file that it was replayed from.
 pub(crate) fn page(what: &str, scenario: &Scenario, verdict: &Verdict) -> Result<String, serde_json::Error> {
-    let data = serde_json::to_string(&data(what, scenario, verdict))?;
-    // Within a script nothing may look like its end.
-    let data = data.replace('<', "\\u003c").replace('\u{2028}', "\\u2028").replace('\u{2029}', "\\u2029");
-    let page = PAGE.replace("/* STYLE */", STYLE).replace("/* SCRIPT */", &SCRIPTS.concat());
-    Ok(page.replace("/* DATA */", &data))
+    html::fill(PAGE, STYLE, &SCRIPTS.concat(), &data(what, scenario, verdict))
 }
 
 fn data(what: &str, scenario: &Scenario, verdict: &Verdict) -> Data {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conclave::rpc::CONNECT_TIMEOUT;
+use conclave_checks::Bounds;
 
 use crate::{workload::Workload, world::World};
 
@@ -35,6 +36,20 @@ pub(super) fn until_leader(world: &World) -> Duration {
 /// Until every client of the core has written something.
 pub(super) fn until_written(world: &World, workload: &Workload) -> Duration {
     until_leader(world) + KEEPALIVE + CALLS * Duration::from_millis(workload.patience_ms)
+}
+
+/// How long voters that nothing disturbs may be without a leader, and who has lost its quorum may lead, while faults last elsewhere.
+pub(crate) fn availability(world: &World) -> Bounds {
+    let election_timeout = Duration::from_millis(world.shape.election_timeout_ms);
+    // The longest election timeout is twice the shortest. Its first entry takes a round, and a sync or two.
+    let ballot = 2 * election_timeout;
+    Bounds {
+        until_led: until_leader(world) + ballot,
+        // It looks once in the longest election timeout whether it was answered since it looked last; by a clock that may be slow.
+        until_stepped_down: 3 * ballot,
+        // By then a follower that does not hear it any more has given it up.
+        until_settled: 2 * ballot,
+    }
 }
 
 /// What half of the runs of a campaign, and all but one of a hundred, must not exceed.

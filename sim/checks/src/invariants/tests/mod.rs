@@ -8,6 +8,7 @@
 //! | `cluster.rs` | the oracle, told what nodes do |
 //! | all others | the histories of the rules in the file of the same name |
 
+mod availability;
 mod cluster;
 mod commit;
 mod configuration;
@@ -69,6 +70,9 @@ fn stories(rule: Rule) -> &'static [Story] {
         Rule::LeavingLeaderHandsOver => transfer::LEAVING_LEADER_HANDS_OVER,
         Rule::LawfulIsAccepted => messages::LAWFUL_IS_ACCEPTED,
         Rule::SilenceEndsFollowing => silence::SILENCE_ENDS_FOLLOWING,
+        Rule::QuorumIsLed => availability::QUORUM_IS_LED,
+        Rule::LeaderHasFollowers => availability::LEADER_HAS_FOLLOWERS,
+        Rule::UndisturbedLeaderStays => availability::UNDISTURBED_LEADER_STAYS,
         guard if guard.is_guard() => &[],
         rule => panic!("{rule} has no history"),
     }

@@ -1,0 +1,260 @@
+//! Availability while faults last: what must go on, goes on.
+//!
+//! Faults may stop a cluster: no quorum is there, or the network lets nobody be heard. But whenever enough voters run undisturbed and
+//! reach each other for long enough, they must serve, whatever becomes of the others meanwhile; and who has lost its quorum must say so.
+//! What is looked at here is how nodes stand, now and then; how long is long enough is computed from the timeouts by whoever looks.
+//!
+//! A set of voters that are undisturbed together is followed for as long as it stays a quorum. Nothing is judged while members change,
+//! or one has lost its disk: which set is a quorum then is for the changes to say.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use conclave::raft::{Configuration, NodeId, RoleName, Term};
+
+use crate::{
+    Failure, FaultBudget, Oracle, Rule, Standings,
+    facts::{Facts, Node},
+    without_quorum,
+};
+
+/// How long each thing may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Until undisturbed voters that are a quorum have a leader which has committed an entry of its term.
+    pub until_led: Duration,
+    /// Until a leader that hears no quorum leads no more.
+    pub until_stepped_down: Duration,
+    /// Until it is sure that undisturbed voters that follow a leader hear it, too: nobody unseats it from then on.
+    pub until_settled: Duration,
+}
+
+/// The world as it is at a moment.
+pub struct Surroundings<'a> {
+    /// Time since the run began.
+    pub now: Duration,
+    /// The nodes that run undisturbed, each with a number that is another one after each disturbance, however short.
+    pub undisturbed: BTreeMap<NodeId, u64>,
+    /// Whether what a node sends to another one arrives, and in time.
+    pub is_sound: &'a dyn Fn(NodeId, NodeId) -> bool,
+    /// Whether anything that a node sends to another one may arrive, ever so late.
+    pub may_arrive: &'a dyn Fn(NodeId, NodeId) -> bool,
+    /// Whether a node runs, and its clock with it.
+    pub runs: &'a dyn Fn(NodeId) -> bool,
+    /// Who belongs to the cluster is about to change.
+    pub is_changing: bool,
+}
+
+/// What was seen so far.
+#[derive(Debug)]
+pub struct Availability {
+    bounds: Bounds,
+    /// Voters that have been undisturbed together, and since when.
+    quorum: Option<(BTreeMap<NodeId, u64>, Duration)>,
+    /// When a leader with a quorum was last seen.
+    led: Duration,
+    reign: Option<Reign>,
+    /// The leaders that hear no quorum, and since when.
+    unheard: BTreeMap<(NodeId, Term), Duration>,
+}
+
+/// A leader among undisturbed voters that are a quorum and follow it.
+#[derive(Clone, Copy, Debug)]
+struct Reign {
+    leader: NodeId,
+    term: Term,
+    since: Duration,
+    /// No node had entered a later term when it began: only a new candidate could unseat it.
+    is_latest: bool,
+}
+
+impl Availability {
+    /// Nothing was seen yet.
+    pub fn new(bounds: Bounds) -> Self {
+        Self { bounds, quorum: None, led: Duration::ZERO, reign: None, unheard: BTreeMap::new() }
+    }
+
+    /// Looks at how the nodes stand. What should have gone on and has not is a failure of the oracle's.
+    pub fn look(&mut self, oracle: &Oracle, around: &Surroundings<'_>) {
+        if let Err(failure) = self.judge(oracle, around) {
+            oracle.inner().note(failure);
+        }
+    }
+
+    fn judge(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
+        self.look_for_the_unheard(oracle, around)?;
+        let is_whole = !around.is_changing && FaultBudget::of(oracle).is_whole();
+        let configuration = oracle.configuration();
+        if !is_whole || !self.follow_quorum(&configuration, around) {
+            (self.quorum, self.reign) = (None, None);
+            return Ok(());
+        }
+        self.look_at_reign(oracle, around)?;
+        self.look_for_leader(oracle, around)
+    }
+
+    /// Whether some voters that are undisturbed together are a quorum: those of before, as long as enough of them still are.
+    fn follow_quorum(&mut self, configuration: &Configuration, around: &Surroundings<'_>) -> bool {
+        let is_quorum =
+            |set: &BTreeMap<NodeId, u64>| without_quorum(configuration, |id| set.contains_key(&id)).is_none();
+        let still = |(id, number): &(NodeId, u64)| around.undisturbed.get(id) == Some(number);
+        if let Some((set, _)) = &mut self.quorum {
+            *set = together(set.iter().map(|(id, number)| (*id, *number)).filter(still), around);
+            if is_quorum(set) {
+                return true;
+            }
+        }
+        let voters = around.undisturbed.iter().filter(|(id, _)| configuration.is_voter(**id));
+        let set = together(voters.map(|(id, number)| (*id, *number)), around);
+        self.reign = None;
+        self.quorum = is_quorum(&set).then_some((set, around.now));
+        self.quorum.is_some()
+    }
+
+    /// A quorum must have a leader.
+    fn look_for_leader(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
+        let Some((set, since)) = &self.quorum else { return Ok(()) };
+        if leader(oracle, around).is_some() {
+            self.led = around.now;
+            return Ok(());
+        }
+        let without = around.now.saturating_sub(self.led.max(*since));
+        if without <= self.bounds.until_led {
+            return Ok(());
+        }
+        let nodes: Vec<NodeId> = set.keys().copied().collect();
+        let detail = format!(
+            "nodes {nodes:?} run undisturbed and reach each other, and for {} ms no leader has had a quorum and committed anything \
+             ({} ms are allowed): {}",
+            without.as_millis(),
+            self.bounds.until_led.as_millis(),
+            Standings::of(oracle).what_is_missing(&nodes, around.runs),
+        );
+        Err(failure(Rule::QuorumIsLed, nodes, oracle, detail))
+    }
+
+    /// A leader that its quorum hears must not be unseated, by whatever the others do.
+    fn look_at_reign(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
+        let Some((set, _)) = &self.quorum else { return Ok(()) };
+        if let Some(reign) = self.reign
+            && set.contains_key(&reign.leader)
+        {
+            let inner = oracle.inner();
+            let Some(node) = inner.facts.node(reign.leader) else { return Ok(()) };
+            if leads(node, reign.term) {
+                if !set.keys().all(|id| follows(&inner.facts, *id, &reign)) {
+                    self.reign = None;
+                }
+                return Ok(());
+            }
+            let lasted = around.now.saturating_sub(reign.since);
+            // (Who was told to take over may do so late.)
+            let has_handed_over = node.last_transfer == reign.term;
+            if reign.is_latest && !has_handed_over && lasted > self.bounds.until_settled {
+                let term = node.view.map_or(0, |view| view.term());
+                let nodes: Vec<NodeId> = set.keys().copied().collect();
+                drop(inner);
+                let detail = format!(
+                    "node {} led term {} for {} ms, undisturbed and followed by nodes {nodes:?}, and leads no more: it is in term {term} \
+                     now, which nobody had entered when they began to follow it",
+                    reign.leader,
+                    reign.term,
+                    lasted.as_millis()
+                );
+                return Err(failure(Rule::UndisturbedLeaderStays, nodes, oracle, detail));
+            }
+        }
+        self.reign = begun(oracle, set, around.now);
+        Ok(())
+    }
+
+    /// Who cannot hear a quorum must not go on to lead.
+    fn look_for_the_unheard(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
+        let unheard: BTreeMap<NodeId, Term> = {
+            let inner = oracle.inner();
+            let leaders = inner.facts.nodes().filter(|node| (around.runs)(node.id));
+            let leaders =
+                leaders.filter_map(|node| Some((node, node.view.filter(|view| leads(node, view.term()))?)));
+            leaders
+                .filter(|(node, _)| !hears_quorum(node, around))
+                .map(|(node, view)| (node.id, view.term()))
+                .collect()
+        };
+        self.unheard.retain(|(node, term), _| unheard.get(node) == Some(term));
+        for (node, term) in unheard {
+            let since = *self.unheard.entry((node, term)).or_insert(around.now);
+            let lasted = around.now.saturating_sub(since);
+            if lasted > self.bounds.until_stepped_down {
+                let detail = format!(
+                    "node {node} leads term {term}, and for {} ms nothing could reach it from a quorum ({} ms are allowed)",
+                    lasted.as_millis(),
+                    self.bounds.until_stepped_down.as_millis()
+                );
+                return Err(failure(Rule::LeaderHasFollowers, vec![node], oracle, detail));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Those of some nodes that are sound with each other: of two that are not, the one stays that is so with more of the others.
+fn together(nodes: impl Iterator<Item = (NodeId, u64)>, around: &Surroundings<'_>) -> BTreeMap<NodeId, u64> {
+    let mut set: BTreeMap<NodeId, u64> = nodes.collect();
+    let is_apart = |one: NodeId, other: NodeId| {
+        one != other && !((around.is_sound)(one, other) && (around.is_sound)(other, one))
+    };
+    loop {
+        let apart = |one: NodeId| set.keys().filter(|other| is_apart(one, **other)).count();
+        match set.keys().map(|id| (apart(*id), *id)).max() {
+            Some((1.., worst)) => drop(set.remove(&worst)),
+            _ => return set,
+        }
+    }
+}
+
+/// The leader that a quorum follows, if it has committed an entry of its term.
+fn leader(oracle: &Oracle, around: &Surroundings<'_>) -> Option<NodeId> {
+    let leader = Standings::of(oracle).leader_of(around.runs)?;
+    let facts = &oracle.inner().facts;
+    let term = facts.node(leader)?.view?.term();
+    let committed = facts.committed.at(facts.committed.last())?;
+    (committed.term == term).then_some(leader)
+}
+
+/// The leader of these nodes, if all of them follow it.
+fn begun(oracle: &Oracle, set: &BTreeMap<NodeId, u64>, since: Duration) -> Option<Reign> {
+    let facts: &Facts = &oracle.inner().facts;
+    let (leader, term) = set.keys().find_map(|id| {
+        let view = facts.node(*id)?.view?;
+        (view.role == RoleName::Leader).then_some((*id, view.term()))
+    })?;
+    let terms =
+        facts.nodes().map(|node| node.view.map_or(0, |view| view.term()).max(node.written.vote().term));
+    let is_latest = terms.max().is_none_or(|latest| latest <= term);
+    let reign = Reign { leader, term, since, is_latest };
+    set.keys().all(|id| follows(facts, *id, &reign)).then_some(reign)
+}
+
+fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
+    facts.node(id).is_some_and(|node| {
+        node.leader == Some(reign.leader) && node.view.is_some_and(|view| view.term() == reign.term)
+    })
+}
+
+fn leads(node: &Node, term: Term) -> bool {
+    node.view.is_some_and(|view| view.role == RoleName::Leader && view.term() == term)
+}
+
+/// Whether a leader may be heard by a quorum, and hear what it answers.
+fn hears_quorum(leader: &Node, around: &Surroundings<'_>) -> bool {
+    let id = leader.id;
+    let answers = |other: NodeId| {
+        other == id
+            || (around.runs)(other) && (around.may_arrive)(id, other) && (around.may_arrive)(other, id)
+    };
+    without_quorum(&leader.configuration, answers).is_none()
+}
+
+fn failure(rule: Rule, nodes: Vec<NodeId>, oracle: &Oracle, detail: String) -> Failure {
+    let term = oracle.inner().facts.leaders.last_key_value().map_or(0, |(term, _)| *term);
+    Failure { rule, nodes, term, detail }
+}

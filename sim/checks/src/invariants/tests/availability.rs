@@ -1,0 +1,187 @@
+//! What must go on while faults last.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use conclave::raft::{AppendOutcome, Body, Configuration, Message, NodeId, Origin, Raft, RoleName, Term};
+
+use super::{
+    Story,
+    cluster::{Cluster, heartbeat},
+    node::{change, node},
+};
+use crate::{Availability, Bounds, Surroundings};
+
+const BOUNDS: Bounds = Bounds {
+    until_led: Duration::from_millis(100),
+    until_stepped_down: Duration::from_millis(50),
+    until_settled: Duration::from_millis(20),
+};
+const ALL: [NodeId; 3] = [1, 2, 3];
+
+/// Nodes that all have directories on record, with the founding entry committed in term 1, and what is looked at.
+struct Watched<'a> {
+    cluster: &'a Cluster,
+    availability: Availability,
+    cores: BTreeMap<NodeId, Raft>,
+}
+
+impl<'a> Watched<'a> {
+    fn new(cluster: &'a Cluster) -> Self {
+        let incarnations = ALL.map(|id| (id, id)).into();
+        let founding = Configuration { incarnations, ..Configuration::of(ALL) };
+        let found = |id| node(id).term(1).entries(vec![change(1, 1, founding.clone())]).commit(1);
+        // (It is committed once a majority holds it.)
+        ALL.iter().for_each(|id| cluster.stores(*id, &found(*id).write()));
+        let cores: BTreeMap<NodeId, Raft> = ALL.map(|id| (id, cluster.starts(&found(id)))).into();
+        cores.values().for_each(|core| cluster.sees(core));
+        Self { cluster, availability: Availability::new(BOUNDS), cores }
+    }
+
+    /// A node wins the next term with the votes of the others, who follow it.
+    fn elects(&mut self, id: NodeId) -> Term {
+        let term = self.cores[&id].term() + 1;
+        while self.cores[&id].role() == RoleName::Follower {
+            self.cores.get_mut(&id).expect("one of them").tick();
+        }
+        let last = self.cores[&id].last();
+        let others = ALL.into_iter().filter(|other| *other != id);
+        let message = |from, to, body| Message { from, to, origin: origin(from), term, body };
+        for other in others.clone() {
+            self.hears(id, message(other, id, Body::PreVoteResponse { granted: true }));
+        }
+        for other in others.clone() {
+            self.hears(other, message(id, other, Body::VoteRequest { last, leadership_transfer: false }));
+            self.hears(id, message(other, id, Body::VoteResponse { granted: true }));
+        }
+        assert!(self.cores[&id].is_leader(), "it was elected");
+        others.for_each(|other| self.hears(other, heartbeat(id, other, term)));
+        term
+    }
+
+    fn hears(&mut self, id: NodeId, message: Message) {
+        let core = self.cores.get_mut(&id).expect("one of them");
+        core.step(Message { origin: origin(message.from), ..message });
+        let effects = self.cluster.steps(core);
+        if let Some(write) = effects.persist {
+            self.cluster.stores(id, &write);
+            core.persisted(write.ticket);
+        }
+    }
+
+    /// The leader commits the first entry of its term, which another one holds.
+    fn commits(&mut self, leader: NodeId, follower: NodeId) {
+        let last = self.cores[&leader].last();
+        let entry = self.cores[&leader].entry(last.index).expect("its first entry").clone();
+        self.cluster.stores_entries(follower, vec![entry]);
+        let outcome = AppendOutcome::Accepted { matched: last.index };
+        let body = Body::AppendResponse { outcome, priority: 0 };
+        let answer = Message { from: follower, to: leader, origin: origin(follower), term: last.term, body };
+        self.hears(leader, answer);
+    }
+
+    /// It is looked at these nodes, which run undisturbed, at a time. Others run, and hear nobody.
+    fn look(&mut self, ms: u64, undisturbed: &[NodeId]) {
+        let is_among = |id: NodeId| undisturbed.contains(&id);
+        let is_sound = |from: NodeId, to: NodeId| is_among(from) && is_among(to);
+        let around = Surroundings {
+            now: Duration::from_millis(ms),
+            undisturbed: undisturbed.iter().map(|id| (*id, 0)).collect(),
+            is_sound: &is_sound,
+            may_arrive: &is_sound,
+            runs: &|_| true,
+            is_changing: false,
+        };
+        self.availability.look(&self.cluster.oracle, &around);
+    }
+}
+
+fn origin(id: NodeId) -> Origin {
+    Origin { cluster: 0, is_certain: false, incarnation: id }
+}
+
+pub(super) const QUORUM_IS_LED: &[Story] = &[
+    Story {
+        nodes: &ALL,
+        term: 0,
+        history: |cluster, version| {
+            // Nobody is elected for longer than may be, or just as long.
+            let mut watched = Watched::new(cluster);
+            watched.look(0, &ALL);
+            watched.look(version.of(101, 100), &ALL);
+        },
+    },
+    Story {
+        nodes: &[1, 2],
+        term: 0,
+        history: |cluster, version| {
+            // Two of three are enough; what they are disturbed by in between counts.
+            let mut watched = Watched::new(cluster);
+            watched.look(0, &[1, 2]);
+            watched.look(60, if version.is_broken() { &ALL } else { &[1] });
+            watched.look(120, &[1, 2]);
+        },
+    },
+    Story {
+        nodes: &ALL,
+        term: 2,
+        history: |cluster, version| {
+            // A leader that commits nothing is none.
+            let mut watched = Watched::new(cluster);
+            watched.look(0, &ALL);
+            watched.elects(1);
+            if !version.is_broken() {
+                watched.commits(1, 2);
+            }
+            watched.look(90, &ALL);
+            watched.look(120, &ALL);
+        },
+    },
+];
+
+pub(super) const LEADER_HAS_FOLLOWERS: &[Story] = &[Story {
+    nodes: &[1],
+    term: 2,
+    history: |cluster, version| {
+        let mut watched = Watched::new(cluster);
+        watched.elects(1);
+        watched.look(0, &[2, 3]);
+        watched.look(30, if version.is_broken() { &[2, 3] } else { &[1, 3] });
+        watched.look(51, &[2, 3]);
+    },
+}];
+
+pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
+    Story {
+        nodes: &[1, 2],
+        term: 2,
+        history: |cluster, version| {
+            // A third node comes with a later term: too early to wonder, or not.
+            let mut watched = Watched::new(cluster);
+            let term = watched.elects(1);
+            watched.look(0, &[1, 2]);
+            let answer = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
+            let origin = Origin::default();
+            watched.hears(1, Message { from: 3, to: 1, origin, term: term + 1, body: answer });
+            watched.look(version.of(21, 20), &[1, 2]);
+        },
+    },
+    Story {
+        nodes: &[1, 2],
+        term: 2,
+        history: |cluster, version| {
+            // That node had entered the later term before.
+            let mut watched = Watched::new(cluster);
+            let term = watched.elects(1);
+            if !version.is_broken() {
+                let origin = Origin::default();
+                let body = Body::VoteResponse { granted: false };
+                watched.hears(3, Message { from: 2, to: 3, origin, term: term + 1, body });
+            }
+            watched.look(0, &[1, 2]);
+            let answer = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
+            let origin = Origin::default();
+            watched.hears(1, Message { from: 3, to: 1, origin, term: term + 1, body: answer });
+            watched.look(21, &[1, 2]);
+        },
+    },
+];
