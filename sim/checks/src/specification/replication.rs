@@ -133,11 +133,13 @@ pub(super) fn rejections_are_true(terms: &Terms, it: &Transition<'_>) -> Checked
 }
 
 /// What a disk holds when a message leaves that promises it: a vote, and a log that is the leader's up to where it is acknowledged.
-/// A promise of a term that the disk has left counts for nothing more than it did when it was made.
+/// A promise of a term that the disk has left counts for nothing more than it did when it was made. So does one of a node whose
+/// disk holds entries of a later term than its own: it died when a snapshot was in place and the term not yet stored. A quorum that
+/// elected the later term's leader did without it.
 pub(super) fn promise_is_kept(terms: &Terms, durable: &Durable, message: &Message) -> Checked {
     let (id, to, term) = (message.from, message.to, message.term);
     let Vote { term: stored, candidate } = durable.vote;
-    if stored > term {
+    if stored.max(durable.log.last().term) > term {
         return Ok(());
     }
     let has_voted_for = |other: NodeId| stored == term && candidate == Some(other);
