@@ -15,10 +15,13 @@ pub fn may_wait(refused: &Refused, configuration: &Configuration) -> bool {
 }
 
 /// All nodes follow the protocol, so nothing that one of them says is impossible.
-pub(super) fn lawful_is_accepted(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+pub(super) fn lawful_is_accepted(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
+    // A step takes many inputs: who was refused may have become a member by one that came after.
+    let configurations = [&node.configuration, step.core.configuration()];
     // Whoever lost its disk says what it cannot know to be wrong.
     let is_lawful = |refused: &&Refused| {
-        !facts.has_begun_anew(refused.from) && !may_wait(refused, step.core.configuration())
+        let may_wait = configurations.iter().any(|configuration| may_wait(refused, configuration));
+        !facts.has_begun_anew(refused.from) && !may_wait
     };
     match step.effects.refused.iter().find(is_lawful) {
         None => Ok(()),
