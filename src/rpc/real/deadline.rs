@@ -118,10 +118,15 @@ pub fn was_not_sent(status: &Status) -> bool {
 #[error("{0}")]
 struct RefusedByTls(String);
 
-/// The other side's alert, if one is why a connection broke off.
-fn is_alert(error: &transport::Error) -> bool {
+/// How rustls begins what it says of the other side's alert.
+const ALERT: &str = "received fatal alert";
+
+/// Whether the other side's alert is why a connection broke off. Of an error that h2 was the first to see it keeps the words alone.
+fn is_alert(error: &(dyn Error + 'static)) -> bool {
     causes(Some(error)).any(|cause| {
-        matches!(cause.downcast_ref().and_then(tls_error), Some(rustls::Error::AlertReceived(_)))
+        let is_alert =
+            matches!(cause.downcast_ref().and_then(tls_error), Some(rustls::Error::AlertReceived(_)));
+        is_alert || cause.is::<std::io::Error>() && cause.to_string().starts_with(ALERT)
     })
 }
 
@@ -154,4 +159,22 @@ fn causes<'a>(error: Option<&'a (dyn Error + 'static)>) -> impl Iterator<Item = 
 
 fn is_cancelled(response: &HttpResponse) -> bool {
     Status::from_header_map(response.headers()).is_some_and(|status| status.code() == Code::Cancelled)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use tokio_rustls::rustls::AlertDescription;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_is_known_by_its_kind_and_by_its_words() {
+        let alert = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
+        let words = alert.to_string();
+        assert!(is_alert(&io::Error::new(io::ErrorKind::InvalidData, alert)));
+        assert!(is_alert(&io::Error::new(io::ErrorKind::InvalidData, words)));
+        assert!(!is_alert(&io::Error::new(io::ErrorKind::ConnectionReset, "connection reset")));
+    }
 }
