@@ -5,7 +5,7 @@ use std::time::Duration;
 use conclave::rpc::CONNECT_TIMEOUT;
 use conclave_checks::Bounds;
 
-use crate::{workload::Workload, world::World};
+use crate::{faults::Fault, scenario::Timed, workload::Workload, world::World};
 
 /// A stream of before is found dead (`SILENCE_MAX` of `src/rpc/link.rs`), a pause follows (`PAUSE_MAX`), and then perhaps a
 /// connection is waited for that was begun when there was still nobody.
@@ -39,14 +39,20 @@ pub(super) fn until_written(world: &World, workload: &Workload) -> Duration {
 }
 
 /// How long voters that nothing disturbs may be without a leader, and who has lost its quorum may lead, while faults last elsewhere.
-pub(crate) fn availability(world: &World) -> Bounds {
+pub(crate) fn availability(world: &World, faults: &[Timed]) -> Bounds {
+    // What went astray before a line was cut arrives all the same.
+    let late_ms = faults.iter().filter_map(|timed| match &timed.fault {
+        Fault::Astray(astray) => Some(astray.messages.late_ms.high),
+        _ => None,
+    });
+    let late = Duration::from_millis(late_ms.max().unwrap_or(0));
     let election_timeout = Duration::from_millis(world.shape.election_timeout_ms);
     // The longest election timeout is twice the shortest. Its first entry takes a round, and a sync or two.
     let ballot = 2 * election_timeout;
     Bounds {
         until_led: until_leader(world) + ballot,
         // It looks once in the longest election timeout whether it was answered since it looked last; by a clock that may be slow.
-        until_stepped_down: 3 * ballot,
+        until_stepped_down: 3 * ballot + late,
         // By then a follower that does not hear it any more has given it up.
         until_settled: 2 * ballot,
     }
