@@ -84,40 +84,54 @@ impl Availability {
         self.look_for_the_unheard(oracle, around)?;
         let is_whole = !around.is_changing && FaultBudget::of(oracle).is_whole();
         let configuration = oracle.configuration();
-        if !is_whole || !self.follow_quorum(&configuration, around) {
-            (self.quorum, self.reign) = (None, None);
-            return Ok(());
-        }
-        self.look_at_reign(oracle, around)?;
-        self.look_for_leader(oracle, around)
+        let quorum = if is_whole { self.followed(&configuration, around) } else { None };
+        let judged = match &quorum {
+            Some((set, since)) => self
+                .look_at_reign(oracle, around, set)
+                .and_then(|()| self.look_for_leader(oracle, around, set, *since)),
+            None => {
+                self.reign = None;
+                Ok(())
+            }
+        };
+        self.quorum = quorum;
+        judged
     }
 
-    /// Whether some voters that are undisturbed together are a quorum: those of before, as long as enough of them still are.
-    fn follow_quorum(&mut self, configuration: &Configuration, around: &Surroundings<'_>) -> bool {
+    /// Voters that are undisturbed together and a quorum, and since when: those of before, as long as enough of them still are.
+    fn followed(
+        &mut self,
+        configuration: &Configuration,
+        around: &Surroundings<'_>,
+    ) -> Option<(BTreeMap<NodeId, u64>, Duration)> {
         let is_quorum =
             |set: &BTreeMap<NodeId, u64>| without_quorum(configuration, |id| set.contains_key(&id)).is_none();
         let still = |(id, number): &(NodeId, u64)| around.undisturbed.get(id) == Some(number);
-        if let Some((set, _)) = &mut self.quorum {
-            *set = together(set.iter().map(|(id, number)| (*id, *number)).filter(still), around);
-            if is_quorum(set) {
-                return true;
+        if let Some((set, since)) = self.quorum.take() {
+            let set = together(set.into_iter().filter(still), around);
+            if is_quorum(&set) {
+                return Some((set, since));
             }
         }
         let voters = around.undisturbed.iter().filter(|(id, _)| configuration.is_voter(**id));
         let set = together(voters.map(|(id, number)| (*id, *number)), around);
         self.reign = None;
-        self.quorum = is_quorum(&set).then_some((set, around.now));
-        self.quorum.is_some()
+        is_quorum(&set).then_some((set, around.now))
     }
 
     /// A quorum must have a leader.
-    fn look_for_leader(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
-        let Some((set, since)) = &self.quorum else { return Ok(()) };
+    fn look_for_leader(
+        &mut self,
+        oracle: &Oracle,
+        around: &Surroundings<'_>,
+        set: &BTreeMap<NodeId, u64>,
+        since: Duration,
+    ) -> Result<(), Failure> {
         if leader(oracle, around).is_some() {
             self.led = around.now;
             return Ok(());
         }
-        let without = around.now.saturating_sub(self.led.max(*since));
+        let without = around.now.saturating_sub(self.led.max(since));
         if without <= self.bounds.until_led {
             return Ok(());
         }
@@ -133,14 +147,18 @@ impl Availability {
     }
 
     /// A leader that its quorum hears must not be unseated, by whatever the others do.
-    fn look_at_reign(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
-        let Some((set, _)) = &self.quorum else { return Ok(()) };
+    fn look_at_reign(
+        &mut self,
+        oracle: &Oracle,
+        around: &Surroundings<'_>,
+        set: &BTreeMap<NodeId, u64>,
+    ) -> Result<(), Failure> {
         if let Some(reign) = self.reign
             && set.contains_key(&reign.leader)
         {
             let inner = oracle.inner();
             let Some(node) = inner.facts.node(reign.leader) else { return Ok(()) };
-            if leads(node, reign.term) {
+            if term_led(node) == Some(reign.term) {
                 if !set.keys().all(|id| follows(&inner.facts, *id, &reign)) {
                     self.reign = None;
                 }
@@ -171,13 +189,10 @@ impl Availability {
     fn look_for_the_unheard(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
         let unheard: BTreeMap<NodeId, Term> = {
             let inner = oracle.inner();
-            let leaders = inner.facts.nodes().filter(|node| (around.runs)(node.id));
-            let leaders =
-                leaders.filter_map(|node| Some((node, node.view.filter(|view| leads(node, view.term()))?)));
-            leaders
-                .filter(|(node, _)| !hears_quorum(node, around))
-                .map(|(node, view)| (node.id, view.term()))
-                .collect()
+            let running = inner.facts.nodes().filter(|node| (around.runs)(node.id));
+            let leaders = running.filter_map(|node| Some((node, term_led(node)?)));
+            let unheard = leaders.filter(|(node, _)| !hears_quorum(node, around));
+            unheard.map(|(node, term)| (node.id, term)).collect()
         };
         self.unheard.retain(|(node, term), _| unheard.get(node) == Some(term));
         for (node, term) in unheard {
@@ -223,10 +238,7 @@ fn leader(oracle: &Oracle, around: &Surroundings<'_>) -> Option<NodeId> {
 /// The leader of these nodes, if all of them follow it.
 fn begun(oracle: &Oracle, set: &BTreeMap<NodeId, u64>, since: Duration) -> Option<Reign> {
     let facts: &Facts = &oracle.inner().facts;
-    let (leader, term) = set.keys().find_map(|id| {
-        let view = facts.node(*id)?.view?;
-        (view.role == RoleName::Leader).then_some((*id, view.term()))
-    })?;
+    let (leader, term) = set.keys().find_map(|id| Some((*id, term_led(facts.node(*id)?)?)))?;
     let terms =
         facts.nodes().map(|node| node.view.map_or(0, |view| view.term()).max(node.written.vote().term));
     let is_latest = terms.max().is_none_or(|latest| latest <= term);
@@ -240,8 +252,9 @@ fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
     })
 }
 
-fn leads(node: &Node, term: Term) -> bool {
-    node.view.is_some_and(|view| view.role == RoleName::Leader && view.term() == term)
+/// The term that a node leads.
+fn term_led(node: &Node) -> Option<Term> {
+    node.view.filter(|view| view.role == RoleName::Leader).map(|view| view.term())
 }
 
 /// Whether a leader may be heard by a quorum, and hear what it answers.

@@ -118,19 +118,17 @@ impl Oracle {
     pub fn read_asked(&self, node: NodeId, read: u64) {
         if let Some(mut inner) = self.inner_of(node) {
             inner.facts.note_read(node, read);
-            inner.specify(|specification| {
+            if let Some(specification) = &mut inner.specification {
                 specification.ask_read(node, read);
-                Ok(())
-            });
+            }
         }
     }
 
     /// Somebody says this in the name of a node, which did not.
     pub fn forged(&self, message: &Message) {
-        self.inner().specify(|specification| {
+        if let Some(specification) = &mut self.inner().specification {
             specification.send(message);
-            Ok(())
-        });
+        }
     }
 
     /// Time passed at a core by one tick, and for so many nothing has reached it. The longest election timeout is given.
@@ -234,7 +232,7 @@ impl Inner {
     /// What happened is held against the specification, after the rules.
     fn specify(&mut self, event: impl FnOnce(&mut Specification) -> Checked) {
         if let Some(Err(failure)) = self.specification.as_mut().map(event) {
-            self.failure.get_or_insert(failure);
+            self.note(failure);
         }
     }
 

@@ -7,6 +7,8 @@ use crate::{
 
 /// A rule of safety broke: something wrong was told, or written.
 const SAFETY: u8 = 1;
+/// A known bug was hunted and not found.
+pub(super) const NOT_FOUND: u8 = 1;
 /// Nothing was run, for a mistake of the caller; where 2 stands for undecided, another one.
 pub(super) const MISTAKE: u8 = 2;
 pub(super) const MISTAKE_OF_CHECK: u8 = 3;

@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context, Result};
 use indicatif::ProgressBar;
 
-use super::{aim::Aim, output::say};
+use super::{
+    aim::Aim,
+    output::{make_folder_of, say},
+};
 use crate::{
     explain,
     run::run,
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// Where scenarios that failed are stored.
-const FOLDER: &str = "target/sim/failures";
+pub(super) const FOLDER: &str = "target/sim/failures";
 /// Without a terminal progress is told this often.
 const INTERVAL: Duration = Duration::from_secs(10);
 
@@ -58,9 +61,7 @@ pub(super) fn write_page(what: &str, scenario: &Scenario, verdict: &Verdict, fil
 }
 
 pub(super) fn store(scenario: &Scenario, file: &Path) -> Result<()> {
-    if let Some(folder) = file.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    }
+    make_folder_of(file)?;
     let text = serde_json::to_string_pretty(scenario)?;
     fs::write(file, text + "\n").with_context(|| format!("{} cannot be written", file.display()))
 }

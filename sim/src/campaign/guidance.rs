@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 
 use conclave_checks::draw::Draw;
 
+use super::failure::FOLDER;
 use crate::{
     probes::{Combination, Probe},
     scenario::{Scenario, vary},
@@ -62,7 +63,7 @@ impl Guidance {
 
     /// Where a variation is stored that failed.
     pub(super) fn file(&self, number: u64) -> PathBuf {
-        PathBuf::from(format!("target/sim/failures/variation-{}-{number}.json", self.seed))
+        PathBuf::from(format!("{FOLDER}/variation-{}-{number}.json", self.seed))
     }
 }
 

@@ -19,7 +19,7 @@
 //! | `bench/` | how fast the simulation is |
 //! | `subject.rs`, `replay.rs` | a seed or a file; one run again |
 //! | `exit.rs` | exit codes |
-//! | `output.rs` | standard output that may be closed |
+//! | `output.rs` | standard output that may be closed, folders that may have to be made |
 //! | `cli.rs` | the command line |
 
 mod aim;

@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
+use super::output::make_folder_of;
 use crate::{
     explain,
     scenario::Version,
@@ -28,7 +29,7 @@ pub(super) fn write(
     let folder = file.parent().unwrap_or(Path::new(""));
     let linked = pages.iter().map(|(rule, page)| (*rule, from(folder, page))).collect();
     let text = explain::overview(outcome, seeds, version, &linked)?;
-    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
+    make_folder_of(file)?;
     fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }
 

@@ -9,7 +9,10 @@ use std::{
 
 use anyhow::{Result, bail, ensure};
 
-use super::{failure::store, output::say};
+use super::{
+    failure::{FOLDER, store},
+    output::say,
+};
 use crate::{explain, run::run, scenario::Scenario};
 
 /// Looks for a schedule for so long, and stores it in the scenario's file.
@@ -25,10 +28,9 @@ pub(super) fn refresh(file: &Path, scenario: &Scenario, time: Duration) -> Resul
         let candidate = Scenario { schedule, ..scenario.clone() };
         let verdict = run(&candidate, false);
         if let Some(failure) = verdict.failure {
-            store(&candidate, Path::new("target/sim/failures/refreshed.json"))?;
-            bail!(
-                "it fails under schedule {schedule:?}, stored as target/sim/failures/refreshed.json: {failure}"
-            );
+            let failed = Path::new(FOLDER).join("refreshed.json");
+            store(&candidate, &failed)?;
+            bail!("it fails under schedule {schedule:?}, stored as {}: {failure}", failed.display());
         }
         if explain::missed(&candidate, &verdict.figures).is_empty() {
             if schedule != own {

@@ -76,26 +76,22 @@ pub(super) fn replay(Args { given, quiet, all, kind, node, from, to, json, html 
     if !quiet || !explain::missed(&scenario, &verdict.figures).is_empty() {
         say(&explain::reached_by(&scenario, &verdict.figures))?;
     }
-    match &verdict.failure {
-        None => say("green")?,
-        Some(failure) => {
-            say(&format!("failed: {failure}"))?;
-            if !quiet {
-                say(&format!("  shrink it with: cargo sim shrink {given}"))?;
-            }
-        }
+    say(&how_it_ended(&verdict))?;
+    if verdict.failure.is_some() && !quiet {
+        say(&format!("  shrink it with: cargo sim shrink {given}"))?;
     }
     Ok(ExitCode::from(code_of(&scenario, &verdict)))
 }
 
 fn show_page(what: &str, scenario: &Scenario, verdict: &Verdict, file: &Path) -> Result<ExitCode> {
     write_page(what, scenario, verdict, file)?;
-    say(&match &verdict.failure {
-        None => "green".to_owned(),
-        Some(failure) => format!("failed: {failure}"),
-    })?;
+    say(&how_it_ended(verdict))?;
     say(&format!("open it in a browser: {}", file.display()))?;
     Ok(ExitCode::from(code_of(scenario, verdict)))
+}
+
+fn how_it_ended(verdict: &Verdict) -> String {
+    verdict.failure.as_ref().map_or_else(|| "green".to_owned(), |failure| format!("failed: {failure}"))
 }
 
 fn code_of(scenario: &Scenario, verdict: &Verdict) -> u8 {

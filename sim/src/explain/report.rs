@@ -1,6 +1,6 @@
 //! What a campaign came to, what a scenario is, and how a failure is replayed.
 
-use std::{collections::BTreeMap, fmt::Write, time::Duration};
+use std::{collections::BTreeMap, fmt::Write, path::Path, time::Duration};
 
 use crate::{
     phases::ending::bounds::{self, Limits},
@@ -208,7 +208,7 @@ pub(crate) fn failure(Failed { subject, failure, .. }: &Failed, version: Version
 /// page lies beside its file.
 pub(crate) fn shrunk(before: &Scenario, (what, aim): (&str, &str), shrunk: &Shrunk, file: &str) -> String {
     let Shrunk { scenario, is_smallest, runs, took, robustness: (meeting, schedules) } = shrunk;
-    let page = file.replace(".json", ".html");
+    let page = Path::new(file).with_extension("html").display().to_string();
     let needed = match is_smallest {
         true => "each of them needed",
         false => "the time was over: more may go",

@@ -352,11 +352,8 @@ impl World {
 /// Looks whether what must go on does, if that is watched and it is time to look.
 pub(crate) fn look_at_availability(world: &mut World) {
     let now = Duration::from_nanos(now_ns());
-    if world.watch.as_ref().is_none_or(|watch| !watch.is_due(now)) {
-        return;
-    }
+    let Some(mut watch) = world.watch.take_if(|watch| watch.is_due(now)) else { return };
     let is_changing = world.operators.are_changing_members() || !world.has_true_addresses();
-    if let Some(watch) = &mut world.watch {
-        watch.look(now, &world.conditions, &world.machines, &world.oracle, is_changing);
-    }
+    watch.look(now, &world.conditions, &world.machines, &world.oracle, is_changing);
+    world.watch = Some(watch);
 }

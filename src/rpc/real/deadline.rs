@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use tokio_rustls::rustls;
 use tonic::{
     Code, Status,
     body::Body,
@@ -18,7 +17,6 @@ use tonic::{
     transport,
 };
 
-use super::secured::tls_error;
 use crate::{
     env::Clock,
     rpc::{
@@ -121,13 +119,10 @@ struct RefusedByTls(String);
 /// How rustls begins what it says of the other side's alert.
 const ALERT: &str = "received fatal alert";
 
-/// Whether the other side's alert is why a connection broke off. Of an error that h2 was the first to see it keeps the words alone.
+/// Whether the other side's alert is why a connection broke off. It is known by its words: of an error that h2 was the first to see,
+/// it keeps no more.
 fn is_alert(error: &(dyn Error + 'static)) -> bool {
-    causes(Some(error)).any(|cause| {
-        let is_alert =
-            matches!(cause.downcast_ref().and_then(tls_error), Some(rustls::Error::AlertReceived(_)));
-        is_alert || cause.is::<std::io::Error>() && cause.to_string().starts_with(ALERT)
-    })
+    causes(Some(error)).any(|cause| cause.is::<std::io::Error>() && cause.to_string().starts_with(ALERT))
 }
 
 /// What breaks off because one side speaks TLS and the other does not, or misses a certificate, is told so.
@@ -165,7 +160,7 @@ fn is_cancelled(response: &HttpResponse) -> bool {
 mod tests {
     use std::io;
 
-    use tokio_rustls::rustls::AlertDescription;
+    use tokio_rustls::rustls::{self, AlertDescription};
 
     use super::*;
 

@@ -106,7 +106,7 @@ fn denied(why: impl Into<String>) -> io::Error {
 }
 
 /// What TLS itself says, if it is why a connection failed.
-pub(super) fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
+fn tls_error(error: &io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 

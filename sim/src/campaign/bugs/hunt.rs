@@ -16,10 +16,9 @@ use std::{
 use anyhow::{Context, Result, ensure};
 
 use super::{
-    super::repetition::this_program,
+    super::{repetition::this_program, subject::load},
     result::{Found, HuntResult},
 };
-use crate::scenario::Scenario;
 
 /// A run takes a second or two: one that takes so long does not end.
 const RUN_TIME_MAX: Duration = Duration::from_secs(120);
@@ -28,17 +27,12 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(5);
 const NO_VERDICT: &str = "no-verdict";
 
 pub(super) struct Hunt {
+    /// The sources that the bugs are put into.
+    pub(super) sources: u64,
     /// How long it goes on.
     pub(super) time: Duration,
     /// Runs at a time.
     pub(super) jobs: usize,
-}
-
-/// A red run: the seed, the rule and what was seen.
-struct Red {
-    seed: u64,
-    rule: String,
-    detail: String,
 }
 
 impl Hunt {
@@ -49,14 +43,14 @@ impl Hunt {
     pub(super) fn hunt(&self, bug: &str, program: &Path, first_seed: u64) -> Result<HuntResult> {
         let (began, cpu_before) = (Instant::now(), children_cpu_seconds()?);
         let next = AtomicU64::new(0);
-        let red = Mutex::new(None::<Red>);
+        let red = Mutex::new(None::<Found>);
         let work = || -> Result<()> {
             while red.lock().expect("no run panics").is_none() && began.elapsed() < self.time {
                 let seed = first_seed.wrapping_add(next.fetch_add(1, Ordering::Relaxed));
-                if let Some((rule, detail)) = run(Command::new(program), seed)? {
+                if let Some(found) = run(Command::new(program), seed)? {
                     let mut first = red.lock().expect("no run panics");
                     if first.as_ref().is_none_or(|first| seed < first.seed) {
-                        *first = Some(Red { seed, rule, detail });
+                        *first = Some(found);
                     }
                 }
             }
@@ -68,21 +62,21 @@ impl Hunt {
         })?;
         let core_seconds = children_cpu_seconds()? - cpu_before;
         let seeds = next.into_inner();
-        let red = red.into_inner().expect("no run panics");
-        if let Some(Red { seed, .. }) = red {
+        let found = red.into_inner().expect("no run panics");
+        if let Some(Found { seed, .. }) = found {
             let without = run(this_program(), seed)?;
             ensure!(
                 without.is_none(),
                 "seed {seed} is red without {bug} too: cargo sim replay {seed} ({without:?})"
             );
         }
-        let found = red.map(|Red { seed, rule, detail }| Found { seed, rule, detail, faults: None });
-        Ok(HuntResult { bug: bug.to_owned(), sources: 0, first_seed, seeds, core_seconds, found })
+        let (bug, sources) = (bug.to_owned(), self.sources);
+        Ok(HuntResult { bug, sources, first_seed, seeds, core_seconds, found })
     }
 }
 
-/// Runs one seed. Returns the rule that it breaks and what was seen, if it is red.
-fn run(mut program: Command, seed: u64) -> Result<Option<(String, String)>> {
+/// Runs one seed. Returns what was found, if it is red.
+fn run(mut program: Command, seed: u64) -> Result<Option<Found>> {
     program.args(["replay", &seed.to_string(), "--quiet"]);
     let child = program.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
     let mut child = child.context("the program with the bug cannot be started")?;
@@ -90,11 +84,15 @@ fn run(mut program: Command, seed: u64) -> Result<Option<(String, String)>> {
     let mut told = String::new();
     child.stdout.take().expect("it is piped").read_to_string(&mut told).context("a run tells text")?;
     let failed = told.lines().find_map(|line| line.strip_prefix("failed: "));
+    let found = |rule: &str, detail: &str| {
+        let (rule, detail) = (rule.to_owned(), detail.to_owned());
+        Some(Found { seed, rule, detail, faults: None })
+    };
     Ok(match (failed.and_then(|failed| failed.split_once(": ")), ended) {
-        (Some((rule, detail)), _) => Some((rule.to_owned(), detail.to_owned())),
+        (Some((rule, detail)), _) => found(rule, detail),
         (None, true) if told.lines().any(|line| line == "green") => None,
-        (None, true) => Some((NO_VERDICT.to_owned(), "the process died".to_owned())),
-        (None, false) => Some((NO_VERDICT.to_owned(), format!("no end within {} s", RUN_TIME_MAX.as_secs()))),
+        (None, true) => found(NO_VERDICT, "the process died"),
+        (None, false) => found(NO_VERDICT, &format!("no end within {} s", RUN_TIME_MAX.as_secs())),
     })
 }
 
@@ -120,9 +118,7 @@ pub(super) fn shrink(program: &Path, seed: u64, time: Duration, file: &Path) -> 
     if !status.context("the program with the bug cannot be started")?.success() {
         return Ok(None);
     }
-    let text = fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))?;
-    let scenario: Scenario = serde_json::from_str(&text).context("what was shrunk is a scenario")?;
-    Ok(Some(scenario.faults.iter().map(|timed| timed.fault.name().to_owned()).collect()))
+    Ok(Some(load(file)?.faults.iter().map(|timed| timed.fault.name().to_owned()).collect()))
 }
 
 /// What all processes took that this one started and that have ended: in a hundredth of a second.

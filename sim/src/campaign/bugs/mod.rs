@@ -19,7 +19,11 @@ mod result;
 mod table;
 mod tree;
 
-use std::{path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -31,15 +35,13 @@ use self::{
     tree::Tree,
 };
 use super::{
+    exit,
     output::say,
     plan::{fresh_seed, jobs_or_all, parse_span},
 };
 
 /// Seeds between two hunts for one bug, so that they share none.
 const SEEDS_APART: u64 = 1 << 32;
-
-/// The exit code when a bug was hunted and not found.
-const NOT_FOUND: u8 = 1;
 
 #[derive(Args)]
 pub(super) struct BugsArgs {
@@ -89,10 +91,10 @@ pub(super) fn bugs(args: &BugsArgs) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     ensure!(args.hunts > 0, "--hunts 0 hunts nothing: give at least 1");
-    let hunt = Hunt { time: parse_span(&args.time)?, jobs: jobs_or_all(args.jobs)? };
+    let sources = tree.fingerprint()?;
+    let hunt = Hunt { sources, time: parse_span(&args.time)?, jobs: jobs_or_all(args.jobs)? };
     let shrink_time = args.shrink.as_deref().map(parse_span).transpose()?;
     let first_seed = args.seed.unwrap_or_else(fresh_seed);
-    let sources = tree.fingerprint()?;
     for bug in &bugs {
         let begun = if args.again { 0 } else { results.of(bug.name(), sources).count() as u64 };
         if begun < args.hunts {
@@ -101,7 +103,6 @@ pub(super) fn bugs(args: &BugsArgs) -> Result<ExitCode> {
             for number in begun..args.hunts {
                 let seed = first_seed.wrapping_add(number * SEEDS_APART);
                 let mut result = hunt.hunt(bug.name(), &program, seed)?;
-                result.sources = sources;
                 shrink_first(&mut result, &program, tree.folder(), shrink_time.filter(|_| number == 0))?;
                 say(&result.told())?;
                 results.add(result)?;
@@ -110,14 +111,14 @@ pub(super) fn bugs(args: &BugsArgs) -> Result<ExitCode> {
     }
     say(&table::markdown(&bugs, &results))?;
     let is_found = |bug: &Bug| results.of(bug.name(), sources).any(|result| result.found.is_some());
-    Ok(ExitCode::from(if bugs.iter().all(is_found) { 0 } else { NOT_FOUND }))
+    Ok(ExitCode::from(if bugs.iter().all(is_found) { 0 } else { exit::NOT_FOUND }))
 }
 
 /// Shrinks what was found, and notes the faults that are left.
 fn shrink_first(
     result: &mut HuntResult,
-    program: &std::path::Path,
-    folder: &std::path::Path,
+    program: &Path,
+    folder: &Path,
     time: Option<Duration>,
 ) -> Result<()> {
     if let (Some(Found { seed, faults, .. }), Some(time)) = (&mut result.found, time) {

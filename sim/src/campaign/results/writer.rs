@@ -1,14 +1,17 @@
 //! Writes results, a line at a time: what is written stays, whatever becomes of the process.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::Write,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result};
 
-use super::line::{Ended, Header, Line, RunLine};
+use super::{
+    super::output::make_folder_of,
+    line::{Ended, Header, Line, RunLine},
+};
 use crate::verdict::{Failed, Subject};
 
 /// Where results are when nobody says otherwise.
@@ -68,9 +71,7 @@ impl Writer {
 }
 
 fn create(path: &Path) -> Result<File> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-    }
+    make_folder_of(path)?;
     File::create(path).with_context(|| format!("{} cannot be written", path.display()))
 }
 

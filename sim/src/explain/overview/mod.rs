@@ -23,11 +23,16 @@ use crate::{
     verdict::{Moment, Outcome, Rule},
 };
 
-const PAGE: &str = include_str!("overview.html");
-const STYLE: &str = include_str!("overview.css");
-/// In the order in which they are needed.
-const SCRIPTS: &[&str] =
-    &[include_str!("script/elements.js"), include_str!("script/charts.js"), include_str!("script/main.js")];
+const PAGE: html::Page = html::Page {
+    title: "A campaign of Conclave's simulation",
+    body: include_str!("overview.html"),
+    style: include_str!("overview.css"),
+    scripts: &[
+        include_str!("script/elements.js"),
+        include_str!("script/charts.js"),
+        include_str!("script/main.js"),
+    ],
+};
 
 /// All that the page knows.
 #[derive(Serialize)]
@@ -64,7 +69,7 @@ pub(crate) fn overview(
     version: Version,
     pages: &BTreeMap<Rule, PathBuf>,
 ) -> Result<String, serde_json::Error> {
-    html::fill(PAGE, STYLE, &SCRIPTS.concat(), &data(outcome, seeds, version, pages))
+    html::fill(&PAGE, &data(outcome, seeds, version, pages))
 }
 
 fn data(outcome: &Outcome, seeds: &str, version: Version, pages: &BTreeMap<Rule, PathBuf>) -> Data {

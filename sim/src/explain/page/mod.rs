@@ -40,25 +40,27 @@ use crate::{
     verdict::Verdict,
 };
 
-const PAGE: &str = include_str!("page.html");
-const STYLE: &str = include_str!("page.css");
-/// In the order in which they are needed.
-const SCRIPTS: &[&str] = &[
-    include_str!("script/data.js"),
-    include_str!("script/view.js"),
-    include_str!("script/layout.js"),
-    include_str!("script/theme.js"),
-    include_str!("script/draw.js"),
-    include_str!("script/bands.js"),
-    include_str!("script/messages.js"),
-    include_str!("script/overview.js"),
-    include_str!("script/pick.js"),
-    include_str!("script/panel.js"),
-    include_str!("script/history.js"),
-    include_str!("script/search.js"),
-    include_str!("script/input.js"),
-    include_str!("script/main.js"),
-];
+const PAGE: html::Page = html::Page {
+    title: "A run of Conclave's simulation",
+    body: include_str!("page.html"),
+    style: include_str!("page.css"),
+    scripts: &[
+        include_str!("script/data.js"),
+        include_str!("script/view.js"),
+        include_str!("script/layout.js"),
+        include_str!("script/theme.js"),
+        include_str!("script/draw.js"),
+        include_str!("script/bands.js"),
+        include_str!("script/messages.js"),
+        include_str!("script/overview.js"),
+        include_str!("script/pick.js"),
+        include_str!("script/panel.js"),
+        include_str!("script/history.js"),
+        include_str!("script/search.js"),
+        include_str!("script/input.js"),
+        include_str!("script/main.js"),
+    ],
+};
 
 /// All that the page knows. Times are in nanoseconds of simulated time.
 #[derive(Serialize)]
@@ -86,7 +88,7 @@ struct Data {
 
 /// The page of a run whose every event was kept. `what` is the seed or the file that it was replayed from.
 pub(crate) fn page(what: &str, scenario: &Scenario, verdict: &Verdict) -> Result<String, serde_json::Error> {
-    html::fill(PAGE, STYLE, &SCRIPTS.concat(), &data(what, scenario, verdict))
+    html::fill(&PAGE, &data(what, scenario, verdict))
 }
 
 fn data(what: &str, scenario: &Scenario, verdict: &Verdict) -> Data {

@@ -58,6 +58,12 @@ impl<'a> Watched<'a> {
         term
     }
 
+    /// Node 1 is told by another one that this is its term.
+    fn is_told_by(&mut self, from: NodeId, term: Term) {
+        let body = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
+        self.hears(1, Message { from, to: 1, origin: Origin::default(), term, body });
+    }
+
     fn hears(&mut self, id: NodeId, message: Message) {
         let core = self.cores.get_mut(&id).expect("one of them");
         core.step(Message { origin: origin(message.from), ..message });
@@ -159,9 +165,7 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
             let mut watched = Watched::new(cluster);
             let term = watched.elects(1);
             watched.look(0, &[1, 2]);
-            let answer = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
-            let origin = Origin::default();
-            watched.hears(1, Message { from: 3, to: 1, origin, term: term + 1, body: answer });
+            watched.is_told_by(3, term + 1);
             watched.look(version.of(21, 20), &[1, 2]);
         },
     },
@@ -178,9 +182,7 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
                 watched.hears(3, Message { from: 2, to: 3, origin, term: term + 1, body });
             }
             watched.look(0, &[1, 2]);
-            let answer = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
-            let origin = Origin::default();
-            watched.hears(1, Message { from: 3, to: 1, origin, term: term + 1, body: answer });
+            watched.is_told_by(3, term + 1);
             watched.look(21, &[1, 2]);
         },
     },

@@ -141,10 +141,16 @@ pub(super) const LEADER_IS_ELECTED: &[Story] = &[
     Story { nodes: &[3, 1], term: 1, history: a_node_leads_as_another_does },
 ];
 
-fn a_leader_has_a_vote_besides_its_own_or_none(version: Version) -> Cluster {
+/// Node 1 campaigns.
+fn a_candidate_of_three() -> Cluster {
     let mut cluster = Cluster::of(3);
     cluster.grants_pre_vote(2, 1);
     cluster.campaigns(1, at(0, 0));
+    cluster
+}
+
+fn a_leader_has_a_vote_besides_its_own_or_none(version: Version) -> Cluster {
+    let mut cluster = a_candidate_of_three();
     if !version.is_broken() {
         cluster.votes(2, 1);
     }
@@ -162,9 +168,7 @@ fn a_leader_has_half_of_the_votes_or_more(version: Version) -> Cluster {
 }
 
 fn a_leader_has_votes_of_its_term_or_of_another(version: Version) -> Cluster {
-    let mut cluster = Cluster::of(3);
-    cluster.grants_pre_vote(2, 1);
-    cluster.campaigns(1, at(0, 0));
+    let mut cluster = a_candidate_of_three();
     cluster.votes(2, 1);
     cluster.grants_pre_vote(2, 1);
     cluster.campaigns(1, at(0, 0));
