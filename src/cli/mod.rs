@@ -21,8 +21,10 @@ mod logging;
 mod member;
 mod node;
 mod output;
+mod process_times;
 mod proxy;
 mod put;
+mod scrape;
 mod settings;
 mod shell;
 mod snapshot;
@@ -39,10 +41,11 @@ mod usage;
 #[cfg(any(test, feature = "fuzzing"))]
 pub use fuzzing::lines as fuzz_lines;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, num::NonZero, process::ExitCode, thread::available_parallelism};
 
 use anyhow::Context;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use tokio::runtime::Builder;
 
 use self::{
     connection::Connection,
@@ -59,6 +62,9 @@ EXAMPLES
   conclave get greeting
 
 Every command explains itself: conclave <COMMAND> --help";
+
+/// Tells tokio how many threads carry out tasks.
+const WORKER_THREADS_VARIABLE: &str = "TOKIO_WORKER_THREADS";
 
 /// A replicated key-value store that elects its own leader.
 #[derive(Debug, Parser)]
@@ -216,8 +222,15 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// A program that other programs of the machine, and its own threads of the disk, work beside. With a thread for every processor
+/// most of what a task wakes is another thread, which costs more than to go on with that by itself (docs/performance.md).
 fn daemon(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<ExitCode> {
-    block_on(program).map(|()| ExitCode::SUCCESS)
+    let mut builder = Builder::new_multi_thread();
+    if std::env::var_os(WORKER_THREADS_VARIABLE).is_none() {
+        let processors = available_parallelism().map_or(1, NonZero::get);
+        builder.worker_threads((processors / 2).max(1));
+    }
+    run_on(&mut builder, program).map(|()| ExitCode::SUCCESS)
 }
 
 fn one_shot(command: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<ExitCode> {
@@ -226,10 +239,11 @@ fn one_shot(command: impl Future<Output = anyhow::Result<String>>) -> anyhow::Re
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
+    run_on(&mut Builder::new_multi_thread(), work)
+}
+
+fn run_on<T>(builder: &mut Builder, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = builder.enable_all().build().context("cannot start the runtime")?;
     let outcome = runtime.block_on(work);
     // A thread that waits for a line of input must not keep the process alive.
     runtime.shutdown_background();

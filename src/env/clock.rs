@@ -170,8 +170,18 @@ impl ClockControl {
     /// the machine has to.
     pub fn stall_us(&self, span_us: u64) {
         let true_us = self.started.elapsed().as_micros() as u64;
-        let mut error = locked(&self.error);
-        error.floor_us = error.shown_us(true_us) + span_us;
+        locked(&self.error).stall_us(true_us, span_us);
+    }
+
+    /// The clock shows time that has not passed yet: its machine has to stand still.
+    pub fn stands_still(&self) -> bool {
+        let true_us = self.started.elapsed().as_micros() as u64;
+        locked(&self.error).stands_still(true_us)
+    }
+
+    /// Whoever has seen the time that has not passed yet is dead: the clock shows what it would have without.
+    pub fn end_stall(&self) {
+        locked(&self.error).floor_us = 0;
     }
 }
 
@@ -179,6 +189,14 @@ impl ClockError {
     /// What the clock shows so long after it was started.
     fn shown_us(&self, true_us: u64) -> u64 {
         self.floor_us.max(self.running_us(true_us))
+    }
+
+    fn stall_us(&mut self, true_us: u64, span_us: u64) {
+        self.floor_us = self.shown_us(true_us) + span_us;
+    }
+
+    fn stands_still(&self, true_us: u64) -> bool {
+        self.floor_us > self.running_us(true_us)
     }
 
     fn running_us(&self, true_us: u64) -> u64 {
@@ -217,6 +235,16 @@ mod tests {
         error.floor_us = 7_000;
         assert_eq!(error.shown_us(10_001_000), 7_000, "the time until then has passed already");
         assert_eq!(error.shown_us(10_003_000), 8_000);
+    }
+
+    #[test]
+    fn stalls_add_up_and_the_clock_stands_still_for_as_long() {
+        let mut error = ClockError { drift_ppm: -PPM / 10, ..ClockError::default() };
+        (0..3).for_each(|_| error.stall_us(0, 3_000));
+        assert_eq!(error.shown_us(0), 9_000);
+        assert!(error.stands_still(9_000), "it is slow: after 9 ms it has come to 8.1 ms");
+        assert!(!error.stands_still(10_000));
+        assert_eq!(error.shown_us(20_000), 18_000);
     }
 
     #[test]

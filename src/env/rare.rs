@@ -61,6 +61,7 @@ rare! {
     "batch-cut" BatchCut "a batch of messages is cut by its size";
     "append-left-out" AppendLeftOut "an append is left out that others wait before";
     "link-to-stranger" LinkToStranger "a node that is no member gets a link";
+    "peer-elsewhere" PeerElsewhere "a node hears from a member where that is by a later configuration than its own";
     "snapshot-view-kept" SnapshotViewKept "another snapshot is sent of a view that was kept";
     "snapshot-stream-retried" SnapshotStreamRetried "a stream of a snapshot broke off, and is taken up again";
     "snapshot-stream-given-up" SnapshotStreamGivenUp "a stream of a snapshot is given up";

@@ -24,13 +24,14 @@ use super::{
     snapshots::Streams,
     upkeep::Upkeep,
     view::NodeView,
+    write_times::WriteTimes,
 };
 use crate::{
     env::{
         Alarm, Buggify, Environment, Knob, Moment, buggify, buggify_pause, buggify_stall, knob, sometimes,
     },
     kv::Header,
-    raft::{Configuration, Effects, Message, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
+    raft::{Configuration, Effects, Index, Message, NodeId, Origin, PieceRefusal, Raft, Refused, StreamId},
     wire::pb::v1::{self, refusal::Reason, request::Kind},
 };
 
@@ -71,6 +72,7 @@ pub(super) struct EventLoop {
     metrics: Metrics,
     /// The configuration by which there are links.
     followed: Arc<Configuration>,
+    followed_index: Index,
     /// What peers and answers were told of where this node belongs.
     introduced: Option<Origin>,
     tick: Alarm,
@@ -85,6 +87,7 @@ struct Metrics {
     place: PlaceMetrics,
     peers: PeerMetrics,
     work: WorkMetrics,
+    writes: WriteTimes,
 }
 
 impl EventLoop {
@@ -106,6 +109,7 @@ impl EventLoop {
                 place: PlaceMetrics::new(core.term(), config.upkeep.quota_bytes),
                 peers: PeerMetrics::default(),
                 work: WorkMetrics::default(),
+                writes: WriteTimes::default(),
             },
             core,
             config,
@@ -117,6 +121,7 @@ impl EventLoop {
             scrubbed: Scrubbed::default(),
             proxy_streams: ProxyStreams::default(),
             followed: Arc::default(),
+            followed_index: 0,
             introduced: None,
             tick,
             leaving: None,
@@ -334,9 +339,11 @@ impl EventLoop {
     /// it can hear of the entries.
     fn step(&mut self) -> Result<Effects, NodeError> {
         buggify_stall(Buggify::LongPoll);
-        self.core.set_time(self.environment.clock.elapsed_us());
+        let now_us = self.environment.clock.elapsed_us();
+        self.core.set_time(now_us);
         buggify_stall(Buggify::LongPoll);
         let waiters = self.proposals.propose(&mut self.core, &self.environment.clock);
+        let proposed = waiters.len();
         if !waiters.is_empty() {
             self.apply(Job::Await(waiters))?;
         }
@@ -351,6 +358,7 @@ impl EventLoop {
         self.environment.observer.stepped(&self.core, &effects);
         self.diagnostics.stepped(&self.core);
         self.metrics.place.stepped(&self.core, &self.header);
+        self.metrics.writes.stepped(&self.core, self.header.applied_index, now_us, proposed);
         self.readiness.stepped(&self.core, self.header.applied_index, &self.environment.clock);
         Ok(effects)
     }
@@ -432,9 +440,11 @@ impl EventLoop {
         let removed_by = self.core.removed_by();
         let configuration = removed_by.unwrap_or(self.core.configuration());
         let was_removed = removed_by.is_some();
-        if self.followed != *configuration {
+        let index = self.core.configuration_index();
+        if self.followed_index != index || self.followed != *configuration {
             self.followed = configuration.clone();
-            self.parts.links.follow(&self.followed);
+            self.followed_index = index;
+            self.parts.links.follow(&self.followed, index);
         }
         if was_removed && self.ends_at.is_none() {
             let node = self.core.id();

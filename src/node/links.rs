@@ -6,7 +6,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use tonic::Response;
@@ -41,6 +44,8 @@ struct Shared {
     config: Config,
     environment: Environment,
     peers: Mutex<BTreeMap<NodeId, PeerLinks>>,
+    /// The index of the configuration that the links follow.
+    followed: AtomicU64,
     /// What this node says of itself on every stream.
     introduction: Arc<Mutex<v1::Sender>>,
 }
@@ -53,6 +58,8 @@ struct PeerLinks {
     control: Lane,
     appends: Lane,
     sequence: Sequence,
+    /// The address is not that of the configuration in force, but the peer's own word, by a configuration of this index.
+    by_word: Option<Index>,
     /// Another address that the peer says is its own.
     said: Option<String>,
 }
@@ -64,6 +71,7 @@ impl Links {
             config: config.clone(),
             environment: environment.clone(),
             peers: Mutex::default(),
+            followed: AtomicU64::new(0),
             introduction: Arc::new(Mutex::new(introduction)),
         }))
     }
@@ -81,13 +89,14 @@ impl Links {
         }
     }
 
-    /// Keeps links to every member, and to nobody else.
-    pub(super) fn follow(&self, configuration: &Configuration) {
+    /// Keeps links to every member, and to nobody else, by the configuration in force as of this index.
+    pub(super) fn follow(&self, configuration: &Configuration, index: Index) {
         self.warn_of_other_addresses(configuration);
         let address = |id| self.0.config.address_of(id, configuration);
         let mut peers = self.peers();
+        self.0.followed.store(index, Ordering::Relaxed);
         peers.retain(|&id, peer| {
-            configuration.contains(id) && address(id) == Some(&peer.address) && !peer.is_stranger
+            configuration.contains(id) && !peer.is_stranger && peer.stays_at(address(id), index)
         });
         for id in configuration.members().filter(|&id| id != self.0.config.id) {
             if let Some(address) = address(id) {
@@ -96,7 +105,9 @@ impl Links {
         }
         // Who is removed goes on saying where it is reached: or nobody could acknowledge its last entries, or tell it.
         if let Some(address) = address(self.0.config.id) {
-            self.0.introduction().address.clone_from(address);
+            let mut introduction = self.0.introduction();
+            introduction.address.clone_from(address);
+            introduction.configuration = index;
         }
     }
 
@@ -129,7 +140,15 @@ impl Links {
                 if peer.address == sender.address || peer.is_open() {
                     return true;
                 }
-                match is_certain(self.0.introduction().origin) {
+                let knows_the_cluster = is_certain(self.0.introduction().origin);
+                let later = peer.by_word.is_some() || self.0.knows_less_than(sender);
+                match knows_the_cluster {
+                    true if later => {
+                        sometimes!(PeerElsewhere);
+                        let mut links = self.0.start(sender.id, &sender.address, false);
+                        links.by_word = Some(sender.configuration);
+                        peers.insert(sender.id, links);
+                    }
                     true => peer.warn_of_address(sender),
                     false if self.0.believes(sender) => {
                         peers.insert(sender.id, self.0.start(sender.id, &sender.address, false));
@@ -185,6 +204,14 @@ impl Shared {
         is_told || is_certain(sender.origin) && !self.config.peers_override
     }
 
+    /// A member says where it is by a later configuration than this node has: members were moved, and this node has not got so far in
+    /// the log. It would never get there if it answered its leader where that was before.
+    fn knows_less_than(&self, sender: &v1::Sender) -> bool {
+        let is_told = self.config.peers_override && self.config.peers.contains_key(&sender.id);
+        let followed = self.followed.load(Ordering::Relaxed);
+        !is_told && is_certain(sender.origin) && sender.configuration > followed
+    }
+
     fn start(&self, peer: NodeId, address: &str, is_stranger: bool) -> PeerLinks {
         let lane = |name: &str, outbox_bytes_max| {
             let protocol = Arc::new(PeerProtocol {
@@ -214,6 +241,7 @@ impl Shared {
             control: lane("control", knob(Knob::ControlOutboxBytes, CONTROL_BYTES_MAX)),
             appends: lane("entries", knob(Knob::EntriesOutboxBytes, APPENDS_BYTES_MAX)),
             sequence: Sequence::default(),
+            by_word: None,
             said: None,
         }
     }
@@ -233,6 +261,16 @@ impl PeerLinks {
             bytes += entries.iter().map(|entry| entry.size_bytes()).sum::<usize>();
         }
         let _ = outbox.push(message, bytes);
+    }
+
+    /// Whether the links lead where they should while a configuration is in force that has the peer at this address. Its own word counts
+    /// for longer if it has it from a later one.
+    fn stays_at(&mut self, address: Option<&String>, index: Index) -> bool {
+        if address == Some(&self.address) {
+            self.by_word = None;
+            return true;
+        }
+        self.by_word.is_some_and(|said| said > index)
     }
 
     /// Once the cluster is known its configuration counts, which is the same for all: an operator has to change it, and hears so
@@ -374,11 +412,45 @@ mod tests {
         assert!(hears(99));
     }
 
+    #[tokio::test]
+    async fn who_has_a_later_configuration_is_believed_where_it_is() {
+        let links = links();
+        let origin = Origin { cluster: 7, is_certain: true, ..Origin::default() };
+        links.belong_to(origin);
+        let follows = |address: &str, index| {
+            let addresses = [(1, address.to_owned())].into();
+            links.follow(&Configuration { addresses, ..Configuration::of([1, 9]) }, index);
+            links.address_of(1).expect("a member")
+        };
+        let says = |address: &str, configuration| {
+            let address = address.to_owned();
+            let sender = v1::Sender { id: 1, address, configuration, origin: Some(origin.into()) };
+            assert!(links.heard_from(&sender));
+            links.address_of(1).expect("a member")
+        };
+        assert_eq!(follows("127.0.0.1:1", 10), "127.0.0.1:1");
+        assert_eq!(says("127.0.0.1:2", 0), "127.0.0.1:1", "it does not say by which configuration");
+        assert_eq!(says("127.0.0.1:2", 10), "127.0.0.1:1", "this node knows as much");
+        assert_eq!(
+            says("127.0.0.1:2", 11),
+            "127.0.0.1:2",
+            "it was moved by an entry that this node does not have"
+        );
+        assert_eq!(follows("127.0.0.1:1", 10), "127.0.0.1:2", "its word stays");
+        assert_eq!(
+            says("127.0.0.1:1", 9),
+            "127.0.0.1:1",
+            "what moved it was never committed, and it takes that back"
+        );
+        assert_eq!(says("127.0.0.1:3", 12), "127.0.0.1:3");
+        assert_eq!(follows("127.0.0.1:4", 12), "127.0.0.1:4", "now this node has the entry");
+    }
+
     #[test]
     fn who_is_removed_goes_on_saying_where_it_is_reached() {
         let links = links();
         let says = |configuration: &Configuration| {
-            links.follow(configuration);
+            links.follow(configuration, 1);
             links.0.introduction().address.clone()
         };
         assert_eq!(says(&Configuration::default()), "", "it joins, and was not told yet");
@@ -393,7 +465,7 @@ mod tests {
     fn who_starts_with_a_configuration_without_it_says_where_it_was_reached() {
         let links = links();
         links.are_answered_at("here:1");
-        links.follow(&Configuration { gone: [9].into(), ..Configuration::default() });
+        links.follow(&Configuration { gone: [9].into(), ..Configuration::default() }, 1);
         assert_eq!(links.0.introduction().address, "here:1");
     }
 

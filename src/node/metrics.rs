@@ -70,6 +70,14 @@ const QUOTA_BYTES: Metric =
     Metric::bytes("conclave_kv_quota_bytes", "State beyond which nothing more is put");
 const OUT_OF_SPACE: Metric =
     Metric::count("conclave_kv_out_of_space", "1 while the alarm NOSPACE is raised, else 0");
+const COMMIT_SECONDS: Metric = Metric::seconds(
+    "conclave_raft_commit_duration_seconds",
+    "How long writes took at the leader from the proposal until they were committed",
+);
+const APPLY_SECONDS: Metric = Metric::seconds(
+    "conclave_raft_apply_duration_seconds",
+    "How long writes took at the leader from the commit until they were applied",
+);
 const SYNC_SECONDS: Metric = Metric::seconds(
     "conclave_storage_sync_duration_seconds",
     "How long a durable write of the log took, the wait for its thread included",
@@ -255,6 +263,18 @@ impl Default for ProposalMetrics {
             overloaded: refused("overloaded"),
             not_leader: refused("not_leader"),
         }
+    }
+}
+
+/// Writes on their way through the leader.
+pub(super) struct WriteMetrics {
+    pub(super) commit_seconds: Histogram,
+    pub(super) apply_seconds: Histogram,
+}
+
+impl Default for WriteMetrics {
+    fn default() -> Self {
+        Self { commit_seconds: COMMIT_SECONDS.histogram(&[]), apply_seconds: APPLY_SECONDS.histogram(&[]) }
     }
 }
 

@@ -25,7 +25,7 @@
 //! | `backups.rs`, `read_barriers.rs` | the state, to whoever takes a backup, and that it misses nothing |
 //! | `services.rs`, `receiving.rs`, `view.rs` | the gRPC services, how they receive, and what status shows |
 //! | `diagnostics.rs`, `refusals.rs` | what operators read of the core, and of what was refused |
-//! | `metrics.rs`, `readiness.rs` | what is measured, and whether the node is ready |
+//! | `metrics.rs`, `write_times.rs`, `readiness.rs` | what is measured, how long writes take, and whether the node is ready |
 //!
 //! Imports run down these lines: each knows what is named below it, and nothing above. This file starts all.
 //!
@@ -36,7 +36,7 @@
 //!  event (reads, and where they are answered)
 //!  backups
 //!  reads · log_writer · snapshots · scrub · view · proxy_streams
-//!  report · reply · links · admin · upkeep · refusals · diagnostics
+//!  report · reply · links · admin · upkeep · refusals · diagnostics · write_times
 //!  config · error · metrics · readiness
 //! ```
 
@@ -68,6 +68,7 @@ mod snapshot_pace;
 mod snapshots;
 mod upkeep;
 mod view;
+mod write_times;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -170,7 +171,7 @@ pub async fn run(
     scrubbing.abort();
     deciding.abort();
     drop(stop_tx);
-    links.follow(&Configuration::default());
+    links.follow(&Configuration::default(), 0);
     // Without the event loop the applier runs out of work, and makes the state durable.
     let _ = applying.await;
     result

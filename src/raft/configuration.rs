@@ -178,6 +178,13 @@ mod tests {
     }
 
     #[test]
+    fn former_members_take_room_too() {
+        let few = Configuration::of([1, 2, 3]);
+        let more = Configuration { gone: nodes(&[4, 5]), ..few.clone() };
+        assert_eq!(more.size_bytes(), few.size_bytes() + 2 * 8);
+    }
+
+    #[test]
     fn learners_come_and_go_in_one_step() {
         let staged = Configuration::of([1, 2, 3]).staged(members(&[1, 2, 3], &[4]));
         assert_eq!(staged.to_string(), "voters {1, 2, 3} learners {4}");

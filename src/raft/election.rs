@@ -189,3 +189,34 @@ impl Raft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::raft::{InitialState, Options, Raft, Vote};
+
+    fn voted(vote: Vote) -> Raft {
+        Raft::new(Options::plain(1), InitialState { vote, ..InitialState::default() })
+    }
+
+    #[test]
+    fn a_vote_is_cast_once_a_term_and_may_be_said_again() {
+        let mut core = voted(Vote { term: 3, candidate: None });
+        let vote = Vote { term: 3, candidate: Some(2) };
+        core.shared.set_vote(vote);
+        core.shared.set_vote(vote);
+        core.shared.set_vote(Vote { term: 4, candidate: Some(3) });
+        assert_eq!(core.vote(), Vote { term: 4, candidate: Some(3) });
+    }
+
+    #[test]
+    #[should_panic(expected = "a vote never changes within a term")]
+    fn a_vote_for_another_candidate_is_a_bug() {
+        voted(Vote { term: 3, candidate: Some(2) }).shared.set_vote(Vote { term: 3, candidate: Some(3) });
+    }
+
+    #[test]
+    #[should_panic(expected = "a vote never changes within a term")]
+    fn a_vote_in_an_earlier_term_is_a_bug() {
+        voted(Vote { term: 3, candidate: None }).shared.set_vote(Vote { term: 2, candidate: Some(2) });
+    }
+}

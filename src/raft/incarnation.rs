@@ -183,4 +183,21 @@ mod tests {
         assert_eq!(nodes[&1].term(), term, "nobody listens to it");
         assert!(nodes[&1].shared.is_exchanged(2, 999));
     }
+
+    #[test]
+    fn whoever_is_not_on_record_counts_only_where_nobody_can_be() {
+        let mut core = restored().remove(&1).expect("it is one of them");
+        let mut counts = |incarnation, cluster, recorded: &[NodeId]| {
+            core.shared.options.incarnation = incarnation;
+            let incarnations = recorded.iter().map(|&id| (id, 200 + id)).collect();
+            let configuration = Configuration { cluster, incarnations, ..Configuration::of([1, 2, 3]) };
+            core.shared.configurations = vec![(RESTORED_AT.index, configuration.into())];
+            core.shared.is_recorded(2)
+        };
+        assert!(!counts(201, 7, &[1, 3]));
+        assert!(counts(201, 7, &[1, 2]), "it is on record");
+        assert!(counts(201, 7, &[]), "there are no records yet");
+        assert!(counts(201, 0, &[1, 3]), "the cluster was not founded yet");
+        assert!(counts(0, 7, &[1, 3]), "this node keeps no records");
+    }
 }

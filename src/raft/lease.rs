@@ -80,6 +80,11 @@ impl Raft {
         self.shared.now_us = now_us;
     }
 
+    /// What its clock showed when it was last told.
+    pub fn time_us(&self) -> u64 {
+        self.shared.now_us
+    }
+
     /// Whether reads may be served by this node alone, now.
     pub fn holds_lease(&self) -> bool {
         let Role::Leader(leader) = &self.role else { return false };
@@ -112,5 +117,26 @@ impl Shared {
         if self.options.lease.is_some() {
             self.lease_promise_ticks = self.options.election_ticks_min;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::Options;
+
+    #[test]
+    fn a_lease_is_shorter_than_the_promise_by_what_two_clocks_may_differ() {
+        let lease = Lease::new(11, 1_000, 10);
+        assert_eq!(lease.promise_us, 10_000);
+        assert_eq!(lease.length_us, 8_181);
+        assert_eq!(Lease::new(11, 1_000, 0).length_us, 10_000);
+    }
+
+    #[test]
+    fn a_node_knows_the_time_that_it_was_told() {
+        let mut core = Raft::new(Options::plain(1), Default::default());
+        core.set_time(7_000);
+        assert_eq!(core.time_us(), 7_000);
     }
 }

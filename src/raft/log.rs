@@ -118,12 +118,12 @@ impl Log {
     }
 
     /// The last position at or before `index` whose term is not above `term`: where two logs may still agree.
-    /// Skips a whole term at a time (section 5.3, the optimisation at its end).
+    /// Skips a whole term at a time (section 5.3, the optimisation at its end). What was compacted was committed: there they do.
     pub(super) fn agreement(&self, index: Index, term: Term) -> Position {
         let mut index = index.min(self.last().index).max(self.compacted.index);
         loop {
             match self.term_at(index) {
-                Some(found) if found > term && index > self.compacted.index => index -= 1,
+                Some(found) if found > term => index -= 1,
                 Some(found) => return Position { term: found, index },
                 None => return self.compacted,
             }

@@ -255,3 +255,24 @@ impl Shared {
         self.configuration_index() <= self.commit
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::{InitialState, Options, RoleName};
+
+    #[test]
+    fn nobody_is_missing_where_nothing_changes() {
+        let configuration = Configuration::of([1]);
+        let initial = InitialState { configuration: configuration.into(), ..InitialState::default() };
+        let mut core = Raft::new(Options::plain(1), initial);
+        assert_eq!(core.missing_voters(), BTreeSet::new());
+        while core.role() != RoleName::Leader {
+            core.tick();
+            if let Some(persist) = core.effects().persist {
+                core.persisted(persist.ticket);
+            }
+        }
+        assert_eq!(core.missing_voters(), BTreeSet::new());
+    }
+}

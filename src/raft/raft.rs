@@ -454,6 +454,12 @@ impl Raft {
         self.shared.configuration()
     }
 
+    /// The log index as of which that configuration is in force: of two nodes' configurations, that of the higher index is the later
+    /// one, once both are committed.
+    pub fn configuration_index(&self) -> Index {
+        self.shared.configuration_index()
+    }
+
     /// Which cluster this node belongs to, as far as it knows.
     pub fn origin(&self) -> Origin {
         self.shared.origin()
@@ -490,8 +496,10 @@ impl Shared {
     }
 
     pub(super) fn set_vote(&mut self, vote: Vote) {
-        let kept = vote.term > self.vote.term || self.vote.candidate.is_none() || self.vote == vote;
-        assert!(kept, "a vote never changes within a term");
+        let same_term = vote.term == self.vote.term;
+        let is_lawful =
+            vote.term > self.vote.term || same_term && (self.vote.candidate.is_none() || self.vote == vote);
+        assert!(is_lawful, "a vote never changes within a term");
         self.vote = vote;
         self.writes.vote(vote);
     }

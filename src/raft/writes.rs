@@ -139,7 +139,7 @@ impl Hash for Writes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::Payload;
+    use crate::raft::{Configuration, Payload, Position};
 
     fn entry(term: u64, index: u64) -> Entry {
         Entry { term, index, payload: Payload::Noop }
@@ -159,5 +159,16 @@ mod tests {
         assert_eq!(writes.durable(), 1);
         writes.done(second.ticket);
         assert_eq!(writes.durable(), 2);
+    }
+
+    #[test]
+    fn what_a_snapshot_stands_for_is_not_written() {
+        let mut writes = Writes::new(0);
+        (1..=3).for_each(|index| writes.append(entry(1, index)));
+        let position = Position { term: 1, index: 2 };
+        writes.begin_after(Compacted { position, configuration: Configuration::of([1]).into() }, true);
+        let persist = writes.take(&mut Vec::new()).expect("something to store");
+        let written: Vec<Index> = persist.entries.iter().map(|entry| entry.index).collect();
+        assert_eq!(written, [3]);
     }
 }

@@ -70,6 +70,11 @@ impl Layer {
         Ok(replaced)
     }
 
+    /// Stores a record under a key that is nowhere.
+    pub(super) fn append(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
+        self.cover_record(table as usize, key.to_vec(), Some(value), false);
+    }
+
     /// Removes a record. Returns what was removed.
     pub(super) fn remove(
         &mut self,

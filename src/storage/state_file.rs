@@ -1,8 +1,11 @@
 //! The state machine's file and the layers of changes above it, shared by all who read, change and flush them.
 
-use std::sync::{
-    Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    ops::Bound,
+    sync::{
+        Arc, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use redb::{
@@ -231,15 +234,29 @@ pub(super) fn members_of(
     codec::decode_members(&record).map(Some).ok_or_else(corrupt)
 }
 
+/// What goes behind all that is stored, as the history does, is appended: to search its place would cost several times as much.
 pub(super) fn write_layer(transaction: &WriteTransaction, layer: &Layer) -> Result<(), StorageError> {
     for table in Table::ALL {
+        let mut changes = layer.changes(table).peekable();
+        if changes.peek().is_none() {
+            continue;
+        }
         let mut stored = transaction.open_table(definition(table)).map_err(failed)?;
-        for (key, value) in layer.changes(table) {
+        let end = stored.last().map_err(failed)?.map(|(key, _)| key.value().to_vec());
+        let is_within = |key: &[u8]| end.as_deref().is_some_and(|end| key <= end);
+        while let Some((key, value)) = changes.next_if(|(key, _)| is_within(key)) {
             match value {
                 Some(value) => stored.insert(key, value).map_err(failed)?,
                 None => stored.remove(key).map_err(failed)?,
             };
         }
+        let mut end = stored.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(failed)?;
+        for (key, value) in changes {
+            if let Some(value) = value {
+                end.insert_before(key, value).map_err(failed)?;
+            }
+        }
+        end.close().map_err(failed)?;
     }
     Ok(())
 }

@@ -170,7 +170,8 @@ impl Write for Tables<'_> {
 
     fn append(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
         self.spill()?;
-        self.layers.active.insert(table, key, value.to_vec(), || Ok(None)).map(drop)
+        self.layers.active.append(table, key, value.to_vec());
+        Ok(())
     }
 
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {

@@ -57,6 +57,8 @@ pub(super) struct Volume {
     owner: Option<Owner>,
     /// The highest number noted when the file was opened; 0 for none.
     pub(super) commits: u64,
+    /// A mark that cannot be read, if there was one.
+    torn_mark: Option<usize>,
 }
 
 impl Volume {
@@ -83,7 +85,8 @@ impl Volume {
             Err(StorageError::Corrupt { .. }) if file_bytes == 0 || file_bytes == BLOCK_BYTES as u64 => None,
             Err(error) => return Err(error),
         };
-        Ok(Self { file, backend, owner, commits: noted(&first) })
+        let (commits, torn_mark) = noted(&first);
+        Ok(Self { file, backend, owner, commits, torn_mark })
     }
 
     /// Whose file this is; `None` for nobody's yet.
@@ -104,7 +107,7 @@ impl Volume {
         let written = written.and_then(|()| self.backend.write(0, &first));
         written.and_then(|()| self.backend.sync_data()).map_err(|error| self.failed(&error))?;
         self.owner = Some(owner.clone());
-        self.commits = 0;
+        (self.commits, self.torn_mark) = (0, None);
         Ok(())
     }
 
@@ -121,9 +124,12 @@ impl Volume {
     /// # Errors
     /// The disk failed.
     pub(super) fn note_commit(&self, number: u64) -> Result<(), StorageError> {
+        self.write_mark(MARKS[(number % 2) as usize], number)
+    }
+
+    fn write_mark(&self, place: usize, number: u64) -> Result<(), StorageError> {
         let mut mark = number.to_le_bytes().to_vec();
         mark.extend_from_slice(&crc32fast::hash(&mark).to_le_bytes());
-        let place = MARKS[(number % 2) as usize];
         self.backend.write(place as u64, &mark).map_err(|error| self.failed(&error))
     }
 
@@ -136,20 +142,20 @@ impl Volume {
     }
 
     /// Refuses a file whose last commit is older than what was noted. The number of one that is later is noted: a power loss may
-    /// have taken it.
+    /// have taken it, or torn the mark. A torn mark does not stay, or after the next commit it would pass for one more.
     ///
     /// # Errors
     /// It is older, or the disk failed.
     pub(super) fn check_commits(&self, found: u64) -> Result<(), StorageError> {
+        if found < self.commits {
+            let what = format!("commit {} is damaged: what can be read is commit {found}", self.commits);
+            return Err(StorageError::Corrupt { file: self.file, what });
+        }
         if found > self.commits {
             sometimes!(CommitNumberLost);
-            return self.note_commit(found);
+            self.note_commit(found)?;
         }
-        if found == self.commits {
-            return Ok(());
-        }
-        let what = format!("commit {} is damaged: what can be read is commit {found}", self.commits);
-        Err(StorageError::Corrupt { file: self.file, what })
+        self.torn_mark.map_or(Ok(()), |place| self.write_mark(place, found))
     }
 
     fn failed(&self, error: &io::Error) -> StorageError {
@@ -243,15 +249,17 @@ fn read_owner(file: &'static str, first: &[u8]) -> Result<Owner, StorageError> {
     Ok(Owner { identity: Identity { cluster, node }, incarnation })
 }
 
-/// The number of commits that a first block notes; 0 for none.
+/// The number of commits that a first block notes, 0 for none; and the place of a mark that cannot be read.
 ///
 /// Of two marks the one that is written is the older. If it cannot be read, power failed meanwhile, and the commit that it was to note
 /// was durable before: so there is one more than the other mark says. Should that commit not be there, mark and commit are damaged.
-fn noted(first: &[u8]) -> u64 {
-    let marks = MARKS.map(|place| &first[place..place + MARK_BYTES]);
-    let is_garbled = |mark: &&[u8]| read_mark(mark).is_none() && mark.iter().any(|byte| *byte != 0);
-    let highest = marks.iter().filter_map(|mark| read_mark(mark)).max().unwrap_or(0);
-    highest + u64::from(marks.iter().any(is_garbled))
+fn noted(first: &[u8]) -> (u64, Option<usize>) {
+    let mark = |place: usize| &first[place..place + MARK_BYTES];
+    let is_torn =
+        |&place: &usize| read_mark(mark(place)).is_none() && mark(place).iter().any(|byte| *byte != 0);
+    let highest = MARKS.into_iter().filter_map(|place| read_mark(mark(place))).max().unwrap_or(0);
+    let torn = MARKS.into_iter().find(is_torn);
+    (highest + u64::from(torn.is_some()), torn)
 }
 
 fn read_mark(bytes: &[u8]) -> Option<u64> {

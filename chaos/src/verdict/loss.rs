@@ -75,8 +75,12 @@ mod tests {
     }
 
     fn last(mod_revision: Option<i64>) -> Operation {
-        let found =
-            mod_revision.map(|mod_revision| Found { value: "v".to_owned(), mod_revision, version: 1 });
+        let found = mod_revision.map(|at| Found {
+            value: "v".to_owned(),
+            mod_revision: at,
+            version: 1,
+            create_revision: at,
+        });
         let answer = Some((1, Answer::Got { revision: 99, found }));
         Operation { client: 0, called_ns: 0, call: Call::Get { key: "k".to_owned() }, answer }
     }

@@ -122,7 +122,12 @@ fn got(response: RangeResponse) -> Answer {
 }
 
 fn found(pair: &KeyValue) -> Found {
-    Found { value: value::name(&pair.value), mod_revision: pair.mod_revision, version: pair.version }
+    Found {
+        value: value::name(&pair.value),
+        mod_revision: pair.mod_revision,
+        version: pair.version,
+        create_revision: pair.create_revision,
+    }
 }
 
 fn revision(header: Option<&ResponseHeader>) -> i64 {

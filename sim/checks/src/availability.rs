@@ -40,6 +40,8 @@ pub struct Surroundings<'a> {
     pub may_arrive: &'a dyn Fn(NodeId, NodeId) -> bool,
     /// Whether a node runs, and its clock with it.
     pub runs: &'a dyn Fn(NodeId) -> bool,
+    /// Whether a node was told to stop. It decides nothing any more when it has handed over, or tried; its disk may take longer.
+    pub is_stopping: &'a dyn Fn(NodeId) -> bool,
     /// Who belongs to the cluster is about to change.
     pub is_changing: bool,
 }
@@ -189,8 +191,9 @@ impl Availability {
     fn look_for_the_unheard(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
         let unheard: BTreeMap<NodeId, Term> = {
             let inner = oracle.inner();
-            let running = inner.facts.nodes().filter(|node| (around.runs)(node.id));
-            let leaders = running.filter_map(|node| Some((node, term_led(node)?)));
+            let at_work = |node: &&Node| (around.runs)(node.id) && !(around.is_stopping)(node.id);
+            let leaders =
+                inner.facts.nodes().filter(at_work).filter_map(|node| Some((node, term_led(node)?)));
             let unheard = leaders.filter(|(node, _)| !hears_quorum(node, around));
             unheard.map(|(node, term)| (node.id, term)).collect()
         };
@@ -200,11 +203,15 @@ impl Availability {
             let lasted = around.now.saturating_sub(since);
             if lasted > self.bounds.until_stepped_down {
                 let detail = format!(
-                    "node {node} leads term {term}, and for {} ms nothing could reach it from a quorum ({} ms are allowed)",
+                    "node {node} leads term {term}, and for {} ms nothing from a quorum of the voters has reached it, and it leads on (within {} ms it must have stepped down){}",
                     lasted.as_millis(),
-                    self.bounds.until_stepped_down.as_millis()
+                    self.bounds.until_stepped_down.as_millis(),
+                    leader_since(oracle, term)
                 );
-                return Err(failure(Rule::LeaderHasFollowers, vec![node], oracle, detail));
+                return Err(Failure {
+                    term,
+                    ..failure(Rule::LeaderHasFollowers, vec![node], oracle, detail)
+                });
             }
         }
         Ok(())
@@ -248,13 +255,14 @@ fn begun(oracle: &Oracle, set: &BTreeMap<NodeId, u64>, since: Duration) -> Optio
 
 fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
     facts.node(id).is_some_and(|node| {
-        node.leader == Some(reign.leader) && node.view.is_some_and(|view| view.term() == reign.term)
+        let is_of_term = node.present_view().is_some_and(|view| view.term() == reign.term);
+        is_of_term && node.leader == Some(reign.leader)
     })
 }
 
 /// The term that a node leads.
 fn term_led(node: &Node) -> Option<Term> {
-    node.view.filter(|view| view.role == RoleName::Leader).map(|view| view.term())
+    node.present_view().filter(|view| view.role == RoleName::Leader).map(|view| view.term())
 }
 
 /// Whether a leader may be heard by a quorum, and hear what it answers.
@@ -265,6 +273,13 @@ fn hears_quorum(leader: &Node, around: &Surroundings<'_>) -> bool {
             || (around.runs)(other) && (around.may_arrive)(id, other) && (around.may_arrive)(other, id)
     };
     without_quorum(&leader.configuration, answers).is_none()
+}
+
+/// Who has come to lead a later term.
+fn leader_since(oracle: &Oracle, led: u64) -> String {
+    let inner = oracle.inner();
+    let latest = inner.facts.leaders.last_key_value().filter(|(term, _)| **term > led);
+    latest.map_or_else(String::new, |(term, node)| format!("; node {node} leads term {term} since"))
 }
 
 fn failure(rule: Rule, nodes: Vec<NodeId>, oracle: &Oracle, detail: String) -> Failure {

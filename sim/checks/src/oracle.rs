@@ -52,15 +52,22 @@ pub(crate) struct Inner {
 /// What it is told.
 impl Oracle {
     /// An oracle that hands each event of a core to `sink`, at the moment at which it is told of it. The sink must not
-    /// call the oracle.
-    pub fn new(sink: impl FnMut(CoreEvent) + Send + 'static) -> Self {
-        Self(Arc::new(Mutex::new(Inner { sink: Some(Box::new(sink)), ..Inner::default() })))
+    /// call the oracle. Who reads by lease was told that clocks may be wrong by so many percent (by default none is).
+    pub fn new(drift_percent: u32, sink: impl FnMut(CoreEvent) + Send + 'static) -> Self {
+        let mut inner = Inner { sink: Some(Box::new(sink)), ..Inner::default() };
+        inner.specification.iter_mut().for_each(|specification| specification.state_drift(drift_percent));
+        Self(Arc::new(Mutex::new(inner)))
     }
 
     /// An oracle that goes by the invariants alone.
     #[cfg(test)]
     pub(crate) fn without_specification() -> Self {
         Self(Arc::new(Mutex::new(Inner { specification: None, ..Inner::default() })))
+    }
+
+    /// A process of a node begins. Until it has come up it neither leads nor follows, whatever the one before did.
+    pub fn begins(&self, node: NodeId) {
+        self.inner().facts.note_beginning(node);
     }
 
     /// A node came up and recovered this from its disk.
@@ -178,11 +185,6 @@ impl Oracle {
     /// How far a node has applied.
     pub fn applied_by(&self, id: NodeId) -> Index {
         self.inner().facts.node(id).map_or(0, |node| node.applied)
-    }
-
-    /// Whether a node has reads that are neither answered nor refused.
-    pub fn has_open_reads(&self, id: NodeId) -> bool {
-        self.inner().facts.node(id).is_some_and(|node| !node.reads.is_empty())
     }
 
     /// What was counted so far.

@@ -99,7 +99,7 @@ rules! {
     ReadIsConfirmed, "a read waits for an entry of the leader's term, and for a quorum that answers it after the read was asked for", "thesis §6.4";
     CompactionIsOfLog, "a log is compacted up to a committed entry of it", "§7";
     SnapshotIsSent, "a snapshot is taken that a leader streamed, of committed entries and their configuration", "§7";
-    ChangeIsSettled, "members change by joint configurations, one at a time, after an entry of the leader's term is committed", "§6, the correction of 2015";
+    ChangeIsSettled, "members change by joint configurations, one at a time, after an entry of the leader's term is committed, and who left stays away", "§6, the correction of 2015";
     HandOverIsReady, "a leader hands over to a voter that holds its whole log", "thesis §3.10";
 }
 

@@ -28,6 +28,11 @@ impl<'a> Standings<'a> {
         Self(oracle)
     }
 
+    /// Whether a node has reads that are neither answered nor refused.
+    pub fn has_open_reads(&self, id: NodeId) -> bool {
+        self.0.inner().facts.node(id).is_some_and(|node| !node.reads.is_empty())
+    }
+
     /// The leader that a quorum of the voters in force follows, of those among these nodes, itself included.
     pub fn leader_of(&self, nodes: impl Fn(NodeId) -> bool) -> Option<NodeId> {
         let facts = &self.0.inner().facts;
@@ -60,7 +65,7 @@ impl<'a> Standings<'a> {
 
 fn standing(facts: &Facts, id: NodeId) -> Option<Standing> {
     let node = facts.node(id)?;
-    let view = node.view?;
+    let view = node.present_view()?;
     Some(Standing {
         node: id,
         role: view.role,

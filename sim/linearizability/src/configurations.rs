@@ -1,11 +1,14 @@
 //! Configurations that a search has been in: which operations were linearised, and the state that they led to.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, hash_map::Entry},
     hash::{BuildHasherDefault, Hash, Hasher},
 };
 
 use crate::states::Spread;
+
+/// So many ways to have come to one place are remembered.
+const WAYS_MAX: usize = 32;
 
 /// Which operations are linearised, by the order of their calls. Before some place all are, after another one none is:
 /// only what is between needs to be told.
@@ -41,7 +44,7 @@ impl Linearised {
     }
 }
 
-/// Linearised operations, and the state that they led to.
+/// Linearised operations of known outcome, and the state that they led to, its revision apart.
 #[derive(PartialEq, Eq)]
 pub(crate) struct Configuration {
     hash: u64,
@@ -58,25 +61,82 @@ impl Hash for Configuration {
     }
 }
 
-/// The configurations.
+/// What it took to come to a configuration: the revision, and which operations of unknown outcome.
+#[derive(PartialEq, Eq)]
+pub(crate) struct Way {
+    revision: i64,
+    unknown: Box<[u64]>,
+}
+
+impl Way {
+    pub(crate) fn new(revision: i64, unknown: &Linearised) -> Self {
+        let used = unknown.words.iter().rposition(|&word| word != 0).map_or(0, |last| last + 1);
+        Self { revision, unknown: unknown.words[..used].into() }
+    }
+
+    /// Whether all that can follow the other one can follow this: it came no further in revisions, and whatever it has
+    /// used the other one has used as well.
+    fn allows_all_of(&self, other: &Self) -> bool {
+        let is_used = |(word, other): (&u64, &u64)| word & !other == 0;
+        self.revision <= other.revision
+            && self.unknown.len() <= other.unknown.len()
+            && self.unknown.iter().zip(&other.unknown).all(is_used)
+    }
+}
+
+/// The configurations, and the ways there.
 #[derive(Default)]
 pub(crate) struct Configurations {
-    seen: HashSet<Configuration, BuildHasherDefault<Spread>>,
-    far_bytes: usize,
+    seen: HashMap<Configuration, Ways, BuildHasherDefault<Spread>>,
+    bytes_elsewhere: usize,
+}
+
+/// None of them allows all that another one does. Most often there is one.
+struct Ways {
+    first: Way,
+    others: Vec<Way>,
 }
 
 impl Configurations {
-    /// Adds one. False: it was there.
-    pub(crate) fn add(&mut self, configuration: Configuration) -> bool {
-        let far_bytes = size_of_val(&*configuration.far);
-        let is_new = self.seen.insert(configuration);
-        self.far_bytes += if is_new { far_bytes } else { 0 };
-        is_new
+    /// Adds one, with the way there. False: it was there, and the way to it allowed as much.
+    pub(crate) fn add(&mut self, configuration: Configuration, way: Way) -> bool {
+        let (far, unknown) = (size_of_val(&*configuration.far), size_of_val(&*way.unknown));
+        match self.seen.entry(configuration) {
+            Entry::Vacant(entry) => {
+                entry.insert(Ways { first: way, others: Vec::new() });
+                self.bytes_elsewhere += far + unknown;
+                true
+            }
+            Entry::Occupied(mut entry) => {
+                let is_new = entry.get_mut().add(way);
+                self.bytes_elsewhere += if is_new { size_of::<Way>() + unknown } else { 0 };
+                is_new
+            }
+        }
     }
 
-    /// About what is remembered.
+    /// About what is remembered, at most.
     pub(crate) fn bytes(&self) -> usize {
-        self.seen.capacity() * (size_of::<Configuration>() + 1) + self.far_bytes
+        self.seen.capacity() * (size_of::<(Configuration, Ways)>() + 1) + self.bytes_elsewhere
+    }
+}
+
+impl Ways {
+    /// Adds one, in place of those that it allows all of. False: one that is there allows all of it.
+    fn add(&mut self, way: Way) -> bool {
+        if self.first.allows_all_of(&way) || self.others.iter().any(|known| known.allows_all_of(&way)) {
+            return false;
+        }
+        self.others.retain(|known| !way.allows_all_of(known));
+        if way.allows_all_of(&self.first) {
+            self.first = way;
+        } else {
+            if self.others.len() == WAYS_MAX {
+                self.others.remove(0);
+            }
+            self.others.push(way);
+        }
+        true
     }
 }
 

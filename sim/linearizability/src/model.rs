@@ -46,6 +46,12 @@ pub trait Model {
         0
     }
 
+    /// A state without its revision, if that only bounds: what can follow one state can follow any other one that is equal but for
+    /// a lower revision. By default (the state itself) a revision is a part of the state like any other.
+    fn without_revision(state: &Self::State) -> Self::State {
+        state.clone()
+    }
+
     /// The highest [`revision`](Self::revision) of a state from which [`step`](Self::step) accepts this answer. It
     /// spares the search every order in which the answer would come too late.
     fn latest_revision(_: &Self::Return) -> i64 {

@@ -3,14 +3,16 @@
 //! A configuration is the set of operations linearised so far and the state they led to (Lowe, "Testing for
 //! linearizability", 2017): reaching one again by another order cannot help. Nor does it help to wait with a read that
 //! could come next: whatever follows follows it as well. So reads are never chosen among, and configurations are
-//! remembered without those that are due. Of other operations the one that returned first is tried first, and what
-//! follows is looked at: an order that begins so that some answer cannot follow any more is not completed.
+//! remembered without those that are due. Nor does it help to come to the same answers, and the same state, with more writes of
+//! unknown outcome, or at a higher revision: what can follow then could follow without them. Of other operations the one that
+//! returned first is tried first, and what follows is looked at: an order that begins so that some answer cannot follow any more
+//! is not completed.
 
 use std::collections::BTreeMap;
 
 use crate::{
     Model, Operation,
-    configurations::{Configurations, Linearised},
+    configurations::{Configurations, Linearised, Way},
     states::States,
     timeline::Timeline,
 };
@@ -107,13 +109,17 @@ struct Search<'a, M: Model> {
     class_of: BTreeMap<usize, usize>,
     /// Which operations change no state.
     is_read: Vec<bool>,
-    /// The place of each operation in the set of those that are linearised: the known ones come first, by their calls.
+    /// The place of each operation in the set of its kind: the known ones are in the order of their calls.
     rank: Vec<usize>,
+    /// Those of known outcome that are linearised, and those of unknown outcome.
     linearised: Linearised,
+    happened: Linearised,
     /// How many operations of known outcome are not, by the last revision that each can follow.
     owed: BTreeMap<i64, usize>,
     states: States<M>,
     state: u32,
+    /// The highest rank of those of known outcome that are linearised.
+    highest: usize,
     /// What was linearised.
     stack: Vec<Taken>,
     levels: Vec<Level>,
@@ -129,7 +135,7 @@ struct Taken {
     operation: usize,
     /// The state before.
     state: u32,
-    /// The highest rank of those linearised before.
+    /// [`Search::highest`] before.
     highest: usize,
 }
 
@@ -145,9 +151,9 @@ impl<'a, M: Model> Search<'a, M> {
     fn new(operations: Vec<&'a Operation<M::Call, M::Return>>) -> Self {
         let classes = classes(&operations);
         let timeline = Timeline::new(&operations);
-        let unknown = classes.iter().flatten().copied();
+        let unknown = || classes.iter().flatten().copied();
         let mut rank = vec![0; operations.len()];
-        for (place, operation) in timeline.by_call().chain(unknown).enumerate() {
+        for (place, operation) in timeline.by_call().enumerate().chain(unknown().enumerate()) {
             rank[operation] = place;
         }
         let is_read = |operation: &&Operation<M::Call, M::Return>| {
@@ -157,6 +163,7 @@ impl<'a, M: Model> Search<'a, M> {
             |(class, members): (usize, &Vec<usize>)| members.iter().map(move |&it| (it, class)).collect();
         Self {
             timeline,
+            happened: Linearised::new(unknown().count()),
             used: vec![0; classes.len()],
             class_of: classes.iter().enumerate().flat_map::<Vec<_>, _>(members).collect(),
             classes,
@@ -167,6 +174,7 @@ impl<'a, M: Model> Search<'a, M> {
             operations,
             states: States::new(),
             state: 0,
+            highest: 0,
             stack: Vec::new(),
             levels: Vec::new(),
             untried: Vec::new(),
@@ -235,8 +243,9 @@ impl<'a, M: Model> Search<'a, M> {
         }
         self.take_reads();
         let all_before = self.timeline.first().map_or(self.operations.len(), |first| self.rank[first]);
-        let configuration = self.linearised.with(self.state, all_before, self.highest());
-        if !self.seen.add(configuration) {
+        let plain = self.states.without_revision(state);
+        let configuration = self.linearised.with(plain, all_before, self.highest);
+        if !self.seen.add(configuration, Way::new(revision, &self.happened)) {
             return false;
         }
         let hopeless = self.hopeless();
@@ -288,15 +297,19 @@ impl<'a, M: Model> Search<'a, M> {
     }
 
     fn take(&mut self, operation: usize, state: u32) {
-        let taken = Taken { operation, state: self.state, highest: self.highest() };
+        let rank = self.rank[operation];
+        self.stack.push(Taken { operation, state: self.state, highest: self.highest });
         self.state = state;
-        self.stack.push(taken);
-        self.linearised.flip(self.rank[operation]);
         match self.class_of.get(&operation) {
-            Some(&class) => self.used[class] += 1,
+            Some(&class) => {
+                self.used[class] += 1;
+                self.happened.flip(rank);
+            }
             None => {
                 self.owe(operation, -1);
                 self.timeline.take_out(operation);
+                self.linearised.flip(rank);
+                self.highest = self.highest.max(rank);
             }
         }
     }
@@ -304,22 +317,20 @@ impl<'a, M: Model> Search<'a, M> {
     /// Takes all back that was linearised after the first so many.
     fn go_back(&mut self, taken: usize) {
         while self.stack.len() > taken {
-            let Taken { operation, state, .. } = self.stack.pop().expect("there is more");
-            self.state = state;
-            self.linearised.flip(self.rank[operation]);
+            let Taken { operation, state, highest } = self.stack.pop().expect("there is more");
+            (self.state, self.highest) = (state, highest);
             match self.class_of.get(&operation) {
-                Some(&class) => self.used[class] -= 1,
+                Some(&class) => {
+                    self.used[class] -= 1;
+                    self.happened.flip(self.rank[operation]);
+                }
                 None => {
+                    self.linearised.flip(self.rank[operation]);
                     self.owe(operation, 1);
                     self.timeline.put_back(operation);
                 }
             }
         }
-    }
-
-    /// The highest rank of what is linearised.
-    fn highest(&self) -> usize {
-        self.stack.last().map_or(0, |last| last.highest.max(self.rank[last.operation]))
     }
 
     fn owe(&mut self, number: usize, change: isize) {

@@ -14,6 +14,8 @@ const REFUSED: u32 = u32::MAX;
 pub(crate) struct States<M: Model> {
     numbers: BTreeMap<Rc<M::State>, u32>,
     states: Vec<Rc<M::State>>,
+    /// What each is without its revision, where that is known.
+    plain: Vec<Option<u32>>,
     /// From a state (upper half) by an operation.
     steps: HashMap<u64, u32, BuildHasherDefault<Spread>>,
 }
@@ -21,7 +23,12 @@ pub(crate) struct States<M: Model> {
 impl<M: Model> States<M> {
     /// The initial state is number 0.
     pub(crate) fn new() -> Self {
-        let mut states = Self { numbers: BTreeMap::new(), states: Vec::new(), steps: HashMap::default() };
+        let mut states = Self {
+            numbers: BTreeMap::new(),
+            states: Vec::new(),
+            plain: Vec::new(),
+            steps: HashMap::default(),
+        };
         states.number(M::initial());
         states
     }
@@ -45,6 +52,17 @@ impl<M: Model> States<M> {
         let after = M::step(self.get(state), call, returned).map(|after| self.number(after));
         self.steps.insert(step, after.unwrap_or(REFUSED));
         after
+    }
+
+    /// The number of a state without its revision: see [`Model::without_revision`].
+    pub(crate) fn without_revision(&mut self, state: u32) -> u32 {
+        if let Some(Some(plain)) = self.plain.get(state as usize) {
+            return *plain;
+        }
+        let plain = self.number(M::without_revision(self.get(state)));
+        self.plain.resize(self.states.len(), None);
+        self.plain[state as usize] = Some(plain);
+        plain
     }
 
     fn number(&mut self, state: M::State) -> u32 {

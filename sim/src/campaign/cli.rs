@@ -1,7 +1,7 @@
 //! The command line of the simulation.
-#![allow(clippy::print_stderr)]
 
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -186,6 +186,9 @@ struct RunArgs {
     /// Spend every other run on a variation of a scenario that reached something new. What fails is stored: it has no seed.
     #[arg(long, requires = "time", conflicts_with = "seed")]
     guidance: bool,
+    /// Spend no run on variations: the default.
+    #[arg(long, overrides_with = "guidance")]
+    no_guidance: bool,
     /// Write the results into this file, and their page beside it [default: one in target/sim/campaigns].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -224,7 +227,8 @@ pub fn main() -> ExitCode {
         Command::Hashes { seeds } => hashes(&seeds),
     };
     ended.unwrap_or_else(|error| {
-        eprintln!("error: {error:#}");
+        // Whoever reads neither the answer nor the error gets the exit code.
+        let _ = writeln!(std::io::stderr(), "error: {error:#}");
         ExitCode::from(mistake)
     })
 }
@@ -237,7 +241,7 @@ fn silence_panics() {
 }
 
 fn campaign(
-    RunArgs { seeds, time, seed, jobs, no_shrink, beyond, shard, out, guidance }: &RunArgs,
+    RunArgs { seeds, time, seed, jobs, no_shrink, beyond, shard, out, guidance, .. }: &RunArgs,
 ) -> Result<ExitCode> {
     let environment = || Shard::of_environment(|name| std::env::var(name).ok());
     let shard = shard.map_or_else(environment, |shard| Ok(Some(shard)))?;

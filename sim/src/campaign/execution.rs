@@ -57,7 +57,11 @@ pub(super) fn carry_out(plan: Plan, shrinks: bool, results: Option<&Path>) -> Re
         let failures = campaign.state().shortest_of_each_rule();
         let mut pages = BTreeMap::new();
         for (rule, subject) in failures {
-            say(&format!("\nshrinks {subject}, for {} s at most", SHRINK_TIME.as_secs()))?;
+            say(&format!(
+                "\nshrinking {}, for {} s at most",
+                explain::subject(&subject),
+                SHRINK_TIME.as_secs()
+            ))?;
             let budget = Budget { time: SHRINK_TIME, jobs: plan.jobs };
             let page = shrink_and_store(
                 &scenario_of(&subject)?,

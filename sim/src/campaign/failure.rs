@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     explain,
-    run::run,
+    run::{run, run_for},
     scenario::Scenario,
     shrink::{Budget, shrink},
     verdict::Verdict,
@@ -39,9 +39,18 @@ pub(super) fn shrink_and_store(
 ) -> Result<PathBuf> {
     let default = || PathBuf::from(format!("{FOLDER}/{aim}-{}.json", scenario.shape.seed));
     let file = file.map_or_else(default, Path::to_path_buf);
+    // Whoever interrupts it has the smallest so far; and what cannot be written is known before the work.
+    store(&aim.noted_in(scenario), &file)?;
     let mut progress = Progress::new(scenario);
-    let meets = |candidate: &Scenario| aim.is_met(&run(candidate, false));
-    let shrunk = shrink(scenario, &meets, budget, &mut |smaller, runs| progress.tell(smaller, runs));
+    let meets = |candidate: &Scenario, limit: Option<Duration>| {
+        let verdict = run_for(candidate, false, limit);
+        aim.is_met(&verdict).then(|| verdict.ended_ms())
+    };
+    let shrunk = shrink(scenario, &meets, budget, &mut |smaller, runs| {
+        progress.tell(smaller, runs);
+        // The last one is stored below, where it is told if that cannot be.
+        let _ = store(&aim.noted_in(smaller), &file);
+    });
     progress.end();
     store(&aim.noted_in(&shrunk.scenario), &file)?;
     let (name, page) = (file.display().to_string(), file.with_extension("html"));

@@ -18,8 +18,8 @@ mod story;
 
 pub(crate) use self::{
     overview::overview,
-    page::page,
-    report::{describe, failure, missed, reached_by, shrunk, summary, within_limits},
-    selection::{Kind, Selected, Selection},
-    story::line,
+    page::{page, what_led_to_it},
+    report::{describe, failure, missed, reached_by, shrunk, subject, summary, within_limits},
+    selection::{Kind, Level, Selected, Selection},
+    story::{at, line},
 };

@@ -188,12 +188,17 @@ fn named(subject: &Subject, version: Version) -> String {
     }
 }
 
-/// A failure and the lines that show it again, and make it smaller.
-pub(crate) fn failure(Failed { subject, failure, .. }: &Failed, version: Version) -> String {
-    let what = match subject {
+/// A subject for a reader.
+pub(crate) fn subject(subject: &Subject) -> String {
+    match subject {
         Subject::Seed(seed) => format!("seed {seed}"),
         other => other.to_string(),
-    };
+    }
+}
+
+/// A failure and the lines that show it again, and make it smaller.
+pub(crate) fn failure(Failed { subject, failure, .. }: &Failed, version: Version) -> String {
+    let what = self::subject(subject);
     let again = again(failure.rule, subject, version);
     match failure.rule.class() {
         Class::Determinism => format!("{what} differs: {failure}\n  look into it with: {again}\n"),
@@ -209,9 +214,10 @@ pub(crate) fn failure(Failed { subject, failure, .. }: &Failed, version: Version
 pub(crate) fn shrunk(before: &Scenario, (what, aim): (&str, &str), shrunk: &Shrunk, file: &str) -> String {
     let Shrunk { scenario, is_smallest, runs, took, robustness: (meeting, schedules) } = shrunk;
     let page = Path::new(file).with_extension("html").display().to_string();
-    let needed = match is_smallest {
-        true => "each of them needed",
-        false => "the time was over: more may go",
+    let needed = match (is_smallest, scenario.faults.len()) {
+        (true, 0) => "it takes none",
+        (true, _) => "each of them needed",
+        (false, _) => "the time was over: more may go",
     };
     let mut text = format!("{what:<12} {aim}\n");
     let _ = writeln!(text, "faults       {} -> {}: {needed}", before.faults.len(), scenario.faults.len());
@@ -227,7 +233,10 @@ pub(crate) fn shrunk(before: &Scenario, (what, aim): (&str, &str), shrunk: &Shru
     ];
     let sizes = sizes.map(|(what, before, after)| format!("{before} -> {after} {what}"));
     let _ = writeln!(text, "shape        {}", sizes.join(", "));
-    let _ = writeln!(text, "robustness   so under {meeting} of {schedules} schedules");
+    let _ = writeln!(
+        text,
+        "robustness   the same under {meeting} of {schedules} schedules: other latencies, another order of tasks"
+    );
     let _ = writeln!(text, "effort       {runs} runs in {:.0} s", took.as_secs_f64());
     let _ = writeln!(text, "stored as    {file}");
     let _ = writeln!(text, "  its page:        {page}, for a browser");

@@ -35,11 +35,22 @@ pub(crate) enum Kind {
     Operator,
 }
 
+/// How much is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Level {
+    /// What happened: phases, faults, processes, elections, operators.
+    Outline,
+    /// The same, and the last events whatever they are: a screen or two.
+    Story,
+    /// Every event.
+    All,
+}
+
 /// What is asked for. Empty sets mean everything.
 #[derive(Debug, Default)]
 pub(crate) struct Selection {
-    /// Every event, and as many lines as there are.
-    pub(crate) all: bool,
+    /// `None`: everything that the rest asks for; if that asks for nothing, the story.
+    pub(crate) level: Option<Level>,
     pub(crate) kinds: BTreeSet<Kind>,
     /// Events of these nodes, and those that are of no node.
     pub(crate) nodes: BTreeSet<u64>,
@@ -58,16 +69,21 @@ impl Selection {
     /// Chooses from a whole run.
     pub(crate) fn choose<'a>(&self, story: &'a [Timed<Event>]) -> Selected<'a> {
         let is_filtered = !self.kinds.is_empty() || self.is_narrowed();
+        let level = self.level.unwrap_or(if is_filtered { Level::All } else { Level::Story });
         let mut roles = Roles::default();
         let last_from = story.len().saturating_sub(LAST_EVENTS);
         let is_shown = |(place, timed): &(usize, &Timed<Event>)| {
             let kind = roles.kind(&timed.event);
             let is_telling = !matches!(kind, Kind::Log | Kind::State | Kind::Client | Kind::Large);
-            let by_default = self.all || is_filtered || is_telling || *place >= last_from;
-            by_default && self.admits(kind, timed)
+            let by_level = match level {
+                Level::Outline => is_telling,
+                Level::Story => is_telling || *place >= last_from,
+                Level::All => true,
+            };
+            by_level && self.admits(kind, timed)
         };
         let mut events: Vec<_> = story.iter().enumerate().filter(is_shown).map(|(_, timed)| timed).collect();
-        let is_bounded = !self.all && !is_filtered;
+        let is_bounded = level != Level::All && !is_filtered;
         let left_out = if is_bounded { events.len().saturating_sub(LINES_MAX) } else { 0 };
         events.drain(..left_out);
         Selected { events, left_out }
@@ -159,7 +175,9 @@ mod tests {
         let story = long_story();
         let expected: Vec<u64> = (0..5).chain(205 - LAST_EVENTS as u64..205).collect();
         assert_eq!(times(&Selection::default(), &story), expected);
-        assert_eq!(times(&Selection { all: true, ..Selection::default() }, &story).len(), 205);
+        let level = |level| Selection { level: Some(level), ..Selection::default() };
+        assert_eq!(times(&level(Level::All), &story).len(), 205);
+        assert_eq!(times(&level(Level::Outline), &story), [0, 1, 2, 3, 4]);
     }
 
     #[test]

@@ -17,7 +17,12 @@ const CONDITIONS_LISTED_MAX: usize = 4;
 
 /// An event of a run of this scenario, in a line.
 pub(crate) fn line(scenario: &Scenario, Timed { at_ns, event }: &Timed<Event>) -> String {
-    format!("{:>10.3} ms  {}", *at_ns as f64 / 1e6, Told { scenario, event })
+    at(*at_ns, &words(scenario, event))
+}
+
+/// What happened, with its time, in a line.
+pub(crate) fn at(at_ns: u64, words: &str) -> String {
+    format!("{:>10.3} ms  {words}", at_ns as f64 / 1e6)
 }
 
 /// The same without its time.
@@ -36,7 +41,8 @@ impl fmt::Display for Told<'_> {
             Event::Phase(phase) => write!(f, "── {} ──", phase_in_words(*phase)),
             Event::Healed { machines, stays } => {
                 let healed: Vec<String> = machines.iter().map(MachineId::to_string).collect();
-                write!(f, "✓ healed: {}; {}", healed.join(", "), listed(stays))
+                write!(f, "✓ healed: {}", healed.join(", "))?;
+                if stays.is_empty() { Ok(()) } else { write!(f, "; {}", listed(stays)) }
             }
             Event::Fault { fault, event } => {
                 let fault = &self.scenario.faults[*fault].fault;
@@ -64,10 +70,10 @@ impl fmt::Display for Told<'_> {
             },
             Event::Core(event) => event.fmt(f),
             Event::Client { client, event: ClientEvent::Called(call), .. } => {
-                write!(f, "client {client} ▶ {call:?}")
+                write!(f, "client {client} ▶ {call}")
             }
             Event::Client { client, event: ClientEvent::Answered(answer), .. } => {
-                write!(f, "client {client} ◀ {answer:?}")
+                write!(f, "client {client} ◀ {answer}")
             }
             Event::Large(event) => large_in_words(f, event),
             Event::Operator { change, event } => match event {
@@ -89,7 +95,7 @@ fn large_in_words(f: &mut fmt::Formatter<'_>, event: &LargeEvent) -> fmt::Result
         LargeEvent::DidNotWrite { write } => write!(f, "large values ◀ write {write} did not happen"),
         LargeEvent::MayHaveWritten { write } => write!(f, "large values ◀ write {write} may have happened"),
         LargeEvent::Read { asked, revision, parts, .. } => {
-            write!(f, "large values ◀ {} pairs at revision {revision} to {asked:?}", parts.len())
+            write!(f, "large values ◀ {} pairs as of revision {revision}, to {asked}", parts.len())
         }
         LargeEvent::Refused => f.write_str("large values ◀ more than a limit"),
         LargeEvent::DidNotRead { error } => write!(f, "large values ◀ {error}"),

@@ -5,7 +5,11 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{callers::Callers, inject::Inject, roster::Roster};
+use super::{
+    callers::{Callers, named},
+    inject::Inject,
+    roster::Roster,
+};
 use crate::{
     trace::MachineId,
     world::{Healing, World, cuts, lines_between},
@@ -41,8 +45,6 @@ impl Inject for CallersCutOff {
 
 impl fmt::Display for CallersCutOff {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Callers { clients, operators } = &self.callers;
-        let and = if *operators { " and the operators" } else { "" };
-        write!(f, "clients {clients:?}{and} do not reach proxies {:?}", self.proxies)
+        write!(f, "{} do not reach {}", self.callers, named("proxies", &self.proxies))
     }
 }

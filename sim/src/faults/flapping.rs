@@ -6,6 +6,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    callers::{named, side},
     inject::Inject,
     roster::{Roster, check_rhythm, machines},
 };
@@ -56,10 +57,7 @@ impl fmt::Display for Flapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Rhythm { period_ms, bad_ms } = self.rhythm;
         let whom = if self.one_way { "are not heard by" } else { "are cut off from" };
-        write!(
-            f,
-            "nodes {:?} and proxies {:?} {whom} the rest for {bad_ms} of each {period_ms} ms",
-            self.side, self.proxies
-        )
+        let side = side(&named("nodes", &self.side), &self.proxies);
+        write!(f, "{side} {whom} the rest for {bad_ms} of each {period_ms} ms")
     }
 }

@@ -6,7 +6,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    callers::Callers,
+    callers::{Callers, side},
     inject::Inject,
     roster::{Roster, machines},
     target::Target,
@@ -46,7 +46,7 @@ impl Inject for IsolatedLeader {
 
 impl fmt::Display for IsolatedLeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "partition of the leader and proxies {:?}", self.proxies)?;
+        write!(f, "partition of {}", side("the leader", &self.proxies))?;
         Callers::fmt_with(self.callers.as_ref(), f)?;
         f.write_str(" from the rest")
     }

@@ -1,6 +1,6 @@
 //! An operator adds a new node.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
@@ -29,7 +29,7 @@ impl Inject for Join {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        world.change_members(Some((self.new, self.learner)), Vec::new());
+        world.change_members(Some((self.new, self.learner)), Vec::new(), Duration::ZERO);
         Healing::nothing()
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::Mistake as Asked,
     world::{Healing, World},
@@ -21,11 +21,19 @@ impl Inject for Mistake {
     const NAME: &'static str = "mistake";
 
     fn draw(draw: &mut Draw, _roster: &Roster) -> Self {
-        Self { asked: *draw.pick(&Asked::ALL) }
+        let asked = if draw.chance(30) { Asked::AddFormer } else { *draw.pick(&Asked::ALL) };
+        Self { asked }
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        world.operators.mistake(self.asked, world.nodes.clone());
+        let nodes = match self.asked {
+            Asked::AddFormer => match Target::Former(0).resolve(world) {
+                Some(former) => vec![former],
+                None => return Healing::nothing(),
+            },
+            _ => world.nodes.clone(),
+        };
+        world.operators.mistake(self.asked, nodes);
         Healing::nothing()
     }
 }

@@ -32,6 +32,7 @@ mod clock_skew;
 mod compact_everything;
 mod crash;
 mod crash_in_job;
+mod crash_loop;
 mod cut_one_way;
 mod damage;
 mod diverging_clocks;
@@ -234,6 +235,7 @@ families! {
     clock_jump::ClockJump,
     suspend::Suspend,
     diverging_clocks::DivergingClocks,
+    crash_loop::CrashLoop,
 }
 
 /// All machines lose power.

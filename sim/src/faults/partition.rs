@@ -6,7 +6,7 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    callers::Callers,
+    callers::{Callers, named, side},
     inject::Inject,
     roster::{Roster, machines},
 };
@@ -50,7 +50,7 @@ impl Inject for Partition {
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "partition of nodes {:?} and proxies {:?}", self.side, self.proxies)?;
+        write!(f, "partition of {}", side(&named("nodes", &self.side), &self.proxies))?;
         Callers::fmt_with(self.callers.as_ref(), f)?;
         f.write_str(" from the rest")
     }

@@ -1,6 +1,6 @@
-//! An operator removes a node.
+//! An operator removes a node, or all others.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
@@ -11,8 +11,15 @@ use crate::world::{Healing, World};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Remove {
-    /// Who goes for ever.
+    /// Who goes for ever, or stays alone.
     pub node: Target,
+    /// All others go, at once.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub others: bool,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 impl Inject for Remove {
@@ -20,7 +27,12 @@ impl Inject for Remove {
     const FORMER_NAMES: &'static [&'static str] = &["leave"];
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        Self { node: roster.any_target(draw) }
+        let (node, place) = (roster.any_target(draw), draw.below(4));
+        let node = if draw.chance(40) { Target::Follower(place) } else { node };
+        match draw.chance(15) {
+            true => Self { node: Target::Leader, others: true },
+            false => Self { node, others: false },
+        }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
@@ -29,13 +41,22 @@ impl Inject for Remove {
 
     fn strike(&self, world: &mut World) -> Healing {
         let Some(node) = self.node.resolve(world) else { return Healing::nothing() };
-        world.change_members(None, vec![node]);
+        let leaving = match self.others {
+            true => world.oracle.configuration().members().filter(|id| *id != node).collect(),
+            false => vec![node],
+        };
+        if !leaving.is_empty() {
+            world.change_members(None, leaving, Duration::ZERO);
+        }
         Healing::nothing()
     }
 }
 
 impl fmt::Display for Remove {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is removed", self.node)
+        match self.others {
+            true => write!(f, "all but {} are removed", self.node),
+            false => write!(f, "{} is removed", self.node),
+        }
     }
 }

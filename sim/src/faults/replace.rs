@@ -1,6 +1,6 @@
 //! An operator puts a new node in the place of another.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ impl Inject for Replace {
 
     fn strike(&self, world: &mut World) -> Healing {
         let Some(node) = self.node.resolve(world) else { return Healing::nothing() };
-        world.change_members(Some((self.new, false)), vec![node]);
+        world.change_members(Some((self.new, false)), vec![node], Duration::ZERO);
         Healing::nothing()
     }
 }

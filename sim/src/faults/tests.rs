@@ -298,7 +298,7 @@ fn an_address_is_not_used_again_while_a_proxy_knows_no_other() {
         assert!(!healing.conditions().is_empty(), "there are two others");
         world.heal(healing);
         world.machines.introduce(MachineId::Proxy(0));
-        world.change_members(None, vec![2, 3]);
+        world.change_members(None, vec![2, 3], Duration::ZERO);
         sleep(Duration::from_secs(10)).await;
         assert_eq!(world.oracle.configuration().members().collect::<Vec<_>>(), [1]);
         assert_eq!(reuse().strike(&mut world).conditions(), []);

@@ -22,6 +22,7 @@ impl From<Broken> for Failure {
             HistoryRule::Judged => Rule::Judged,
             HistoryRule::RevisionsAreUnique => Rule::RevisionsAreUnique,
             HistoryRule::RevisionsFollowTime => Rule::RevisionsFollowTime,
+            HistoryRule::CreationsAreTrue => Rule::CreationsAreTrue,
         };
         Self::new(rule, broken.clients.into_iter().map(MachineId::Client), broken.detail)
     }

@@ -266,8 +266,12 @@ mod tests {
     }
 
     fn past(at: u64, revision: i64, found: Option<(&str, i64)>) -> Operation {
-        let found =
-            found.map(|(value, mod_revision)| Found { value: value.into(), mod_revision, version: 1 });
+        let found = found.map(|(value, mod_revision)| Found {
+            value: value.into(),
+            mod_revision,
+            version: 1,
+            create_revision: mod_revision,
+        });
         operation(at, Call::GetPast { key: "k".into(), revision }, Answer::Got { revision: 9, found })
     }
 
@@ -275,7 +279,10 @@ mod tests {
 
     fn pairs(shown: Shown<'_>) -> Vec<(String, Found)> {
         let pair = |&(key, value, mod_revision): &(&str, &str, i64)| {
-            (key.to_owned(), Found { value: value.into(), mod_revision, version: 1 })
+            (
+                key.to_owned(),
+                Found { value: value.into(), mod_revision, version: 1, create_revision: mod_revision },
+            )
         };
         shown.iter().map(pair).collect()
     }
@@ -358,8 +365,12 @@ mod tests {
     #[test]
     fn what_a_put_has_replaced_is_judged() {
         let replace = |previous: Option<(&str, i64)>| {
-            let previous =
-                previous.map(|(value, mod_revision)| Found { value: value.into(), mod_revision, version: 1 });
+            let previous = previous.map(|(value, mod_revision)| Found {
+                value: value.into(),
+                mod_revision,
+                version: 1,
+                create_revision: mod_revision,
+            });
             let call = Call::Replace { key: "k".into(), value: "new".into() };
             operation(6, call, Answer::Replaced { revision: 7, previous })
         };

@@ -28,7 +28,7 @@ pub(super) fn judge(events: &[LargeEvent]) -> Result<(), Failure> {
             && let Err(what) = writes.explain(asked, *revision, *count, *more, parts)
         {
             let detail =
-                format!("{what}, in an answer of {} pairs at revision {revision} to {asked:?}", parts.len());
+                format!("{what}, in an answer of {} pairs as of revision {revision} to {asked}", parts.len());
             return Err(Failure::new(Rule::RangesAreSnapshots, [], detail));
         }
     }
@@ -68,7 +68,7 @@ impl Writes {
         parts: &[Part],
     ) -> Result<(), String> {
         if store_revision < asked.floor {
-            return Err(format!("revision {} was acknowledged before", asked.floor));
+            return Err(format!("revision {} was acknowledged before it was asked for", asked.floor));
         }
         let revision = if asked.revision > 0 { asked.revision } else { store_revision };
         let certain: Vec<u64> =
@@ -108,16 +108,17 @@ impl Writes {
         let Some((_, known_revision)) = known else {
             return Err(format!("write {write} was never made to key {key}"));
         };
-        if known_revision.is_some_and(|known| known != part.mod_revision) {
-            return Err(format!("write {write} has revision {known_revision:?}, and {part:?}"));
+        let shown = part.mod_revision;
+        if let Some(known) = known_revision.filter(|known| *known != shown) {
+            return Err(format!("write {write} has revision {known}, and is shown with revision {shown}"));
         }
-        if part.mod_revision > revision {
-            return Err(format!("{part:?} comes from later"));
+        if shown > revision {
+            return Err(format!("write {write} of revision {shown} comes from later"));
         }
         match self.latest(key, revision) {
-            Some(latest) if latest > part.mod_revision => {
-                Err(format!("{part:?} is outdated: revision {latest} was acknowledged"))
-            }
+            Some(latest) if latest > shown => Err(format!(
+                "write {write} of revision {shown} is shown for key {key}, which was written at revision {latest} since"
+            )),
             _ => Ok(()),
         }
     }

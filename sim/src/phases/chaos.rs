@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use conclave::raft::Configuration;
 use madsim::time::timeout;
 
 use super::supervise::{look, pass_until};
@@ -47,6 +48,7 @@ pub(super) async fn chaos(world: &mut World, scenario: &Scenario) -> Result<Last
         }
     }
     pass_until(world, scenario.chaos_ms).await?;
+    await_ending(world, scenario).await?;
     look(world)?;
     let healings = agenda.healings.into_iter().enumerate();
     let lasting = healings.filter(|(_, healing)| !healing.conditions().is_empty());
@@ -144,7 +146,7 @@ impl<'a> Agenda<'a> {
         }
         self.healings[fault] = healing;
         let (until_ms, chaos_ms) = (at_ms.saturating_add(timed.for_ms), self.scenario.chaos_ms);
-        if until_ms <= chaos_ms || self.scenario.ending.outsiders.is_empty() {
+        if until_ms <= chaos_ms || self.scenario.ending.has_no_outsiders() {
             self.steps.insert(Step { at_ms: until_ms.min(chaos_ms), due: Due::Heals, fault });
         }
     }
@@ -154,10 +156,7 @@ impl<'a> Agenda<'a> {
 async fn pass_until_moment(world: &mut World, at_ms: u64) -> Result<Option<Come>, Failure> {
     let at_ns = at_ms * 1_000_000;
     while world.moments.are_awaited() {
-        let is_changing = world.moments.is_awaited(Moment::MembersChange) && world.is_changing_members();
-        if is_changing {
-            world.moments.happens(Moment::MembersChange, world.oracle.leader());
-        }
+        look_for_changes(world);
         if let Some(come) = world.moments.take() {
             return Ok(Some(come));
         }
@@ -171,6 +170,43 @@ async fn pass_until_moment(world: &mut World, at_ms: u64) -> Result<Option<Come>
     }
     pass_until(world, at_ms).await?;
     Ok(None)
+}
+
+/// Leaders fall that are to, and the chaos goes on until the moment has come that its end waits for.
+async fn await_ending(world: &mut World, Scenario { ending, faults, .. }: &Scenario) -> Result<(), Failure> {
+    // No fault has this number.
+    let number = faults.len();
+    for _ in 0..ending.falls {
+        if let Some(leader) = await_moment(world, number, Moment::Elected).await? {
+            world.machines.crash(MachineId::Node(leader));
+            world.machines.bring_up(MachineId::Node(leader));
+        }
+    }
+    let Some(moment) = ending.moment else { return Ok(()) };
+    await_moment(world, number, moment).await?;
+    pass_until(world, now_ns().div_ceil(1_000_000) + ending.late_ms).await
+}
+
+/// Returns the node that it is about; `None` if it has not come in time.
+async fn await_moment(world: &mut World, number: usize, moment: Moment) -> Result<Option<u64>, Failure> {
+    world.moments.wait_for(number, moment);
+    let come = pass_until_moment(world, now_ns().div_ceil(1_000_000) + WAIT_MS).await?;
+    world.moments.give_up(number);
+    Ok(come.and_then(|come| come.node))
+}
+
+/// The moments of which nobody tells.
+fn look_for_changes(world: &World) {
+    type IsSo = fn(&Configuration) -> bool;
+    let states: [(Moment, IsSo); 2] = [
+        (Moment::MembersChange, Configuration::is_changing),
+        (Moment::MembersJoint, Configuration::is_joint),
+    ];
+    for (moment, is_so) in states {
+        if world.moments.is_awaited(moment) && world.any_goes_by(is_so) {
+            world.moments.happens(moment, world.oracle.leader());
+        }
+    }
 }
 
 fn tell(world: &World, fault: usize, event: FaultEvent) {

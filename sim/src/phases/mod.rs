@@ -41,7 +41,9 @@ pub(crate) async fn live(
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);
     let lasting = chaos::chaos(world, scenario).await?;
     instruments.switch_off();
-    world.end_stalls();
+    while world.end_stalls() {
+        supervise::pass(world).await?;
+    }
     match scenario.shape.beyond {
         true => {
             enter(world, Phase::Recovery);
@@ -70,7 +72,7 @@ async fn come_right(
     if scenario.ending.blackout {
         recovery::read_out(world).await?;
     }
-    Ok(())
+    recovery::is_sound(world)
 }
 
 fn enter(world: &World, phase: Phase) {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use conclave::env::Rare;
 use conclave_checks::draw::Draw;
 
-use super::timed::Timed;
+use super::{stress::Stress, timed::Timed};
 use crate::{
     faults::{Fault, Recipe, Roster},
     trace::{Moment, Range},
@@ -48,15 +48,30 @@ pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
         at_ms += own.between(1, 2 * interval_ms);
         roster.next_newcomer += 1;
     }
+    faults.extend(last_fault(shape, &roster, chaos_ms));
+    faults.sort_by_key(|timed| timed.at_ms);
     faults
 }
 
-/// A fifth of the faults wait for a moment, most of them for one in which a node is half-way through something.
+/// Where leaders fall the last one that reigned long is cut off when the chaos ends: what it took in vain stays in its log.
+fn last_fault(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Option<Timed> {
+    const LASTS_MS: u64 = 20_000;
+    let isolation = Fault::FAMILIES.iter().find(|family| family.name == "isolated-leader")?;
+    if Stress::of(shape.seed) != Stress::Leaders || roster.founders < isolation.founders_min {
+        return None;
+    }
+    let mut draw = Draw::new(shape.seed, "last fault", 0);
+    let at_ms = chaos_ms - draw.between(1, 1_000);
+    let fault = (isolation.recipe)(&mut draw, roster);
+    Some(Timed { at_ms, for_ms: LASTS_MS, moment: None, fault })
+}
+
+/// A fifth of the faults wait for a moment, or more, most of them for one in which a node is half-way through something.
 fn moment(seed: u64, fault: u64) -> Option<Moment> {
-    let mut draw = Draw::new(seed, "moment", fault);
+    let (mut draw, stress) = (Draw::new(seed, "moment", fault), Stress::of(seed));
     match draw.below(100) {
-        0..17 => Some(*draw.pick(Moment::MAIN)),
-        17..20 => Some(Moment::Reached(*draw.pick(Rare::ALL))),
+        lot if lot < stress.waiting_percent() => Some(*draw.pick(stress.moments())),
+        97.. => Some(Moment::Reached(*draw.pick(Rare::ALL))),
         _ => None,
     }
 }
@@ -88,11 +103,18 @@ fn some_families(shape: &Shape, roster: &Roster) -> Vec<Recipe> {
     let is_on = |name: &'static str| Draw::new(seed, name, 0).chance(percent(name));
     let chosen: Vec<Recipe> =
         families().filter(|family| is_on(family.name)).map(|family| family.recipe).collect();
-    match chosen.is_empty() {
+    let stressed = Stress::of(seed).families();
+    let stressed: Vec<Recipe> =
+        families().filter(|family| stressed.contains(&family.name)).map(|family| family.recipe).collect();
+    match chosen.is_empty() && stressed.is_empty() {
         true => {
             let all: Vec<Recipe> = families().map(|family| family.recipe).collect();
             vec![*Draw::new(seed, "families", 0).pick(&all)]
         }
-        false => chosen,
+        false => {
+            // So often that they are a half, or more.
+            let times = if stressed.is_empty() { 0 } else { chosen.len() / stressed.len() + 1 };
+            chosen.into_iter().chain(stressed.repeat(times)).collect()
+        }
     }
 }

@@ -6,10 +6,14 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
+use super::{WAIT_MS, stress::Stress};
 use crate::{
     faults::{BANDWIDTH_MIN, Roster, check_rhythm, check_within},
-    trace::{MachineId, Rhythm},
+    trace::{MachineId, Moment, Rhythm},
 };
+
+/// More tell nothing new.
+const FALLS_MAX: u64 = 10;
 
 /// Who is outside of the core, and what becomes of them. All others are healed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +21,17 @@ use crate::{
 pub struct Ending {
     /// In this order nodes are left outside, as long as the others are a quorum of the voters in force then.
     pub outsiders: Vec<Outsider>,
+    /// Who leads then is the first that is left outside, and this becomes of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader: Option<Outside>,
+    /// The chaos goes on until this happens, and for so long after that; for [`WAIT_MS`] at most.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moment: Option<Moment>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late_ms: u64,
+    /// Before that so many leaders die as soon as they are elected, and come up again.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub falls: u64,
     /// When the core was judged, every node and every proxy loses its power. Then everything comes up, and all of the history is
     /// read once more, before it is judged.
     #[serde(default, skip_serializing_if = "is_false")]
@@ -25,6 +40,10 @@ pub struct Ending {
 
 fn is_false(value: &bool) -> bool {
     !value
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
 }
 
 /// A machine outside of the core.
@@ -65,7 +84,8 @@ impl Ending {
     pub(super) fn draw(seed: u64, roster: &Roster) -> Self {
         let blackout = Draw::new(seed, "final blackout", 0).chance(30);
         let mut draw = Draw::new(seed, "ending", 0);
-        if draw.chance(50) {
+        let all_healed_percent = if Stress::of(seed) == Stress::Leaders { 15 } else { 50 };
+        if draw.chance(all_healed_percent) {
             return Self { blackout, ..Self::default() };
         }
         let nodes = roster.founders().into_iter().map(MachineId::Node);
@@ -81,12 +101,27 @@ impl Ending {
             nodes.swap(place, draw.below(place as u64 + 1) as usize);
         }
         let outsiders = nodes.into_iter().chain(machines);
-        Self {
-            outsiders: outsiders
-                .map(|machine| Outsider { machine, fate: fate(&mut draw, machine) })
-                .collect(),
-            blackout,
+        let outsiders =
+            outsiders.map(|machine| Outsider { machine, fate: fate(&mut draw, machine) }).collect();
+        Self { outsiders, blackout, ..Self::falling(seed) }
+    }
+
+    /// Half of those who end so lose their leader, most of them as soon as it is elected.
+    fn falling(seed: u64) -> Self {
+        let mut draw = Draw::new(seed, "leader falls", 0);
+        if draw.chance(50) {
+            return Self::default();
         }
+        let leader = Some(*draw.pick(&[Outside::Down, Outside::WithoutPower, Outside::CutOff]));
+        let moments = [&[Moment::Elected; 3], Moment::OF_LEADERS, Moment::OF_MEMBERS].concat();
+        let moment = draw.chance(75).then(|| *draw.pick(&moments));
+        let (late_ms, falls) = (*draw.pick(&[0, 0, 5, 30, 100]), *draw.pick(&[0, 0, 1, 2]));
+        Self { leader, moment, late_ms, falls, ..Self::default() }
+    }
+
+    /// Everything is healed at once.
+    pub(crate) fn has_no_outsiders(&self) -> bool {
+        self.outsiders.is_empty() && self.leader.is_none()
     }
 
     pub(super) fn is_all_healed(&self) -> bool {
@@ -99,15 +134,13 @@ impl Ending {
         for (place, Outsider { machine, fate }) in self.outsiders.iter().enumerate() {
             let field = format!("ending.outsiders[{place}]");
             roster.check_machine(&format!("{field}.machine"), *machine)?;
-            match *fate {
-                Outside::Flapping(rhythm) => check_rhythm(&format!("{field}.fate.flapping"), rhythm)?,
-                Outside::SlowLinks { bytes_per_s } => {
-                    let field = format!("{field}.fate.slow-links.bytes_per_s");
-                    check_within(&field, bytes_per_s, BANDWIDTH_MIN..=u64::from(u32::MAX))?;
-                }
-                _ => {}
-            }
+            fate.check(&format!("{field}.fate"))?;
         }
+        if let Some(fate) = self.leader {
+            fate.check("ending.leader")?;
+        }
+        check_within("ending.late_ms", self.late_ms, 0..=WAIT_MS)?;
+        check_within("ending.falls", self.falls, 0..=FALLS_MAX)?;
         let is_outside = |machine| self.outsiders.iter().any(|outsider| outsider.machine == machine);
         if is_outside(MachineId::Console) {
             return Err("ending.outsiders: the console asks the core, and belongs to it".to_owned());
@@ -120,6 +153,17 @@ impl Ending {
 }
 
 impl Outside {
+    fn check(self, field: &str) -> Result<(), String> {
+        match self {
+            Self::Flapping(rhythm) => check_rhythm(&format!("{field}.flapping"), rhythm),
+            Self::SlowLinks { bytes_per_s } => {
+                let field = format!("{field}.slow-links.bytes_per_s");
+                check_within(&field, bytes_per_s, BANDWIDTH_MIN..=u64::from(u32::MAX))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// As in a file.
     pub fn name(self) -> &'static str {
         match self {

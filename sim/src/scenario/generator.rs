@@ -11,6 +11,7 @@ use super::{
     agenda::{faults, roster},
     beyond::beyond,
     file,
+    stress::Stress,
 };
 use crate::{
     faults::Fault,
@@ -28,7 +29,7 @@ fn within(seed: u64) -> Scenario {
     let mut workload = workload(seed);
     let shape = shape(seed, &workload);
     let chaos_ms = chaos_ms(seed);
-    if shape.clients * chaos_ms > BUSY_MS_MAX {
+    if shape.clients * chaos_ms > BUSY_MS_MAX && !is_quiet(seed) {
         workload.pause_ms = CALM_PAUSE;
     }
     let scenario = Scenario {
@@ -58,6 +59,12 @@ const NODES: [u64; 14] = [1, 2, 3, 3, 3, 3, 3, 4, 5, 5, 5, 5, 6, 7];
 fn shape(seed: u64, workload: &Workload) -> Shape {
     let mut draw = Draw::new(seed, "shape", 0);
     let nodes = *draw.pick(&NODES);
+    let nodes = match Stress::of(seed) {
+        Stress::Members => a_few_nodes(seed),
+        // All that are left are needed.
+        Stress::Leaders if Draw::new(seed, "three nodes", 0).chance(60) => 3,
+        _ => nodes,
+    };
     let prefers_a_leader = draw.chance(40);
     let priorities = (0..nodes).map(|_| if prefers_a_leader { draw.below(3) as u32 } else { 0 }).collect();
     let latency_high = *draw.pick(&[800, 2_000, 8_000, 20_000]);
@@ -86,10 +93,23 @@ fn shape(seed: u64, workload: &Workload) -> Shape {
     }
 }
 
+/// A change of few members is one of most of them.
+fn a_few_nodes(seed: u64) -> u64 {
+    *Draw::new(seed, "a few nodes", 0).pick(&[1, 1, 2, 2, 2, 3, 3, 4])
+}
+
 /// Clients who ask all the time for longer than this, all together, make a run that takes a minute and shows nothing new.
 const BUSY_MS_MAX: u64 = 60_000;
 /// Thousands of operations in a long run.
 const CALM_PAUSE: Range = Range { low: 5, high: 60 };
+
+/// Some clusters are asked for little: nodes that do not hear from each other for a while have the same log all the same.
+fn is_quiet(seed: u64) -> bool {
+    Draw::new(seed, "quiet", 0).chance(12)
+}
+
+/// So that all clients together ask every now and then.
+const QUIET_PAUSE: Range = Range { low: 300, high: 3_000 };
 
 /// Some runs are over before much has gathered, some are long enough for what takes several faults in a row.
 fn chaos_ms(seed: u64) -> u64 {
@@ -146,7 +166,10 @@ fn bandwidth(seed: u64, largest_value: u64) -> Option<u64> {
 /// Often so little that whoever was away needs a snapshot.
 fn retention(seed: u64) -> Retention {
     let mut draw = Draw::new(seed, "retention", 0);
-    let log_entries = *draw.pick(&[10, 100, 1_000, 200_000]);
+    let log_entries = *draw.pick(match Stress::of(seed) {
+        Stress::Members => &[10, 10, 100],
+        _ => &[10, 100, 1_000, 200_000],
+    });
     Retention {
         sync_entries: log_entries / 4,
         log_entries,
@@ -168,7 +191,7 @@ fn answers(seed: u64) -> Answers {
 
 fn large_values(seed: u64) -> Option<LargeValues> {
     let mut draw = Draw::new(seed, "large values", 0);
-    draw.chance(40).then(|| LargeValues {
+    (draw.chance(40) && !is_quiet(seed)).then(|| LargeValues {
         keys: draw.between(2, 20),
         bytes: *draw.pick(&[
             Range { low: 0, high: 200 },
@@ -250,18 +273,21 @@ fn workload(seed: u64) -> Workload {
     Workload {
         keys: *draw.pick(&[1, 3, 8, 20, 200]),
         hot_percent: *loops.pick(&[0, 0, 50, 90]),
-        open_loops: *loops.pick(&[0, 0, 0, 1, 2]),
+        open_loops: if is_quiet(seed) { 0 } else { *loops.pick(&[0, 0, 0, 1, 2]) },
         is_pinned: loops.chance(20),
         spans: spans(seed),
         reads_percent: *draw.pick(&[20, 50, 80]),
         deletes_percent: *draw.pick(&[0, 5, 20]),
         past_percent: *past.pick(&[0, 5, 20]),
         compactions_percent: *past.pick(&[0, 1, 5]),
-        pause_ms: *draw.pick(&[
-            Range { low: 0, high: 5 },
-            Range { low: 5, high: 60 },
-            Range { low: 50, high: 200 },
-        ]),
+        pause_ms: match is_quiet(seed) {
+            true => QUIET_PAUSE,
+            false => *draw.pick(&[
+                Range { low: 0, high: 5 },
+                Range { low: 5, high: 60 },
+                Range { low: 50, high: 200 },
+            ]),
+        },
         patience_ms: *draw.pick(&[500, 2_000, 5_000]),
         large: large_values(seed),
     }

@@ -5,6 +5,7 @@
 //! | `generator.rs` | from a seed to a scenario |
 //! | `beyond.rs` | scenarios that damage more than the system bears |
 //! | `agenda.rs` | its faults and their times |
+//! | `stress.rs` | what some runs have more of |
 //! | `format.rs` | which form of the file this is |
 //! | `file.rs` | a scenario as a file has it, and the refusal of what it cannot mean |
 //! | `timed.rs` | a fault and its time |
@@ -23,6 +24,7 @@ mod fingerprint;
 mod format;
 mod generator;
 mod reference;
+mod stress;
 mod timed;
 mod variation;
 mod version;

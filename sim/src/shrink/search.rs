@@ -1,5 +1,5 @@
-//! Tries what a scenario can do without, as long as it fails in the same way: first whole pieces of its faults, then one after the
-//! other, then everything else, until nothing more can go.
+//! Tries what a scenario can do without, as long as it fails in the same way: first under one schedule each, which takes most of
+//! it away soon; then under several, until nothing more can go.
 
 use std::{
     sync::{
@@ -17,6 +17,8 @@ use crate::scenario::Scenario;
 const SCHEDULES: u64 = 4;
 /// Schedules under which the result is tried, to see how much it hangs on them.
 const SCHEDULES_AT_THE_END: u64 = 20;
+/// The part of its time that a search takes for that at most.
+const PART_FOR_THE_END: u32 = 5;
 
 /// How long a search may take, and how many runs go on at a time.
 #[derive(Clone, Copy, Debug)]
@@ -36,41 +38,36 @@ pub(crate) struct Shrunk {
     pub(crate) robustness: (u64, u64),
 }
 
-/// Whether a scenario fails in the way that is looked for.
-pub(crate) type Fails<'a> = &'a (dyn Fn(&Scenario) -> bool + Sync);
+/// When a scenario fails in the way that is looked for, in milliseconds from its beginning; `None`: it does not, within this much
+/// simulated time at least.
+pub(crate) type Fails<'a> = &'a (dyn Fn(&Scenario, Option<Duration>) -> Option<u64> + Sync);
 
-/// Makes a scenario that fails smaller. `tell` hears of each that still does, and of the runs so far.
-pub(crate) fn shrink(
-    scenario: &Scenario,
-    fails: Fails<'_>,
-    budget: Budget,
-    tell: &mut dyn FnMut(&Scenario, u64),
-) -> Shrunk {
+/// Hears of each smaller scenario that still fails, and of the runs so far.
+type Tell<'a> = &'a mut dyn FnMut(&Scenario, u64);
+
+/// Makes a scenario that fails smaller.
+pub(crate) fn shrink(scenario: &Scenario, fails: Fails<'_>, budget: Budget, tell: Tell<'_>) -> Shrunk {
     let began = Instant::now();
-    let search =
-        Search { fails, jobs: budget.jobs.max(1), ends: began + budget.time, runs: AtomicU64::new(0) };
-    let mut smallest = scenario.clone();
-    loop {
-        let before = smallest.clone();
-        search.drop_faults(&mut smallest, tell);
-        for candidates in [
-            smaller::with_fewer_points,
-            smaller::with_fewer_knobs,
-            smaller::without_moments,
-            smaller::with_less_chaos,
-            smaller::simpler,
-            smaller::with_shorter_faults,
-        ] {
-            search.take_while_it_fails(&mut smallest, candidates, tell);
+    let time_for_the_end = budget.time / PART_FOR_THE_END;
+    let ends = began + budget.time - time_for_the_end;
+    let search = Search { fails, jobs: budget.jobs.max(1), ends, runs: AtomicU64::new(0) };
+    let failed_ms = search.fails(scenario, None).unwrap_or(u64::MAX);
+    let mut smallest = Smallest { scenario: scenario.clone(), failed_ms };
+    let mut schedules = 1;
+    let is_smallest = loop {
+        let before = smallest.scenario.clone();
+        search.round(&mut smallest, schedules, tell);
+        match schedules {
+            _ if search.is_over() => break false,
+            1 => schedules = SCHEDULES,
+            _ if smallest.scenario == before => break true,
+            _ => {}
         }
-        if smallest == before || search.is_over() {
-            break;
-        }
-    }
-    let is_smallest = !search.is_over();
-    let robustness = search.robustness(&smallest);
-    let runs = search.runs.load(Ordering::Relaxed);
-    Shrunk { scenario: smallest, is_smallest, runs, took: began.elapsed(), robustness }
+    };
+    let Smallest { scenario, .. } = smallest;
+    let robustness = search.robustness(&scenario, Instant::now() + time_for_the_end);
+    let runs = search.runs.into_inner();
+    Shrunk { scenario, is_smallest, runs, took: began.elapsed(), robustness }
 }
 
 struct Search<'a> {
@@ -80,89 +77,121 @@ struct Search<'a> {
     runs: AtomicU64,
 }
 
+/// The smallest scenario so far, and when it fails.
+struct Smallest {
+    scenario: Scenario,
+    failed_ms: u64,
+}
+
 impl Search<'_> {
     fn is_over(&self) -> bool {
         Instant::now() >= self.ends
     }
 
-    /// Takes pieces of faults away, half of them at first, then less and less. At the end each was tried by itself.
-    fn drop_faults(&self, smallest: &mut Scenario, tell: &mut dyn FnMut(&Scenario, u64)) {
-        let mut piece = smallest.faults.len().div_ceil(2);
-        while piece > 0 && !self.is_over() {
-            let pieces = |scenario: &Scenario| smaller::without_faults(scenario, piece);
-            self.take_while_it_fails(smallest, pieces, tell);
-            piece = if piece == 1 { 0 } else { piece.div_ceil(2) };
+    /// Tries without each thing by itself, under so many schedules; under one, without everything, half of it and so on before that.
+    fn round(&self, smallest: &mut Smallest, schedules: u64, tell: Tell<'_>) {
+        let failed_ms = smallest.failed_ms;
+        let cut = |scenario: &Scenario| smaller::cut_at(scenario, failed_ms);
+        self.take_while_it_fails(smallest, cut, schedules, tell);
+        let mut parts = if schedules == 1 { 1 } else { usize::MAX };
+        loop {
+            let mut largest = 0;
+            for (count, without) in PIECES {
+                let piece = count(&smallest.scenario).div_ceil(parts);
+                largest = largest.max(piece);
+                self.take_while_it_fails(smallest, |scenario| without(scenario, piece), schedules, tell);
+            }
+            if largest <= 1 || self.is_over() {
+                break;
+            }
+            parts *= 2;
+        }
+        for candidates in [
+            smaller::with_fewer_points,
+            smaller::with_fewer_knobs,
+            smaller::without_moments,
+            smaller::with_less_chaos,
+            smaller::with_shorter_faults,
+        ] {
+            self.take_while_it_fails(smallest, candidates, schedules, tell);
         }
     }
 
-    /// Takes one candidate after another, as long as there is one that still fails.
+    /// Takes one candidate after another, as long as there is one that still fails; each time from where the last one was on, for
+    /// those before it have just been tried.
     fn take_while_it_fails(
         &self,
-        smallest: &mut Scenario,
+        smallest: &mut Smallest,
         candidates: impl Fn(&Scenario) -> Vec<Scenario>,
-        tell: &mut dyn FnMut(&Scenario, u64),
+        schedules: u64,
+        tell: Tell<'_>,
     ) {
-        while let Some(smaller) = self.first_that_fails(&candidates(smallest)) {
+        let mut from = 0;
+        let limit = limit_beside(smallest.failed_ms);
+        loop {
+            let mut candidates = candidates(&smallest.scenario);
+            let count = candidates.len().max(1);
+            candidates.rotate_left(from % count);
+            let Some((place, smaller)) = self.first_that_fails(&candidates, schedules, limit) else { return };
+            from = (from + place) % count;
             *smallest = smaller;
-            tell(smallest, self.runs.load(Ordering::Relaxed));
+            tell(&smallest.scenario, self.runs.load(Ordering::Relaxed));
         }
     }
 
-    /// The first of the candidates that fails, with the schedule under which it does: the same one whatever the number of jobs,
-    /// unless the time is over.
-    fn first_that_fails(&self, candidates: &[Scenario]) -> Option<Scenario> {
+    /// The first of the candidates that fails, with its place: all of them under one schedule, then all of them under the next. It is the
+    /// same one whatever the number of jobs, unless the time is over.
+    fn first_that_fails(
+        &self,
+        candidates: &[Scenario],
+        count: u64,
+        limit: Option<Duration>,
+    ) -> Option<(usize, Smallest)> {
+        let cases: Vec<(usize, Scenario)> = (0..count)
+            .flat_map(|turn| candidates.iter().enumerate().map(move |(place, it)| (place, under(it, turn))))
+            .collect();
         let next = AtomicUsize::new(0);
-        let found: Mutex<Option<(usize, Scenario)>> = Mutex::default();
-        let found_before = |place: usize| locked(&found).as_ref().is_some_and(|(found, _)| *found < place);
-        let work = || loop {
-            let place = next.fetch_add(1, Ordering::Relaxed);
-            let Some(candidate) = candidates.get(place) else { return };
-            if found_before(place) || self.is_over() {
-                return;
-            }
-            if let Some(failing) = self.failing(candidate, || found_before(place)) {
-                let mut found = locked(&found);
-                if found.as_ref().is_none_or(|(found, _)| place < *found) {
-                    *found = Some((place, failing));
-                }
-            }
-        };
-        self.at_once(work);
-        found.into_inner().expect("a search does not panic").map(|(_, scenario)| scenario)
-    }
-
-    /// The candidate under the first of some schedules that makes it fail.
-    fn failing(&self, candidate: &Scenario, is_needless: impl Fn() -> bool) -> Option<Scenario> {
-        for schedule in schedules(candidate, SCHEDULES) {
-            if is_needless() || self.is_over() {
-                return None;
-            }
-            let candidate = Scenario { schedule, ..candidate.clone() };
-            if self.fails(&candidate) {
-                return Some(candidate);
-            }
-        }
-        None
-    }
-
-    fn fails(&self, scenario: &Scenario) -> bool {
-        self.runs.fetch_add(1, Ordering::Relaxed);
-        (self.fails)(scenario)
-    }
-
-    /// Under how many of how many schedules it fails.
-    fn robustness(&self, scenario: &Scenario) -> (u64, u64) {
-        let schedules = schedules(scenario, SCHEDULES_AT_THE_END);
-        let (next, failing) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let found: Mutex<Option<(usize, u64)>> = Mutex::default();
         let work = || {
-            while let Some(schedule) = schedules.get(next.fetch_add(1, Ordering::Relaxed)) {
-                if self.fails(&Scenario { schedule: *schedule, ..scenario.clone() }) {
-                    failing.fetch_add(1, Ordering::Relaxed);
+            while let number = next.fetch_add(1, Ordering::Relaxed)
+                && let Some((_, case)) = cases.get(number)
+                && locked(&found).is_none_or(|(found, _)| number < found)
+                && !self.is_over()
+            {
+                if let Some(failed_ms) = self.fails(case, limit) {
+                    let mut found = locked(&found);
+                    if found.is_none_or(|(found, _)| number < found) {
+                        *found = Some((number, failed_ms));
+                    }
                 }
             }
         };
         self.at_once(work);
-        (failing.into_inner(), schedules.len() as u64)
+        let (number, failed_ms) = found.into_inner().expect("a search does not panic")?;
+        let (place, scenario) = cases.into_iter().nth(number)?;
+        Some((place, Smallest { scenario, failed_ms }))
+    }
+
+    fn fails(&self, scenario: &Scenario, limit: Option<Duration>) -> Option<u64> {
+        self.runs.fetch_add(1, Ordering::Relaxed);
+        (self.fails)(scenario, limit)
+    }
+
+    /// Under how many of how many schedules it fails: of as many as there is time for.
+    fn robustness(&self, scenario: &Scenario, ends: Instant) -> (u64, u64) {
+        let [next, failing, tried] = [(); 3].map(|()| AtomicU64::new(0));
+        let work = || {
+            while let turn = next.fetch_add(1, Ordering::Relaxed)
+                && turn < SCHEDULES_AT_THE_END
+                && (turn == 0 || Instant::now() < ends)
+            {
+                let fails = self.fails(&under(scenario, turn), None).is_some();
+                failing.fetch_add(fails.into(), Ordering::Relaxed);
+                tried.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        self.at_once(work);
+        (failing.into_inner(), tried.into_inner())
     }
 
     /// As many workers as there are jobs.
@@ -171,11 +200,27 @@ impl Search<'_> {
     }
 }
 
-/// The scenario's own schedule first, and others.
-fn schedules(scenario: &Scenario, count: u64) -> Vec<Option<u64>> {
+/// A candidate is not waited for much longer than what is known to fail took: most that have not failed by then never do, and the
+/// recovery of a large cluster takes longer than its failure.
+fn limit_beside(failed_ms: u64) -> Option<Duration> {
+    failed_ms.checked_add(failed_ms / 4 + 1_000).map(Duration::from_millis)
+}
+
+/// What goes in pieces: how many things there are, and the scenarios that lack a piece of so many of them.
+type Pieces = (fn(&Scenario) -> usize, fn(&Scenario, usize) -> Vec<Scenario>);
+
+const PIECES: [Pieces; 2] = [
+    (|scenario| scenario.faults.len(), smaller::without_faults),
+    (smaller::count_of_simpler, smaller::simpler),
+];
+
+/// The scenario under its own schedule first, then under others.
+fn under(scenario: &Scenario, turn: u64) -> Scenario {
     let own = scenario.schedule;
     let others = (1..).map(|offset| Some(scenario.shape.seed.wrapping_add(offset)));
-    std::iter::once(own).chain(others.filter(|other| *other != own)).take(count as usize).collect()
+    let mut schedules = std::iter::once(own).chain(others.filter(|other| *other != own));
+    let schedule = schedules.nth(turn as usize).expect("there is no end of schedules");
+    Scenario { schedule, ..scenario.clone() }
 }
 
 fn locked<T>(found: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -203,10 +248,11 @@ mod tests {
             let all: Vec<u64> = strikes_at(&scenario).into_iter().collect();
             // It needs every seventh fault, two clients, and deletes.
             let needed: BTreeSet<u64> = all.iter().copied().step_by(7).collect();
-            let fails = |candidate: &Scenario| {
-                needed.is_subset(&strikes_at(candidate))
+            let fails = |candidate: &Scenario, _: Option<Duration>| {
+                let does = needed.is_subset(&strikes_at(candidate))
                     && candidate.shape.clients >= 2
-                    && candidate.workload.deletes_percent == scenario.workload.deletes_percent
+                    && candidate.workload.deletes_percent == scenario.workload.deletes_percent;
+                does.then_some(u64::MAX)
             };
             let shrunk = shrink(&scenario, &fails, BUDGET, &mut |_, _| {});
             assert!(shrunk.is_smallest, "seed {seed}");
@@ -222,19 +268,34 @@ mod tests {
     #[test]
     fn what_fails_under_another_schedule_only_is_found_and_keeps_that_schedule() {
         let scenario = generate(3);
-        let lucky = schedules(&scenario, 3)[2];
+        let lucky = under(&scenario, 2).schedule;
         let count = scenario.faults.len();
-        let fails = |candidate: &Scenario| candidate.faults.len() == count || candidate.schedule == lucky;
+        let does = |candidate: &Scenario| candidate.faults.len() == count || candidate.schedule == lucky;
+        let fails = |candidate: &Scenario, _: Option<Duration>| does(candidate).then_some(u64::MAX);
         let shrunk = shrink(&scenario, &fails, BUDGET, &mut |_, _| {});
         assert_eq!((shrunk.scenario.faults.len(), shrunk.scenario.schedule), (0, lucky));
         assert_eq!(shrunk.robustness, (1, SCHEDULES_AT_THE_END));
     }
 
     #[test]
+    fn what_comes_after_the_failure_goes_at_once() {
+        let scenario = generate(5);
+        let middle = scenario.faults[scenario.faults.len() / 2].at_ms;
+        let until = scenario.faults.iter().filter(|timed| timed.at_ms <= middle).count();
+        let fails = |candidate: &Scenario, _: Option<Duration>| {
+            let all = candidate.faults.iter().filter(|timed| timed.at_ms <= middle).count() == until;
+            all.then_some(middle)
+        };
+        let shrunk = shrink(&scenario, &fails, BUDGET, &mut |_, _| {});
+        assert_eq!(shrunk.scenario.faults.len(), until);
+        assert!(shrunk.scenario.chaos_ms <= middle + 1);
+    }
+
+    #[test]
     fn the_number_of_jobs_changes_nothing() {
         let scenario = generate(5);
-        let fails =
-            |candidate: &Scenario| candidate.faults.iter().map(|timed| timed.at_ms % 7).sum::<u64>() >= 20;
+        let sum = |candidate: &Scenario| candidate.faults.iter().map(|timed| timed.at_ms % 7).sum::<u64>();
+        let fails = |candidate: &Scenario, _: Option<Duration>| (sum(candidate) >= 20).then_some(u64::MAX);
         let with = |jobs| shrink(&scenario, &fails, Budget { jobs, ..BUDGET }, &mut |_, _| {}).scenario;
         assert_eq!(with(1), with(4));
     }
@@ -243,7 +304,7 @@ mod tests {
     fn when_the_time_is_over_what_was_found_is_kept() {
         let scenario = generate(5);
         let budget = Budget { time: Duration::ZERO, ..BUDGET };
-        let shrunk = shrink(&scenario, &|_| true, budget, &mut |_, _| {});
+        let shrunk = shrink(&scenario, &|_, _| Some(0), budget, &mut |_, _| {});
         assert!(!shrunk.is_smallest);
         assert_eq!(shrunk.scenario, scenario);
     }

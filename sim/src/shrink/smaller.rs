@@ -24,6 +24,15 @@ pub(super) fn without_faults(scenario: &Scenario, piece: usize) -> Vec<Scenario>
     (0..count).step_by(piece.max(1)).map(lacks).collect()
 }
 
+/// Without what comes after this moment: the chaos ends then, or goes on without a fault.
+pub(super) fn cut_at(scenario: &Scenario, at_ms: u64) -> Vec<Scenario> {
+    let mut without_faults = scenario.clone();
+    without_faults.faults.retain(|timed| timed.at_ms <= at_ms);
+    let chaos_ms = scenario.chaos_ms.min(at_ms.saturating_add(1));
+    let ended = Scenario { chaos_ms, ..without_faults.clone() };
+    [ended, without_faults].into_iter().filter(|cut| cut != scenario && is_valid(cut)).collect()
+}
+
 /// With less chaos: it ends soon after the last fault has struck.
 pub(super) fn with_less_chaos(scenario: &Scenario) -> Vec<Scenario> {
     let last_ms = scenario.faults.last().map_or(0, |timed| timed.at_ms);
@@ -87,22 +96,37 @@ pub(super) fn with_fewer_knobs(scenario: &Scenario) -> Vec<Scenario> {
     fewer
 }
 
-/// With one thing less, or one thing as it is by default; those that change nothing are left out.
-pub(super) fn simpler(scenario: &Scenario) -> Vec<Scenario> {
-    CHANGES
-        .iter()
-        .map(|change| {
-            let mut simpler = scenario.clone();
-            change(&mut simpler);
-            simpler
-        })
+/// With a piece of so many changes to something simpler, of those that change anything. Each candidate has another piece.
+pub(super) fn simpler(scenario: &Scenario, piece: usize) -> Vec<Scenario> {
+    let telling: Vec<Change> =
+        CHANGES.iter().copied().filter(|&change| changed(scenario, &[change]) != *scenario).collect();
+    let pieces = telling.chunks(piece.max(1));
+    pieces
+        .map(|piece| changed(scenario, piece))
         .filter(|simpler| simpler != scenario && is_valid(simpler))
         .collect()
 }
 
+/// How many changes make it simpler.
+pub(super) fn count_of_simpler(scenario: &Scenario) -> usize {
+    simpler(scenario, 1).len()
+}
+
+fn changed(scenario: &Scenario, changes: &[Change]) -> Scenario {
+    let mut changed = scenario.clone();
+    changes.iter().for_each(|change| change(&mut changed));
+    changed
+}
+
+type Change = fn(&mut Scenario);
+
 /// The most telling first. None undoes another: what is simpler is never made less simple.
-const CHANGES: &[fn(&mut Scenario)] = &[
+const CHANGES: &[Change] = &[
     |it| it.ending.blackout = false,
+    |it| it.ending.moment = None,
+    |it| it.ending.late_ms = 0,
+    |it| it.ending.falls = 0,
+    |it| it.ending.leader = None,
     |it| it.ending.outsiders.clear(),
     |it| it.ending.outsiders.truncate(it.ending.outsiders.len().saturating_sub(1)),
     |it| it.workload.large = None,
@@ -157,7 +181,8 @@ mod tests {
     fn what_is_smaller_is_another_scenario_that_a_file_may_hold() {
         for seed in 0..30 {
             let scenario = generate(seed);
-            let candidates = [simpler(&scenario), with_less_chaos(&scenario), with_shorter_faults(&scenario)];
+            let candidates =
+                [simpler(&scenario, 1), with_less_chaos(&scenario), with_shorter_faults(&scenario)];
             for candidate in candidates.concat() {
                 assert_ne!(candidate, scenario);
                 assert!(is_valid(&candidate), "seed {seed}");
@@ -170,7 +195,7 @@ mod tests {
         let mut scenario = generate(1);
         scenario.faults.clear();
         scenario.chaos_ms = 50;
-        while let Some(simpler) = simpler(&scenario).pop() {
+        while let Some(simpler) = simpler(&scenario, 1).pop() {
             scenario = simpler;
         }
         let left = [without_faults(&scenario, 1), with_less_chaos(&scenario), with_shorter_faults(&scenario)];

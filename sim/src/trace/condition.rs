@@ -25,6 +25,8 @@ pub enum Condition {
     Down(MachineId),
     /// The machine's process is not started again once it dies in the middle of a job of its disk.
     DownOnceItDies(MachineId),
+    /// The machine dies in the middle of a job of its disk, again and again: each time within so many changes of files, or syncs.
+    DiesAgain { machine: MachineId, loses_power: bool, within: u64 },
     /// A node of another cluster of the same name runs on the machine, in place of its own.
     Foreign(MachineId),
     /// The machine stands still, and goes on later as if nothing had been.
@@ -154,7 +156,8 @@ impl Condition {
             | Self::ClockSkew { machine, .. }
             | Self::SlowDisk { machine, .. }
             | Self::FailingDisk { machine, .. }
-            | Self::SlowLink { machine, .. } => Some(machine),
+            | Self::SlowLink { machine, .. }
+            | Self::DiesAgain { machine, .. } => Some(machine),
             Self::Flood { proxy, .. } => Some(MachineId::Proxy(proxy)),
             _ => None,
         }
@@ -190,6 +193,7 @@ impl fmt::Display for Condition {
             Self::Astray { from, to, .. } => write!(f, "messages from {from} to {to} go astray"),
             Self::Down(machine) => write!(f, "{machine} is down"),
             Self::DownOnceItDies(machine) => write!(f, "{machine} is down once it dies in a job of its disk"),
+            Self::DiesAgain { machine, .. } => write!(f, "{machine} dies again and again"),
             Self::Foreign(machine) => write!(f, "a node of another cluster runs on {machine}"),
             Self::Paused(machine) => write!(f, "{machine} stands still"),
             Self::Suspended(machine) => write!(f, "{machine} and its clock stand still"),

@@ -1,5 +1,7 @@
 //! What clients of large values ask, and what they are told.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Something that a client of large values did or was told.
@@ -59,6 +61,20 @@ pub struct Asked {
     pub revision: i64,
     pub count_only: bool,
     pub descending: bool,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.count_only { "a count" } else { "a range" })?;
+        match self.revision {
+            0 => f.write_str(" of everything")?,
+            revision => write!(f, " of everything as of revision {revision}")?,
+        }
+        if self.limit > 0 {
+            write!(f, ", of {} pairs at most", self.limit)?;
+        }
+        if self.descending { f.write_str(", the latest key first") } else { Ok(()) }
+    }
 }
 
 /// A pair of an answer.

@@ -12,6 +12,8 @@ pub enum Mistake {
     AddWithoutNumber,
     /// To add a founder as if it were new, at another address: it is a member, or left for good.
     AddFounderElsewhere,
+    /// To add a node once more that left for good meanwhile.
+    AddFormer,
     /// To add two nodes at one address.
     AddTwoAtOneAddress,
     /// To add a node twice, at two addresses.
@@ -30,9 +32,10 @@ pub enum Mistake {
 
 impl Mistake {
     /// Every one.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::AddWithoutNumber,
         Self::AddFounderElsewhere,
+        Self::AddFormer,
         Self::AddTwoAtOneAddress,
         Self::AddTwice,
         Self::MoveStranger,
@@ -41,6 +44,11 @@ impl Mistake {
         Self::TransferToStranger,
         Self::RemoveEverybody,
     ];
+
+    /// Whether it may be begun, and come to nothing: by a leader that has yet to learn of what makes it wrong, or of an earlier change.
+    pub fn may_wait(self) -> bool {
+        matches!(self, Self::AddFormer | Self::RemoveEverybody)
+    }
 }
 
 impl fmt::Display for Mistake {
@@ -48,6 +56,7 @@ impl fmt::Display for Mistake {
         f.write_str(match self {
             Self::AddWithoutNumber => "a node without a number is added",
             Self::AddFounderElsewhere => "a founder is added at another address",
+            Self::AddFormer => "a node that left for good is added",
             Self::AddTwoAtOneAddress => "two nodes are added at one address",
             Self::AddTwice => "a node is added at two addresses",
             Self::MoveStranger => "a node that is no member is moved",

@@ -17,7 +17,7 @@ pub struct Notes {
     /// In the order in which they left; copies when they arrived.
     pub messages: Vec<Sent>,
     pub leases: Vec<LeaseChange>,
-    /// When a rule of the consensus broke, if one did.
+    /// When a rule was first seen to be broken, if one was.
     pub broke_at_ns: Option<u64>,
     /// By what they say: those that have not arrived, and the last one that has.
     under_way: BTreeMap<Content, Vec<usize>>,

@@ -119,7 +119,7 @@ impl Recorder {
         self.note(|notes, now_ns| notes.snapshot_arrived(now_ns, ends, term, stream));
     }
 
-    /// A rule of the consensus is broken.
+    /// A rule is broken: the first time counts.
     pub(crate) fn broke(&self) {
         self.note(|notes, now_ns| {
             notes.broke_at_ns.get_or_insert(now_ns);

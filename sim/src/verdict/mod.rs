@@ -43,6 +43,14 @@ pub struct Verdict {
     pub combinations: BTreeSet<Combination>,
 }
 
+impl Verdict {
+    /// When its last event was, in milliseconds from its beginning, rounded up: that of a run that failed is where it broke, if not when
+    /// its history was judged.
+    pub fn ended_ms(&self) -> u64 {
+        self.story.last().map_or(0, |timed| timed.at_ns).max(self.figures.simulated_ns).div_ceil(1_000_000)
+    }
+}
+
 /// What went wrong: which rule broke, and where. The rule is the identity of a failure; the rest is its circumstances.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

@@ -107,8 +107,8 @@ impl Outcome {
         self.course.push(Moment { at_ms, runs: self.runs, probes: self.figures.probes.len() });
     }
 
-    /// The runs that failed, by the rule that broke; of each, the shortest story first: that with the fewest faults, then that with
-    /// the fewest events.
+    /// The runs that failed, by the rule that broke; of each, the shortest story first: that with the fewest events until it
+    /// broke, then that with the fewest faults.
     pub fn by_rule(&self) -> BTreeMap<(Class, Rule), Vec<&Failed>> {
         let mut groups = BTreeMap::<(Class, Rule), Vec<&Failed>>::new();
         for failed in &self.failures {
@@ -116,7 +116,7 @@ impl Outcome {
             groups.entry((rule.class(), rule)).or_default().push(failed);
         }
         for group in groups.values_mut() {
-            group.sort_by_key(|failed| (failed.faults, failed.events));
+            group.sort_by_key(|failed| (failed.events, failed.faults));
         }
         groups
     }
@@ -137,7 +137,7 @@ mod tests {
             failed(2, Rule::Linearizable, 9, 5),
             failed(3, Rule::NoPanic, 1, 1),
             failed(4, Rule::Linearizable, 9, 4),
-            failed(5, Rule::Linearizable, 2, 70),
+            failed(5, Rule::Linearizable, 2, 5),
         ];
         let outcome = Outcome { failures, ..Outcome::default() };
         let groups = outcome.by_rule();
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                (Rule::Linearizable, seeds(&["5", "4", "2"])),
+                (Rule::Linearizable, seeds(&["4", "5", "2"])),
                 (Rule::NoPanic, seeds(&["3"])),
                 (Rule::CoreElects, seeds(&["1"])),
             ]

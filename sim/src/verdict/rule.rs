@@ -67,8 +67,10 @@ rules! {
     RevisionsAreUnique, Safety, "each write has a revision of its own";
     RangesAreSnapshots, Safety, "a range is the store as it was at one revision, however large it is";
     RevisionsFollowTime, Safety, "a write that was answered has a lower revision than one asked for later";
+    CreationsAreTrue, Safety, "a pair tells since when its key has been there, and how many writes ago that was";
     PastIsTrue, Safety, "reads of the past tell what was written then";
     CompactionHolds, Safety, "what is compacted cannot be read, and what nobody compacted can";
+    StoredStateIsSound, Safety, "what nodes have on their disks can be read, and is what its digest says";
     BackupsAreWhole, Safety, "a backup that arrived whole is sound";
     ProcessesRunOn, Crash, "nodes and proxies run until they are told to stop, or have left";
     CoreElects, Liveness, "a healed core has a leader within its bound";
@@ -80,6 +82,7 @@ rules! {
     ClientsAreAnswered, Liveness, "clients are answered within their patience";
     ReadsSucceed, Liveness, "a healed cluster can be read";
     MembersConverge, Liveness, "all members apply what is committed";
+    TransferSucceeds, Liveness, "who is to lead a healed cluster comes to lead";
     RemovedNodesStop, Liveness, "nodes that were removed hear of it and stop";
     NoPanic, Crash, "code does not panic";
     SameTrace, Determinism, "the same scenario gives the same trace, in whatever process and order";

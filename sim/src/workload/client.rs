@@ -246,6 +246,7 @@ fn found(pair: &KeyValue) -> Found {
         value: String::from_utf8_lossy(&pair.value).into_owned(),
         mod_revision: pair.mod_revision,
         version: pair.version,
+        create_revision: pair.create_revision,
     }
 }
 

@@ -66,8 +66,12 @@ fn read(file: &[u8], from: &str, to: &str) -> Result<Answer, String> {
     }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let found = pairs.into_iter().map(|pair| {
-        let found =
-            Found { value: text(&pair.value), mod_revision: pair.mod_revision, version: pair.version };
+        let found = Found {
+            value: text(&pair.value),
+            mod_revision: pair.mod_revision,
+            version: pair.version,
+            create_revision: pair.create_revision,
+        };
         (text(&pair.key), found)
     });
     Ok(Answer::Ranged { revision, found: found.collect() })

@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -24,6 +24,8 @@ const PREFIX: &str = "flood-";
 const KEYS: u64 = 8;
 /// Bytes of a value: large beside a small call, and yet so few that a flood of seconds can be simulated.
 const VALUE_BYTES: (u64, u64) = (5_000, 60_000);
+/// All floods of a run write no more than this, and read from then on: each node keeps all of it, and the run all nodes.
+const WRITTEN_BYTES_MAX: u64 = 32 << 20;
 /// How long one of them waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After a call that failed: as a client does that tries again.
@@ -38,11 +40,14 @@ pub(crate) struct Floods {
     at_work: BTreeMap<(u64, u64), Arc<AtomicBool>>,
     /// Clients that were started so far.
     clients: u64,
+    /// Bytes of the values that they asked to write.
+    written: Arc<AtomicU64>,
 }
 
 impl Floods {
     pub(crate) fn new(console: Console, recorder: Recorder, seed: u64) -> Self {
-        Self { console, recorder, seed, at_work: BTreeMap::new(), clients: 0 }
+        let (at_work, written) = Default::default();
+        Self { console, recorder, seed, at_work, clients: 0, written }
     }
 
     /// A flood of so many clients begins or ends; those that are waiting for an answer go on to wait.
@@ -62,6 +67,7 @@ impl Floods {
                 connection: self.console.client_of_proxy(proxy, PATIENCE),
                 draw: Draw::new(self.seed, "client of a flood", self.clients),
                 finish: finish.clone(),
+                written: self.written.clone(),
                 told: Flooded::default(),
             };
             self.clients += 1;
@@ -80,6 +86,7 @@ struct FloodClient {
     connection: Client,
     draw: Draw,
     finish: Arc<AtomicBool>,
+    written: Arc<AtomicU64>,
     told: Flooded,
 }
 
@@ -87,7 +94,8 @@ impl FloodClient {
     /// Works until it is to finish. Returns what it was told.
     async fn run(mut self) -> Flooded {
         while !self.finish.load(Ordering::Relaxed) {
-            let answer = match self.draw.chance(75) {
+            let may_write = self.written.load(Ordering::Relaxed) < WRITTEN_BYTES_MAX;
+            let answer = match self.draw.chance(75) && may_write {
                 true => self.put().await,
                 false => self.read_all().await,
             };
@@ -105,7 +113,9 @@ impl FloodClient {
 
     async fn put(&mut self) -> Result<(), Code> {
         let key = format!("{PREFIX}{}", self.draw.below(KEYS));
-        let value = vec![b'f'; self.draw.between(VALUE_BYTES.0, VALUE_BYTES.1) as usize];
+        let bytes = self.draw.between(VALUE_BYTES.0, VALUE_BYTES.1);
+        self.written.fetch_add(bytes, Ordering::Relaxed);
+        let value = vec![b'f'; bytes as usize];
         let answer = self.connection.put(key, value, PutOptions::default()).await;
         answer.map(drop).map_err(|error| error.code)
     }

@@ -26,6 +26,8 @@ use crate::trace::{Asked, Event, LargeEvent, Part, Range, Recorder};
 const READERS: u64 = 2;
 /// What keys begin with: no other client's do.
 const PREFIX: &str = "large-";
+/// Bytes of values that are written in a run: each node keeps all of them, in its log and in its state, and the run all nodes.
+const WRITTEN_BYTES_MAX: usize = 32 << 20;
 
 /// What clients of large values do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,13 +105,15 @@ struct LargeClient {
 
 impl LargeClient {
     async fn write(mut self) {
+        let mut bytes = 0;
         for write in 0.. {
-            if self.is_over() {
+            if self.is_over() || bytes > WRITTEN_BYTES_MAX {
                 return;
             }
             let key = self.draw.below(self.values.keys);
             self.record(LargeEvent::Writes { write, key });
             let value = self.value(write);
+            bytes += value.len();
             let written = self.connection.put(name(key), value, PutOptions::default()).await;
             self.record(match written {
                 Ok(response) => {
@@ -168,10 +172,9 @@ impl LargeClient {
     fn value(&self, write: u64) -> String {
         let Range { low, high } = self.values.bytes;
         let bytes = Draw::new(self.seed, "large value", write).between(low, high) as usize;
-        let mut value = format!("{write}:");
         let filler = format!("{:016x}", Draw::new(self.seed, "large value", write).number());
-        value.extend(filler.chars().cycle().take(bytes));
-        value
+        let whole = filler.repeat(bytes.div_ceil(filler.len()));
+        format!("{write}:{}", &whole[..bytes])
     }
 
     /// What a pair of an answer tells.

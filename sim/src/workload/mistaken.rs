@@ -12,7 +12,7 @@ const STRANGER: u64 = 251;
 /// Nobody is reached there.
 const NOWHERE: [&str; 2] = ["10.9.9.9:7000", "10.9.9.8:7000"];
 
-/// Asks for it once; `nodes` are all that may ever be members. Returns whether it was done.
+/// Asks for it once; `nodes` are those that it is about, where it is about some. Returns whether it was done.
 pub(super) async fn ask(client: &Client, mistake: Mistake, nodes: &[u64]) -> Result<bool, ClientError> {
     if mistake == Mistake::TransferToStranger {
         return client.transfer(STRANGER).await.map(|answer| answer.done);
@@ -26,6 +26,10 @@ fn request(mistake: Mistake, nodes: &[u64]) -> ChangeMembersRequest {
     match mistake {
         Mistake::AddWithoutNumber => ChangeMembersRequest { add: vec![new(0, 0)], ..none },
         Mistake::AddFounderElsewhere => ChangeMembersRequest { add: vec![new(1, 0)], ..none },
+        Mistake::AddFormer => {
+            let add = nodes.iter().map(|&id| new(id, 0)).collect();
+            ChangeMembersRequest { add, ..none }
+        }
         Mistake::AddTwoAtOneAddress => {
             ChangeMembersRequest { add: vec![new(STRANGER, 0), new(STRANGER + 1, 0)], ..none }
         }

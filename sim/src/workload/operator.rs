@@ -10,7 +10,11 @@ use conclave::{
     client::{Client, ClientError},
     wire::pb::v1::{ChangeMembersRequest, MemberAddress, NewMember},
 };
-use madsim::{task::JoinHandle, time::sleep};
+use madsim::{
+    task::JoinHandle,
+    time::{sleep, timeout},
+};
+use tokio::sync::watch;
 use tonic::Code;
 
 use super::{Console, errands, mistaken};
@@ -28,9 +32,13 @@ pub(crate) struct Operators {
     recorder: Recorder,
     /// The changes of members that were asked for, as long as they last.
     changes: Vec<JoinHandle<Result<(), Unexpected>>>,
+    /// So are these: they say where members are reached. A change may wait for them, for it needs members whom nobody reaches before.
+    moves: Vec<JoinHandle<Result<(), Unexpected>>>,
     mistakes: Vec<JoinHandle<Result<(), Unexpected>>>,
     errands: Vec<JoinHandle<()>>,
     contested: Contested,
+    /// Nothing goes unnoticed any more.
+    all_is_noticed: watch::Sender<bool>,
 }
 
 /// What operators asked for who do not know of each other. Whoever adds a node that another removes, and asks again when he was not
@@ -84,16 +92,28 @@ pub(crate) enum Unexpected {
 
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
-        let (changes, mistakes, errands) = Default::default();
-        Self { console, recorder, changes, mistakes, errands, contested: Contested::default() }
+        let (changes, moves, mistakes, errands) = Default::default();
+        let (contested, all_is_noticed) = (Contested::default(), watch::Sender::new(false));
+        Self { console, recorder, changes, moves, mistakes, errands, contested, all_is_noticed }
     }
 
-    /// An operator asks for other members, until that is done.
-    pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>) {
+    /// An operator asks for other members, until that is done. What is the reason for it he notices after so long, or when
+    /// [`Operators::notice_everything`] is called.
+    pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>, noticed: Duration) {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         self.contested.ask(&add, &remove);
-        let contested = self.contested.clone();
-        self.changes.push(self.console.spawn(change_members(client, recorder, contested, add, remove)));
+        let (contested, mut all_is_noticed) = (self.contested.clone(), self.all_is_noticed.subscribe());
+        self.changes.push(self.console.spawn(async move {
+            if !noticed.is_zero() {
+                let _ = timeout(noticed, all_is_noticed.wait_for(|is_so| *is_so)).await;
+            }
+            change_members(client, recorder, contested, add, remove).await
+        }));
+    }
+
+    /// The faults are over: operators look after what is left of them.
+    pub(crate) fn notice_everything(&self) {
+        self.all_is_noticed.send_replace(true);
     }
 
     /// An operator says where members are reached, until the cluster knows it.
@@ -103,7 +123,7 @@ impl Operators {
         let move_to = addresses.into_iter().map(|(id, address)| MemberAddress { id, address }).collect();
         let request = ChangeMembersRequest { move_to, ..ChangeMembersRequest::default() };
         let contested = self.contested.clone();
-        self.changes.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
+        self.moves.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
     }
 
     /// An operator lets a learner vote, until it does.
@@ -130,7 +150,12 @@ impl Operators {
 
     /// A change that was asked for is not done yet.
     pub(crate) fn are_changing_members(&self) -> bool {
-        self.changes.iter().any(|change| !change.is_finished())
+        self.changes.iter().any(|change| !change.is_finished()) || self.are_moving_members()
+    }
+
+    /// Of these, one that says where members are reached.
+    pub(crate) fn are_moving_members(&self) -> bool {
+        self.moves.iter().any(|change| !change.is_finished())
     }
 
     /// An operator asks for another leader, some times.
@@ -139,7 +164,8 @@ impl Operators {
         self.console.spawn(transfer(client, self.recorder.clone(), to));
     }
 
-    /// An operator asks for what cannot be. `nodes` are all that may ever be members.
+    /// An operator asks for what cannot be. `nodes` are those that it is about, where it is about some: all that may ever be members,
+    /// or one that left.
     pub(crate) fn mistake(&mut self, mistake: Mistake, nodes: Vec<u64>) {
         let client = self.console.client(PATIENCE);
         self.mistakes.push(self.console.spawn(ask_by_mistake(client, self.recorder.clone(), mistake, nodes)));
@@ -150,8 +176,8 @@ impl Operators {
     /// # Errors
     /// The first of which something else became.
     pub(crate) async fn finish_changes(&mut self) -> Result<(), Unexpected> {
-        let changes = std::mem::take(&mut self.changes);
-        for asked in changes.into_iter().chain(std::mem::take(&mut self.mistakes)) {
+        let (changes, moves) = (std::mem::take(&mut self.changes), std::mem::take(&mut self.moves));
+        for asked in changes.into_iter().chain(moves).chain(std::mem::take(&mut self.mistakes)) {
             asked.await.expect("the console is never struck")?;
         }
         for errand in std::mem::take(&mut self.errands) {
@@ -214,7 +240,7 @@ async fn transfer(client: Client, recorder: Recorder, to: u64) {
     tell(OperatorEvent::GivenUp);
 }
 
-/// Asks until it is refused. What is begun counts as done; only to remove everybody may have to wait for an earlier change.
+/// Asks until it is refused. What is begun counts as done, but for what may wait.
 async fn ask_by_mistake(
     client: Client,
     recorder: Recorder,
@@ -225,7 +251,7 @@ async fn ask_by_mistake(
     tell(OperatorEvent::Asked);
     for _ in 0..ATTEMPTS {
         match mistaken::ask(&client, mistake, &nodes).await {
-            Ok(is_done) if is_done || mistake != Mistake::RemoveEverybody => {
+            Ok(is_done) if is_done || !mistake.may_wait() => {
                 tell(OperatorEvent::Done);
                 return Err(Unexpected::Done(mistake));
             }

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use conclave::rpc::{self, LineFaults};
 
+use super::disk::Death;
 use crate::trace::{Astray, Condition, DiskErrors, MachineId, Poor, Range, Rhythm};
 
 /// A little less than the drift that nodes read by lease with (`Shape::stated_drift_percent`): beyond that they promise nothing.
@@ -67,6 +68,18 @@ impl Conditions {
             return STANDS_STILL_PPM;
         }
         held.sum::<i64>().clamp(-CLOCK_DRIFT_PPM_MAX, CLOCK_DRIFT_PPM_MAX)
+    }
+
+    /// How a machine dies that does so again and again, and within how many changes of its files, or syncs: the soonest of what
+    /// holds.
+    pub(super) fn next_death(&self, of: MachineId) -> Option<(Death, u64)> {
+        let held = self.0.keys().filter_map(|condition| match *condition {
+            Condition::DiesAgain { machine, loses_power, within } if machine == of => {
+                Some((if loses_power { Death::PowerLoss } else { Death::Crash }, within))
+            }
+            _ => None,
+        });
+        held.min_by_key(|(_, within)| *within)
     }
 
     /// Whether a machine stands still.

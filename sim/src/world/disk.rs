@@ -1,6 +1,7 @@
 //! A simulated disk under the very engine that production runs: it keeps what was synced, and of what was not it
 //! keeps, loses or tears each sector when the power goes.
 
+mod content;
 mod errors;
 mod false_write;
 mod file;
@@ -193,8 +194,7 @@ impl SimDisk {
             let Some(file) = files.into_iter().nth(draw.below(count.max(1)) as usize) else { return };
             let offset = draw.below(file.durable.len() as u64) as usize;
             let flip = 1 << draw.below(8);
-            file.durable[offset] ^= flip;
-            file.seen[offset] ^= flip;
+            file.flip(offset, flip);
         }
     }
 
@@ -202,8 +202,7 @@ impl SimDisk {
     pub fn corrupt(&self, file: &str, offset: usize, flip: u8) {
         let mut inner = self.inner();
         let file = inner.files.get_mut(file).expect("the file exists");
-        file.durable[offset] ^= flip;
-        file.seen[offset] ^= flip;
+        file.flip(offset, flip);
     }
 
     /// Length of a file in bytes.

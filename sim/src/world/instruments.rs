@@ -12,7 +12,7 @@ use conclave_checks::draw::Draw;
 use madsim::{plugin, runtime::Handle, task::NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::{clock::now_ns, knobs::Knobs, moments::Moments, rates::Rates};
+use super::{knobs::Knobs, moments::Moments, rates::Rates};
 use crate::trace::{MachineId, Moment};
 
 /// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
@@ -33,8 +33,8 @@ struct State {
     /// By the simulator's names.
     machines: BTreeMap<NodeId, MachineId>,
     clocks: BTreeMap<MachineId, ClockControl>,
-    /// Machines that stand still within a poll, and until when.
-    stalled: BTreeMap<MachineId, u64>,
+    /// Machines that stand still within a poll, until their clocks go on.
+    stalled: BTreeSet<MachineId>,
     draws: BTreeMap<(MachineId, Buggify), Draw>,
     fired: BTreeMap<Buggify, Fired>,
     reached: BTreeSet<Rare>,
@@ -74,18 +74,22 @@ impl Instruments {
         (state.seed, state.rates) = (seed, rates.clone());
     }
 
-    /// No point fires any more, and nobody stands still any longer.
+    /// No point fires any more. Who stands still does so until its clock goes on.
     pub(crate) fn switch_off(&self) {
-        let mut state = self.0.borrow_mut();
-        state.rates = Rates::default();
-        state.stalled.values_mut().for_each(|until_ns| *until_ns = 0);
+        self.0.borrow_mut().rates = Rates::default();
+    }
+
+    /// The machines that stand still within a poll.
+    pub(super) fn stalled(&self) -> BTreeSet<MachineId> {
+        self.0.borrow().stalled.clone()
     }
 
     /// The machines that have stood still for as long as they were to.
     pub(super) fn stalled_until_now(&self) -> Vec<MachineId> {
-        let (mut state, now_ns) = (self.0.borrow_mut(), now_ns());
-        let over = state.stalled.extract_if(.., |_, until_ns| *until_ns <= now_ns);
-        over.map(|(machine, _)| machine).collect()
+        let state = &mut *self.0.borrow_mut();
+        let clocks = &state.clocks;
+        let over = |machine: &MachineId| clocks.get(machine).is_none_or(|clock| !clock.stands_still());
+        state.stalled.extract_if(.., over).collect()
     }
 
     /// The rare states that the programs reached so far.
@@ -155,8 +159,6 @@ impl Hooks for Instruments {
         let Some(clock) = state.clocks.get(&machine) else { return };
         clock.stall_us(span_us);
         Handle::current().pause(node);
-        let until_ns = now_ns() + span_us * 1_000;
-        let stalled = state.stalled.entry(machine).or_default();
-        *stalled = (*stalled).max(until_ns);
+        state.stalled.insert(machine);
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 pub struct Knobs(BTreeMap<Knob, u64>);
 
 impl Knobs {
-    pub(super) fn of(&self, knob: Knob) -> Option<u64> {
+    pub(crate) fn of(&self, knob: Knob) -> Option<u64> {
         self.0.get(&knob).copied()
     }
 

@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     /// Its disk is damaged: the process may end by itself, and stays down then.
     pub(crate) is_damaged: bool,
     pub(super) died_in_job: bool,
+    /// It dies again and again: so, and within so many changes of its files, or syncs.
+    pub(super) next_death: Option<(Death, u64)>,
     /// Its power has failed, at some time.
     pub(crate) has_lost_power: bool,
     pub(super) power: Power,
@@ -84,6 +86,7 @@ impl Machine {
             is_foreign: false,
             is_damaged: false,
             died_in_job: false,
+            next_death: None,
             has_lost_power: false,
             power: Power::of(id),
             is_paused: false,
@@ -115,6 +118,7 @@ impl Machine {
         let (stop, stopped) = oneshot::channel();
         self.stop = Some(stop);
         self.process = Some(self.handle.spawn(program(stopped)));
+        arm_next_death(self);
     }
 
     #[cfg(test)]
@@ -170,6 +174,7 @@ impl Machine {
         // A handle belongs to one life of its machine.
         self.handle = self.handle();
         self.power.leave_idle(&self.handle);
+        self.clock_control.end_stall();
         self.set_paused(self.is_paused);
     }
 }
@@ -214,12 +219,12 @@ impl Machine {
         self.disk.arm(death, nth, self.draw(purpose).number());
     }
 
-    /// A paused machine stands still, whatever is started on it.
+    /// A paused machine stands still, whatever is started on it; so does one whose clock does.
     pub(super) fn set_paused(&mut self, is_paused: bool) {
         self.disturbances += u64::from(is_paused);
         self.is_paused = is_paused;
         let (runtime, id) = (Handle::current(), self.handle.id());
-        match is_paused {
+        match self.is_paused || self.clock_control.stands_still() {
             true => runtime.pause(id),
             false => runtime.resume(id),
         }
@@ -240,6 +245,13 @@ impl Machine {
     /// Every job of its disk takes this long from now on.
     pub(super) fn set_disk_time(&self, disk_us: Range) {
         self.disk.set_timing(disk_timing(disk_us));
+    }
+}
+
+/// A machine that dies again and again is on its way to the next death.
+pub(super) fn arm_next_death(machine: &Machine) {
+    if let Some((death, within)) = machine.next_death {
+        machine.arm(death, machine.draw("next-death").below(within));
     }
 }
 

@@ -220,10 +220,10 @@ impl Machines {
     }
 }
 
-/// A proxy that was told of too few of the members of today, for it was started before most of them were, is started again by an
-/// operator, who tells it of them.
-pub(crate) fn redirect_proxy(machines: &mut Machines, number: u64) {
-    if !machines.programs.proxy_knows_the_members(number) {
+/// A proxy that was told of too few of the members of today, for it was started before most of them were, or that reaches too few of
+/// those that it was told of, is started again by an operator, who tells it of all.
+pub(crate) fn redirect_proxy(machines: &mut Machines, number: u64, is_reached: impl Fn(u64) -> bool) {
+    if !machines.programs.proxy_knows_the_members(number, is_reached) {
         machines.crash(MachineId::Proxy(number));
         machines.bring_up(MachineId::Proxy(number));
     }

@@ -37,7 +37,7 @@ mod surroundings;
 
 use std::{sync::Arc, time::Duration};
 
-use conclave::env::Hooked;
+use conclave::{env::Hooked, raft::Configuration};
 use conclave_checks::{FaultBudget, Oracle};
 
 pub(crate) use self::{
@@ -50,7 +50,9 @@ pub(crate) use self::{
     network::{cuts, latency, lines_between},
     surroundings::Watch,
 };
-use self::{conditions::Conditions, network::Network, programs::Programs, rolling::Rolling};
+use self::{
+    conditions::Conditions, machine::arm_next_death, network::Network, programs::Programs, rolling::Rolling,
+};
 pub use self::{
     disk::{DiskTiming, Misplaced, SimDisk},
     instruments::Fired,
@@ -81,7 +83,7 @@ pub(crate) struct World {
     pub(crate) subject: Option<u64>,
     floods: Floods,
     conditions: Conditions,
-    instruments: Instruments,
+    pub(crate) instruments: Instruments,
     /// Over availability, where that is judged.
     pub(crate) watch: Option<Watch>,
 }
@@ -117,7 +119,9 @@ impl World {
         recorder: &Recorder,
         oracle: &Oracle,
     ) -> Self {
-        let programs = Programs::new(shape.clone(), workload.clone(), recorder.clone(), oracle.clone());
+        let moments = Moments::default();
+        let programs =
+            Programs::new(shape.clone(), workload.clone(), recorder.clone(), oracle.clone(), moments.clone());
         let machines = Machines::new(&shape, newcomers, programs);
         let proxies = (0..shape.proxies).map(addresses::proxy_endpoint).collect();
         let console = machines.console(proxies);
@@ -140,7 +144,7 @@ impl World {
             conditions: Conditions::default(),
             instruments: Instruments::default(),
             watch: None,
-            moments: Moments::default(),
+            moments,
             rolling: Rolling::default(),
             subject: None,
             recorder: recorder.clone(),
@@ -161,17 +165,19 @@ impl World {
         instruments.attach(ids, clocks.collect(), self.moments.clone())
     }
 
-    /// Machines go on that have stood still within a step for as long as they were to.
-    pub(crate) fn end_stalls(&mut self) {
+    /// Machines go on that have stood still within a step for as long as they were to. Returns whether others will do so by
+    /// themselves: no fault keeps them.
+    pub(crate) fn end_stalls(&mut self) -> bool {
         for machine in self.instruments.stalled_until_now() {
             let machine = self.machines.machine(machine);
             machine.set_paused(machine.is_paused);
         }
+        self.instruments.stalled().iter().any(|&machine| !self.conditions.is_paused(machine))
     }
 
-    /// Some node is between two configurations.
-    pub(crate) fn is_changing_members(&self) -> bool {
-        self.known_nodes().into_iter().any(|id| self.oracle.configuration_of(id).is_changing())
+    /// This is so of the configuration that some node goes by.
+    pub(crate) fn any_goes_by(&self, is_so: impl Fn(&Configuration) -> bool) -> bool {
+        self.known_nodes().into_iter().any(|id| is_so(&self.oracle.configuration_of(id)))
     }
 
     /// Makes these conditions true until the healing is handed back.
@@ -206,6 +212,11 @@ impl World {
             Condition::Down(machine) => self.machines.keep_down(machine, is_held),
             Condition::DownOnceItDies(machine) => {
                 self.machines.keep_down_once_it_dies(machine, is_held);
+            }
+            Condition::DiesAgain { machine, .. } => {
+                let dying = self.machines.machine(machine);
+                dying.next_death = self.conditions.next_death(machine);
+                arm_next_death(dying);
             }
             Condition::Foreign(machine) => self.machines.let_foreigner_in(machine, is_held),
             Condition::Paused(machine) => {
@@ -250,7 +261,7 @@ impl World {
         let may_be_damaged = machine.disk.death().is_none()
             && match self.shape.beyond {
                 true => machine.is_introduced && !machine.is_damaged,
-                false => self.give_up(node, new),
+                false => self.give_up(node, new, Duration::ZERO),
             };
         if may_be_damaged {
             FaultBudget::of(&self.oracle).disk_damaged(node);
@@ -258,15 +269,15 @@ impl World {
         may_be_damaged
     }
 
-    /// A node's data directory is lost, or not to be trusted: an operator puts a new node in its place. False: it cannot be
-    /// spared now, and nothing happens.
-    pub(crate) fn give_up(&mut self, node: u64, new: u64) -> bool {
+    /// A node's data directory is lost, or not to be trusted: an operator notices it after so long, and puts a new node in its
+    /// place. False: it cannot be spared now, and nothing happens.
+    pub(crate) fn give_up(&mut self, node: u64, new: u64, noticed: Duration) -> bool {
         // An operator who is about to change the members may take one away that is needed then.
         let can_spare = FaultBudget::of(&self.oracle).can_spare(node)
             && !self.operators.are_changing_members()
             && self.wrong_addresses().is_empty();
         if can_spare {
-            self.change_members(Some((new, false)), vec![node]);
+            self.change_members(Some((new, false)), vec![node], noticed);
         }
         can_spare
     }
@@ -287,8 +298,8 @@ impl World {
         self.wrong_addresses().is_empty()
     }
 
-    /// An operator adds a node, which is started now, and removes others.
-    pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>) {
+    /// An operator adds a node, which is started now, and removes others, when he has noticed after so long why.
+    pub(crate) fn change_members(&mut self, add: Option<(u64, bool)>, remove: Vec<u64>, noticed: Duration) {
         // First the one is replaced that was lost: without it, and without another one too, there may be no quorum.
         if FaultBudget::of(&self.oracle).lacks_a_member() {
             return;
@@ -301,7 +312,7 @@ impl World {
             self.machines.introduce(MachineId::Node(id));
             NewNode { id, address: addresses::node_endpoint(id), learner }
         });
-        self.operators.change_members(add.into_iter().collect(), remove);
+        self.operators.change_members(add.into_iter().collect(), remove, noticed);
     }
 
     /// An operator lets a learner vote, unless somebody has to be replaced or moved first.
@@ -321,7 +332,7 @@ impl World {
     pub(crate) fn put_addresses_right(&mut self) -> bool {
         let wrong = self.wrong_addresses();
         let is_any = !wrong.is_empty();
-        if is_any && !self.operators.are_changing_members() {
+        if is_any && !self.operators.are_moving_members() {
             self.operators.move_members(wrong);
         }
         is_any

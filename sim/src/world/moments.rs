@@ -1,11 +1,11 @@
 //! Faults that wait for a moment, and the moments that have come.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::{Arc, Mutex, MutexGuard},
 };
 
-use conclave::raft::NodeId;
+use conclave::raft::{Entry, NodeId, Persist, RoleName, Term};
 use conclave_checks::CoreEvent;
 use tokio::sync::Notify;
 
@@ -23,6 +23,10 @@ struct State {
     /// By the fault's place in the scenario.
     awaited: BTreeMap<usize, Moment>,
     come: VecDeque<Come>,
+    /// The term that each node led last.
+    led: BTreeMap<NodeId, Term>,
+    /// The nodes that have stored that two configurations must agree, and not what follows.
+    joint: BTreeSet<NodeId>,
 }
 
 /// A moment has come.
@@ -65,7 +69,7 @@ impl Moments {
     /// This happens at a node now: faults that wait for it are to strike.
     pub(crate) fn happens(&self, moment: Moment, node: Option<NodeId>) {
         let mut state = self.state();
-        let State { awaited, come } = &mut *state;
+        let State { awaited, come, .. } = &mut *state;
         let before = come.len();
         awaited.retain(|&fault, awaited| {
             let is_it = *awaited == moment;
@@ -81,10 +85,33 @@ impl Moments {
 
     /// Moments that events tell of.
     pub(super) fn see(&self, event: &Event) {
-        if let Event::Core(CoreEvent::Persisted { node, vote: Some(vote), .. }) = event
-            && vote.candidate.is_some_and(|candidate| candidate != *node)
-        {
-            self.happens(Moment::VoteGranted, Some(*node));
+        match event {
+            Event::Core(CoreEvent::Persisted { node, vote: Some(vote), .. })
+                if vote.candidate.is_some_and(|candidate| candidate != *node) =>
+            {
+                self.happens(Moment::VoteGranted, Some(*node));
+            }
+            Event::Core(CoreEvent::Stepped { node, role: RoleName::Leader, term, .. })
+                if self.begins_to_lead(*node, *term) =>
+            {
+                self.happens(Moment::Elected, Some(*node));
+            }
+            _ => {}
+        }
+    }
+
+    /// A node's disk holds a write.
+    pub(super) fn persisted(&self, node: NodeId, write: &Persist) {
+        for configuration in write.entries.iter().filter_map(Entry::configuration) {
+            let was_joint = match configuration.is_joint() {
+                true => !self.state().joint.insert(node),
+                false => self.state().joint.remove(&node),
+            };
+            match (was_joint, configuration.is_joint()) {
+                (false, true) => self.happens(Moment::MembersStored, Some(node)),
+                (true, false) => self.happens(Moment::MembersSettled, Some(node)),
+                _ => {}
+            }
         }
     }
 
@@ -92,6 +119,10 @@ impl Moments {
     pub(super) fn reached(&self, moment: Moment, machine: MachineId) {
         let node = if let MachineId::Node(id) = machine { Some(id) } else { None };
         self.happens(moment, node);
+    }
+
+    fn begins_to_lead(&self, node: NodeId, term: Term) -> bool {
+        self.state().led.insert(node, term) != Some(term)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

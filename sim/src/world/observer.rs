@@ -6,19 +6,21 @@ use conclave::{
 };
 use conclave_checks::Oracle;
 
+use super::moments::Moments;
 use crate::trace::Recorder;
 
 /// What nodes are handed as their observer.
 pub(super) struct OracleObserver {
     oracle: Oracle,
+    moments: Moments,
     /// Takes notes beside the trace. `None`: nobody will read them.
     notes: Option<Recorder>,
 }
 
 impl OracleObserver {
-    pub(super) fn new(oracle: &Oracle, recorder: &Recorder) -> Self {
+    pub(super) fn new(oracle: &Oracle, moments: &Moments, recorder: &Recorder) -> Self {
         let notes = recorder.takes_notes().then(|| recorder.clone());
-        Self { oracle: oracle.clone(), notes }
+        Self { oracle: oracle.clone(), moments: moments.clone(), notes }
     }
 
     fn note(&self, note: impl FnOnce(&Recorder)) {
@@ -47,6 +49,7 @@ impl Observer for OracleObserver {
 
     fn persisted(&self, node: NodeId, write: &Persist) {
         self.oracle.persisted(node, write);
+        self.moments.persisted(node, write);
         self.note(|notes| notes.left(&write.promises));
     }
 

@@ -22,6 +22,7 @@ use tokio::sync::oneshot;
 use super::{
     addresses,
     machine::Machine,
+    moments::Moments,
     observer::OracleObserver,
     shape::{Retention, Shape},
 };
@@ -40,6 +41,7 @@ pub(super) struct Programs {
     workload: Workload,
     recorder: Recorder,
     oracle: Oracle,
+    moments: Moments,
     /// The nodes that each proxy was told of when it was last started.
     proxies_told: BTreeMap<u64, Vec<u64>>,
     clients_finish: Arc<AtomicBool>,
@@ -48,10 +50,16 @@ pub(super) struct Programs {
 }
 
 impl Programs {
-    pub(super) fn new(shape: Arc<Shape>, workload: Workload, recorder: Recorder, oracle: Oracle) -> Self {
+    pub(super) fn new(
+        shape: Arc<Shape>,
+        workload: Workload,
+        recorder: Recorder,
+        oracle: Oracle,
+        moments: Moments,
+    ) -> Self {
         let (proxies_told, clients_finish) = (BTreeMap::new(), Arc::default());
         let stopped_for_disk = Arc::default();
-        Self { shape, workload, recorder, oracle, proxies_told, clients_finish, stopped_for_disk }
+        Self { shape, workload, recorder, oracle, moments, proxies_told, clients_finish, stopped_for_disk }
     }
 
     pub(super) fn tell(&self, machine: MachineId, event: MachineEvent) {
@@ -69,9 +77,10 @@ impl Programs {
     }
 
     fn start_node(&self, machine: &mut Machine, id: u64) {
+        self.oracle.begins(id);
         let config = self.node_config(id);
-        let environment =
-            self.environment(machine, "node", Arc::new(OracleObserver::new(&self.oracle, &self.recorder)));
+        let observer = OracleObserver::new(&self.oracle, &self.moments, &self.recorder);
+        let environment = self.environment(machine, "node", Arc::new(observer));
         let disk = Arc::new(machine.disk.clone());
         let (id, ended, stopped_for_disk) =
             (machine.id, self.on_end(machine.id), self.stopped_for_disk.clone());
@@ -204,13 +213,14 @@ impl Programs {
         if members.is_empty() { self.shape.founders().collect() } else { members }
     }
 
-    /// Whether most of the nodes that a proxy was told of are members today, and have not lost their disks.
-    pub(super) fn proxy_knows_the_members(&self, number: u64) -> bool {
+    /// Whether most of the nodes that a proxy was told of are members today, have not lost their disks, and can be reached; or it
+    /// was told of all there are.
+    pub(super) fn proxy_knows_the_members(&self, number: u64, is_reached: impl Fn(u64) -> bool) -> bool {
         let members = self.members_of_today();
         let told = self.proxies_told.get(&number).map_or(&[][..], Vec::as_slice);
         let budget = FaultBudget::of(&self.oracle);
-        let speaks = |id: &&u64| members.contains(id) && !budget.has_lost_disk(**id);
-        2 * told.iter().filter(speaks).count() > told.len()
+        let speaks = |id: &&u64| members.contains(id) && !budget.has_lost_disk(**id) && is_reached(**id);
+        told == members || 2 * told.iter().filter(speaks).count() > told.len()
     }
 
     /// Whether a proxy was told of this node and of no other, or would be if it started now. Should another cluster use that

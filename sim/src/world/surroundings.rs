@@ -36,12 +36,14 @@ impl Watch {
         is_changing: bool,
     ) {
         self.looks_at = now + LOOK_INTERVAL;
+        let node = |id| machines.machines.get(&MachineId::Node(id));
         let around = Surroundings {
             now,
             undisturbed: undisturbed_nodes(conditions, machines),
             is_sound: &|from, to| conditions.is_sound_line(MachineId::Node(from), MachineId::Node(to)),
             may_arrive: &|from, to| conditions.may_arrive(MachineId::Node(from), MachineId::Node(to)),
-            runs: &|id| machines.machines.get(&MachineId::Node(id)).is_some_and(is_at_work),
+            runs: &|id| node(id).is_some_and(is_at_work),
+            is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
             is_changing,
         };
         self.availability.look(oracle, &around);

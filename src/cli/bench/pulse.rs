@@ -11,14 +11,9 @@ use std::{
 
 use tokio::time::{Instant, interval, sleep_until};
 
-const TELL_INTERVAL: Duration = Duration::from_secs(1);
+use super::window::Window;
 
-/// When to measure.
-#[derive(Clone, Copy)]
-pub(super) struct Window {
-    pub(super) start: Instant,
-    pub(super) end: Instant,
-}
+const TELL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The successes of all clients together.
 pub(super) struct Pulse {

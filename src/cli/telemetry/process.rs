@@ -4,6 +4,7 @@ use std::{fs, time::SystemTime};
 
 use metrics::{Counter, Gauge};
 
+use super::super::process_times::ProcessTimes;
 use crate::env::Metric;
 
 const RESIDENT: Metric = Metric::bytes("process_resident_memory_bytes", "Resident memory");
@@ -15,9 +16,6 @@ const CPU: Metric = Metric::seconds("process_cpu_seconds_total", "User and syste
 const START: Metric =
     Metric::seconds("process_start_time_seconds", "When the process started, in seconds since 1970");
 const BUILD: Metric = Metric::count("conclave_build_info", "1; the version is a label");
-
-/// Linux counts times of processes in hundredths of a second, whatever the kernel's own clock does.
-const TICKS_PER_SECOND: u64 = 100;
 
 pub(super) struct ProcessMetrics {
     resident: Gauge,
@@ -54,8 +52,8 @@ impl ProcessMetrics {
         set(&self.threads, field(&status, "Threads:"));
         set(&self.max_fds, field(&read("limits"), "Max open files"));
         set(&self.open_fds, fs::read_dir("/proc/self/fd").ok().map(|fds| fds.count() as u64));
-        if let Some(ticks) = cpu_ticks(&read("stat")) {
-            self.cpu.absolute(ticks / TICKS_PER_SECOND);
+        if let Some(times) = ProcessTimes::of("self") {
+            self.cpu.absolute(times.total().as_secs());
         }
     }
 }
@@ -64,14 +62,6 @@ impl ProcessMetrics {
 fn field(text: &str, name: &str) -> Option<u64> {
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     line.split_whitespace().next()?.parse().ok()
-}
-
-/// User and system time: the 14th and 15th field of `/proc/PID/stat`, of which the second may hold blanks.
-fn cpu_ticks(stat: &str) -> Option<u64> {
-    let (_, after_name) = stat.rsplit_once(')')?;
-    let mut fields = after_name.split_whitespace().skip(11);
-    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    Some(user + system)
 }
 
 #[cfg(test)]
@@ -86,8 +76,5 @@ mod tests {
             Some(1024)
         );
         assert_eq!(field("", "VmRSS:"), None);
-        let stat = "42 (a (b) c) S 1 42 42 0 -1 4194560 100 0 0 0 250 50 0 0 20 0 8 0 100 0 0";
-        assert_eq!(cpu_ticks(stat), Some(300));
-        assert_eq!(cpu_ticks("gone"), None);
     }
 }

@@ -577,3 +577,13 @@ fn a_node_that_follows_a_leader_believes_nobody_that_it_was_removed() {
     trial.hear(3, 0, Body::Removed { configuration: configuration.clone() });
     assert_eq!(trial.core.removed_by(), Some(&configuration));
 }
+
+#[test]
+fn a_term_that_no_cluster_comes_to_is_refused_whatever_the_own_term_is() {
+    let vote = Vote { term: NUMBER_MAX, candidate: None };
+    let configuration = Arc::new(of([1, NODE, 3]));
+    let core = Raft::new(options(), InitialState { vote, configuration, ..InitialState::default() });
+    let of_term = |term| Message { from: 1, to: NODE, origin: ORIGIN, term, body: Body::TimeoutNow };
+    assert_eq!(core.validate(&of_term(NUMBER_MAX)), Ok(()));
+    assert_eq!(core.validate(&of_term(NUMBER_MAX + 1)), Err(Refusal::TermTooFar));
+}

@@ -119,12 +119,20 @@ impl Lines {
         self.state().bytes_per_s = bytes_per_s;
     }
 
-    /// No line from or to a machine has more than this from now on. `None`: they are as all others.
+    /// No line from or to a machine has more than this from now on. `None`: they are as all others. What waits on them goes on at the
+    /// new pace.
     pub fn narrow(&self, machine: IpAddr, bytes_per_s: Option<u64>) {
-        let narrowed = &mut self.state().narrowed;
+        let now = self.time.elapsed();
+        let state = &mut *self.state();
+        let is_its = |line: &Line| line.from == machine || line.to == machine;
+        let lines: Vec<Line> = state.free_at.keys().copied().filter(is_its).collect();
+        let before: Vec<Option<u64>> = lines.iter().map(|line| state.pace(*line)).collect();
         match bytes_per_s {
-            Some(bytes_per_s) => drop(narrowed.insert(machine, bytes_per_s)),
-            None => drop(narrowed.remove(&machine)),
+            Some(bytes_per_s) => drop(state.narrowed.insert(machine, bytes_per_s)),
+            None => drop(state.narrowed.remove(&machine)),
+        }
+        for (line, before) in lines.into_iter().zip(before) {
+            state.change_pace(line, before, now);
         }
     }
 
@@ -155,12 +163,30 @@ impl State {
     /// Sends a piece, after those that others have sent. Returns its size, and how long it takes until it is through.
     /// `None`: bytes take no time there.
     fn reserve(&mut self, line: Line, left: u64, now: Duration) -> Option<(u64, Duration)> {
-        let narrowed = [line.from, line.to].map(|machine| self.narrowed.get(&machine).copied());
-        let bytes_per_s = narrowed.into_iter().chain([self.bytes_per_s]).flatten().min()?.max(1);
+        let bytes_per_s = self.pace(line)?;
         let piece = (bytes_per_s * PIECE.as_millis() as u64 / 1_000).max(PIECE_BYTES_MIN).min(left);
         let free_at = self.free_at.entry(line).or_default();
         *free_at = now.max(*free_at) + Duration::from_nanos(piece * 1_000_000_000 / bytes_per_s);
         Some((piece, *free_at - now))
+    }
+
+    /// The bandwidth of a line in bytes a second. `None`: bytes take no time there.
+    fn pace(&self, line: Line) -> Option<u64> {
+        let narrowed = [line.from, line.to].map(|machine| self.narrowed.get(&machine).copied());
+        Some(narrowed.into_iter().chain([self.bytes_per_s]).flatten().min()?.max(1))
+    }
+
+    /// A line has another pace than before: what waits on it takes as much longer, or shorter, as that is less, or more.
+    fn change_pace(&mut self, line: Line, before: Option<u64>, now: Duration) {
+        let after = self.pace(line);
+        let Some(free_at) = self.free_at.get_mut(&line) else { return };
+        let left = free_at.saturating_sub(now);
+        *free_at = now
+            + match (before, after) {
+                (Some(before), Some(after)) => left.mul_f64(before as f64 / after as f64),
+                (_, None) => Duration::ZERO,
+                (None, Some(_)) => left,
+            };
     }
 }
 

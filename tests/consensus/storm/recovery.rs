@@ -2,7 +2,7 @@
 
 use conclave::raft::{Body, Configuration, Members, Raft};
 
-use conclave_checks::FaultBudget;
+use conclave_checks::{FaultBudget, Standings};
 
 use super::Storm;
 use crate::cluster::{ELECTION_TICKS_MAX, TICK_US};
@@ -100,7 +100,8 @@ impl Storm {
                 false => self.knows_whether_it_was_removed(raft, configuration),
             }
         };
-        let answered = !self.nodes.keys().any(|&id| self.oracle.has_open_reads(id));
+        let standings = Standings::of(&self.oracle);
+        let answered = !self.nodes.keys().any(|&id| standings.has_open_reads(id));
         let is_complete = !configuration.is_changing() && !FaultBudget::of(&self.oracle).lacks_a_member();
         committed > 0 && is_complete && answered && cores.all(done)
     }

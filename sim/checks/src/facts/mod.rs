@@ -92,6 +92,13 @@ impl Facts {
         self.nodes.entry(id).or_insert_with(|| Node { id, ..Node::default() })
     }
 
+    /// A process of a node begins: it is none of its former life, and does nothing yet.
+    pub(crate) fn note_beginning(&mut self, id: NodeId) {
+        if let Some(node) = self.nodes.get_mut(&id) {
+            node.is_starting = true;
+        }
+    }
+
     /// A node begins anew, and is none of those that are watched any more.
     pub(crate) fn note_lost_disk(&mut self, id: NodeId) {
         let disk = self.nodes.remove(&id).map_or(Disk::default(), |node| node.disk);
@@ -112,6 +119,7 @@ impl Facts {
         let node = self.meet(core.id());
         let writes = std::mem::take(&mut node.under_way);
         (node.view, node.leader, node.transferring) = (None, None, None);
+        node.is_starting = false;
         node.disk = start.found.clone();
         node.written = start.found.clone();
         node.installing.clear();

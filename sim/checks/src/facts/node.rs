@@ -12,8 +12,10 @@ use crate::{disk::Disk, observation::View};
 #[derive(Default)]
 pub(crate) struct Node {
     pub(crate) id: NodeId,
-    /// What its core last showed in this life.
+    /// What its core last showed in its latest life.
     pub(crate) view: Option<View>,
+    /// A process was begun since, whose core has not started yet: it reads its disk.
+    pub(crate) is_starting: bool,
     /// Whom it takes for the leader, in this life.
     pub(crate) leader: Option<NodeId>,
     /// What its disk has promised to keep.
@@ -43,6 +45,11 @@ pub(crate) struct Node {
 }
 
 impl Node {
+    /// What its core last showed, if it is the process of today that did.
+    pub(crate) fn present_view(&self) -> Option<View> {
+        self.view.filter(|_| !self.is_starting)
+    }
+
     /// How many of the writes under way must have reached the disk for this to be found there: the vote and the log, or
     /// also a snapshot in place that the log had not heard of. `None`: that cannot be.
     pub(crate) fn writes_that_lead_to(&self, found: &Disk) -> Option<usize> {

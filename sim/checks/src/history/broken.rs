@@ -15,6 +15,8 @@ pub enum HistoryRule {
     RevisionsAreUnique,
     /// A write that was answered has a lower revision than one asked for later.
     RevisionsFollowTime,
+    /// A pair tells since when its key has been there.
+    CreationsAreTrue,
 }
 
 /// A rule that a history breaks.
@@ -48,12 +50,7 @@ pub fn in_a_line(operation: &Operation) -> String {
     let ms = |ns: u64| ns as f64 / 1e6;
     let answer = match &operation.answer {
         None => "…  (the client died)".to_owned(),
-        Some((at, answer)) => format!("{:.3} ms {answer:?}", ms(*at)),
+        Some((at, answer)) => format!("{:.3} ms {answer}", ms(*at)),
     };
-    format!(
-        "client {} at {:.3} ms {:?} → {answer}",
-        operation.client,
-        ms(operation.called_ns),
-        operation.call
-    )
+    format!("client {} at {:.3} ms {} → {answer}", operation.client, ms(operation.called_ns), operation.call)
 }

@@ -98,6 +98,11 @@ impl Model for KeyModel {
         state.store_revision
     }
 
+    /// Who answers is bound by the store's revision to come no earlier, and by nothing else of it.
+    fn without_revision(state: &KeyState) -> KeyState {
+        KeyState { store_revision: 0, ..state.clone() }
+    }
+
     fn latest_revision(returned: &KeyReturn) -> i64 {
         returned.before
     }

@@ -23,7 +23,13 @@ pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
     match check::<KeyModel>(&history, STEPS_MAX) {
         Verdict::Linearizable => Ok(()),
         Verdict::NotLinearizable(evidence) => {
-            Err(unexplained(HistoryRule::Linearizable, "is not linearizable", &kept, &evidence))
+            let broken = unexplained(HistoryRule::Linearizable, "is not linearizable", &kept, &evidence);
+            let stuck = evidence.stuck.iter().map(|&position| kept[position]);
+            let reads: BTreeSet<usize> = stuck.filter_map(|write| first_read_of(operations, write)).collect();
+            let lines = reads.into_iter().map(|read| format!("\n    {}", in_a_line(&operations[read])));
+            let lines: Vec<String> = lines.collect();
+            let read = if lines.is_empty() { "" } else { "\n  this read tells otherwise of them:" };
+            Err(Broken { detail: broken.detail + read + &lines.concat(), ..broken })
         }
         Verdict::Exhausted(evidence) => {
             let what = format!("is undecided after {STEPS_MAX} steps");
@@ -110,6 +116,12 @@ fn unexplained(rule: HistoryRule, what: &str, operations: &[&Operation], evidenc
     last.iter().for_each(|operation| detail += &format!("\n    {}", in_a_line(operation)));
     detail += "\n  none of these can come next:";
     Broken::new(rule, &detail, &chosen(&evidence.stuck))
+}
+
+/// The first operation that shows what this one wrote, with the revision and the version that the write has.
+pub fn first_read_of(operations: &[Operation], write: &Operation) -> Option<usize> {
+    let written = write.call.puts()?;
+    operations.iter().position(|operation| values_read(operation).any(|(read, _)| read == written))
 }
 
 /// A value of a key.

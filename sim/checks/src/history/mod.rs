@@ -4,23 +4,27 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `operation.rs` | what clients ask, and what they are told |
+//! | `words.rs` | both in words |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
 //! | `witness.rs` | revisions are places in an order: is it that of time, and of the store, across all keys? |
 //! | `revisions.rs` | each write has a revision of its own, and they follow time |
+//! | `creations.rs` | a pair tells since when its key has been there |
 //! | `view.rs` | what an answer tells of the store at a revision |
 //! | `broken.rs` | what has no explanation, with the operations that show it |
 
 mod broken;
+mod creations;
 mod key_model;
 mod linearizability;
 mod operation;
 mod revisions;
 mod view;
 mod witness;
+mod words;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
-pub use linearizability::{Unexplained, unexplained_part};
+pub use linearizability::{Unexplained, first_read_of, unexplained_part};
 pub use operation::{Answer, Call, Found, Operation};
 pub use revisions::writes;
 pub use view::{View, view};
@@ -33,6 +37,7 @@ pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
     revisions::never_fall(operations)?;
+    creations::are_true(operations)?;
     witness::judge(operations)?;
     linearizability::judge(operations)
 }

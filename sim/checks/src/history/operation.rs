@@ -102,6 +102,9 @@ pub struct Found {
     pub mod_revision: i64,
     /// Writes since it was created.
     pub version: i64,
+    /// Revision of the first of them; 0 if that was not recorded.
+    #[serde(default)]
+    pub create_revision: i64,
 }
 
 /// A call and its answer, in nanoseconds of simulated time.

@@ -1,6 +1,6 @@
 //! What all rules are written with.
 
-use conclave::raft::{Configuration, NodeId};
+use conclave::raft::{Configuration, NodeId, Raft};
 
 use crate::Failure;
 
@@ -18,4 +18,18 @@ pub fn without_quorum(configuration: &Configuration, says_yes: impl Fn(NodeId) -
         let yes = half.iter().filter(|&&id| says_yes(id)).count();
         (!half.is_empty() && yes * 2 <= half.len()).then_some(yes)
     })
+}
+
+/// What a leader counts when it commits, for a reader: how far it has the log on its disk, and how far the others have told it. Nothing
+/// of any other role.
+pub(super) fn known_of_logs(core: &Raft) -> String {
+    let peers = core.peers();
+    let told: Vec<String> =
+        peers.iter().map(|peer| format!("node {} to {}", peer.id, peer.matched)).collect();
+    match told.is_empty() {
+        true => String::new(),
+        false => {
+            format!("; it has its own log on disk to {}, and was told: {}", core.durable(), told.join(", "))
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! What is committed, and stays so (sections 5.3 and 5.4).
 
-use conclave::raft::RoleName;
+use conclave::raft::{Index, RoleName};
 
-use super::check::{Checked, ensure, without_quorum};
+use super::check::{Checked, ensure, known_of_logs, without_quorum};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},
@@ -33,7 +33,12 @@ pub(super) fn commits_by_own_term(_: &Facts, _: &Node, step: &Step<'_>) -> Check
     let of_own_term = || core.entry(after.commit).is_some_and(|entry| entry.term == after.term());
     ensure(!led_on || after.commit == before.commit || by_snapshot || of_own_term(), || {
         let id = step.id();
-        let detail = format!("node {id} commits up to {}, an entry of an earlier term", after.commit);
+        let entry = core.entry(after.commit);
+        let position = entry.map_or(after.commit.to_string(), |entry| entry.position().to_string());
+        let (term, known) = (after.term(), known_of_logs(core));
+        let detail = format!(
+            "node {id} leads term {term} and commits up to {position}, an entry of an earlier term{known}"
+        );
         Failure::new(Rule::CommitByOwnTerm, id, after.term(), detail)
     })
 }
@@ -49,20 +54,36 @@ pub(super) fn committed_is_final(facts: &Facts, _: &Node, step: &Step<'_>) -> Ch
     })
 }
 
+/// Where the configuration lies that had to be committed in this very step before the leader could append the present one.
+fn before_last_configuration(step: &Step<'_>) -> Option<Index> {
+    let (core, before) = (step.core, step.before?);
+    let leads_on = before.role == RoleName::Leader && step.after.role == RoleName::Leader;
+    let indexes = core.compacted().index + 1..=step.after.last.index;
+    let is_configuration = |index: &Index| core.entry(*index).is_some_and(|it| it.configuration().is_some());
+    let mut latest_first = indexes.rev().filter(is_configuration);
+    let is_new = latest_first.next()? > before.last.index;
+    (leads_on && is_new).then(|| latest_first.next()).flatten().filter(|index| *index > before.commit)
+}
+
 /// The disks of crashed nodes count. By the configuration in force before this step, or after it: the step may have
-/// changed it on the way.
+/// changed it on the way. But a leader appends the next one when the one before is committed: what that took did not go by the next.
 pub(super) fn committed_is_on_quorum(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
     let before = &node.configuration;
     let mut news = step.committed().filter(|entry| facts.committed.at(entry.index).is_none());
     news.try_for_each(|entry| {
         let position = entry.position();
         let holds = |id| facts.has_held(id, position);
-        let lacking = without_quorum(before, holds).and(without_quorum(step.core.configuration(), holds));
+        let lacking = without_quorum(before, holds).and_then(|disks| match before_last_configuration(step) {
+            Some(came_first) if entry.index <= came_first => Some(disks),
+            _ => without_quorum(step.core.configuration(), holds),
+        });
         match lacking {
             None => Ok(()),
             Some(disks) => {
                 let (id, term) = (step.id(), step.after.term());
-                let detail = format!("node {id} commits {position}, which {disks} disks of voters hold");
+                let known = known_of_logs(step.core);
+                let detail =
+                    format!("node {id} commits {position}, which {disks} disks of voters hold{known}");
                 Err(Failure::new(Rule::CommittedOnQuorum, id, term, detail))
             }
         }

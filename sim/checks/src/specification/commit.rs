@@ -64,7 +64,7 @@ fn why_not(it: &Transition<'_>, number: Number, term: &Term) -> Option<String> {
     let (id, commit) = (it.id(), it.step.after.commit);
     let found = it.log.term_at(commit);
     if found != Some(number) {
-        return Some(format!("an entry of term {}", found.unwrap_or(0)));
+        return Some(format!("{commit}@{} is an entry of another term", found.unwrap_or(0)));
     }
     let is_durable = it.before.durable.log.term_at(commit) == Some(number);
     let holds = |member: NodeId, configuration: &_| match member == id {

@@ -41,12 +41,14 @@ pub(crate) struct Stepped<'a> {
     pub(crate) node: NodeId,
     pub(crate) after: View,
     pub(crate) holds_lease: bool,
+    /// What its clock shows.
+    pub(crate) time_us: u64,
     pub(crate) effects: &'a Effects,
 }
 
 impl<'a> Stepped<'a> {
     pub(crate) fn of(core: &Raft, effects: &'a Effects, after: View) -> Self {
-        Self { node: core.id(), after, holds_lease: core.holds_lease(), effects }
+        Self { node: core.id(), after, holds_lease: core.holds_lease(), time_us: core.time_us(), effects }
     }
 
     /// What waits for the disk.

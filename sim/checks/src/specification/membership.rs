@@ -53,6 +53,7 @@ fn is_settled(
         () if begins.is_none_or(|begins| commit < begins) => "before an entry of its own term is committed",
         () if commit < at => "before the last change is committed",
         () if !may_follow(before, next) => "which votes pass to at once",
+        () if !stay_away(before, next) => "in which who left comes back",
         () => return Ok(()),
     };
     let detail = format!(
@@ -69,6 +70,12 @@ fn may_follow(before: &Configuration, next: &Configuration) -> bool {
         (true, false) => new.outgoing == old.voters,
         (false, false) => new.voters == old.voters && new.outgoing == old.outgoing,
     }
+}
+
+/// Who left is remembered, and is no member, nor to become one.
+fn stay_away(before: &Configuration, next: &Configuration) -> bool {
+    let comes_back = |id| before.gone.contains(&id) || next.gone.contains(&id);
+    before.gone.is_subset(&next.gone) && !next.members().chain(next.wanted.iter().copied()).any(comes_back)
 }
 
 /// A leader asks a voter to take over that holds all of its log; or any, when it is no voter any more.

@@ -96,11 +96,18 @@ pub(crate) struct Specification {
     nodes: BTreeMap<NodeId, Node>,
     terms: Terms,
     committed: Committed,
+    /// By so many percent clocks may run faster or slower than true time.
+    drift_percent: u32,
     /// Something was not allowed: what follows from it is not judged.
     is_over: bool,
 }
 
 impl Specification {
+    /// Whoever reads by lease was told that clocks may run faster or slower than true time by so many percent.
+    pub(crate) fn state_drift(&mut self, percent: u32) {
+        self.drift_percent = percent;
+    }
+
     /// A node comes up.
     pub(crate) fn start(&mut self, started: Started) -> Checked {
         if self.is_over {
@@ -135,6 +142,7 @@ impl Specification {
             log: log.as_ref().unwrap_or(&before.log),
             configuration,
             begun: BTreeSet::new(),
+            drift_percent: self.drift_percent,
         };
         let checked = self.check(&mut transition);
         self.note(step);
@@ -222,7 +230,10 @@ impl Specification {
 
     /// What a step sends is on its way.
     fn note(&mut self, step: &Stepped<'_>) {
-        step.effects.messages.iter().for_each(|message| self.send(message));
+        for message in &step.effects.messages {
+            self.send(message);
+            self.terms.entry(message.term).or_default().note_time(message, step.time_us);
+        }
         for stream in &step.effects.snapshots {
             self.terms.entry(stream.stream.term).or_default().note_stream(stream);
         }

@@ -4,7 +4,7 @@ use conclave::raft::{Body, Index, NodeId, RoleName};
 
 use super::{
     election::{led, quorum},
-    term::{Asked, Terms, counted},
+    term::{Answered, Asked, Terms, counted},
     transition::Transition,
 };
 use crate::{
@@ -31,7 +31,7 @@ pub(super) fn reads_are_confirmed(terms: &Terms, it: &Transition<'_>) -> Checked
 }
 
 /// By a leader that has committed an entry of its own term, and that a quorum has answered since the read was asked for; or by
-/// lease, when a quorum has answered with a promise and nobody was asked to take over.
+/// lease, when a quorum has answered with a promise that still holds, as clocks go, and nobody was asked to take over.
 fn is_confirmed(terms: &Terms, it: &Transition<'_>, read: (NodeId, u64), index: Index) -> Checked {
     let (id, commit) = (it.id(), it.step.after.commit);
     let Some((number, term)) = led(terms, it) else {
@@ -47,18 +47,23 @@ fn is_confirmed(terms: &Terms, it: &Transition<'_>, read: (NodeId, u64), index: 
     let may_hold_lease =
         (it.step.holds_lease || it.step.after.role != RoleName::Leader) && term.successors.is_empty();
     let promised = |member: NodeId, configuration: &_| {
-        member == id || round_of(member, configuration).is_some_and(|answered| answered.promised > 0)
+        let until_us = |answered: &Answered| answered.promised_until_us(it.drift_percent);
+        member == id || round_of(member, configuration).map_or(0, until_us) > it.step.time_us
     };
     let is_leased = may_hold_lease && quorum(it, promised).is_none();
     let knows_commit = begins.is_some_and(|begins| begins <= commit);
     ensure(knows_commit && (known..=commit).contains(&index) && (lacking.is_none() || is_leased), || {
         let answers = term.rounds.iter();
-        let rounds: Vec<_> =
-            answers.map(|(&(from, _), answered)| (from, answered.round, answered.promised)).collect();
+        let rounds: Vec<_> = answers
+            .map(|(&(from, _), answered)| {
+                (from, answered.round, answered.promised_until_us(it.drift_percent))
+            })
+            .collect();
         let detail = format!(
-            "node {id}, whose term {number} begins with entry {begins:?} and whose commit index is {commit}, lets node {} read at {index} what was asked for after heartbeat {asked_at}, at commit index {known}; of {} were answered (node, heartbeat, with a promise) {rounds:?}, the lease {}",
+            "node {id}, whose term {number} begins with entry {begins:?} and whose commit index is {commit}, lets node {} read at {index} what was asked for after heartbeat {asked_at}, at commit index {known}; of {} were answered (node, heartbeat, promised until) {rounds:?}, at {} us; the lease {}",
             read.0,
             it.configuration,
+            it.step.time_us,
             if may_hold_lease { "may hold" } else { "does not hold" }
         );
         Failure::new(Rule::ReadIsConfirmed, id, number, detail)

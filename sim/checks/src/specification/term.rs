@@ -40,6 +40,8 @@ pub(crate) struct Term {
     /// The latest heartbeat that was sent, and those that were answered.
     pub(super) round: u64,
     pub(super) rounds: BTreeMap<Directory, Answered>,
+    /// When each heartbeat was sent, by the leader's clock.
+    sent_us: BTreeMap<u64, u64>,
     /// Who was sent a snapshot, and what it has to reach at least.
     pub(super) streams: BTreeMap<NodeId, Index>,
     /// Who was asked to take over.
@@ -94,11 +96,30 @@ pub(super) struct Asked {
     pub(super) commit: Index,
 }
 
-/// The latest heartbeat that a node answered, and the latest that it answered with a promise.
+/// The latest heartbeat that a node answered, and until when it promised to let nobody depose the leader: on the leader's clock, when
+/// that runs as the node's does.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Answered {
     pub(super) round: u64,
-    pub(super) promised: u64,
+    promised: Option<Promise>,
+}
+
+/// A promise, which holds from when a heartbeat was answered on, and so at least from when that was sent.
+#[derive(Clone, Copy, Debug)]
+struct Promise {
+    sent_us: u64,
+    length_us: u64,
+}
+
+impl Answered {
+    /// Until when the leader may rely on the promise, on its own clock: either clock may run faster or slower than true time by so
+    /// many percent (thesis, section 6.4.1).
+    pub(super) fn promised_until_us(&self, drift_percent: u32) -> u64 {
+        let drift_percent = u64::from(drift_percent);
+        self.promised.map_or(0, |Promise { sent_us, length_us }| {
+            sent_us + length_us * (100 - drift_percent) / (100 + drift_percent)
+        })
+    }
 }
 
 impl Term {
@@ -121,6 +142,13 @@ impl Term {
 
     pub(super) fn ask_read(&mut self, from: NodeId, read: u64) {
         self.reads.insert((from, read), Asked { round: self.round, commit: self.commit });
+    }
+
+    /// The leader sent what it had to say when its clock showed this.
+    pub(super) fn note_time(&mut self, message: &Message, time_us: u64) {
+        if let Body::HeartbeatRequest { round, .. } = message.body {
+            self.sent_us.entry(round).or_insert(time_us);
+        }
     }
 
     pub(super) fn note_stream(&mut self, stream: &SendSnapshot) {
@@ -184,9 +212,10 @@ impl Term {
             Body::HeartbeatResponse { round, promise_us, .. } => {
                 let answered = self.rounds.entry(directory).or_default();
                 answered.round = answered.round.max(*round);
-                if *promise_us > 0 {
-                    answered.promised = answered.promised.max(*round);
-                }
+                let sent_us = self.sent_us.get(round).filter(|_| *promise_us > 0);
+                let promise = sent_us.map(|&sent_us| Promise { sent_us, length_us: *promise_us });
+                let end_us = |promise: &Promise| promise.sent_us + promise.length_us;
+                answered.promised = answered.promised.into_iter().chain(promise).max_by_key(end_us);
             }
             Body::TimeoutNow => drop(self.successors.insert(to)),
             Body::ReadIndexRequest { id } => {

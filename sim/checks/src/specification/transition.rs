@@ -15,6 +15,8 @@ pub(crate) struct Transition<'a> {
     pub(super) configuration: Arc<Configuration>,
     /// The terms that the node began to lead in this step.
     pub(super) begun: BTreeSet<Term>,
+    /// By so many percent clocks may run faster or slower than true time.
+    pub(super) drift_percent: u32,
 }
 
 impl<'a> Transition<'a> {

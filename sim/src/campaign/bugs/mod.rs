@@ -47,7 +47,7 @@ const SEEDS_APART: u64 = 1 << 32;
 pub(super) struct BugsArgs {
     /// Some of them [default: all].
     names: Vec<String>,
-    /// For how long each hunt goes on, for example 90s or 10m.
+    /// How much processor time each hunt takes at most, for example 90s or 10m.
     #[arg(long, default_value = "10m")]
     time: String,
     /// Hunts for each bug, with other seeds each time.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use conclave::raft::{Index, NodeId, RoleName, Term};
 use conclave_checks::{
     CoreEvent, StoredEntries, StoredVote, Timed,
-    history::{Unexplained, in_a_line, unexplained_part},
+    history::{Unexplained, first_read_of, in_a_line, unexplained_part},
 };
 use serde::Serialize;
 
@@ -18,6 +18,8 @@ use crate::{
 
 /// So many nodes that stored an entry are named.
 const HOLDERS_MAX: usize = 7;
+/// So many deaths and elections are named that happened while an operation waited.
+const MEANWHILE_MAX: usize = 8;
 
 /// What broke.
 #[derive(Debug, Serialize)]
@@ -65,8 +67,8 @@ pub(super) fn broken(
     let history = picture(failure, operations);
     let stuck = history.iter().flat_map(|picture| &picture.stuck);
     let answered = stuck.filter_map(|&number| operations[number].answer.as_ref()).map(|(at, _)| *at).max();
-    let at = verdict.notes.broke_at_ns.or(answered).unwrap_or(last_ns);
-    let seen = Seen { scenario, story: &verdict.story, failure, at, lanes };
+    let at = answered.or(verdict.notes.broke_at_ns).unwrap_or(last_ns);
+    let seen = Seen { scenario, story: &verdict.story, operations, failure, at, lanes };
     Some(Broken {
         rule: failure.rule.to_string(),
         statement: failure.rule.statement(),
@@ -95,6 +97,13 @@ fn picture(failure: &Failure, operations: &[Operation]) -> Option<Picture> {
     Some(Picture { part: part.chain(stuck.clone()).collect(), order: Vec::new(), stuck })
 }
 
+impl Broken {
+    /// The events that matter, with their times in nanoseconds.
+    pub(super) fn events(&self) -> impl Iterator<Item = (u64, &str)> {
+        self.steps.iter().map(|step| (step.at, &*step.words))
+    }
+}
+
 impl Step {
     /// Another word on the same event.
     fn join(&mut self, other: Self) {
@@ -107,6 +116,7 @@ impl Step {
 struct Seen<'a> {
     scenario: &'a Scenario,
     story: &'a [Timed<Event>],
+    operations: &'a [Operation],
     failure: &'a Failure,
     /// When it broke.
     at: u64,
@@ -125,7 +135,11 @@ impl Seen<'_> {
             steps.extend(named_entry(&self.failure.detail).into_iter().flat_map(|entry| self.entry(entry)));
         }
         match history {
-            Some(picture) => steps.extend(self.calls(&picture.stuck)),
+            Some(picture) => {
+                steps.extend(self.calls(&picture.stuck));
+                steps.extend(self.reads_of(&picture.stuck));
+                steps.extend(picture.stuck.iter().flat_map(|&number| self.meanwhile(number)));
+            }
             None => steps.extend(self.the_break()),
         }
         steps.into_iter().fold(Vec::new(), |mut kept: Vec<Step>, step| {
@@ -194,16 +208,9 @@ impl Seen<'_> {
             };
             let last = self.events().rev().find_map(|(place, timed)| {
                 let event = of_it(timed)?;
-                (event != MachineEvent::Started && event != MachineEvent::ToldToStop)
-                    .then_some((place, event))
+                Some((place, end_in_words(&event)?))
             });
-            let Some((went, event)) = last else { continue };
-            let how = match event {
-                MachineEvent::Killed => "is killed",
-                MachineEvent::LostPower => "loses power",
-                MachineEvent::Failed { .. } => "fails",
-                _ => "ends",
-            };
+            let Some((went, how)) = last else { continue };
             steps.push(self.step(went, format!("{named} {how}")));
             let came = self.cores().find(|(place, event)| {
                 *place > went
@@ -286,6 +293,44 @@ impl Seen<'_> {
         steps
     }
 
+    /// Who died and who came to lead while this operation waited for its answer.
+    fn meanwhile(&self, number: usize) -> Vec<Step> {
+        let Operation { called_ns, answer, .. } = &self.operations[number];
+        let until_ns = answer.as_ref().map_or(self.at, |(at_ns, _)| *at_ns);
+        let mut leaders = BTreeSet::<(Term, NodeId)>::new();
+        let mut steps = Vec::new();
+        for (place, Timed { at_ns, event }) in self.story.iter().enumerate() {
+            let words = match event {
+                Event::Machine { machine: machine @ MachineId::Node(_), event } => {
+                    end_in_words(event).map(|how| format!("{machine} {how}"))
+                }
+                Event::Core(CoreEvent::Stepped { node, role: RoleName::Leader, term, .. }) => leaders
+                    .insert((*term, *node))
+                    .then(|| format!("node {node} becomes leader of term {term}")),
+                _ => None,
+            };
+            let is_then = (*called_ns..=until_ns).contains(at_ns);
+            steps.extend(words.filter(|_| is_then).map(|words| self.step(place, words)));
+        }
+        steps.truncate(MEANWHILE_MAX);
+        steps
+    }
+
+    /// Where it is first told what these wrote: its version says how many writes the key has had since it was created.
+    fn reads_of(&self, numbers: &[usize]) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for &number in numbers {
+            let read = first_read_of(self.operations, &self.operations[number]);
+            let answered = |(_, timed): &(usize, &Timed<Event>)| matches!(&timed.event, Event::Client { operation, event: ClientEvent::Answered(_), .. } if Some(*operation) == read);
+            let Some((place, timed)) = self.story.iter().enumerate().find(answered) else { continue };
+            if let Event::Client { operation, event: ClientEvent::Answered(answer), .. } = &timed.event {
+                let words = format!("operation {operation} reads what operation {number} wrote: {answer}");
+                steps.push(self.step(place, words));
+            }
+        }
+        steps
+    }
+
     /// The answers of these operations.
     fn calls(&self, numbers: &[usize]) -> Vec<Step> {
         let mut steps = Vec::new();
@@ -293,16 +338,27 @@ impl Seen<'_> {
             if let Event::Client { operation, event, .. } = &timed.event
                 && numbers.contains(operation)
             {
-                let what = match event {
-                    ClientEvent::Called(_) => "asks",
-                    ClientEvent::Answered(_) => "is told what cannot be",
+                let (is_break, words) = match event {
+                    ClientEvent::Called(call) => (false, format!("operation {operation} is asked: {call}")),
+                    ClientEvent::Answered(answer) => {
+                        (true, format!("operation {operation} is answered, as cannot be: {answer}"))
+                    }
                 };
-                let is_break = what != "asks";
-                let words = format!("operation {operation}: the client {what}");
                 steps.push(Step { is_break, ..self.step(place, words) });
             }
         }
         steps
+    }
+}
+
+/// How a process ends; `None`: it does not.
+fn end_in_words(event: &MachineEvent) -> Option<&'static str> {
+    match event {
+        MachineEvent::Started | MachineEvent::ToldToStop => None,
+        MachineEvent::Killed => Some("is killed"),
+        MachineEvent::LostPower => Some("loses power"),
+        MachineEvent::Failed { .. } => Some("fails"),
+        MachineEvent::Ended => Some("ends"),
     }
 }
 

@@ -148,7 +148,7 @@ fn machines(condition: &Condition, lanes: &Lanes) -> Vec<usize> {
 
 fn class(condition: &Condition) -> &'static str {
     match condition {
-        Condition::Down(_) | Condition::DownOnceItDies(_) => "down",
+        Condition::Down(_) | Condition::DownOnceItDies(_) | Condition::DiesAgain { .. } => "down",
         Condition::Foreign(_) => "foreign",
         Condition::Paused(_) | Condition::Suspended(_) => "paused",
         Condition::Cut { .. } | Condition::Refused { .. } | Condition::Flapping { .. } => "cut",

@@ -91,14 +91,28 @@ pub(crate) fn page(what: &str, scenario: &Scenario, verdict: &Verdict) -> Result
     html::fill(&PAGE, &data(what, scenario, verdict))
 }
 
-fn data(what: &str, scenario: &Scenario, verdict: &Verdict) -> Data {
-    let Verdict { trace_hash, figures, story, notes, .. } = verdict;
+/// What led to the failure of a run whose every event was kept, in order of time (nanoseconds).
+pub(crate) fn what_led_to_it(scenario: &Scenario, verdict: &Verdict) -> Vec<(u64, String)> {
+    let Verdict { story, notes, .. } = verdict;
     let lanes = Lanes::of(scenario, story, &notes.messages);
-    let end = story.last().map_or(0, |timed| timed.at_ns).max(figures.simulated_ns);
+    let broken = evidence::broken(scenario, verdict, &history(story).operations, &lanes);
+    let events = broken.iter().flat_map(Broken::events);
+    events.map(|(at_ns, words)| (at_ns, words.to_owned())).collect()
+}
+
+fn history(story: &[Timed<Event>]) -> History {
     let mut history = History::default();
     for timed in story {
         history.add(timed.at_ns, &timed.event).expect("it was added to a history before");
     }
+    history
+}
+
+fn data(what: &str, scenario: &Scenario, verdict: &Verdict) -> Data {
+    let Verdict { trace_hash, figures, story, notes, .. } = verdict;
+    let lanes = Lanes::of(scenario, story, &notes.messages);
+    let end = story.last().map_or(0, |timed| timed.at_ns).max(figures.simulated_ns);
+    let history = history(story);
     let (faults, wrong) = faults::faults(scenario, story, &lanes, end);
     let mut words = Words::default();
     Data {

@@ -4,7 +4,7 @@ use conclave_checks::Timed;
 use serde::Serialize;
 
 use super::lanes::{Lanes, Whose};
-use crate::trace::{Answer, Call, Event, Found, LargeEvent, Operation, OperatorEvent};
+use crate::trace::{Answer, Call, Event, LargeEvent, Operation, OperatorEvent};
 
 #[derive(Debug, Serialize)]
 pub(super) struct Bar {
@@ -61,7 +61,7 @@ fn of_client(operation: &Operation, lanes: &Lanes) -> Bar {
     let Operation { client, called_ns, call, answer } = operation;
     let (told, outcome) = match answer {
         None => ("no answer: the client died, or the run ended".to_owned(), Outcome::Unanswered),
-        Some((_, answer)) => told(answer),
+        Some((_, answer)) => (answer.to_string(), Outcome::of(answer)),
     };
     let content = match answer {
         Some((
@@ -81,65 +81,22 @@ fn of_client(operation: &Operation, lanes: &Lanes) -> Bar {
         from: *called_ns,
         to: answer.as_ref().map(|(at_ns, _)| *at_ns),
         key: call.key().map(str::to_owned),
-        asked: asked(call),
+        asked: call.to_string(),
         told,
         outcome,
     }
 }
 
-fn asked(call: &Call) -> String {
-    match call {
-        Call::Put { key, value } => format!("put {key} = {value}"),
-        Call::Get { key } => format!("get {key}"),
-        Call::Delete { key } => format!("delete {key}"),
-        Call::GetPast { key, revision } => format!("get {key} as of revision {revision}"),
-        Call::Compact { revision } => format!("compact up to revision {revision}"),
-        Call::Replace { key, value } => format!("put {key} = {value}, and what was there"),
-        Call::Range { from, to, revision: 0 } => format!("range {from} to {to}"),
-        Call::Range { from, to, revision } => format!("range {from} to {to} as of revision {revision}"),
-        Call::RangeOfAny { from, to } => format!("range {from} to {to} of any node"),
-        Call::Backup { from, to } => format!("backup, and {from} to {to} in it"),
-        Call::DeleteRange { from, to, previous } => {
-            let what_was_there = if *previous { ", and what was there" } else { "" };
-            format!("delete {from} to {to}{what_was_there}")
+impl Outcome {
+    fn of(answer: &Answer) -> Self {
+        match answer {
+            Answer::Got { .. } | Answer::Ranged { .. } | Answer::Broken(_) | Answer::Gone => Self::Read,
+            Answer::Put { .. } | Answer::Deleted { .. } | Answer::Replaced { .. } => Self::Wrote,
+            Answer::RangeDeleted { .. } | Answer::Compacted => Self::Wrote,
+            Answer::DidNotHappen(_) => Self::DidNotHappen,
+            Answer::Unknown(_) => Self::Unknown,
         }
     }
-}
-
-fn told(answer: &Answer) -> (String, Outcome) {
-    match answer {
-        Answer::Put { revision } => (format!("done, revision {revision}"), Outcome::Wrote),
-        Answer::Got { revision, found: None } => (format!("nothing, at revision {revision}"), Outcome::Read),
-        Answer::Got { revision, found: Some(found) } => {
-            let (value, written) = (&found.value, found.mod_revision);
-            (format!("{value} (revision {written}), at revision {revision}"), Outcome::Read)
-        }
-        Answer::Deleted { revision, count } => {
-            (format!("{count} deleted, revision {revision}"), Outcome::Wrote)
-        }
-        Answer::Replaced { revision, previous } => {
-            let previous = previous.as_ref().map_or("nothing", |found| &found.value);
-            (format!("done, revision {revision}; {previous} was there"), Outcome::Wrote)
-        }
-        Answer::Ranged { revision, found } => {
-            (format!("{}, at revision {revision}", pairs(found)), Outcome::Read)
-        }
-        Answer::RangeDeleted { revision, count, previous } => {
-            let previous =
-                previous.as_ref().map_or(String::new(), |found| format!("; {} were there", pairs(found)));
-            (format!("{count} deleted, revision {revision}{previous}"), Outcome::Wrote)
-        }
-        Answer::Broken(why) => (format!("not sound: {why}"), Outcome::Read),
-        Answer::Compacted => ("done".to_owned(), Outcome::Wrote),
-        Answer::Gone => ("compacted already".to_owned(), Outcome::Read),
-        Answer::DidNotHappen(why) => (format!("did not happen: {why}"), Outcome::DidNotHappen),
-        Answer::Unknown(why) => (format!("may have happened: {why}"), Outcome::Unknown),
-    }
-}
-
-fn pairs(found: &[(String, Found)]) -> String {
-    let each: Vec<String> = found.iter().map(|(key, found)| format!("{key} = {}", found.value)).collect();
-    if each.is_empty() { "nothing".to_owned() } else { each.join(", ") }
 }
 
 fn large(bars: &mut Vec<Bar>, at_ns: u64, event: &LargeEvent, lanes: &Lanes) {

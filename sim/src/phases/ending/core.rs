@@ -6,7 +6,7 @@ use conclave_checks::{FaultBudget, without_quorum};
 
 use super::super::chaos::Lasting;
 use crate::{
-    scenario::{Ending, Outside, Outsider},
+    scenario::{Outside, Outsider},
     trace::{Condition, Event, MachineId},
     world::{Healing, World, cuts},
 };
@@ -17,9 +17,9 @@ pub(super) struct Core {
 }
 
 impl Core {
-    /// All machines but those that the ending leaves outside. `None`: a change of members is under way, or something was lost that an
+    /// All machines but those that are left outside. `None`: a change of members is under way, or something was lost that an
     /// operator has yet to replace: no quorum that is chosen now is sure to remain one.
-    pub(super) fn choose(world: &World, ending: &Ending) -> Option<Self> {
+    pub(super) fn choose(world: &World, outsiders: &[Outsider]) -> Option<Self> {
         let is_calm = FaultBudget::of(&world.oracle).is_whole()
             && !world.operators.are_changing_members()
             && world.has_true_addresses();
@@ -32,7 +32,7 @@ impl Core {
         let clients = (0..world.shape.clients).map(MachineId::Client);
         let mut machines: BTreeSet<MachineId> =
             nodes.chain(proxies).chain(clients).chain([MachineId::Console]).collect();
-        for Outsider { machine, .. } in &ending.outsiders {
+        for Outsider { machine, .. } in outsiders {
             let is_needed = matches!(machine, MachineId::Node(_))
                 && without_quorum(&configuration, |id| {
                     MachineId::Node(id) != *machine && machines.contains(&MachineId::Node(id))
@@ -67,9 +67,9 @@ impl Core {
     }
 
     /// Ends whatever keeps the machines of the core from working together. Returns what stays, with what the ending adds.
-    pub(super) fn heal(&self, world: &mut World, ending: &Ending, lasting: Lasting) -> Lasting {
+    pub(super) fn heal(&self, world: &mut World, outsiders: &[Outsider], lasting: Lasting) -> Lasting {
         let mut staying = lasting.heal_where(world, |condition| condition.concerns(|id| self.contains(id)));
-        for outsider in ending.outsiders.iter().filter(|outsider| !self.contains(outsider.machine)) {
+        for outsider in outsiders.iter().filter(|outsider| !self.contains(outsider.machine)) {
             let healing = self.leave_outside(world, *outsider);
             staying.add(healing);
         }

@@ -14,8 +14,8 @@ mod progress;
 use self::core::Core;
 use super::chaos::Lasting;
 use crate::{
-    scenario::Scenario,
-    trace::{Event, Phase},
+    scenario::{Ending, Outsider, Scenario},
+    trace::{Event, MachineId, Phase},
     verdict::{Failure, Times},
     world::World,
 };
@@ -28,14 +28,27 @@ pub(super) async fn ending(
     times: &mut Times,
 ) -> Result<(), Failure> {
     world.machines.disarm_disks();
+    world.operators.notice_everything();
     world.rolling.end(&mut world.machines);
-    let Some(core) = Core::choose(world, &scenario.ending) else {
+    let outsiders = outsiders(world, &scenario.ending);
+    let Some(core) = Core::choose(world, &outsiders) else {
         lasting.heal(world);
         return Ok(());
     };
     world.recorder.record(Event::Phase(Phase::Ending));
-    let staying = core.heal(world, &scenario.ending, lasting);
+    let staying = core.heal(world, &outsiders, lasting);
     progress::judge(world, &core, &staying.conditions(), &scenario.workload, times).await?;
     staying.heal(world);
     Ok(())
+}
+
+/// Who is left outside, in this order: first who leads, if it is to be.
+fn outsiders(world: &World, ending: &Ending) -> Vec<Outsider> {
+    let leader = world.oracle.leader().map(MachineId::Node);
+    let falls = leader.zip(ending.leader).map(|(machine, fate)| Outsider { machine, fate });
+    let others = ending
+        .outsiders
+        .iter()
+        .filter(|outsider| falls.is_none_or(|falls| falls.machine != outsider.machine));
+    falls.into_iter().chain(others.copied()).collect()
 }

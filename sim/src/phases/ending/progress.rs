@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use conclave::env::{Hooks as _, Knob};
 use conclave_checks::Standings;
 
 use super::{
@@ -22,6 +23,9 @@ use crate::{
 
 /// A proxy that was told of former members only, for it was started when they were, is told of those of today after this.
 const OPERATOR_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A client that pauses for so long asks a few times within the bound.
+const SELDOM: Duration = Duration::from_secs(1);
 
 pub(super) async fn judge(
     world: &mut World,
@@ -60,7 +64,10 @@ pub(super) async fn judge(
             _ => {}
         }
         if since() > OPERATOR_PATIENCE && !waiting.is_empty() {
-            core.proxies().into_iter().for_each(|proxy| redirect_proxy(&mut world.machines, proxy));
+            let is_inside = |id| core.contains(MachineId::Node(id));
+            for proxy in core.proxies() {
+                redirect_proxy(&mut world.machines, proxy, is_inside);
+            }
         }
         pass(world).await?;
     }
@@ -104,10 +111,15 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 }
 
 /// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
-/// values for narrow lines, any answer counts: that a write gets through within a short patience is not promised then.
+/// values for narrow lines, or with those or open loops for links that take few calls at a time, any answer counts: that a write gets
+/// through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
-    let is_loaded = workload.large.is_some() && world.shape.bandwidth_bytes_per_s.is_some();
-    let any_counts = is_loaded || workload.reads_percent == 100;
+    let has_large = workload.large.is_some();
+    let takes_few_calls = world.instruments.knob(Knob::InFlightBytes).is_some();
+    let is_loaded = has_large && world.shape.bandwidth_bytes_per_s.is_some()
+        || takes_few_calls && (has_large || workload.open_loops > 0);
+    let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
+    let any_counts = is_loaded || asks_seldom || workload.reads_percent == 100;
     let mut written = BTreeMap::new();
     world.recorder.look_since(began_ns, |Operation { client, call, answer, .. }| {
         let Some((at_ns, answer)) = answer else { return };
@@ -147,7 +159,7 @@ fn last_answer(world: &World, began_ns: u64, client: u64) -> String {
         }
     });
     match last {
-        Some((_, answer)) => format!("client {client} asked {asked} times, and was told {answer:?}"),
+        Some((_, answer)) => format!("client {client} asked {asked} times, and was told: {answer}"),
         None if asked > 0 => format!("client {client} waits for its first answer"),
         None => format!("client {client} still waits for what it asked before"),
     }

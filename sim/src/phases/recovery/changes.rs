@@ -1,6 +1,8 @@
 //! Every change of members that an operator asked for comes to its end, and mistakes are refused.
 
-use madsim::time::timeout;
+use std::time::Duration;
+
+use madsim::time::{sleep, timeout};
 
 use super::{super::supervise::look, waiting::bound};
 use crate::{
@@ -8,6 +10,9 @@ use crate::{
     workload::Unexpected,
     world::World,
 };
+
+/// So often it is looked whether the changes are done.
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> {
     let bound = bound(world);
@@ -25,9 +30,14 @@ pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> 
     }
 }
 
-/// Whatever was asked for; then members are moved whom the cluster knows by a wrong address, until there is none.
+/// Whatever was asked for. Members are moved whom the cluster knows by a wrong address, until there is none: changes may wait for that,
+/// which were asked for before anybody founded a cluster with those addresses.
 async fn finish_changes(world: &mut World) -> Result<(), Unexpected> {
     loop {
+        while world.operators.are_changing_members() {
+            world.put_addresses_right();
+            sleep(PAUSE).await;
+        }
         world.operators.finish_changes().await?;
         if !world.put_addresses_right() {
             return Ok(());

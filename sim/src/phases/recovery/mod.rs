@@ -8,7 +8,9 @@
 //! | `reads.rs` | every key can be read: what was acknowledged must be there |
 //! | `read_out.rs` | after a blackout: all of the history can be read |
 //! | `convergence.rs` | all members apply everything; the oracle compares their states |
+//! | `transfer.rs` | leadership can be handed over |
 //! | `removed.rs` | nodes that were removed hear of it and stop |
+//! | `stored.rs` | last of all: what is on their disks is sound |
 //!
 //! `waiting.rs` has what they share: the bound, and how the run itself waits and asks.
 
@@ -18,11 +20,14 @@ mod convergence;
 mod read_out;
 mod reads;
 mod removed;
+mod stored;
+mod transfer;
 mod waiting;
 mod writes;
 
 pub(super) use self::{
     read_out::read_out,
+    stored::is_sound,
     waiting::{ask_through, bound},
 };
 use crate::{trace::MachineId, verdict::Failure, workload::Workload, world::World};
@@ -34,6 +39,7 @@ pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(
     clients::are_answered(world, workload).await?;
     reads::succeed(world, workload).await?;
     convergence::of_all_members(world).await?;
+    transfer::succeeds(world).await?;
     removed::nodes_stop(world).await
 }
 

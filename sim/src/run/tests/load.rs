@@ -48,11 +48,14 @@ fn count(verdict: &Verdict, outcome: &str) -> u64 {
     verdict.figures.operations.get(outcome).copied().unwrap_or(0)
 }
 
-/// It is green, there was one election, and the light client was served.
+/// The first leader is elected, and one that the healed cluster is asked for.
+const ELECTIONS: u64 = 2;
+
+/// It is green, nobody else was elected, and the light client was served.
 fn assert_harmless(verdict: &Verdict) {
     let seed = verdict.seed;
     assert!(verdict.failure.is_none(), "seed {seed}: {:?}", verdict.failure);
-    assert_eq!(verdict.figures.elections, 1, "seed {seed}: load alone elected another leader");
+    assert_eq!(verdict.figures.elections, ELECTIONS, "seed {seed}: load alone elected another leader");
     let failed = count(verdict, "did not happen") + count(verdict, "unknown");
     assert_eq!(failed, 0, "seed {seed}: a small call failed");
     assert!(count(verdict, "put") + count(verdict, "get") > 20, "seed {seed}: {:?}", verdict.figures);

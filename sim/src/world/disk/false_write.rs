@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use conclave_checks::draw::Draw;
 
-use super::file::{BLOCK_BYTES, File};
+use super::{content::BLOCK_BYTES, file::File};
 
 /// After so many changes of files the process is killed, at most, so that it sees what is left.
 const CRASHES_AFTER: u64 = 30;
+/// After so many the next commit of the file has not ended: what was lost is the last one.
+const CRASHES_AT_ONCE_AFTER: u64 = 5;
 
 /// Where a write goes that is reported as made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +54,7 @@ impl FalseWrite {
                 other.keeps_all = true;
             }
         }
-        Some(self.draw.below(CRASHES_AFTER))
+        let crashes_after = if self.draw.chance(50) { CRASHES_AT_ONCE_AFTER } else { CRASHES_AFTER };
+        Some(self.draw.below(crashes_after))
     }
 }

@@ -4,18 +4,18 @@ use std::{collections::BTreeSet, io, ops::Range};
 
 use conclave_checks::draw::Draw;
 
+use super::content::{BLOCK_BYTES, Content};
+
 /// What a disk writes as a whole, or tears.
 pub(super) const SECTOR_BYTES: usize = 512;
-/// What is written in one piece, or in a wrong place: a page of memory.
-pub(super) const BLOCK_BYTES: usize = 4096;
 const BLOCK_SECTORS: usize = BLOCK_BYTES / SECTOR_BYTES;
 
 /// What is on the platter, and what is on its way there.
 #[derive(Debug, Default)]
 pub(super) struct File {
-    pub(super) durable: Vec<u8>,
+    pub(super) durable: Content,
     /// The file as the process sees it.
-    pub(super) seen: Vec<u8>,
+    pub(super) seen: Content,
     /// Sectors written since the last sync.
     pub(super) dirty: BTreeSet<usize>,
     /// Sectors that are clean in memory, and are not on the platter: their sync failed.
@@ -31,15 +31,17 @@ pub(super) struct File {
 /// What a process does with it.
 impl File {
     pub(super) fn read(&self, start: usize, out: &mut [u8]) -> io::Result<()> {
-        let bytes = self.seen.get(start..start + out.len());
-        out.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
-        Ok(())
+        match self.seen.read(start, out) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
     }
 
     pub(super) fn write(&mut self, start: usize, data: &[u8]) -> io::Result<()> {
         let end = start + data.len();
-        let target = self.seen.get_mut(start..end).ok_or(io::ErrorKind::UnexpectedEof)?;
-        target.copy_from_slice(data);
+        if !self.seen.write(start, data) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
         for sector in start / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES) {
             self.dirty.insert(sector);
             self.stale.remove(&sector);
@@ -49,7 +51,7 @@ impl File {
     }
 
     pub(super) fn set_len(&mut self, bytes: usize) -> io::Result<()> {
-        self.seen.resize(bytes, 0);
+        self.seen.resize(bytes);
         self.cut = self.cut.min(bytes);
         self.room = self.room.min(bytes);
         self.stale.retain(|sector| (sector + 1) * SECTOR_BYTES <= bytes);
@@ -62,15 +64,23 @@ impl File {
     pub(super) fn sync(&mut self) {
         self.keeps_all = false;
         self.sync_length();
-        for sector in std::mem::take(&mut self.dirty) {
-            let bytes = self.sector(sector);
-            self.durable[bytes.clone()].copy_from_slice(&self.seen[bytes]);
+        for block in self.dirty_blocks() {
+            let sectors = block * BLOCK_SECTORS..(block + 1) * BLOCK_SECTORS;
+            // But for what is dirty or stale both are the same.
+            if self.stale.range(sectors.clone()).next().is_none() {
+                self.durable.share(&self.seen, block);
+                continue;
+            }
+            for &sector in self.dirty.range(sectors) {
+                self.durable.copy(&self.seen, self.sector(sector));
+            }
         }
+        self.dirty.clear();
     }
 
     fn sync_length(&mut self) {
-        self.durable.truncate(self.cut);
-        self.durable.resize(self.seen.len(), 0);
+        self.durable.resize(self.cut.min(self.durable.len()));
+        self.durable.resize(self.seen.len());
         self.cut = self.seen.len();
     }
 
@@ -84,8 +94,8 @@ impl File {
         for sector in std::mem::take(&mut self.dirty) {
             let bytes = self.sector(sector);
             match draw.below(3) {
-                0 => self.durable[bytes.clone()].copy_from_slice(&self.seen[bytes]),
-                1 => self.seen[bytes.clone()].copy_from_slice(&self.durable[bytes]),
+                0 => self.durable.copy(&self.seen, bytes),
+                1 => self.seen.copy(&self.durable, bytes),
                 _ => drop(self.stale.insert(sector)),
             }
         }
@@ -95,7 +105,7 @@ impl File {
     pub(super) fn forget_clean(&mut self) {
         for sector in std::mem::take(&mut self.stale) {
             let bytes = self.sector(sector);
-            self.seen[bytes.clone()].copy_from_slice(&self.durable[bytes]);
+            self.seen.copy(&self.durable, bytes);
         }
     }
 
@@ -127,7 +137,8 @@ impl File {
             self.dirty.remove(sector);
         }
         let start = (block * BLOCK_BYTES).min(self.seen.len());
-        let bytes = self.seen[start..(start + BLOCK_BYTES).min(self.seen.len())].to_vec();
+        let mut bytes = vec![0; BLOCK_BYTES.min(self.seen.len() - start)];
+        assert!(self.seen.read(start, &mut bytes), "they are in the file");
         self.sync();
         self.stale.extend(unmade);
         if !is_shown {
@@ -136,19 +147,25 @@ impl File {
         bytes
     }
 
+    /// Bits of a byte turn over.
+    pub(super) fn flip(&mut self, offset: usize, bits: u8) {
+        self.durable.flip(offset, bits);
+        self.seen.flip(offset, bits);
+    }
+
     /// A block is written over, whatever it held.
     pub(super) fn overwrite(&mut self, block: usize, bytes: &[u8]) {
         let start = block * BLOCK_BYTES;
         let end = (start + bytes.len()).min(self.durable.len()).min(self.seen.len());
         for place in [&mut self.durable, &mut self.seen].into_iter().filter(|_| start < end) {
-            place[start..end].copy_from_slice(&bytes[..end - start]);
+            assert!(place.write(start, &bytes[..end - start]), "they are in the file");
         }
     }
 
     /// Each unsynced sector is kept, lost, or torn: its first part new, the rest old. So is the length.
     fn tear_unsynced(&mut self, draw: &mut impl FnMut() -> u64) {
         if draw().is_multiple_of(2) || self.seen.len() < self.durable.len() {
-            self.durable.resize(self.seen.len().max(self.durable.len()), 0);
+            self.durable.resize(self.seen.len().max(self.durable.len()));
         }
         for sector in std::mem::take(&mut self.dirty) {
             let bytes = self.sector(sector);
@@ -159,7 +176,7 @@ impl File {
             };
             let kept = bytes.start..(bytes.start + kept).min(bytes.end).min(self.durable.len());
             if !kept.is_empty() {
-                self.durable[kept.clone()].copy_from_slice(&self.seen[kept]);
+                self.durable.copy(&self.seen, kept);
             }
         }
     }

@@ -48,6 +48,16 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..40)
 }
 
+#[test]
+fn what_was_written_and_cut_off_again_is_not_synced() {
+    let disk = disk();
+    let backend = opened(&disk, 3_000);
+    backend.write(0, b"gone").expect("within the file");
+    backend.set_len(0).expect("alive");
+    backend.sync_data().expect("alive");
+    assert_eq!(contents(&disk), b"");
+}
+
 proptest! {
     #[test]
     fn a_process_reads_what_it_wrote_and_a_power_loss_keeps_what_was_synced(steps in steps(), seed: u64) {
@@ -239,7 +249,7 @@ fn reads_and_writes_fail_as_often_as_they_are_to() {
     assert_eq!(failures(&|| backend.sync_data()), 0);
 }
 
-const BLOCK: usize = file::BLOCK_BYTES;
+const BLOCK: usize = content::BLOCK_BYTES;
 
 /// Four blocks are written and synced, the third is none of those that reach their place. Returns what is shown then, and what is on
 /// the platter.

@@ -12,15 +12,12 @@ use std::{
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    time::{Instant, interval, timeout},
-};
+use tokio::time::{Instant, interval, timeout};
 
 use self::sample::Sample;
 use super::super::{
     http::{self, Response, TEXT, response},
+    scrape::scrape,
     status,
 };
 use crate::client::Client;
@@ -87,14 +84,4 @@ async fn look(client: Client, metrics: SocketAddr, shown: Shown) {
         let json = json!({ "status": status, "now": started.elapsed().as_secs_f64(), "history": history });
         *shown.lock().expect("nobody panics with it") = json.to_string();
     }
-}
-
-/// The text at `/metrics`.
-async fn scrape(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).await?;
-    Ok(text)
 }

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::super::super::scrape::{label, series};
+
 /// Counts since the proxy started.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sample {
@@ -30,9 +32,7 @@ impl Sample {
     /// From the text of the proxy's metrics.
     pub(super) fn read(at: f64, commit: f64, metrics: &str) -> Self {
         let mut sample = Self { at, commit, ..Self::default() };
-        for line in metrics.lines().filter(|line| line.starts_with("conclave_proxy_call")) {
-            let Some((series, value)) = line.rsplit_once(' ') else { continue };
-            let Ok(value) = value.parse::<f64>() else { continue };
+        for (series, value) in series(metrics).filter(|(name, _)| name.starts_with("conclave_proxy_call")) {
             if series.starts_with("conclave_proxy_calls_total") && label(series, "code") != Some("OK") {
                 sample.failed += value;
             }
@@ -88,12 +88,6 @@ impl Calls {
         }
         Some(lower)
     }
-}
-
-/// The value of a label of a series.
-fn label<'a>(series: &'a str, name: &str) -> Option<&'a str> {
-    let (_, after) = series.split_once(&format!("{name}=\""))?;
-    after.split('"').next()
 }
 
 #[cfg(test)]

@@ -95,6 +95,34 @@ fn a_write_applied_twice_shows_in_the_version() {
     assert!(!is_linearizable(&[put("a", 0, Some((1, 2))), got(Some(("a", 2, 2)), 2, 3)]));
 }
 
+/// Each pair of them may lie between any two of the others: to come there without them is all that needs to be remembered.
+#[test]
+fn dozens_of_writes_of_unknown_outcome_on_one_key_are_decided() {
+    let rounds = 30;
+    let unknown = (0..60).map(|called| match called % 3 {
+        0 => Operation { called, returned: None, call: key(KeyChange::Delete) },
+        _ => put("(never read)", called, None),
+    });
+    let revision_of = |round: u64| 100 * (1 + round as i64);
+    let known = (0..rounds).flat_map(|round| {
+        let (called, revision) = (100 + 10 * round, revision_of(round));
+        let told = Some((called + 3, returned(revision + 50, KeyAnswer::Deleted(Some(true)))));
+        let delete = Operation { called: called + 2, returned: told, call: key(KeyChange::Delete) };
+        [put("a", called, Some((called + 1, revision))), delete]
+    });
+    let mut history: Vec<KeyOperation> = unknown.chain(known).collect();
+    let last = |version| {
+        let revision = revision_of(rounds);
+        [put("b", 9_000, Some((9_001, revision))), got(Some(("b", revision, version)), 9_002, 9_003)]
+    };
+    history.extend(last(41));
+    let decided = |history: &[KeyOperation]| check::<KeyModel>(history, 200_000);
+    assert_eq!(decided(&history), Verdict::Linearizable, "all puts took place after the last deletion");
+    history.truncate(history.len() - 2);
+    history.extend(last(42));
+    assert!(matches!(decided(&history), Verdict::NotLinearizable(_)), "there were not so many");
+}
+
 fn any_operation() -> impl Strategy<Value = KeyOperation> {
     let value = prop_oneof![Just("a"), Just("b")];
     let found = prop::option::of((value.clone(), 2..5_i64, 1..3_i64));

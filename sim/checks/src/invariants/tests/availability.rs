@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use conclave::raft::{AppendOutcome, Body, Configuration, Message, NodeId, Origin, Raft, RoleName, Term};
 
 use super::{
-    Story,
+    Story, Version,
     cluster::{Cluster, heartbeat},
     node::{change, node},
 };
@@ -23,6 +23,8 @@ struct Watched<'a> {
     cluster: &'a Cluster,
     availability: Availability,
     cores: BTreeMap<NodeId, Raft>,
+    /// Who was told to stop.
+    stopping: Option<NodeId>,
 }
 
 impl<'a> Watched<'a> {
@@ -34,7 +36,15 @@ impl<'a> Watched<'a> {
         ALL.iter().for_each(|id| cluster.stores(*id, &found(*id).write()));
         let cores: BTreeMap<NodeId, Raft> = ALL.map(|id| (id, cluster.starts(&found(id)))).into();
         cores.values().for_each(|core| cluster.sees(core));
-        Self { cluster, availability: Availability::new(BOUNDS), cores }
+        Self { cluster, availability: Availability::new(BOUNDS), cores, stopping: None }
+    }
+
+    /// Node 1 leads, and hears nobody from time 0 on.
+    fn with_unheard_leader(cluster: &'a Cluster) -> Self {
+        let mut watched = Self::new(cluster);
+        watched.elects(1);
+        watched.look(0, &[2, 3]);
+        watched
     }
 
     /// A node wins the next term with the votes of the others, who follow it.
@@ -95,10 +105,20 @@ impl<'a> Watched<'a> {
             is_sound: &is_sound,
             may_arrive: &is_sound,
             runs: &|_| true,
+            is_stopping: &|id| self.stopping == Some(id),
             is_changing: false,
         };
         self.availability.look(&self.cluster.oracle, &around);
     }
+}
+
+/// A leader is not heard for longer than may be, and this excuses it.
+fn excused_by(cluster: &Cluster, version: Version, excuse: fn(&mut Watched<'_>)) {
+    let mut watched = Watched::with_unheard_leader(cluster);
+    if !version.is_broken() {
+        excuse(&mut watched);
+    }
+    watched.look(51, &[2, 3]);
 }
 
 fn origin(id: NodeId) -> Origin {
@@ -144,17 +164,33 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
     },
 ];
 
-pub(super) const LEADER_HAS_FOLLOWERS: &[Story] = &[Story {
-    nodes: &[1],
-    term: 2,
-    history: |cluster, version| {
-        let mut watched = Watched::new(cluster);
-        watched.elects(1);
-        watched.look(0, &[2, 3]);
-        watched.look(30, if version.is_broken() { &[2, 3] } else { &[1, 3] });
-        watched.look(51, &[2, 3]);
+pub(super) const LEADER_HAS_FOLLOWERS: &[Story] = &[
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            let mut watched = Watched::with_unheard_leader(cluster);
+            watched.look(30, if version.is_broken() { &[2, 3] } else { &[1, 3] });
+            watched.look(51, &[2, 3]);
+        },
     },
-}];
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // Who was told to stop decides nothing any more, however long its disk takes.
+            excused_by(cluster, version, |watched| watched.stopping = Some(1));
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // It died, and the next process of the same node reads its disk for a long time.
+            excused_by(cluster, version, |watched| watched.cluster.oracle.begins(1));
+        },
+    },
+];
 
 pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
     Story {

@@ -1,9 +1,12 @@
 //! What is committed, and stays so.
 
+use conclave::raft::{Configuration, Effects, Persist, RoleName};
+
 use super::{
     Cluster, Story, Version,
-    node::{entries, founders, node},
+    node::{change, entries, entry, founders, node, nothing},
 };
+use crate::observation::View;
 
 pub(super) const COMMIT_ONLY_GROWS: &[Story] = &[
     Story { nodes: &[1], term: 1, history: a_commit_index_changes },
@@ -63,6 +66,7 @@ fn a_later_term_commits_something_in_the_same_place(cluster: &Cluster, version: 
 pub(super) const COMMITTED_ON_QUORUM: &[Story] = &[
     Story { nodes: &[1], term: 1, history: a_node_commits_what_it_holds_and_perhaps_another },
     Story { nodes: &[1], term: 2, history: a_node_commits_what_another_has_compacted_or_replaced },
+    Story { nodes: &[1], term: 2, history: a_leader_counts_by_the_joint_configuration_or_by_what_follows_it },
 ];
 
 /// The other one has crashed since: its disk counts.
@@ -76,4 +80,20 @@ fn a_node_commits_what_another_has_compacted_or_replaced(cluster: &Cluster, vers
     let other = version.of(node(2).log(&[2]), node(2).compacted(1, 1, founders()));
     cluster.stores(2, &other.term(2).write());
     cluster.sees(&cluster.boots(&node(1).term(2).log(&[1]).commit(1)));
+}
+
+/// Node 1 is to be left alone. In one step it commits that, and appends what follows.
+fn a_leader_counts_by_the_joint_configuration_or_by_what_follows_it(cluster: &Cluster, version: Version) {
+    let alone = Configuration::of([1]);
+    let joint = Configuration { outgoing: [1, 2, 3].into(), ..alone.clone() };
+    let mut log = vec![entry(1, 1), change(2, 1, joint)];
+    cluster.elects(&node(1).term(1).entries(log.clone()), &[2]);
+    log.push(entry(3, 2));
+    cluster.stores_entries(2, version.of(log[..1].to_vec(), log.clone()));
+    log.push(change(4, 2, alone));
+    cluster.stores_entries(1, log[2..].to_vec());
+    let persist = Some(Persist { entries: log[3..].to_vec(), ..nothing() });
+    let core = node(1).vote(2, 1).entries(log).core();
+    let view = View { role: RoleName::Leader, commit: 3, ..View::of(&core) };
+    cluster.oracle.inner().step(&core, &Effects { persist, ..Effects::default() }, view);
 }

@@ -16,6 +16,10 @@ use crate::{
 pub(super) struct Cluster {
     pub(super) specification: Specification,
     pub(super) failure: Option<Failure>,
+    /// Leaders hold leases, as they believe.
+    pub(super) holds_leases: bool,
+    /// What all clocks show.
+    pub(super) time_us: u64,
     shown: BTreeMap<NodeId, View>,
     configuration: Arc<Configuration>,
 }
@@ -44,7 +48,8 @@ impl Cluster {
     pub(super) fn found(nodes: &[(Term, &[Term])]) -> Self {
         let configuration = Arc::new(Configuration::of(1..=nodes.len() as NodeId));
         let specification = Specification::default();
-        let mut cluster = Self { specification, failure: None, shown: BTreeMap::new(), configuration };
+        let (shown, holds_leases, time_us) = (BTreeMap::new(), false, 0);
+        let mut cluster = Self { specification, failure: None, holds_leases, time_us, shown, configuration };
         for (id, (term, log)) in (1..).zip(nodes) {
             cluster.starts(id, Vote { term: *term, candidate: None }, log);
         }
@@ -87,7 +92,7 @@ impl Cluster {
     /// A node takes a step with these effects.
     pub(super) fn steps(&mut self, node: NodeId, after: View, effects: &Effects) {
         self.shown.insert(node, after);
-        let step = Stepped { node, after, holds_lease: false, effects };
+        let step = Stepped { node, after, holds_lease: self.holds_leases, time_us: self.time_us, effects };
         self.judge(|specification| specification.step(&step));
     }
 

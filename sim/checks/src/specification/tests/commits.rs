@@ -114,6 +114,7 @@ pub(super) const READ_IS_CONFIRMED: &[Story] = &[
     Story { nodes: &[1], term: 1, history: a_read_is_allowed_before_an_entry_of_the_term_is_committed },
     Story { nodes: &[1], term: 1, history: a_read_is_at_the_commit_index_or_before_it },
     Story { nodes: &[2], term: 1, history: a_follower_reads_what_it_was_told_or_was_not },
+    Story { nodes: &[1], term: 1, history: a_read_is_allowed_while_a_promise_holds_or_later },
 ];
 
 fn a_read_is_allowed_by_a_heartbeat_after_it_or_before(version: Version) -> Cluster {
@@ -161,6 +162,21 @@ fn a_follower_reads_what_it_was_told_or_was_not(version: Version) -> Cluster {
     answers(&mut cluster, 2);
     cluster.says(1, 2, Body::ReadIndexResponse { id: 7, index: Some(1) });
     reads(&mut cluster, 2, version.of(0, 1));
+    cluster
+}
+
+/// Of 1,100 us, when clocks may be 10 percent off, 900 are left.
+fn a_read_is_allowed_while_a_promise_holds_or_later(version: Version) -> Cluster {
+    let mut cluster = Cluster::led(3);
+    cluster.specification.state_drift(10);
+    cluster.holds_leases = true;
+    cluster.replicates();
+    cluster.commits(1, 1);
+    cluster.says(1, 2, Body::HeartbeatRequest { commit: 1, round: 2 });
+    cluster.says(2, 1, Body::HeartbeatResponse { round: 2, priority: 0, promise_us: 1_100 });
+    cluster.specification.ask_read(1, 7);
+    cluster.time_us = version.of(900, 899);
+    reads(&mut cluster, 1, 1);
     cluster
 }
 

@@ -91,6 +91,7 @@ pub(super) const CHANGE_IS_SETTLED: &[Story] = &[
     Story { nodes: &[1], term: 1, history: members_change_before_an_entry_of_the_term_is_committed },
     Story { nodes: &[1], term: 1, history: members_change_while_another_change_is_not_committed },
     Story { nodes: &[1], term: 1, history: votes_pass_to_others_at_once_or_by_a_joint_configuration },
+    Story { nodes: &[1], term: 1, history: who_left_comes_back_or_another_node_comes },
 ];
 
 /// The correction of 2015.
@@ -115,6 +116,22 @@ fn members_change_while_another_change_is_not_committed(version: Version) -> Clu
 fn votes_pass_to_others_at_once_or_by_a_joint_configuration(version: Version) -> Cluster {
     let mut cluster = settled();
     changes(&mut cluster, 2, version.of(Configuration::of(1..=4), joint()));
+    cluster
+}
+
+fn who_left_comes_back_or_another_node_comes(version: Version) -> Cluster {
+    let mut cluster = settled();
+    let gone = || [4].into();
+    changes(&mut cluster, 2, Configuration { gone: gone(), ..Configuration::of(1..=3) });
+    cluster.sends(1, 2, at(1, 1), &[1]);
+    cluster.takes(2, 1, (2, &[1]), 2);
+    cluster.commits(1, 2);
+    let new = [version.of(4, 5)];
+    changes(
+        &mut cluster,
+        3,
+        Configuration { learners: new.into(), gone: gone(), ..Configuration::of(1..=3) },
+    );
     cluster
 }
 

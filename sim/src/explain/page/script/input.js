@@ -105,8 +105,8 @@ function nextEvent(by) {
 const KEYS = {
   ArrowLeft: () => view.pan(-view.width / 8), ArrowRight: () => view.pan(view.width / 8),
   ArrowUp: () => view.scrollBy(-60), ArrowDown: () => view.scrollBy(60),
-  "+": () => view.zoom(0.6), "=": () => view.zoom(0.6), "-": () => view.zoom(1 / 0.6), "−": () => view.zoom(1 / 0.6),
-  a: () => view.pan(-view.width / 8), d: () => view.pan(view.width / 8), w: () => view.zoom(0.6), s: () => view.zoom(1 / 0.6),
+  "+": () => zoomOnSelected(0.6), "=": () => zoomOnSelected(0.6), "-": () => zoomOnSelected(1 / 0.6), "−": () => zoomOnSelected(1 / 0.6),
+  a: () => view.pan(-view.width / 8), d: () => view.pan(view.width / 8), w: () => zoomOnSelected(0.6), s: () => zoomOnSelected(1 / 0.6),
   0: () => view.goTo(0, D.end), Home: () => view.goTo(0, D.end),
   v: goToBreak, n: () => nextEvent(1), p: () => nextEvent(-1), j: () => stepBy(1), k: () => stepBy(-1),
   t: () => setTheme(otherTheme()), "?": () => showTab("legend"),

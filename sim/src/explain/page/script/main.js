@@ -9,8 +9,8 @@ function fillHead() {
   verdict.title = D.broken ? "To what broke (V)" : "Every rule held";
   verdict.addEventListener("click", () => (D.broken ? goToBreak() : showTab("story")));
   $("facts").textContent = `${D.scenario} · ${events.length.toLocaleString("en")} events`;
-  $("zoom-in").addEventListener("click", () => view.zoom(0.6));
-  $("zoom-out").addEventListener("click", () => view.zoom(1 / 0.6));
+  $("zoom-in").addEventListener("click", () => zoomOnSelected(0.6));
+  $("zoom-out").addEventListener("click", () => zoomOnSelected(1 / 0.6));
   $("fit").addEventListener("click", () => view.goTo(0, D.end));
   $("theme").addEventListener("click", () => setTheme(otherTheme()));
   $("help").addEventListener("click", () => showTab("legend"));

@@ -71,7 +71,8 @@ function goToStep(place) {
 function goToBreak() {
   if (!D.broken) return;
   const last = steps.findLastIndex((step) => step.is_break);
-  const first = steps.filter((step) => step.at > D.broken.at - 4e8)[0]?.at ?? D.broken.at;
+  const before = steps.filter((step) => !step.is_break);
+  const first = (before.find((step) => step.at > D.broken.at - 4e8) ?? before.at(-1) ?? D.broken).at;
   const span = Math.max(6e7, (D.broken.at - first) * 1.5);
   view.goTo(D.broken.at - span * 0.84, D.broken.at + span * 0.16);
   showTab("story");

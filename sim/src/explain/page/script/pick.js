@@ -196,6 +196,12 @@ const timeOf = ({ type, id }) => ({
   event: () => events.at[id], message: () => messages.sent[id], operation: () => operations[id].from, fault: () => D.faults[id].from,
 }[type]());
 
+/// Zooms on what is selected if it is in sight, or else on the middle.
+function zoomOnSelected(factor) {
+  const x = selected ? view.x(timeOf(selected)) : -1;
+  view.zoom(factor, x > LABELS_WIDTH && x < view.width ? x : undefined);
+}
+
 function select(what, { move = false, spanMax = Infinity } = {}) {
   selected = what;
   if (what) {
