@@ -18,8 +18,8 @@ pub trait Model {
     /// answer (the outcome is unknown) any answer will do.
     fn step(state: &Self::State, call: &Self::Call, returned: Option<&Self::Return>) -> Option<Self::State>;
 
-    /// Whether a call that was answered so changes no state, whatever it is. The search need not try such an operation
-    /// late: as soon as it can come next, it does.
+    /// Whether a call that was answered so only tells of a state. Where such an operation leaves the state as it is, the search
+    /// need not try it late: as soon as it can come next, it does. What it teaches of another state may only bind what follows.
     fn is_read(_: &Self::Call, _: &Self::Return) -> bool {
         false
     }

@@ -90,6 +90,10 @@ impl Model for KeyModel {
         after.map(|after| KeyState { store_revision: *revision, ..after })
     }
 
+    fn is_read(_: &KeyCall, returned: &KeyReturn) -> bool {
+        matches!(returned.answer, KeyAnswer::Got(_) | KeyAnswer::Deleted(Some(false)))
+    }
+
     fn partition(operations: &[Operation<KeyCall, KeyReturn>]) -> Vec<Vec<usize>> {
         partition_by_key(operations, |call| call.key.clone())
     }

@@ -1,7 +1,10 @@
 //! What a core must come to, each within its bound: a leader, a write of every client, agreement. Whoever does not come to it is told
 //! why.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use conclave::env::{Hooks as _, Knob};
 use conclave_checks::Standings;
@@ -15,7 +18,7 @@ use super::{
     core::Core,
 };
 use crate::{
-    trace::{Answer, CLIENT_LIVES, Condition, MachineId, Operation},
+    trace::{CLIENT_LIVES, Call, Condition, MachineId},
     verdict::{Failure, Rule, Times},
     workload::Workload,
     world::{World, now_ns, redirect_proxy},
@@ -52,13 +55,16 @@ pub(super) async fn judge(
         if let Some(first_ns) = written.values().min() {
             times.to_first_write.get_or_insert(Duration::from_nanos(first_ns - began_ns));
         }
-        let waiting: Vec<u64> =
-            served.iter().copied().filter(|client| !written.contains_key(client)).collect();
+        let is_late = since() > write_bound;
+        let excused =
+            if is_late { clients_that_only_read(world, workload, began_ns) } else { BTreeSet::new() };
+        let is_waiting = |client: &u64| !written.contains_key(client) && !excused.contains(client);
+        let waiting: Vec<u64> = served.iter().copied().filter(is_waiting).collect();
         match times.to_leader {
             None if since() > leader_bound => return Err(no_leader(world, core, leader_bound)),
             Some(_) if waiting.is_empty() => break,
-            Some(_) if since() > write_bound && is_led_from_outside(world, core, stays) => return Ok(()),
-            Some(_) if since() > write_bound => {
+            Some(_) if is_late && is_led_from_outside(world, core, stays) => return Ok(()),
+            Some(_) if is_late => {
                 return Err(no_writes(world, core, write_bound, began_ns, &waiting));
             }
             _ => {}
@@ -112,24 +118,45 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 
 /// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
 /// values for narrow lines, or with those or open loops for links that take few calls at a time, any answer counts: that a write gets
-/// through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write.
+/// through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write. Where open
+/// loops ask for more than nodes apply (an entry at a time), what waits to be applied outlasts every patience: an error is an answer.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
+    let is_set = |knob| world.instruments.knob(knob).is_some();
     let has_large = workload.large.is_some();
-    let takes_few_calls = world.instruments.knob(Knob::InFlightBytes).is_some();
     let is_loaded = has_large && world.shape.bandwidth_bytes_per_s.is_some()
-        || takes_few_calls && (has_large || workload.open_loops > 0);
+        || is_set(Knob::InFlightBytes) && (has_large || workload.open_loops > 0);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
     let any_counts = is_loaded || asks_seldom || workload.reads_percent == 100;
+    let errors_count = is_set(Knob::AppliedBytes) && workload.open_loops > 0;
     let mut written = BTreeMap::new();
-    world.recorder.look_since(began_ns, |Operation { client, call, answer, .. }| {
-        let Some((at_ns, answer)) = answer else { return };
-        let is_write = call.puts().is_some() && !answer.is_error()
-            || matches!(answer, Answer::Deleted { .. } | Answer::RangeDeleted { .. });
-        if is_write || any_counts && !answer.is_error() {
-            written.insert(client % CLIENT_LIVES, *at_ns);
+    world.recorder.look_since(began_ns, |operation| {
+        let Some((at_ns, answer)) = &operation.answer else { return };
+        let is_written = is_write(&operation.call) && !answer.is_error();
+        if is_written || any_counts && !answer.is_error() || errors_count {
+            written.insert(operation.client % CLIENT_LIVES, *at_ns);
         }
     });
     written
+}
+
+/// Those who were answered, and have drawn no write in all that time; one that is younger than a client's patience may still wait.
+fn clients_that_only_read(world: &World, workload: &Workload, began_ns: u64) -> BTreeSet<u64> {
+    let recent_ns = now_ns().saturating_sub(workload.patience_ms * 1_000_000);
+    let (mut answered, mut wrote) = (BTreeSet::new(), BTreeSet::new());
+    world.recorder.look_since(began_ns, |operation| {
+        let client = operation.client % CLIENT_LIVES;
+        if operation.answer.as_ref().is_some_and(|(_, answer)| !answer.is_error()) {
+            answered.insert(client);
+        }
+        if is_write(&operation.call) && operation.called_ns < recent_ns {
+            wrote.insert(client);
+        }
+    });
+    &answered - &wrote
+}
+
+fn is_write(call: &Call) -> bool {
+    call.puts().is_some() || call.is_delete()
 }
 
 fn no_leader(world: &World, core: &Core, bound: Duration) -> Failure {

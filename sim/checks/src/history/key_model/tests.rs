@@ -123,6 +123,25 @@ fn dozens_of_writes_of_unknown_outcome_on_one_key_are_decided() {
     assert!(matches!(decided(&history), Verdict::NotLinearizable(_)), "there were not so many");
 }
 
+/// Which of them come before a write of unknown outcome makes no difference: they are not chosen among.
+#[test]
+fn dozens_of_reads_at_once_are_decided() {
+    let unknown = (0..5).map(|called| put("(never read)", called, None));
+    let reads = (10..50).map(|called| got(Some(("a", 2, 1)), called, 100 + called));
+    let last = |version| [put("b", 60, Some((200, 9))), got(Some(("b", 9, version)), 61, 201)];
+    let ends_with = |version| {
+        let history: Vec<KeyOperation> = unknown
+            .clone()
+            .chain([put("a", 5, Some((99, 2)))])
+            .chain(reads.clone())
+            .chain(last(version))
+            .collect();
+        check::<KeyModel>(&history, 20_000)
+    };
+    assert_eq!(ends_with(7), Verdict::Linearizable, "all of unknown outcome took place");
+    assert!(matches!(ends_with(8), Verdict::NotLinearizable(_)), "there were not so many");
+}
+
 fn any_operation() -> impl Strategy<Value = KeyOperation> {
     let value = prop_oneof![Just("a"), Just("b")];
     let found = prop::option::of((value.clone(), 2..5_i64, 1..3_i64));
