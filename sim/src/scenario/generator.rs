@@ -36,11 +36,11 @@ fn within(seed: u64) -> Scenario {
         faults: faults(&shape, chaos_ms),
         ending: Ending::draw(seed, &roster(&shape)),
         shape,
+        knobs: knobs(seed, &workload),
         workload,
         chaos_ms,
         schedule: None,
         buggify: buggify(seed),
-        knobs: knobs(seed),
         reaches: BTreeSet::new(),
         about: About::default(),
     };
@@ -228,10 +228,10 @@ fn buggify(seed: u64) -> Rates {
 }
 
 /// Half of the seeds set some knobs. A knob more leaves the others as they were.
-fn knobs(seed: u64) -> Knobs {
+fn knobs(seed: u64, workload: &Workload) -> Knobs {
     let mut knobs = Knobs::default();
     if Draw::new(seed, "knobs", 0).chance(50) {
-        for knob in Knob::ALL {
+        for knob in Knob::ALL.iter().filter(|knob| may_set(**knob, workload)) {
             let mut draw = Draw::new(seed, &format!("knob {}", knob.name()), 0);
             if draw.chance(12) {
                 knobs.set(*knob, *draw.pick(knob.draws()));
@@ -239,6 +239,12 @@ fn knobs(seed: u64) -> Knobs {
         }
     }
     knobs
+}
+
+/// An open loop asks for more than is served by nodes that apply an entry at a time, or proxies that ask one call at a time: what waits
+/// for it outlasts every patience, and nobody else is served.
+pub(super) fn may_set(knob: Knob, workload: &Workload) -> bool {
+    !matches!(knob, Knob::AppliedBytes | Knob::InFlightBytes) || workload.open_loops == 0
 }
 
 /// As while they are switched on a node at a time, in some of the runs that have them.

@@ -4,7 +4,7 @@
 use conclave::env::{Buggify, Knob};
 use conclave_checks::draw::Draw;
 
-use super::{Scenario, agenda::roster, timed::Timed};
+use super::{Scenario, agenda::roster, generator::may_set, timed::Timed};
 use crate::{faults::Fault, trace::Moment, world::Rate};
 
 /// So many changes at most make a variation.
@@ -105,7 +105,9 @@ fn take_faults(scenario: &mut Scenario, other: &Scenario, draw: &mut Draw) {
 
 fn set_knob(scenario: &mut Scenario, _: &Scenario, draw: &mut Draw) {
     let knob = *draw.pick(Knob::ALL);
-    scenario.knobs.set(knob, *draw.pick(knob.draws()));
+    if may_set(knob, &scenario.workload) {
+        scenario.knobs.set(knob, *draw.pick(knob.draws()));
+    }
 }
 
 fn switch_point(scenario: &mut Scenario, _: &Scenario, draw: &mut Draw) {

@@ -118,21 +118,19 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 
 /// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
 /// values for narrow lines, or with those or open loops for links that take few calls at a time, any answer counts: that a write gets
-/// through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write. Where open
-/// loops ask for more than nodes apply (an entry at a time), what waits to be applied outlasts every patience: an error is an answer.
+/// through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
-    let is_set = |knob| world.instruments.knob(knob).is_some();
     let has_large = workload.large.is_some();
+    let takes_few_calls = world.instruments.knob(Knob::InFlightBytes).is_some();
     let is_loaded = has_large && world.shape.bandwidth_bytes_per_s.is_some()
-        || is_set(Knob::InFlightBytes) && (has_large || workload.open_loops > 0);
+        || takes_few_calls && (has_large || workload.open_loops > 0);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
     let any_counts = is_loaded || asks_seldom || workload.reads_percent == 100;
-    let errors_count = is_set(Knob::AppliedBytes) && workload.open_loops > 0;
     let mut written = BTreeMap::new();
     world.recorder.look_since(began_ns, |operation| {
         let Some((at_ns, answer)) = &operation.answer else { return };
         let is_written = is_write(&operation.call) && !answer.is_error();
-        if is_written || any_counts && !answer.is_error() || errors_count {
+        if is_written || any_counts && !answer.is_error() {
             written.insert(operation.client % CLIENT_LIVES, *at_ns);
         }
     });
