@@ -108,7 +108,9 @@ impl Availability {
     ) -> Option<(BTreeMap<NodeId, u64>, Duration)> {
         let is_quorum =
             |set: &BTreeMap<NodeId, u64>| without_quorum(configuration, |id| set.contains_key(&id)).is_none();
-        let still = |(id, number): &(NodeId, u64)| around.undisturbed.get(id) == Some(number);
+        let still = |(id, number): &(NodeId, u64)| {
+            configuration.is_voter(*id) && around.undisturbed.get(id) == Some(number)
+        };
         if let Some((set, since)) = self.quorum.take() {
             let set = together(set.into_iter().filter(still), around);
             if is_quorum(&set) {

@@ -6,7 +6,7 @@ use conclave::raft::{AppendOutcome, Body, Configuration, Message, NodeId, Origin
 
 use super::{
     Story, Version,
-    cluster::{Cluster, heartbeat},
+    cluster::{Cluster, append, at, heartbeat},
     node::{change, node},
 };
 use crate::{Availability, Bounds, Surroundings};
@@ -93,6 +93,19 @@ impl<'a> Watched<'a> {
         let body = Body::AppendResponse { outcome, priority: 0 };
         let answer = Message { from: follower, to: leader, origin: origin(follower), term: last.term, body };
         self.hears(leader, answer);
+    }
+
+    /// The others hear that node 1, which leads, belongs to the cluster no more.
+    fn removes_leader(&mut self, term: Term) {
+        let first = self.cores[&1].entry(2).expect("its first entry").clone();
+        let incarnations = [2, 3].map(|id| (id, id)).into();
+        let without = Configuration { incarnations, ..Configuration::of([2, 3]) };
+        let entries = vec![first, change(3, term, without)];
+        for commit in [1, 3] {
+            for id in [2, 3] {
+                self.hears(id, append(1, id, at(1, 1), entries.clone(), commit));
+            }
+        }
     }
 
     /// It is looked at these nodes, which run undisturbed, at a time. Others run, and hear nobody.
@@ -218,6 +231,21 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
                 watched.hears(3, Message { from: 2, to: 3, origin, term: term + 1, body });
             }
             watched.look(0, &[1, 2]);
+            watched.is_told_by(3, term + 1);
+            watched.look(21, &[1, 2]);
+        },
+    },
+    Story {
+        nodes: &[1, 2],
+        term: 2,
+        history: |cluster, version| {
+            // It was removed from the cluster between two looks.
+            let mut watched = Watched::new(cluster);
+            let term = watched.elects(1);
+            watched.look(0, &[1, 2]);
+            if !version.is_broken() {
+                watched.removes_leader(term);
+            }
             watched.is_told_by(3, term + 1);
             watched.look(21, &[1, 2]);
         },
