@@ -4,11 +4,11 @@
 //! linearizability", 2017): reaching one again by another order cannot help. Nor does it help to wait with a read that
 //! could come next: whatever follows follows it as well. So reads are never chosen among, and configurations are
 //! remembered without those that are due. Nor does it help to come to the same answers, and the same state, with more writes of
-//! unknown outcome, or at a higher revision: what can follow then could follow without them. Of other operations the one that
-//! returned first is tried first, and what follows is looked at: an order that begins so that some answer cannot follow any more
-//! is not completed.
+//! unknown outcome, or at a higher revision: what can follow then could follow without them. Of other operations the one that is
+//! bound by the earliest revision is tried first, among equals the one that returned first. What follows is looked at: an order
+//! that begins so that some answer cannot follow any more is not completed.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use crate::{
     Model, Operation,
@@ -222,7 +222,8 @@ impl<'a, M: Model> Search<'a, M> {
         }
         let known = self.untried.len();
         self.untried.extend(self.timeline.under_way());
-        self.untried[known..].sort_unstable_by_key(|&it| std::cmp::Reverse(self.timeline.return_of(it)));
+        let due = |it| (latest_revision::<M>(self.operations[it]), self.timeline.return_of(it));
+        self.untried[known..].sort_unstable_by_key(|&it| Reverse(due(it)));
         self.levels.push(Level { taken, untried });
     }
 

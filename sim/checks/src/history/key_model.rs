@@ -94,6 +94,23 @@ impl Model for KeyModel {
         matches!(returned.answer, KeyAnswer::Got(_) | KeyAnswer::Deleted(Some(false)))
     }
 
+    fn can_answer(
+        state: &KeyState,
+        call: &KeyCall,
+        returned: &KeyReturn,
+        _: &mut dyn Iterator<Item = &KeyCall>,
+    ) -> bool {
+        match (&call.change, &returned.answer) {
+            (_, KeyAnswer::Got(Some(found)) | KeyAnswer::Replaced(Some(found))) => {
+                state.read_as(Some(found)).is_some() || state.can_become(found.1, found.2)
+            }
+            (KeyChange::Put { learned: Some((revision, version)), .. }, _) => {
+                state.can_become(*revision, *version)
+            }
+            _ => true,
+        }
+    }
+
     fn partition(operations: &[Operation<KeyCall, KeyReturn>]) -> Vec<Vec<usize>> {
         partition_by_key(operations, |call| call.key.clone())
     }
@@ -138,6 +155,11 @@ impl KeyState {
             version: self.version + 1,
             store_revision: revision,
         }
+    }
+
+    /// Whether writes to come can lead to a pair of this revision and version: each raises both, the revision by one or more.
+    fn can_become(&self, mod_revision: i64, version: i64) -> bool {
+        version - self.version <= mod_revision - self.store_revision
     }
 
     /// The state, if a read could have seen this; a revision that was unknown is known from then on.

@@ -142,6 +142,28 @@ fn dozens_of_reads_at_once_are_decided() {
     assert!(matches!(ends_with(8), Verdict::NotLinearizable(_)), "there were not so many");
 }
 
+/// All of them lie between two revisions, long before somebody reads how many they were.
+#[test]
+fn hundreds_of_writes_of_unknown_outcome_before_many_others_are_decided() {
+    let unknown = (0..400).map(|called| put("(never read)", called, None));
+    let others = (0..100_u64).map(|number| {
+        let called = 1_000 + number;
+        put(&format!("b{number}"), called, Some((2_000 + number, 402 + number as i64)))
+    });
+    let last = |version| [put("c", 1_200, Some((3_000, 502))), got(Some(("c", 502, version)), 1_201, 3_001)];
+    let ends_with = |version| {
+        let history: Vec<KeyOperation> = [put("a", 5, Some((999, 2)))]
+            .into_iter()
+            .chain(unknown.clone())
+            .chain(others.clone())
+            .chain(last(version))
+            .collect();
+        check::<KeyModel>(&history, 100_000)
+    };
+    assert_eq!(ends_with(501), Verdict::Linearizable, "but for one, all took place after the first");
+    assert!(matches!(ends_with(503), Verdict::NotLinearizable(_)), "there were not so many");
+}
+
 fn any_operation() -> impl Strategy<Value = KeyOperation> {
     let value = prop_oneof![Just("a"), Just("b")];
     let found = prop::option::of((value.clone(), 2..5_i64, 1..3_i64));
