@@ -112,13 +112,14 @@ impl Availability {
             configuration.is_voter(*id) && around.undisturbed.get(id) == Some(number)
         };
         if let Some((set, since)) = self.quorum.take() {
-            let set = together(set.into_iter().filter(still), around);
+            let leader = self.reign.map(|reign| reign.leader);
+            let set = together(set.into_iter().filter(still), leader, around);
             if is_quorum(&set) {
                 return Some((set, since));
             }
         }
         let voters = around.undisturbed.iter().filter(|(id, _)| configuration.is_voter(**id));
-        let set = together(voters.map(|(id, number)| (*id, *number)), around);
+        let set = together(voters.map(|(id, number)| (*id, *number)), None, around);
         self.reign = None;
         is_quorum(&set).then_some((set, around.now))
     }
@@ -220,16 +221,21 @@ impl Availability {
     }
 }
 
-/// Those of some nodes that are sound with each other: of two that are not, the one stays that is so with more of the others.
-fn together(nodes: impl Iterator<Item = (NodeId, u64)>, around: &Surroundings<'_>) -> BTreeMap<NodeId, u64> {
+/// Those of some nodes that are sound with each other: of two that are not, the one stays that is so with more of the others, or that
+/// leads.
+fn together(
+    nodes: impl Iterator<Item = (NodeId, u64)>,
+    leader: Option<NodeId>,
+    around: &Surroundings<'_>,
+) -> BTreeMap<NodeId, u64> {
     let mut set: BTreeMap<NodeId, u64> = nodes.collect();
     let is_apart = |one: NodeId, other: NodeId| {
         one != other && !((around.is_sound)(one, other) && (around.is_sound)(other, one))
     };
     loop {
         let apart = |one: NodeId| set.keys().filter(|other| is_apart(one, **other)).count();
-        match set.keys().map(|id| (apart(*id), *id)).max() {
-            Some((1.., worst)) => drop(set.remove(&worst)),
+        match set.keys().map(|id| (apart(*id), Some(*id) != leader, *id)).max() {
+            Some((1.., _, worst)) => drop(set.remove(&worst)),
             _ => return set,
         }
     }

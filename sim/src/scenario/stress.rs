@@ -13,6 +13,8 @@ pub(super) enum Stress {
     Members,
     /// Leaders fall as soon as they are elected, or before.
     Leaders,
+    /// Ways between two nodes fail, while little is written: who hears nothing any more has missed nothing.
+    Lines,
 }
 
 impl Stress {
@@ -20,6 +22,7 @@ impl Stress {
         match Draw::new(seed, "stress", 0).below(100) {
             0..18 => Self::Members,
             18..32 => Self::Leaders,
+            32..40 => Self::Lines,
             _ => Self::Nothing,
         }
     }
@@ -40,13 +43,14 @@ impl Stress {
                 "stalled-disk",
             ],
             Self::Leaders => &["crash", "power-loss", "isolated-leader", "transfer"],
+            Self::Lines => &["cut-one-way", "one-way-isolation", "bridge", "flapping"],
         }
     }
 
     /// The moments that faults wait for most.
     pub(super) fn moments(self) -> &'static [Moment] {
         match self {
-            Self::Nothing => Moment::MAIN,
+            Self::Nothing | Self::Lines => Moment::MAIN,
             Self::Members => Moment::OF_MEMBERS,
             Self::Leaders => Moment::OF_LEADERS,
         }
@@ -54,6 +58,6 @@ impl Stress {
 
     /// So many of a hundred faults wait for one of them.
     pub(super) fn waiting_percent(self) -> u64 {
-        if self == Self::Nothing { 17 } else { 45 }
+        if matches!(self, Self::Members | Self::Leaders) { 45 } else { 17 }
     }
 }

@@ -25,6 +25,8 @@ struct Watched<'a> {
     cores: BTreeMap<NodeId, Raft>,
     /// Who was told to stop.
     stopping: Option<NodeId>,
+    /// A way on which nothing arrives.
+    cut: Option<(NodeId, NodeId)>,
 }
 
 impl<'a> Watched<'a> {
@@ -36,7 +38,7 @@ impl<'a> Watched<'a> {
         ALL.iter().for_each(|id| cluster.stores(*id, &found(*id).write()));
         let cores: BTreeMap<NodeId, Raft> = ALL.map(|id| (id, cluster.starts(&found(id)))).into();
         cores.values().for_each(|core| cluster.sees(core));
-        Self { cluster, availability: Availability::new(BOUNDS), cores, stopping: None }
+        Self { cluster, availability: Availability::new(BOUNDS), cores, stopping: None, cut: None }
     }
 
     /// Node 1 leads, and hears nobody from time 0 on.
@@ -68,10 +70,10 @@ impl<'a> Watched<'a> {
         term
     }
 
-    /// Node 1 is told by another one that this is its term.
-    fn is_told_by(&mut self, from: NodeId, term: Term) {
+    /// A node is told by another one that this is its term.
+    fn is_told(&mut self, id: NodeId, from: NodeId, term: Term) {
         let body = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
-        self.hears(1, Message { from, to: 1, origin: Origin::default(), term, body });
+        self.hears(id, Message { from, to: id, origin: Origin::default(), term, body });
     }
 
     fn hears(&mut self, id: NodeId, message: Message) {
@@ -111,7 +113,8 @@ impl<'a> Watched<'a> {
     /// It is looked at these nodes, which run undisturbed, at a time. Others run, and hear nobody.
     fn look(&mut self, ms: u64, undisturbed: &[NodeId]) {
         let is_among = |id: NodeId| undisturbed.contains(&id);
-        let is_sound = |from: NodeId, to: NodeId| is_among(from) && is_among(to);
+        let is_sound =
+            |from: NodeId, to: NodeId| is_among(from) && is_among(to) && self.cut != Some((from, to));
         let around = Surroundings {
             now: Duration::from_millis(ms),
             undisturbed: undisturbed.iter().map(|id| (*id, 0)).collect(),
@@ -214,7 +217,7 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
             let mut watched = Watched::new(cluster);
             let term = watched.elects(1);
             watched.look(0, &[1, 2]);
-            watched.is_told_by(3, term + 1);
+            watched.is_told(1, 3, term + 1);
             watched.look(version.of(21, 20), &[1, 2]);
         },
     },
@@ -231,7 +234,7 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
                 watched.hears(3, Message { from: 2, to: 3, origin, term: term + 1, body });
             }
             watched.look(0, &[1, 2]);
-            watched.is_told_by(3, term + 1);
+            watched.is_told(1, 3, term + 1);
             watched.look(21, &[1, 2]);
         },
     },
@@ -246,8 +249,22 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
             if !version.is_broken() {
                 watched.removes_leader(term);
             }
-            watched.is_told_by(3, term + 1);
+            watched.is_told(1, 3, term + 1);
             watched.look(21, &[1, 2]);
+        },
+    },
+    Story {
+        nodes: &[2, 3],
+        term: 2,
+        history: |cluster, version| {
+            // A way from it is cut: to follow it with the other one is what the two of them are looked at for.
+            let mut watched = Watched::new(cluster);
+            let term = watched.elects(3);
+            watched.look(0, &ALL);
+            watched.cut = Some((3, 1));
+            watched.look(10, &ALL);
+            watched.is_told(3, 1, term + 1);
+            watched.look(version.of(21, 20), &ALL);
         },
     },
 ];
