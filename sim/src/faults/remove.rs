@@ -28,7 +28,11 @@ impl Inject for Remove {
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
         let (node, place) = (roster.any_target(draw), draw.below(4));
-        let node = if draw.chance(40) { Target::Follower(place) } else { node };
+        let node = match draw.below(100) {
+            0..30 => Target::Follower(place),
+            30..50 => Target::Leader,
+            _ => node,
+        };
         match draw.chance(15) {
             true => Self { node: Target::Leader, others: true },
             false => Self { node, others: false },

@@ -16,6 +16,9 @@ use crate::{
 /// What leases are there to bear, and is seldom enough in the same run.
 const TRY_LEASES: [&str; 2] = ["diverging-clocks", "isolated-leader"];
 
+/// One fault is over before the next one comes, mostly.
+const SPARSE_INTERVAL_MS: u64 = 2_000;
+
 /// Whom faults may strike at first.
 pub(super) fn roster(shape: &Shape) -> Roster {
     let founders = shape.priorities.len() as u64;
@@ -30,6 +33,7 @@ pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
     let mut draw = Draw::new(shape.seed, "faults", 0);
     let recipes = some_families(shape, &roster);
     let interval_ms = *draw.pick(&[300, 800, 2_000]);
+    let interval_ms = if Stress::of(shape.seed).is_sparse() { SPARSE_INTERVAL_MS } else { interval_ms };
     let lengths = lengths(shape);
     let mut faults = Vec::new();
     let mut at_ms = draw.between(200, 1_500);
@@ -100,7 +104,8 @@ fn some_families(shape: &Shape, roster: &Roster) -> Vec<Recipe> {
     let families = || Fault::FAMILIES.iter().filter(|family| family.founders_min <= roster.founders);
     let try_leases = !shape.lease_reads.are_off();
     let percent = |name| if try_leases && TRY_LEASES.contains(&name) { 85 } else { 45 };
-    let is_on = |name: &'static str| Draw::new(seed, name, 0).chance(percent(name));
+    let is_sparse = Stress::of(seed).is_sparse();
+    let is_on = |name: &'static str| !is_sparse && Draw::new(seed, name, 0).chance(percent(name));
     let chosen: Vec<Recipe> =
         families().filter(|family| is_on(family.name)).map(|family| family.recipe).collect();
     let stressed = Stress::of(seed).families();

@@ -62,7 +62,7 @@ fn shape(seed: u64, workload: &Workload) -> Shape {
     let nodes = match Stress::of(seed) {
         Stress::Members => a_few_nodes(seed),
         // All that are left are needed.
-        Stress::Leaders if Draw::new(seed, "three nodes", 0).chance(60) => 3,
+        Stress::Leaders | Stress::Lines if Draw::new(seed, "three nodes", 0).chance(60) => 3,
         _ => nodes,
     };
     let prefers_a_leader = draw.chance(40);

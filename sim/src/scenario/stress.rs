@@ -13,7 +13,8 @@ pub(super) enum Stress {
     Members,
     /// Leaders fall as soon as they are elected, or before.
     Leaders,
-    /// Ways between two nodes fail, while little is written: who hears nothing any more has missed nothing.
+    /// Ways between two nodes fail, now and then, and nothing else: the others go on as if nothing was. Little is written: who
+    /// hears nothing any more has missed nothing.
     Lines,
 }
 
@@ -43,8 +44,13 @@ impl Stress {
                 "stalled-disk",
             ],
             Self::Leaders => &["crash", "power-loss", "isolated-leader", "transfer"],
-            Self::Lines => &["cut-one-way", "one-way-isolation", "bridge", "flapping"],
+            Self::Lines => &["cut-one-way", "bridge", "flapping"],
         }
+    }
+
+    /// Nothing else happens, and not much at a time.
+    pub(super) fn is_sparse(self) -> bool {
+        self == Self::Lines
     }
 
     /// The moments that faults wait for most.
