@@ -243,6 +243,11 @@ pub(crate) fn blackout() -> Fault {
     Fault::Blackout(blackout::Blackout {})
 }
 
+/// A node goes for ever.
+pub(crate) fn removal(node: Target) -> Fault {
+    Fault::Remove(remove::Remove { node, others: false })
+}
+
 /// Damage of any family; `new` is a node that no other fault brings.
 pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
     let nth = draw.below(damage::NTH_DRAWN);

@@ -8,7 +8,7 @@ use conclave_checks::draw::Draw;
 
 use super::{stress::Stress, timed::Timed};
 use crate::{
-    faults::{Fault, Recipe, Roster},
+    faults::{Fault, Recipe, Roster, Target, blackout, removal},
     trace::{Moment, Range},
     world::Shape,
 };
@@ -52,22 +52,49 @@ pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
         at_ms += own.between(1, 2 * interval_ms);
         roster.next_newcomer += 1;
     }
-    faults.extend(last_fault(shape, &roster, chaos_ms));
+    faults.extend(last_faults(shape, &roster, chaos_ms));
     faults.sort_by_key(|timed| timed.at_ms);
     faults
 }
 
+/// What comes at the very end, so that nothing else undoes it before all is healed.
+fn last_faults(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Vec<Timed> {
+    match Stress::of(shape.seed) {
+        Stress::Leaders => last_isolation(shape, roster, chaos_ms).into_iter().collect(),
+        Stress::Members => dark_change(shape.seed, chaos_ms),
+        Stress::Nothing | Stress::Lines => Vec::new(),
+    }
+}
+
 /// Where leaders fall the last one that reigned long is cut off when the chaos ends: what it took in vain stays in its log.
-fn last_fault(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Option<Timed> {
+fn last_isolation(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Option<Timed> {
     const LASTS_MS: u64 = 20_000;
     let isolation = Fault::FAMILIES.iter().find(|family| family.name == "isolated-leader")?;
-    if Stress::of(shape.seed) != Stress::Leaders || roster.founders < isolation.founders_min {
+    if roster.founders < isolation.founders_min {
         return None;
     }
     let mut draw = Draw::new(shape.seed, "last fault", 0);
     let at_ms = chaos_ms - draw.between(1, 1_000);
     let fault = (isolation.recipe)(&mut draw, roster);
     Some(Timed { at_ms, for_ms: LASTS_MS, moment: None, fault })
+}
+
+/// Where the members change again and again a last one goes in half of the runs, and everything loses its power while some nodes know
+/// it and others do not.
+fn dark_change(seed: u64, chaos_ms: u64) -> Vec<Timed> {
+    const LASTS_MS: u64 = 500;
+    let mut draw = Draw::new(seed, "dark change", 0);
+    if draw.chance(50) {
+        return Vec::new();
+    }
+    let at_ms = chaos_ms - draw.between(1, 500);
+    let moment = Some(*draw.pick(&[Moment::MembersStored, Moment::MembersSettled]));
+    let node = if draw.chance(75) { Target::Leader } else { Target::Follower(draw.below(4)) };
+    let change = removal(node);
+    vec![
+        Timed { at_ms, for_ms: LASTS_MS, moment, fault: blackout() },
+        Timed { at_ms, for_ms: LASTS_MS, moment: None, fault: change },
+    ]
 }
 
 /// A fifth of the faults wait for a moment, or more, most of them for one in which a node is half-way through something.
