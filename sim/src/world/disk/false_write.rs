@@ -11,6 +11,9 @@ const CRASHES_AFTER: u64 = 30;
 /// After so many the next commit of the file has not ended: what was lost is the last one.
 const CRASHES_AT_ONCE_AFTER: u64 = 5;
 
+/// The block of a file that notes how many commits are durable (`src/storage/volume.rs`).
+const NOTES: usize = 0;
+
 /// Where a write goes that is reported as made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Misplaced {
@@ -34,6 +37,7 @@ impl FalseWrite {
     ///
     /// The number of the last commit is durable with the sync that follows. Whoever loses both has a disk that lies and a power loss
     /// within a moment, which nothing can tell from a torn commit: so the files then keep all that they hold until their next sync.
+    /// Nor does the block that notes it go over the very commit that it is to note: it goes over a block of another file, or nowhere.
     pub(super) fn sync(&mut self, files: &mut BTreeMap<String, File>, name: &str) -> Option<u64> {
         let file = files.get_mut(name).expect("an open file exists");
         let blocks = file.dirty_blocks();
@@ -46,15 +50,23 @@ impl FalseWrite {
         let bytes = file.sync_but(block, self.draw.chance(50));
         file.keeps_all = true;
         if self.goes == Misplaced::Elsewhere {
-            let other = self.draw.below(files.len() as u64) as usize;
-            let other = files.values_mut().nth(other).expect("one of them");
-            let blocks = other.durable.len() / BLOCK_BYTES;
-            if blocks > 0 {
-                other.overwrite(self.draw.below(blocks as u64) as usize, &bytes);
-                other.keeps_all = true;
+            let may_be_hit = |other: &str| block != NOTES || other != name;
+            let mut others: Vec<&mut File> =
+                files.iter_mut().filter(|(other, _)| may_be_hit(other)).map(|(_, file)| file).collect();
+            if !others.is_empty() {
+                let other = self.draw.below(others.len() as u64) as usize;
+                self.overwrite(others[other], &bytes);
             }
         }
         let crashes_after = if self.draw.chance(50) { CRASHES_AT_ONCE_AFTER } else { CRASHES_AFTER };
         Some(self.draw.below(crashes_after))
+    }
+
+    fn overwrite(&mut self, file: &mut File, bytes: &[u8]) {
+        let blocks = file.durable.len() / BLOCK_BYTES;
+        if blocks > 0 {
+            file.overwrite(self.draw.below(blocks as u64) as usize, bytes);
+            file.keeps_all = true;
+        }
     }
 }

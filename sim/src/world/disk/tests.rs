@@ -251,12 +251,12 @@ fn reads_and_writes_fail_as_often_as_they_are_to() {
 
 const BLOCK: usize = content::BLOCK_BYTES;
 
-/// Four blocks are written and synced, the third is none of those that reach their place. Returns what is shown then, and what is on
-/// the platter.
-fn after_a_false_write(goes: Misplaced, seed: u64) -> (Vec<u8>, Vec<u8>) {
+/// Four blocks are written and synced, one is none of those that reach their place. Returns what is shown then, and what is on the
+/// platter.
+fn after_a_false_write(nth: u64, goes: Misplaced, seed: u64) -> (Vec<u8>, Vec<u8>) {
     let disk = disk();
     let backend = opened(&disk, 4 * BLOCK as u64);
-    disk.arm_false_write(2, goes, seed);
+    disk.arm_false_write(nth, goes, seed);
     for block in 0..4 {
         backend.write((block * BLOCK) as u64, &[block as u8 + 1; BLOCK]).expect("alive");
     }
@@ -276,7 +276,7 @@ fn of_blocks(bytes: &[u8]) -> Vec<u8> {
 fn a_lost_write_is_reported_as_made_and_is_nowhere() {
     let mut shown_as = std::collections::BTreeSet::new();
     for seed in 0..20 {
-        let (shown, kept) = after_a_false_write(Misplaced::Nowhere, seed);
+        let (shown, kept) = after_a_false_write(2, Misplaced::Nowhere, seed);
         assert_eq!(of_blocks(&kept), [1, 2, 0, 4]);
         shown_as.insert(of_blocks(&shown));
     }
@@ -291,10 +291,18 @@ fn a_lost_write_is_reported_as_made_and_is_nowhere() {
 fn a_misdirected_write_is_over_another_block() {
     let mut found = std::collections::BTreeSet::new();
     for seed in 0..60 {
-        found.insert(of_blocks(&after_a_false_write(Misplaced::Elsewhere, seed).1));
+        found.insert(of_blocks(&after_a_false_write(2, Misplaced::Elsewhere, seed).1));
     }
     let places = [vec![3, 2, 0, 4], vec![1, 3, 0, 4], vec![1, 2, 3, 4], vec![1, 2, 0, 3]];
     assert_eq!(found, places.into_iter().collect());
+}
+
+/// A seed found that a node forgot an entry that it had stored: the block that was to note the last commit lay over that commit.
+#[test]
+fn what_notes_a_commit_does_not_go_over_that_commit() {
+    for seed in 0..60 {
+        assert_eq!(of_blocks(&after_a_false_write(0, Misplaced::Elsewhere, seed).1), [0, 2, 3, 4]);
+    }
 }
 
 #[test]
