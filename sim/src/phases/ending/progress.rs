@@ -61,6 +61,7 @@ pub(super) async fn judge(
         let is_waiting = |client: &u64| !written.contains_key(client) && !excused.contains(client);
         let waiting: Vec<u64> = served.iter().copied().filter(is_waiting).collect();
         match times.to_leader {
+            None if since() > leader_bound && is_led_from_outside(world, core, stays) => return Ok(()),
             None if since() > leader_bound => return Err(no_leader(world, core, leader_bound)),
             Some(_) if waiting.is_empty() => break,
             Some(_) if is_late && is_led_from_outside(world, core, stays) => return Ok(()),
@@ -81,10 +82,13 @@ pub(super) async fn judge(
 }
 
 /// A node outside leads, a quorum hears it, and something is wrong with it or with a line of its: Raft lets it stay, and promises nothing to
-/// those whom it does not reach. (Nor do proxies go by way of a follower.)
+/// those whom it does not reach. (Nor do proxies go by way of a follower.) Nodes outside belong to that quorum as well: with one node of
+/// the core they may be one, and that node elects nobody else.
 fn is_led_from_outside(world: &World, core: &Core, stays: &[Condition]) -> bool {
-    let leader = leader(world, core).map(MachineId::Node).filter(|&leader| !core.contains(leader));
-    leader.is_some_and(|leader| stays.iter().any(|condition| condition.is_about(leader)))
+    let runs = |id| world.machines.is_running(MachineId::Node(id));
+    let leader = Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node);
+    let outside = leader.filter(|&leader| !core.contains(leader));
+    outside.is_some_and(|leader| stays.iter().any(|condition| condition.is_about(leader)))
 }
 
 /// The leader that a quorum follows, of the nodes of the core.
