@@ -185,6 +185,7 @@ impl World {
         let conditions: Vec<Condition> = conditions.into_iter().collect();
         for condition in &conditions {
             self.conditions.hold(*condition);
+            self.watch.iter_mut().for_each(|watch| watch.hold(*condition));
             self.carry_out(*condition);
         }
         Healing(conditions)

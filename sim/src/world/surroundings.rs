@@ -1,11 +1,14 @@
 //! Who is disturbed, and by what: what the watch over availability is told of the world.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use conclave_checks::{Availability, Bounds, Oracle, Surroundings};
 
 use super::{conditions::Conditions, machine::Machine, machines::Machines};
-use crate::trace::MachineId;
+use crate::trace::{Condition, MachineId};
 
 /// So much time passes between two looks: a fraction of any election timeout.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
@@ -14,12 +17,19 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Watch {
     availability: Availability,
     looks_at: Duration,
+    /// What has held since the last look, be it over by the next one: a connection that broke in between is not back at once.
+    passing: BTreeSet<Condition>,
 }
 
 impl Watch {
     /// What must go on is watched from now on.
     pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { availability: Availability::new(bounds), looks_at: Duration::ZERO }
+        Self { availability: Availability::new(bounds), looks_at: Duration::ZERO, passing: BTreeSet::new() }
+    }
+
+    /// This holds from now on, for however short a time.
+    pub(super) fn hold(&mut self, condition: Condition) {
+        self.passing.insert(condition);
     }
 
     pub(super) fn is_due(&self, now: Duration) -> bool {
@@ -37,10 +47,13 @@ impl Watch {
     ) {
         self.looks_at = now + LOOK_INTERVAL;
         let node = |id| machines.machines.get(&MachineId::Node(id));
+        let passing = std::mem::take(&mut self.passing);
+        let was_sound = |from, to| passing.iter().all(|condition| condition.line() != Some((from, to)));
+        let is_sound = |from, to| conditions.is_sound_line(from, to) && was_sound(from, to);
         let around = Surroundings {
             now,
             undisturbed: undisturbed_nodes(conditions, machines),
-            is_sound: &|from, to| conditions.is_sound_line(MachineId::Node(from), MachineId::Node(to)),
+            is_sound: &|from, to| is_sound(MachineId::Node(from), MachineId::Node(to)),
             may_arrive: &|from, to| conditions.may_arrive(MachineId::Node(from), MachineId::Node(to)),
             runs: &|id| node(id).is_some_and(is_at_work),
             is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
