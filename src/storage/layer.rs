@@ -6,6 +6,7 @@ use std::{
 };
 
 use redb::AccessGuard;
+use smallvec::SmallVec;
 
 use super::StorageError;
 use crate::kv::{KeyRange, Table, Visit};
@@ -13,10 +14,13 @@ use crate::kv::{KeyRange, Table, Visit};
 /// What a record costs beside its bytes.
 const RECORD_OVERHEAD_BYTES: usize = 96;
 
+/// Most keys are short, and lie in the tree itself: to compare them follows no pointer.
+type Key = SmallVec<[u8; 24]>;
+
 /// Changes that were made one after another; the later one of a record has taken the earlier one's place.
 #[derive(Debug, Default)]
 pub(super) struct Layer {
-    tables: [BTreeMap<Vec<u8>, Change>; Table::ALL.len()],
+    tables: [BTreeMap<Key, Change>; Table::ALL.len()],
     /// About what it takes in memory.
     pub(super) bytes: usize,
 }
@@ -66,13 +70,13 @@ impl Layer {
         }
         let replaced = below()?;
         self.bytes += key.len() + RECORD_OVERHEAD_BYTES;
-        records.insert(key.to_vec(), Change { value: Some(value), covers: replaced.is_some() });
+        records.insert(Key::from_slice(key), Change { value: Some(value), covers: replaced.is_some() });
         Ok(replaced)
     }
 
     /// Stores a record under a key that is nowhere.
     pub(super) fn append(&mut self, table: Table, key: &[u8], value: Vec<u8>) {
-        self.cover_record(table as usize, key.to_vec(), Some(value), false);
+        self.cover_record(table as usize, Key::from_slice(key), Some(value), false);
     }
 
     /// Removes a record. Returns what was removed.
@@ -87,7 +91,7 @@ impl Layer {
             let removed = below()?;
             if removed.is_some() {
                 self.bytes += key.len() + RECORD_OVERHEAD_BYTES;
-                records.insert(key.to_vec(), Change { value: None, covers: true });
+                records.insert(Key::from_slice(key), Change { value: None, covers: true });
             }
             return Ok(removed);
         };
@@ -109,7 +113,7 @@ impl Layer {
         }
     }
 
-    fn cover_record(&mut self, table: usize, key: Vec<u8>, value: Option<Vec<u8>>, covers: bool) {
+    fn cover_record(&mut self, table: usize, key: Key, value: Option<Vec<u8>>, covers: bool) {
         let weight = |value: &Option<Vec<u8>>| value.as_ref().map_or(0, Vec::len);
         match self.tables[table].entry(key) {
             Entry::Occupied(mut present) => {
@@ -142,7 +146,7 @@ impl Layer {
     }
 }
 
-fn shown<'a>((key, change): (&'a Vec<u8>, &'a Change)) -> (&'a [u8], Option<&'a [u8]>) {
+fn shown<'a>((key, change): (&'a Key, &'a Change)) -> (&'a [u8], Option<&'a [u8]>) {
     (key, change.value.as_deref())
 }
 
@@ -265,7 +269,7 @@ mod tests {
             if merged + 1 < stack.len() {
                 let above = stack.remove(merged + 1);
                 stack[merged].cover(above);
-                let stored = |(key, change): (&Vec<u8>, &Change)| {
+                let stored = |(key, change): (&Key, &Change)| {
                     key.len() + RECORD_OVERHEAD_BYTES + change.value.as_ref().map_or(0, Vec::len)
                 };
                 let bytes: usize = stack[merged].tables[TABLE as usize].iter().map(stored).sum();

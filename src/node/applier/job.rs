@@ -41,13 +41,19 @@ impl JobQueue {
         Self { queue, taken: VecDeque::new(), received: Vec::new() }
     }
 
-    /// The next jobs, as soon as there are any: all that are there, but for entries beyond what is applied together. `None`:
-    /// nobody is left to leave any. Nothing is lost when the future is dropped.
+    /// The next jobs, as soon as there is one to carry out: all that are there, but for entries beyond what is applied together. That
+    /// somebody waits is nothing to carry out: it is noted with the next job. `None`: nobody is left to leave any. Nothing is lost when
+    /// the future is dropped.
     pub(super) async fn batch(&mut self) -> Option<Vec<Job>> {
-        if self.taken.is_empty() && self.queue.recv_many(&mut self.received, usize::MAX).await == 0 {
-            return None;
+        let is_work = |job: &Job| !matches!(job, Job::Await(_));
+        let mut has_work = self.taken.iter().any(is_work);
+        while !has_work {
+            if self.queue.recv_many(&mut self.received, usize::MAX).await == 0 {
+                return None;
+            }
+            has_work = self.received.iter().any(is_work);
+            self.taken.extend(self.received.drain(..));
         }
-        self.taken.extend(self.received.drain(..));
         let mut batch = Vec::new();
         let bytes_max = knob(Knob::AppliedBytes, BATCH_BYTES_MAX);
         let mut room = if buggify(Buggify::ShortApply) { 0 } else { bytes_max };
@@ -125,6 +131,23 @@ mod tests {
             batches.push(shown(&batch));
         }
         assert_eq!(batches, [vec![1, 0, 2], vec![3, 4], vec![5, 0, 0, 6]]);
+    }
+
+    #[tokio::test]
+    async fn who_waits_is_noted_with_what_is_carried_out_next() {
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let mut queue = JobQueue::new(queue);
+        let send = |job| jobs.send(job).unwrap_or_else(|_| panic!("the queue is there"));
+        for _ in 0..2 {
+            send(Job::Await(Vec::new()));
+            let alone = tokio::time::timeout(std::time::Duration::from_millis(1), queue.batch()).await;
+            assert!(alone.is_err(), "there is nothing to carry out");
+        }
+        send(entries(1..=1));
+        assert_eq!(shown(&queue.batch().await.expect("a batch")), [0, 0, 1]);
+        send(Job::Await(Vec::new()));
+        drop(jobs);
+        assert!(queue.batch().await.is_none(), "nobody is left");
     }
 
     #[tokio::test]
