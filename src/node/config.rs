@@ -176,6 +176,14 @@ impl Timing {
     pub fn tick(&self) -> Duration {
         self.heartbeat / 3
     }
+
+    fn tick_us(&self) -> u64 {
+        self.tick().as_micros() as u64
+    }
+
+    fn ticks(&self, span: Duration) -> u32 {
+        span.as_nanos().div_ceil(self.tick().as_nanos().max(1)) as u32
+    }
 }
 
 impl Config {
@@ -195,17 +203,26 @@ impl Config {
         if self.peers_override { told.or(known) } else { known.or(told) }
     }
 
+    /// How reads are served by lease, if they are.
+    pub(super) fn lease(&self) -> Option<Lease> {
+        let ticks = self.timing.ticks(self.timing.election_timeout);
+        self.lease_drift_percent.map(|drift| Lease::new(ticks, self.timing.tick_us(), drift))
+    }
+
+    /// For how long a node that comes up is bound by a promise of so many microseconds.
+    pub(super) fn promised_ticks(&self, promise_us: u64) -> u32 {
+        Lease::ticks_of(promise_us, self.timing.tick_us())
+    }
+
     /// With a data directory of this incarnation.
     pub(super) fn raft_options(&self, environment: &Environment, incarnation: Incarnation) -> Options {
         // 0 stands for none.
         let founding_id = environment.random("cluster id").random_range(1..=ClusterId::MAX);
-        let tick = self.timing.tick();
-        let ticks = |span: Duration| (span.as_nanos().div_ceil(tick.as_nanos().max(1))) as u32;
         Options {
             id: self.id,
-            heartbeat_ticks: ticks(self.timing.heartbeat),
-            election_ticks_min: ticks(self.timing.election_timeout),
-            election_ticks_max: ticks(self.timing.election_timeout * 2),
+            heartbeat_ticks: self.timing.ticks(self.timing.heartbeat),
+            election_ticks_min: self.timing.ticks(self.timing.election_timeout),
+            election_ticks_max: self.timing.ticks(self.timing.election_timeout * 2),
             priority: self.priority,
             append_bytes_max: knob(Knob::AppendBytes, APPEND_BYTES_MAX),
             log_entries_max: self.retention.log_entries_max,
@@ -220,9 +237,7 @@ impl Config {
                 bytes: knob(Knob::InflightBytes, Window::default().bytes),
             },
             caught_up_entries: knob(Knob::CaughtUpEntries, CAUGHT_UP_ENTRIES as usize) as Index,
-            lease: self
-                .lease_drift_percent
-                .map(|drift| Lease::new(ticks(self.timing.election_timeout), tick.as_micros() as u64, drift)),
+            lease: self.lease(),
             founding_id,
             incarnation,
             seed: environment.seed,

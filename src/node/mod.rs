@@ -201,12 +201,13 @@ impl Stores {
             bootstrap: config.bootstrap(),
             incarnation: seed,
         };
-        let handle = disk.clone();
-        storage::run_on(&**disk, move || Self::open_blocking(&founding, &*handle)).await
+        let (config, handle) = (config.clone(), disk.clone());
+        storage::run_on(&**disk, move || Self::open_blocking(&config, &founding, &*handle)).await
     }
 
-    fn open_blocking(founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {
-        let Opened { log, recovered, state, header, incarnation } = storage::open(disk, founding)?;
+    fn open_blocking(config: &Config, founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {
+        let Opened { mut log, recovered, state, header, incarnation } = storage::open(disk, founding)?;
+        let promise_us = log.note_promise(config.lease().map_or(0, |lease| lease.promise_us()))?;
         let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
         let last = Position { term: header.applied_term, index: header.applied_index };
         let initial = InitialState {
@@ -215,6 +216,7 @@ impl Stores {
             configuration: recovered.configuration.into(),
             entries: recovered.entries,
             applied: Snapshot { last, configuration: configuration.into() },
+            promised_ticks: config.promised_ticks(promise_us),
         };
         Ok(Self { log, state, header, initial, incarnation })
     }

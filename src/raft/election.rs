@@ -9,7 +9,8 @@ use super::{
 
 impl Raft {
     pub(super) fn campaign_if_overdue(&mut self) {
-        if self.shared.elapsed_ticks < self.shared.election_ticks {
+        // A promise of an earlier life may last longer than this one's election timeout.
+        if self.shared.elapsed_ticks < self.shared.election_ticks || self.shared.lease_promise_ticks > 0 {
             return;
         }
         match self.may_campaign() {

@@ -3,7 +3,8 @@
 //! Who answers a heartbeat promises to let nobody depose the leader for a span of its own clock. A leader that a quorum
 //! answered may therefore serve reads by itself until that span has passed since it sent the heartbeat, less what the
 //! clocks may differ: [`Lease::new`] says how long that is. The promise outlives everything a node may do meanwhile:
-//! learn of a later term, change its role, crash and come back. A leader that asked another node to take over has broken
+//! learn of a later term, change its role, crash and come back, with leases off or a shorter election timeout too: the longest
+//! promise of a node is on its disk ([`InitialState::promised_ticks`](super::InitialState::promised_ticks)). A leader that asked another node to take over has broken
 //! it itself, and reads by rounds for the rest of its term.
 //!
 //! What this rests on, and reads by rounds do not: clocks that run, at rates that differ by no more than was said.
@@ -25,6 +26,19 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// How long a promise the node gives, in microseconds of its own clock.
+    pub fn promise_us(&self) -> u64 {
+        self.promise_us
+    }
+
+    /// The ticks that pass before a promise of so many microseconds is over: the first may come at once. 0 for none.
+    pub fn ticks_of(promise_us: u64, tick_us: u64) -> u32 {
+        match promise_us {
+            0 => 0,
+            _ => (promise_us.div_ceil(tick_us) + 1).try_into().unwrap_or(u32::MAX),
+        }
+    }
+
     /// The lease of a node that lets nobody depose a leader for `election_ticks_min` ticks, when no clock of the cluster
     /// runs faster or slower than true time by more than `drift_percent`: the promise may be over early by that much, and
     /// by one tick (the first may come at once); the leader may be late by that much.
@@ -112,10 +126,11 @@ impl Shared {
         self.options.lease.map_or(0, |lease| lease.promise_us)
     }
 
-    /// Gives the promise. A node that comes up does so as well: it may have given it just before it went down.
+    /// Gives the promise. A node that comes up does so as well: it may have given it just before it went down. A longer one of an
+    /// earlier life is kept.
     pub(super) fn give_lease_promise(&mut self) {
         if self.options.lease.is_some() {
-            self.lease_promise_ticks = self.options.election_ticks_min;
+            self.lease_promise_ticks = self.lease_promise_ticks.max(self.options.election_ticks_min);
         }
     }
 }
@@ -131,6 +146,13 @@ mod tests {
         assert_eq!(lease.promise_us, 10_000);
         assert_eq!(lease.length_us, 8_181);
         assert_eq!(Lease::new(11, 1_000, 0).length_us, 10_000);
+    }
+
+    #[test]
+    fn a_promise_lasts_for_the_same_time_whatever_a_tick_is() {
+        let promise_us = Lease::new(11, 1_000, 10).promise_us();
+        assert_eq!([1_000, 3_000, 20_000].map(|tick_us| Lease::ticks_of(promise_us, tick_us)), [11, 5, 2]);
+        assert_eq!(Lease::ticks_of(0, 1_000), 0);
     }
 
     #[test]

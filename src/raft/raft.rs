@@ -93,6 +93,9 @@ pub struct InitialState {
     pub entries: Vec<Entry>,
     /// What the state machine holds.
     pub applied: Snapshot,
+    /// For so many ticks an earlier life of this node, which may have ended just now, may have promised to let nobody depose a
+    /// leader ([`Lease::ticks_of`]); 0: it never read by lease.
+    pub promised_ticks: u32,
 }
 
 /// Why a proposal was refused: in each case nothing happened.
@@ -172,7 +175,7 @@ impl Raft {
         assert!(options.heartbeat_ticks < options.election_ticks_min, "heartbeats come before elections");
         let mut random = Random::new(options.seed);
         let log = Log::new(recovered.compacted, recovered.entries);
-        let InitialState { vote, compacted, configuration, applied, .. } = recovered;
+        let InitialState { vote, compacted, configuration, applied, promised_ticks, .. } = recovered;
         assert!(applied.last.index >= compacted.index, "the log is never compacted beyond the durable state");
         let mut shared = Shared {
             vote,
@@ -188,7 +191,7 @@ impl Raft {
             receiving: None,
             is_leaving: false,
             now_us: 0,
-            lease_promise_ticks: 0,
+            lease_promise_ticks: promised_ticks,
             elapsed_ticks: 0,
             election_ticks: 0,
             next_read: random.next() >> 1,

@@ -102,13 +102,13 @@ impl Cluster {
                 append_bytes_max: limits.append_bytes,
                 log_entries_max: limits.log_entries,
                 catching_up_entries: limits.log_entries.saturating_mul(3),
-                lease: limits.leases.contains(&id).then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0)),
                 founding_id: if limits.founding_ids { 100 + id } else { 0 },
                 incarnation: if limits.incarnations { 200 + id } else { 0 },
                 ..Options::plain(id)
             };
             let host = Host::new(cluster.founders(id), LogDisk::default());
             cluster.nodes.insert(id, Node::new(options, host));
+            cluster.set_lease(id, limits.leases.contains(&id));
             cluster.restart(id);
         }
         cluster
@@ -142,6 +142,19 @@ impl Cluster {
             true => self.configuration.clone(),
             false => Arc::default(),
         }
+    }
+
+    /// Starts a node anew, perhaps with leases on or off from now on.
+    pub(crate) fn restart_with(&mut self, id: NodeId, leases: Option<bool>) {
+        if let Some(are_on) = leases {
+            self.set_lease(id, are_on);
+        }
+        self.restart(id);
+    }
+
+    fn set_lease(&mut self, id: NodeId, is_on: bool) {
+        let node = self.nodes.get_mut(&id).expect("a member");
+        node.options.lease = is_on.then(|| Lease::new(ELECTION_TICKS_MIN, TICK_US, 0));
     }
 
     pub(crate) fn restart(&mut self, id: NodeId) {

@@ -28,7 +28,7 @@
 //! persist N [times=K]           the oldest writes of n become durable
 //! crash N [durable=K] [installed=true]      n dies; of its pending writes the first K made it to the disk, and so did
 //!                               the snapshot that it was putting in place
-//! restart N
+//! restart N [leases=true|false]             n comes up, from now on with leases on or off
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold                   snapshots on their way wait from now on
 //! stream piece | late           each sends a piece, which its receiver takes or refuses; so does each that has ended
@@ -131,7 +131,7 @@ impl Stage {
                 let installed = args.lookup_parse("installed")?.unwrap_or(false);
                 cluster.crash(node(args)?, durable, installed);
             }
-            "restart" => cluster.restart(node(args)?),
+            "restart" => cluster.restart_with(node(args)?, args.lookup_parse("leases")?),
             "stall" | "resume" => {
                 for id in nodes(args)? {
                     cluster.nodes.get_mut(&id).ok_or("no such node")?.stalled = command.name == "stall";
@@ -396,6 +396,7 @@ stories! {
     lease_needs_promises
     lease_new_voters
     lease_restarted_voter
+    lease_switched_off
     lease_serves_alone
     lease_transfer
     lease_voter_learns_of_a_term

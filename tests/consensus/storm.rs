@@ -48,6 +48,8 @@ struct Node {
 
 struct Storm {
     draw: Draw,
+    /// For the settings of nodes that come up again.
+    settings: Draw,
     profile: Profile,
     oracle: Oracle,
     nodes: BTreeMap<NodeId, Node>,
@@ -82,6 +84,7 @@ impl Storm {
         let nodes = pool.map(node).collect();
         let mut storm = Self {
             draw,
+            settings: Draw::new(seed, "settings", 0),
             profile,
             oracle: Oracle::default(),
             nodes,
@@ -299,9 +302,15 @@ impl Storm {
 
     fn start(&mut self, id: NodeId) {
         let seed = self.draw.number();
+        // It may come up with other settings than before.
+        let is_changed = self.leases && self.settings.chance(40);
+        let changed = is_changed.then(|| lease_of(true, &mut self.settings));
         let node = self.nodes.get_mut(&id).expect("a member");
         if node.host.core().is_none() {
             node.options.seed = seed;
+            if let Some((election_ticks_min, lease)) = changed {
+                (node.options.election_ticks_min, node.options.lease) = (election_ticks_min, lease);
+            }
             node.silent_ticks = 0;
             self.oracle.started(node.host.start(node.options.clone()));
         }
@@ -424,9 +433,14 @@ impl Storm {
     }
 }
 
-fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
-    // Where leases are on, they may be off at some nodes, and others may promise less.
+/// Where leases are on, they may be off at some nodes, and others may promise less: the shortest election timeout, and the lease.
+fn lease_of(leases: bool, draw: &mut Draw) -> (u32, Option<Lease>) {
     let election_ticks_min = *draw.pick(&[HEARTBEAT_TICKS + 1, ELECTION_TICKS_MIN, ELECTION_TICKS_MIN]);
+    (election_ticks_min, (leases && draw.chance(75)).then(|| Lease::new(election_ticks_min, TICK_US, 0)))
+}
+
+fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
+    let (election_ticks_min, lease) = lease_of(leases, draw);
     Options {
         heartbeat_ticks: HEARTBEAT_TICKS,
         election_ticks_min,
@@ -437,7 +451,7 @@ fn options(id: NodeId, leases: bool, draw: &mut Draw) -> Options {
         log_bytes_max: *draw.pick(&[500, usize::MAX]),
         catching_up_entries: *draw.pick(&[0, 100]),
         catching_up_bytes: 1_500,
-        lease: (leases && draw.chance(75)).then(|| Lease::new(election_ticks_min, TICK_US, 0)),
+        lease,
         founding_id: draw.number(),
         incarnation: draw.number(),
         seed: draw.number(),
@@ -465,7 +479,7 @@ const RARER: &[Probe] = &[Probe::VoteDeniedPromise];
 #[test]
 fn storms_reach_the_rare_states_of_the_consensus() {
     let mut reached = BTreeSet::new();
-    for seed in 0..40 {
+    for seed in 0..120 {
         let mut storm = Storm::new(seed);
         (0..STEPS).for_each(|_| storm.step());
         reached.extend(storm.oracle.counts().reached);

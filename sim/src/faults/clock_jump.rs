@@ -37,7 +37,7 @@ impl Inject for ClockJump {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if world.shape.lease_reads.are_off()
+        if world.shape.leases_are_off()
             && let Some(machine) = self.node.machine(world)
         {
             world.machines.machine(machine).jump_clock_us(self.ms * 1_000);

@@ -30,7 +30,7 @@ impl Inject for Suspend {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if !world.shape.lease_reads.are_off() {
+        if !world.shape.leases_are_off() {
             return Healing::nothing();
         }
         let Some(node) = self.node.machine(world) else { return Healing::nothing() };

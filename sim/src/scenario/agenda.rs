@@ -129,7 +129,7 @@ fn lengths(shape: &Shape) -> Vec<Range> {
 fn some_families(shape: &Shape, roster: &Roster) -> Vec<Recipe> {
     let seed = shape.seed;
     let families = || Fault::FAMILIES.iter().filter(|family| family.founders_min <= roster.founders);
-    let try_leases = !shape.lease_reads.are_off();
+    let try_leases = !shape.leases_are_off();
     let percent = |name| if try_leases && TRY_LEASES.contains(&name) { 85 } else { 45 };
     let is_sparse = Stress::of(seed).is_sparse();
     let is_on = |name: &'static str| !is_sparse && Draw::new(seed, name, 0).chance(percent(name));

@@ -47,6 +47,8 @@ pub(super) struct ScenarioFile {
     pub(super) answers: Answers,
     #[serde(default)]
     pub(super) lease_reads: Leases,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) leases_switch: bool,
     #[serde(default = "stated_drift", skip_serializing_if = "is_stated_drift")]
     pub(super) stated_drift_percent: u32,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

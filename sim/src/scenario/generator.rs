@@ -86,6 +86,7 @@ fn shape(seed: u64, workload: &Workload) -> Shape {
         retention: retention(seed),
         answers: answers(seed),
         lease_reads: leases(seed),
+        leases_switch: reads_by_lease(seed) && Draw::new(seed, "leases switch", 0).chance(25),
         stated_drift_percent: file::stated_drift(),
         beyond: false,
         swapped_peers: swapped_peers(seed, nodes),

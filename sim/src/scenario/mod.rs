@@ -93,7 +93,15 @@ impl From<Scenario> for ScenarioFile {
         let Shape { seed, priorities, proxies, clients, latency_us, disk_us, .. } = shape;
         let Shape { bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, .. } =
             shape;
-        let Shape { lease_reads, stated_drift_percent, beyond, swapped_peers, kept_revisions, .. } = shape;
+        let Shape {
+            lease_reads,
+            leases_switch,
+            stated_drift_percent,
+            beyond,
+            swapped_peers,
+            kept_revisions,
+            ..
+        } = shape;
         Self {
             format: Format,
             about,
@@ -110,6 +118,7 @@ impl From<Scenario> for ScenarioFile {
             retention,
             answers,
             lease_reads,
+            leases_switch,
             stated_drift_percent,
             beyond,
             swapped_peers,
@@ -134,7 +143,8 @@ impl TryFrom<ScenarioFile> for Scenario {
         let ScenarioFile {
             bandwidth_bytes_per_s, heartbeat_ms, election_timeout_ms, retention, answers, ..
         } = file;
-        let ScenarioFile { lease_reads, stated_drift_percent, beyond, swapped_peers, .. } = file;
+        let ScenarioFile { lease_reads, leases_switch, stated_drift_percent, beyond, swapped_peers, .. } =
+            file;
         let ScenarioFile { kept_revisions, workload, .. } = file;
         let ScenarioFile { faults, ending, schedule, buggify, knobs, reaches, about, .. } = file;
         let shape = Shape {
@@ -150,6 +160,7 @@ impl TryFrom<ScenarioFile> for Scenario {
             retention,
             answers,
             lease_reads,
+            leases_switch,
             stated_drift_percent,
             beyond,
             swapped_peers,

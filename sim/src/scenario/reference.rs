@@ -38,6 +38,7 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
         retention: Retention { sync_entries: 250, log_entries: 1_000, ..Retention::default() },
         answers: Answers::default(),
         lease_reads: Leases::default(),
+        leases_switch: false,
         stated_drift_percent: file::stated_drift(),
         beyond: false,
         swapped_peers: None,

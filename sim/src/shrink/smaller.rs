@@ -147,6 +147,7 @@ const CHANGES: &[Change] = &[
     |it| it.workload.reads_percent = 0,
     |it| it.workload.pause_ms = LONG_PAUSE,
     |it| it.shape.bandwidth_bytes_per_s = None,
+    |it| it.shape.leases_switch = false,
     |it| it.shape.lease_reads = Leases::default(),
     |it| it.shape.swapped_peers = None,
     |it| it.shape.kept_revisions = None,

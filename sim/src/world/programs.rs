@@ -78,7 +78,7 @@ impl Programs {
 
     fn start_node(&self, machine: &mut Machine, id: u64) {
         self.oracle.begins(id);
-        let config = self.node_config(id);
+        let config = self.node_config(id, machine.starts);
         let observer = OracleObserver::new(&self.oracle, &self.moments, &self.recorder);
         let environment = self.environment(machine, "node", Arc::new(observer));
         let disk = Arc::new(machine.disk.clone());
@@ -99,7 +99,7 @@ impl Programs {
         let MachineId::Node(id) = machine.id else { return };
         machine.starts += 1;
         let peers = BTreeMap::from([(id, addresses::node_endpoint(id))]);
-        let config = node::Config { peers, ..self.node_config(id) };
+        let config = node::Config { peers, ..self.node_config(id, machine.starts) };
         let environment = self.environment(machine, "foreign node", Arc::new(Nobody));
         let disk = Arc::new(machine.foreign_disk.clone());
         machine.run(|stop| async move { drop(node::run(config, environment, disk, told(stop)).await) });
@@ -154,7 +154,7 @@ impl Programs {
         }
     }
 
-    fn node_config(&self, id: u64) -> node::Config {
+    fn node_config(&self, id: u64, start: u64) -> node::Config {
         let shape = &self.shape;
         let Retention { sync_entries, log_entries, piece_bytes, pruned_events } = shape.retention;
         let answers = shape.answers;
@@ -178,7 +178,7 @@ impl Programs {
                 auto_compaction: shape.kept_revisions.map(|kept| AutoCompaction::Revisions(kept.into())),
                 ..node::Upkeep::default()
             },
-            lease_drift_percent: shape.lease_reads.are_on(id).then_some(shape.stated_drift_percent),
+            lease_drift_percent: shape.reads_by_lease(id, start).then_some(shape.stated_drift_percent),
             security: Security::default(),
             server_limits: ServerLimits::default(),
             retention: node::Retention {

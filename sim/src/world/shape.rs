@@ -33,6 +33,8 @@ pub struct Shape {
     pub answers: Answers,
     /// Who serves reads by lease.
     pub lease_reads: Leases,
+    /// Every other time that a node comes up it is the other way round: an operator switches leases on and off.
+    pub leases_switch: bool,
     /// What nodes that read by lease are told of their clocks: none is faster or slower than true time by more percent. Faults keep
     /// within 9 percent.
     pub stated_drift_percent: u32,
@@ -59,15 +61,14 @@ impl Default for Leases {
 }
 
 impl Leases {
-    /// No node reads by lease: clocks may do what those who read so are told that clocks do not, jump or stand still.
-    pub(crate) fn are_off(&self) -> bool {
+    fn are_off(&self) -> bool {
         match self {
             Self::OfAll(are_on) => !are_on,
             Self::Of(nodes) => nodes.is_empty(),
         }
     }
 
-    pub(super) fn are_on(&self, node: u64) -> bool {
+    fn are_on(&self, node: u64) -> bool {
         match self {
             Self::OfAll(are_on) => *are_on,
             Self::Of(nodes) => nodes.contains(&node),
@@ -135,6 +136,16 @@ impl Default for Answers {
 }
 
 impl Shape {
+    /// No node ever reads by lease: clocks may do what those who read so are told that clocks do not, jump or stand still.
+    pub(crate) fn leases_are_off(&self) -> bool {
+        self.lease_reads.are_off() && !self.leases_switch
+    }
+
+    /// Whether a node reads by lease that comes up for the first time (1), or for a later one.
+    pub(super) fn reads_by_lease(&self, node: u64, start: u64) -> bool {
+        self.lease_reads.are_on(node) != (self.leases_switch && start.is_multiple_of(2))
+    }
+
     /// The ids of the nodes that found the cluster.
     pub fn founders(&self) -> impl Iterator<Item = u64> + use<> {
         1..=self.priorities.len() as u64

@@ -38,8 +38,14 @@ impl BackupSource {
         Self { config: config.clone(), clock: clock.clone(), view }
     }
 
-    /// Begins a backup at the first node that can make one.
+    /// Begins a backup at the first node that can make one. Until it is known which cluster this proxy works for, a node of any
+    /// cluster would do.
     pub(super) async fn begin(&self) -> Result<BackupStream, Status> {
+        let mut view = self.view.clone();
+        let decided = view.wait_for(|view| view.cluster_id != 0);
+        if self.clock.timeout(BEGIN_PATIENCE, decided).await.is_err() {
+            return Err(CallError::etcd(etcd::NO_LEADER, self.view.borrow().diagnosis.as_str()).into());
+        }
         let mut last = None;
         for address in self.candidates() {
             let asked = self.clock.timeout(BEGIN_PATIENCE, self.ask(&address)).await;
@@ -93,6 +99,42 @@ fn passed_on(
                     Err(Status::from(CallError::other(Code::Unavailable, why)))?;
                 }
             }
+        }
+    }
+}
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::{
+        proxy::view::NodeAddress,
+        rpc::{Security, ServerLimits},
+    };
+
+    #[tokio::test]
+    async fn no_node_is_asked_before_it_is_known_whose_it_is() {
+        let node = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = node.local_addr().expect("it is bound").to_string();
+        let config = Config {
+            cluster: "a".to_owned(),
+            cluster_id: None,
+            listen: ([127, 0, 0, 1], 0).into(),
+            nodes: vec![address.clone()],
+            patience: Duration::from_secs(5),
+            answers_bytes_max: Config::ANSWERS_BYTES_MAX,
+            security: Security::default(),
+            server_limits: ServerLimits::default(),
+        };
+        let undecided = View { nodes: vec![NodeAddress { id: None, address }], ..View::default() };
+        let (_view, view) = watch::channel(undecided);
+        let clock = Clock::new(Duration::ZERO);
+        let source = BackupSource::new(&config, &clock, view);
+        let asked = async { clock.timeout(Duration::from_millis(200), source.begin()).await.is_ok() };
+        tokio::select! { biased;
+            _ = node.accept() => panic!("a node was asked that may be another cluster's"),
+            is_answered = asked => assert!(!is_answered, "it waits until it knows"),
         }
     }
 }

@@ -159,3 +159,15 @@ fn an_altered_vote_is_corruption() {
     });
     assert_corrupt(&error, "the vote");
 }
+
+#[test]
+fn the_longest_promise_is_noted_for_good() {
+    let disk = MemoryDisk::default();
+    for (given, longest) in [(0, 0), (500, 500), (0, 500), (300, 500), (700, 700), (0, 700)] {
+        let (mut log, recovered) = open(&disk);
+        assert_eq!(log.note_promise(given).expect("the disk works"), longest);
+        assert_eq!(recovered.entries.len() as u64, recovered.last().index);
+        let next = recovered.last().index + 1;
+        log.write(&persist(None, &[entry(1, next)])).expect("the disk works");
+    }
+}

@@ -40,6 +40,8 @@ pub struct Host {
     state: StateMachine,
     /// The staged snapshot that waits to be put in the state machine's place.
     installing: Option<Snapshot>,
+    /// The longest promise of a lease that it may have given, by its disk.
+    promised_ticks: u32,
 }
 
 /// What leaves a host.
@@ -83,7 +85,7 @@ impl Host {
     /// A node that is down, with this on its disk. It was a founder of the cluster, or knows of none.
     pub fn new(founders: Arc<Configuration>, disk: LogDisk) -> Self {
         let state = StateMachine::new(founders.clone());
-        Self { founders, core: None, disk, state, installing: None }
+        Self { founders, core: None, disk, state, installing: None, promised_ticks: 0 }
     }
 
     /// Another log is found on its disk when it next comes up; the state stays.
@@ -93,6 +95,8 @@ impl Host {
 
     /// It comes up with what is durable.
     pub fn start(&mut self, options: Options) -> &Raft {
+        let promise = if options.lease.is_some() { options.election_ticks_min } else { 0 };
+        self.promised_ticks = self.promised_ticks.max(promise);
         let (compacted, configuration) = self.disk.beginning(&self.founders);
         let recovered = InitialState {
             vote: self.disk.vote(),
@@ -100,6 +104,7 @@ impl Host {
             configuration,
             entries: self.disk.log().to_vec(),
             applied: self.state.durable().clone(),
+            promised_ticks: self.promised_ticks,
         };
         self.core.insert(Raft::new(options, recovered))
     }
