@@ -131,7 +131,8 @@ mod tests {
         let (_view, view) = watch::channel(undecided);
         let clock = Clock::new(Duration::ZERO);
         let source = BackupSource::new(&config, &clock, view);
-        let asked = async { clock.timeout(Duration::from_millis(200), source.begin()).await.is_ok() };
+        let asked =
+            async { clock.timeout(Duration::from_millis(200), Box::pin(source.begin())).await.is_ok() };
         tokio::select! { biased;
             _ = node.accept() => panic!("a node was asked that may be another cluster's"),
             is_answered = asked => assert!(!is_answered, "it waits until it knows"),
