@@ -181,7 +181,7 @@ impl EventLoop {
     fn tick_core(&mut self) {
         self.core.tick();
         let Timing { election_timeout, .. } = self.config.timing;
-        if self.config.lease_drift_percent.is_none() && buggify(Buggify::EarlyElection) {
+        if !self.core.keeps_promises() && buggify(Buggify::EarlyElection) {
             let ticks = 2 * election_timeout.as_nanos() / self.config.timing.tick().as_nanos().max(1);
             (0..ticks).for_each(|_| self.core.tick());
         }

@@ -18,9 +18,39 @@ pub(super) type Writer = mpsc::UnboundedSender<Persist>;
 /// A log to which nothing was written for so long is idle.
 const IDLE_AFTER: Duration = Duration::from_millis(50);
 
+/// An earlier life of this node may have promised more than this one does, just before it ended: until that is over in any case, it stays
+/// noted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OldPromise {
+    span: Duration,
+    /// What this life promises, in microseconds.
+    own_us: u64,
+}
+
+impl OldPromise {
+    /// Both in microseconds.
+    pub(super) fn new(inherited_us: u64, own_us: u64) -> Self {
+        let span = Duration::from_micros(inherited_us);
+        let ms = span.as_millis();
+        tracing::info!(
+            "for {ms} ms this node neither votes nor stands for election: so long it may have promised to, for reads by lease, when it was last up"
+        );
+        Self { span, own_us }
+    }
+}
+
+/// What is next for the disk.
+enum Turn {
+    Write,
+    /// See [`LogStore::sync_number`].
+    Settle,
+    /// The old promise is over.
+    Promise,
+}
+
 pub(super) fn start(
     node: NodeId,
-    log: LogStore,
+    (log, mut old_promise): (LogStore, Option<OldPromise>),
     environment: &Environment,
     disk: Arc<dyn Disk>,
     links: Links,
@@ -32,22 +62,27 @@ pub(super) fn start(
         let mut log = log;
         let mut batch = Vec::new();
         let mut idle = Alarm::after(&clock, IDLE_AFTER);
+        let mut is_over = Alarm::after(&clock, old_promise.map_or(Duration::ZERO, |promise| promise.span));
         // The number of its last commit may not be on the disk.
         let mut is_settled = false;
         let metrics = SyncMetrics::default();
         loop {
             let writes_max = if buggify(Buggify::ShortLogBatch) { 1 } else { usize::MAX };
-            let count = tokio::select! { biased;
-                count = writes.recv_many(&mut batch, writes_max) => Some(count),
-                () = idle.ring(), if !is_settled => None,
+            let turn = tokio::select! { biased;
+                count = writes.recv_many(&mut batch, writes_max) => if count == 0 { return } else { Turn::Write },
+                () = is_over.ring(), if old_promise.is_some() => Turn::Promise,
+                () = idle.ring(), if !is_settled => Turn::Settle,
             };
             let began = clock.now();
-            let (returned, result, written) = match count {
-                Some(0) => return,
-                Some(_) => write(log, std::mem::take(&mut batch), &*disk).await,
-                None => settle(log, &*disk).await,
+            is_settled = matches!(turn, Turn::Settle);
+            let (returned, result, written) = match turn {
+                Turn::Write => write(log, std::mem::take(&mut batch), &*disk).await,
+                Turn::Settle => on_disk(log, |log| log.sync_number(), &*disk).await,
+                Turn::Promise => {
+                    let own_us = old_promise.take().map_or(0, |promise| promise.own_us);
+                    on_disk(log, move |log| log.note_promise(own_us), &*disk).await
+                }
             };
-            is_settled = count.is_none();
             let now = clock.now();
             idle.set(now + IDLE_AFTER);
             if let Err(error) = result {
@@ -84,10 +119,14 @@ async fn write(mut log: LogStore, batch: Vec<Persist>, disk: &dyn Disk) -> Done 
     storage::run_on(disk, work).await
 }
 
-/// See [`LogStore::sync_number`].
-async fn settle(log: LogStore, disk: &dyn Disk) -> Done {
+/// What is no write of the core's.
+async fn on_disk(
+    mut log: LogStore,
+    act: impl FnOnce(&mut LogStore) -> Result<(), StorageError> + Send + 'static,
+    disk: &dyn Disk,
+) -> Done {
     let work = move || {
-        let result = log.sync_number();
+        let result = act(&mut log);
         (log, result, Vec::new())
     };
     storage::run_on(disk, work).await

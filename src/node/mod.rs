@@ -83,6 +83,7 @@ use self::{
     event::Event,
     event_loop::{EventLoop, Parts},
     links::Links,
+    log_writer::OldPromise,
     reads::ReadServer,
     refusals::Refusals,
     report::Scrubbed,
@@ -186,7 +187,7 @@ async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) 
 }
 
 struct Stores {
-    log: LogStore,
+    log: (LogStore, Option<OldPromise>),
     state: StateStore,
     header: Header,
     initial: InitialState,
@@ -207,7 +208,12 @@ impl Stores {
 
     fn open_blocking(config: &Config, founding: &Founding, disk: &dyn Disk) -> Result<Self, NodeError> {
         let Opened { mut log, recovered, state, header, incarnation } = storage::open(disk, founding)?;
-        let promise_us = log.note_promise(config.lease().map_or(0, |lease| lease.promise_us()))?;
+        let own_us = config.lease().map_or(0, |lease| lease.promise_us());
+        let inherited_us = log.promise_us()?;
+        if own_us > inherited_us {
+            log.note_promise(own_us)?;
+        }
+        let old_promise = (own_us < inherited_us).then(|| OldPromise::new(inherited_us, own_us));
         let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
         let last = Position { term: header.applied_term, index: header.applied_index };
         let initial = InitialState {
@@ -216,8 +222,40 @@ impl Stores {
             configuration: recovered.configuration.into(),
             entries: recovered.entries,
             applied: Snapshot { last, configuration: configuration.into() },
-            promised_ticks: config.promised_ticks(promise_us),
+            promised_ticks: config.promised_ticks(inherited_us),
         };
-        Ok(Self { log, state, header, initial, incarnation })
+        Ok(Self { log: (log, old_promise), state, header, initial, incarnation })
+    }
+}
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use super::*;
+    use crate::storage::MemoryDisk;
+
+    #[test]
+    fn a_promise_outlives_the_life_that_gave_it() {
+        let disk = MemoryDisk::default();
+        let open = |heartbeat_ms, lease_drift_percent| {
+            let timing = Timing {
+                heartbeat: Duration::from_millis(heartbeat_ms),
+                election_timeout: Duration::from_millis(5 * heartbeat_ms),
+            };
+            let peers = [(1, "127.0.0.1:1".to_owned())].into();
+            let config =
+                Config { cluster: "a".to_owned(), peers, timing, lease_drift_percent, ..Config::plain(1) };
+            let identity = Identity { cluster: "a".to_owned(), node: 1 };
+            let founding = Founding { identity, bootstrap: config.bootstrap(), incarnation: 5 };
+            let stores = Stores::open_blocking(&config, &founding, &disk);
+            let stores = stores.unwrap_or_else(|error| panic!("{error}"));
+            (stores.initial.promised_ticks, stores.log.1.is_some())
+        };
+        assert_eq!(open(30, None), (0, false), "nobody ever read by lease");
+        assert_eq!(open(30, Some(10)), (0, false), "the first promise of its life is yet to be given");
+        // 14 of 15 ticks of 10 ms, which are 28 of 5 ms and not quite 5 of 30 ms; and one more, for the first may come at once.
+        assert_eq!(open(15, None), (29, true));
+        assert_eq!(open(90, None), (6, true));
+        assert_eq!(open(60, Some(10)), (8, false), "it promises more than before");
+        assert_eq!(open(60, Some(10)), (15, false));
     }
 }

@@ -401,6 +401,8 @@ impl v1::backup_server::Backup for Services {
                 "this node cannot tell yet what is committed, or has not applied it: ask another",
             )
         })??;
+        // A node that has just been founded knows its cluster by now.
+        self.check_cluster_id(0, request.cluster_id)?;
         Ok(Response::new(Box::pin(self.backups.begin(index.into_inner(), place).await?)))
     }
 }

@@ -3,8 +3,8 @@
 //! Who answers a heartbeat promises to let nobody depose the leader for a span of its own clock. A leader that a quorum
 //! answered may therefore serve reads by itself until that span has passed since it sent the heartbeat, less what the
 //! clocks may differ: [`Lease::new`] says how long that is. The promise outlives everything a node may do meanwhile:
-//! learn of a later term, change its role, crash and come back, with leases off or a shorter election timeout too: the longest
-//! promise of a node is on its disk ([`InitialState::promised_ticks`](super::InitialState::promised_ticks)). A leader that asked another node to take over has broken
+//! learn of a later term, change its role, crash and come back, with leases off or a shorter election timeout too: how
+//! long it promised is on its disk ([`InitialState::promised_ticks`](super::InitialState::promised_ticks)). A leader that asked another node to take over has broken
 //! it itself, and reads by rounds for the rest of its term.
 //!
 //! What this rests on, and reads by rounds do not: clocks that run, at rates that differ by no more than was said.
@@ -35,7 +35,7 @@ impl Lease {
     pub fn ticks_of(promise_us: u64, tick_us: u64) -> u32 {
         match promise_us {
             0 => 0,
-            _ => (promise_us.div_ceil(tick_us) + 1).try_into().unwrap_or(u32::MAX),
+            _ => promise_us.div_ceil(tick_us.max(1)).saturating_add(1).try_into().unwrap_or(u32::MAX),
         }
     }
 
@@ -104,6 +104,11 @@ impl Raft {
         let Role::Leader(leader) = &self.role else { return false };
         let knows_commit = self.shared.commit >= leader.term_start;
         knows_commit && !leader.lease.ended_for_this_term && self.shared.now_us < leader.lease.ends_at_us
+    }
+
+    /// Whether it gives promises to who reads by lease, or an earlier life of it may have given one that is not over.
+    pub fn keeps_promises(&self) -> bool {
+        self.shared.options.lease.is_some() || self.shared.lease_promise_ticks > 0
     }
 
     /// Prolongs the lease by the rounds that a quorum has answered, with a promise as long as is relied on.

@@ -18,7 +18,7 @@ const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
 
 const VOTE_KEY: &str = "vote";
 const BASE_KEY: &str = "base";
-/// The longest promise of a lease, in microseconds; absent as long as there is none.
+/// How long a promise of a lease may be in force, in microseconds; absent as long as none was given.
 const PROMISE_KEY: &str = "promise";
 /// The number of the commit lies behind the entries: their last page is part of most commits anyway.
 const COMMIT_KEY: u64 = u64::MAX;
@@ -124,21 +124,22 @@ impl LogStore {
         Ok(())
     }
 
-    /// Notes durably that the node may promise so much from now on to whoever reads by lease, in microseconds; 0 for nothing. Returns
-    /// the longest promise that was ever noted: an earlier life, which ended just now, may have given it.
+    /// How long a promise of a lease may be in force that was given by now, in microseconds, by what was noted; 0: there is none.
     ///
     /// # Errors
     /// The disk failed, or what is noted is damaged.
-    pub fn note_promise(&mut self, promise_us: u64) -> Result<u64, StorageError> {
-        let noted =
-            get(&self.database.begin_read().map_err(failed)?.open_table(META).map_err(failed)?, PROMISE_KEY)?;
-        let noted = noted.map_or(Ok(0), |body| {
-            body.try_into().map(u64::from_le_bytes).map_err(|_| corrupt("the longest promise of a lease"))
-        })?;
-        if promise_us > noted {
-            self.transact(|meta, _| put(meta, PROMISE_KEY, &promise_us.to_le_bytes()))?;
-        }
-        Ok(noted.max(promise_us))
+    pub fn promise_us(&self) -> Result<u64, StorageError> {
+        let meta = self.database.begin_read().map_err(failed)?.open_table(META).map_err(failed)?;
+        let Some(body) = get(&meta, PROMISE_KEY)? else { return Ok(0) };
+        body.try_into().map(u64::from_le_bytes).map_err(|_| corrupt("the promise of a lease"))
+    }
+
+    /// Notes durably how long a promise of a lease may be in force from now on.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub fn note_promise(&mut self, promise_us: u64) -> Result<(), StorageError> {
+        self.transact(|meta, _| put(meta, PROMISE_KEY, &promise_us.to_le_bytes()))
     }
 
     /// Takes the number of the last commit to the disk, which else the next commit does: until then a power loss forgets it, and

@@ -170,8 +170,8 @@ impl Availability {
                 return Ok(());
             }
             let lasted = around.now.saturating_sub(reign.since);
-            // (Who was told to take over may do so late. Between two looks it may have led a later term, too, and handed that over.)
-            let has_handed_over = node.last_transfer >= reign.term;
+            // (Who was told to take over may do so late.)
+            let has_handed_over = node.transfers.contains(&reign.term);
             if reign.is_latest && !has_handed_over && lasted > self.bounds.until_settled {
                 let term = node.view.map_or(0, |view| view.term());
                 let nodes: Vec<NodeId> = set.keys().copied().collect();
@@ -241,14 +241,16 @@ fn together(
     }
 }
 
-/// Whether a quorum follows a leader that has committed an entry of its term. One that is not among these nodes is disturbed: what it
-/// sends to a follower that lags behind may take any time.
+/// Whether a quorum follows a leader that has committed an entry of its term. One that is disturbed, or whose lines to these nodes are,
+/// need not have: what it sends to a follower that lags behind may take any time.
 fn is_led(oracle: &Oracle, around: &Surroundings<'_>, set: &BTreeMap<NodeId, u64>) -> bool {
     let Some(leader) = Standings::of(oracle).leader_of(around.runs) else { return false };
     let facts = &oracle.inner().facts;
     let term = facts.node(leader).and_then(|node| node.view).map(|view| view.term());
     let committed = facts.committed.at(facts.committed.last()).map(|entry| entry.term);
-    !set.contains_key(&leader) || (committed.is_some() && committed == term)
+    let is_sound = |id: &NodeId| (around.is_sound)(leader, *id) && (around.is_sound)(*id, leader);
+    let is_disturbed = !around.undisturbed.contains_key(&leader) || !set.keys().all(is_sound);
+    is_disturbed || (committed.is_some() && committed == term)
 }
 
 /// The leader of these nodes, if all of them follow it.

@@ -19,7 +19,8 @@ use crate::{
     },
 };
 
-/// So long a node may take to begin: a little longer than it waits to know what is committed.
+/// So long a node may take to begin: a little longer than it waits to know what is committed. And so long the proxy waits to know its
+/// cluster.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(4);
 /// A node that sends nothing for so long is gone: its disk is read for each piece.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
@@ -43,7 +44,7 @@ impl BackupSource {
     pub(super) async fn begin(&self) -> Result<BackupStream, Status> {
         let mut view = self.view.clone();
         let decided = view.wait_for(|view| view.cluster_id != 0);
-        if self.clock.timeout(BEGIN_PATIENCE, decided).await.is_err() {
+        if !matches!(self.clock.timeout(BEGIN_PATIENCE, decided).await, Ok(Ok(_))) {
             return Err(CallError::etcd(etcd::NO_LEADER, self.view.borrow().diagnosis.as_str()).into());
         }
         let mut last = None;

@@ -161,13 +161,15 @@ fn an_altered_vote_is_corruption() {
 }
 
 #[test]
-fn the_longest_promise_is_noted_for_good() {
+fn a_promise_is_noted_beside_the_entries() {
     let disk = MemoryDisk::default();
-    for (given, longest) in [(0, 0), (500, 500), (0, 500), (300, 500), (700, 700), (0, 700)] {
+    for (index, promise_us) in (1..).zip([500, 300, 0]) {
         let (mut log, recovered) = open(&disk);
-        assert_eq!(log.note_promise(given).expect("the disk works"), longest);
-        assert_eq!(recovered.entries.len() as u64, recovered.last().index);
-        let next = recovered.last().index + 1;
-        log.write(&persist(None, &[entry(1, next)])).expect("the disk works");
+        assert_eq!(recovered.last().index + 1, index);
+        log.note_promise(promise_us).expect("the disk works");
+        log.write(&persist(None, &[entry(1, index)])).expect("the disk works");
+        drop(log);
+        assert_eq!(open(&disk).0.promise_us().expect("it is whole"), promise_us);
     }
+    assert_eq!(open(&MemoryDisk::default()).0.promise_us().expect("it is whole"), 0);
 }

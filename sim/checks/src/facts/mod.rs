@@ -158,7 +158,7 @@ impl Facts {
         // A leader that was deposed has perhaps been by its successor, who has not been seen to lead.
         if core.is_leader() {
             node.transferring = core.transferring().map(|target| (target, core.term()));
-            node.last_transfer = node.transferring.map_or(node.last_transfer, |(_, term)| term);
+            node.transfers.extend(node.transferring.map(|(_, term)| term));
         }
         if !Arc::ptr_eq(&node.configuration, core.configuration()) {
             node.configuration = core.configuration().clone();

@@ -38,8 +38,8 @@ pub(crate) struct Node {
     pub(crate) cancelled: BTreeSet<StreamId>,
     /// To whom it handed leadership over when it last led, and in which term.
     pub(crate) transferring: Option<(NodeId, Term)>,
-    /// The last term in which it was handing leadership over.
-    pub(crate) last_transfer: Term,
+    /// The terms in which it was handing leadership over.
+    pub(crate) transfers: BTreeSet<Term>,
     /// Reads asked for and not answered, each with the commit index of that moment.
     pub(crate) reads: BTreeMap<u64, Index>,
 }

@@ -91,6 +91,7 @@ impl Host {
     /// Another log is found on its disk when it next comes up; the state stays.
     pub fn replace_disk(&mut self, disk: LogDisk) {
         self.disk = disk;
+        self.promised_ticks = 0;
     }
 
     /// It comes up with what is durable.

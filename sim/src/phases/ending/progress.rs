@@ -121,13 +121,12 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 }
 
 /// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
-/// values for narrow lines, or with those or open loops for links that take few calls at a time, any answer counts: that a write gets
-/// through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write.
+/// values for narrow lines, or for links that take few calls at a time, any answer counts: that a write gets through within a short
+/// patience is not promised then. So it does of who asks so seldom that it may not come to a write.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
-    let has_large = workload.large.is_some();
     let takes_few_calls = world.instruments.knob(Knob::InFlightBytes).is_some();
-    let is_loaded = has_large && world.shape.bandwidth_bytes_per_s.is_some()
-        || takes_few_calls && (has_large || workload.open_loops > 0);
+    let is_narrow = world.shape.bandwidth_bytes_per_s.is_some() || takes_few_calls;
+    let is_loaded = workload.large.is_some() && is_narrow;
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
     let any_counts = is_loaded || asks_seldom || workload.reads_percent == 100;
     let mut written = BTreeMap::new();
