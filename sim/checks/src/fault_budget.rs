@@ -34,10 +34,15 @@ impl<'a> FaultBudget<'a> {
     }
 
     /// Whether a node may lose its data directory, and nothing that was promised is lost: the directory is on record, and no other
-    /// member has lost its own. (Any two majorities of the same voters have a node in common besides any one node.)
+    /// member has lost its own. (Any two majorities of the same voters have a node in common besides any one node.) Nor may a majority
+    /// of the founders begin anew, members or not: they would found another cluster.
     pub fn can_spare(&self, node: NodeId) -> bool {
         let facts = &self.0.inner().facts;
-        is_recorded(facts, node) && has_others(facts, node) && is_settled(facts) && !lacks_a_member(facts)
+        is_recorded(facts, node)
+            && has_others(facts, node)
+            && is_settled(facts)
+            && !lacks_a_member(facts)
+            && !could_found(facts, node)
     }
 
     /// Whether a node has lost its data directory: it speaks for the cluster no more.
@@ -80,6 +85,14 @@ fn is_settled(facts: &Facts) -> bool {
     let Some(latest) = facts.committed.latest_configuration() else { return false };
     let mut known = latest.members().filter_map(|id| facts.node(id)).map(|node| &node.configuration);
     !latest.is_changing() && known.all(|known| known.voters == latest.voters && !known.is_changing())
+}
+
+/// With this one, a majority of the founders has begun anew.
+fn could_found(facts: &Facts, node: NodeId) -> bool {
+    let Some(founders) = facts.node(node).and_then(|node| node.founders.as_ref()) else { return false };
+    let begins =
+        |id: &&NodeId| **id == node || facts.lost().any(|lost| lost == **id && facts.has_begun_anew(lost));
+    founders.is_voter(node) && 2 * founders.voters.iter().filter(begins).count() > founders.voters.len()
 }
 
 fn lacks_a_member(facts: &Facts) -> bool {
