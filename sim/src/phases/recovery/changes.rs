@@ -16,31 +16,36 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> {
     let bound = bound(world);
-    let failed = |detail| Failure::new(Rule::ChangesEnd, [], detail);
-    match timeout(bound, finish_changes(world)).await {
-        Ok(Ok(())) => look(world),
-        Ok(Err(Unexpected::Refused { change, error })) => {
-            Err(failed(format!("{change} was refused: {}", error.message)))
-        }
-        Ok(Err(Unexpected::Done(mistake))) => {
-            let detail = format!("{mistake}, and the cluster did it");
-            Err(Failure::new(Rule::MistakesAreRefused, [], detail))
-        }
-        Err(_) => Err(failed(format!("a change of members has not ended {bound:?} after healing"))),
-    }
+    let late = |_| Err(failed(format!("a change of members has not ended {bound:?} after healing")));
+    timeout(bound, finish_changes(world)).await.unwrap_or_else(late)?;
+    look(world)
 }
 
 /// Whatever was asked for. Members are moved whom the cluster knows by a wrong address, until there is none: changes may wait for that,
 /// which were asked for before anybody founded a cluster with those addresses.
-async fn finish_changes(world: &mut World) -> Result<(), Unexpected> {
+async fn finish_changes(world: &mut World) -> Result<(), Failure> {
     loop {
         while world.operators.are_changing_members() {
             world.put_addresses_right();
             sleep(PAUSE).await;
+            look(world)?;
         }
-        world.operators.finish_changes().await?;
+        world.operators.finish_changes().await.map_err(unexpected)?;
         if !world.put_addresses_right() {
             return Ok(());
         }
     }
+}
+
+fn unexpected(what: Unexpected) -> Failure {
+    match what {
+        Unexpected::Refused { change, error } => failed(format!("{change} was refused: {}", error.message)),
+        Unexpected::Done(mistake) => {
+            Failure::new(Rule::MistakesAreRefused, [], format!("{mistake}, and the cluster did it"))
+        }
+    }
+}
+
+fn failed(detail: String) -> Failure {
+    Failure::new(Rule::ChangesEnd, [], detail)
 }
