@@ -76,11 +76,14 @@ pub(super) fn start(
             let began = clock.now();
             is_settled = matches!(turn, Turn::Settle);
             let (returned, result, written) = match turn {
-                Turn::Write => write(log, std::mem::take(&mut batch), &*disk).await,
-                Turn::Settle => on_disk(log, |log| log.sync_number(), &*disk).await,
+                Turn::Write => {
+                    let batch = std::mem::take(&mut batch);
+                    on_disk(log, batch, |log, batch| log.write_all(batch), &*disk).await
+                }
+                Turn::Settle => on_disk(log, Vec::new(), |log, _| log.sync_number(), &*disk).await,
                 Turn::Promise => {
                     let own_us = old_promise.take().map_or(0, |promise| promise.own_us);
-                    on_disk(log, move |log| log.note_promise(own_us), &*disk).await
+                    on_disk(log, Vec::new(), move |log, _| log.note_promise(own_us), &*disk).await
                 }
             };
             let now = clock.now();
@@ -110,24 +113,16 @@ pub(super) fn start(
 /// A log that was to the disk's thread and is back, how that went, and what was written.
 type Done = (LogStore, Result<(), StorageError>, Vec<Persist>);
 
-/// One durable write of a whole batch.
-async fn write(mut log: LogStore, batch: Vec<Persist>, disk: &dyn Disk) -> Done {
-    let work = move || {
-        let result = log.write_all(&batch);
-        (log, result, batch)
-    };
-    storage::run_on(disk, work).await
-}
-
-/// What is no write of the core's.
+/// One job for the disk: a whole batch is one durable write, and what is no write of the core's has none.
 async fn on_disk(
     mut log: LogStore,
-    act: impl FnOnce(&mut LogStore) -> Result<(), StorageError> + Send + 'static,
+    batch: Vec<Persist>,
+    act: impl FnOnce(&mut LogStore, &[Persist]) -> Result<(), StorageError> + Send + 'static,
     disk: &dyn Disk,
 ) -> Done {
     let work = move || {
-        let result = act(&mut log);
-        (log, result, Vec::new())
+        let result = act(&mut log, &batch);
+        (log, result, batch)
     };
     storage::run_on(disk, work).await
 }

@@ -1,7 +1,7 @@
 //! What the edge publishes of the core, for the services that ask nodes themselves.
 
 use super::core::Router;
-use crate::wire::ClusterId;
+use crate::wire::{CallError, ClusterId, etcd};
 
 /// The cluster as this proxy sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +35,11 @@ pub(super) struct LeaderView {
 }
 
 impl View {
+    /// Nobody can serve what a leader is needed for.
+    pub(super) fn no_leader(&self) -> CallError {
+        CallError::etcd(etcd::NO_LEADER, self.diagnosis.as_str())
+    }
+
     /// Calls that only the leader can serve get there.
     pub(super) fn reaches_leader(&self) -> bool {
         self.leader.as_ref().is_some_and(|leader| leader.address.is_some())

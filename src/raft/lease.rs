@@ -4,8 +4,8 @@
 //! answered may therefore serve reads by itself until that span has passed since it sent the heartbeat, less what the
 //! clocks may differ: [`Lease::new`] says how long that is. The promise outlives everything a node may do meanwhile:
 //! learn of a later term, change its role, crash and come back, with leases off or a shorter election timeout too: how
-//! long it promised is on its disk ([`InitialState::promised_ticks`](super::InitialState::promised_ticks)). A leader that asked another node to take over has broken
-//! it itself, and reads by rounds for the rest of its term.
+//! long it promised is on its disk ([`InitialState::promised_ticks`](super::InitialState::promised_ticks)). A leader that
+//! asked another node to take over has broken it itself, and reads by rounds for the rest of its term.
 //!
 //! What this rests on, and reads by rounds do not: clocks that run, at rates that differ by no more than was said.
 

@@ -90,8 +90,7 @@ fn is_settled(facts: &Facts) -> bool {
 /// With this one, a majority of the founders has begun anew.
 fn could_found(facts: &Facts, node: NodeId) -> bool {
     let Some(founders) = facts.node(node).and_then(|node| node.founders.as_ref()) else { return false };
-    let begins =
-        |id: &&NodeId| **id == node || facts.lost().any(|lost| lost == **id && facts.has_begun_anew(lost));
+    let begins = |id: &&NodeId| **id == node || facts.has_begun_anew(**id);
     founders.is_voter(node) && 2 * founders.voters.iter().filter(begins).count() > founders.voters.len()
 }
 

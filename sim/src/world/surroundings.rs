@@ -17,8 +17,9 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Watch {
     availability: Availability,
     looks_at: Duration,
-    /// What has held since the last look, be it over by the next one: a connection that broke in between is not back at once.
-    passing: BTreeSet<Condition>,
+    /// The lines on which something has held since the last look, be it over by the next one: a connection that broke in between is
+    /// not back at once.
+    passing: BTreeSet<(MachineId, MachineId)>,
 }
 
 impl Watch {
@@ -29,7 +30,7 @@ impl Watch {
 
     /// This holds from now on, for however short a time.
     pub(super) fn hold(&mut self, condition: Condition) {
-        self.passing.insert(condition);
+        self.passing.extend(condition.line());
     }
 
     pub(super) fn is_due(&self, now: Duration) -> bool {
@@ -48,8 +49,7 @@ impl Watch {
         self.looks_at = now + LOOK_INTERVAL;
         let node = |id| machines.machines.get(&MachineId::Node(id));
         let passing = std::mem::take(&mut self.passing);
-        let was_sound = |from, to| passing.iter().all(|condition| condition.line() != Some((from, to)));
-        let is_sound = |from, to| conditions.is_sound_line(from, to) && was_sound(from, to);
+        let is_sound = |from, to| conditions.is_sound_line(from, to) && !passing.contains(&(from, to));
         let around = Surroundings {
             now,
             undisturbed: undisturbed_nodes(conditions, machines),

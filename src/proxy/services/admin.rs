@@ -11,7 +11,7 @@ use crate::{
     proxy::{call_queue::time_for, config::Config, metrics::Method, view::View, watched::Watcher},
     rpc::{self, Caller, Channel},
     wire::{
-        CallError, WithLimits, etcd,
+        CallError, WithLimits,
         pb::v1::{self, admin_client::AdminClient, admin_server},
     },
 };
@@ -35,7 +35,7 @@ impl AdminService {
     fn leader(&self) -> Result<String, CallError> {
         let view = self.view.borrow();
         let address = view.leader.as_ref().and_then(|leader| leader.address.clone());
-        address.ok_or_else(|| CallError::etcd(etcd::NO_LEADER, view.diagnosis.as_str()))
+        address.ok_or_else(|| view.no_leader())
     }
 
     async fn ask_leader<Q, A>(

@@ -11,7 +11,7 @@ use crate::{
     proxy::{config::Config, view::View},
     rpc,
     wire::{
-        CallError, WithLimits, etcd,
+        CallError, WithLimits,
         pb::{
             etcdserverpb::SnapshotResponse,
             v1::{BackupRequest, backup_client::BackupClient},
@@ -45,7 +45,7 @@ impl BackupSource {
         let mut view = self.view.clone();
         let decided = view.wait_for(|view| view.cluster_id != 0);
         if !matches!(self.clock.timeout(BEGIN_PATIENCE, decided).await, Ok(Ok(_))) {
-            return Err(CallError::etcd(etcd::NO_LEADER, self.view.borrow().diagnosis.as_str()).into());
+            return Err(self.view.borrow().no_leader().into());
         }
         let mut last = None;
         for address in self.candidates() {
@@ -57,7 +57,7 @@ impl BackupSource {
         }
         Err(match last {
             Some(why) => CallError::other(Code::Unavailable, format!("no node can make a backup now: {why}")),
-            None => CallError::etcd(etcd::NO_LEADER, self.view.borrow().diagnosis.as_str()),
+            None => self.view.borrow().no_leader(),
         }
         .into())
     }
