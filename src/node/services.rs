@@ -121,6 +121,16 @@ impl Services {
         Err(Status::failed_precondition(why))
     }
 
+    /// Lets through what an operator asks of this cluster. While a node does not know which it belongs to it hears whoever may be
+    /// right, for how else would it come to know; but it answers for no cluster.
+    fn check_asked(&self, cluster: &str, id: ClusterId) -> Result<(), Status> {
+        self.check_cluster(cluster)?;
+        if id != 0 && self.cluster_id() == 0 {
+            return Err(Status::unavailable("this node does not know yet which cluster it belongs to"));
+        }
+        self.check_cluster_id(0, id)
+    }
+
     /// The cluster that this node surely belongs to; 0 while it does not know.
     fn cluster_id(&self) -> ClusterId {
         self.view.borrow().origin.certain_cluster()
@@ -370,8 +380,7 @@ impl v1::admin_server::Admin for Services {
         request: Request<v1::ChangeMembersRequest>,
     ) -> Result<Response<v1::ChangeMembersResponse>, Status> {
         let request = request.into_inner();
-        self.check_cluster(&request.cluster)?;
-        self.check_cluster_id(0, request.cluster_id)?;
+        self.check_asked(&request.cluster, request.cluster_id)?;
         self.ask(|answer| Event::ChangeMembers(request, answer)).await
     }
 
@@ -380,8 +389,7 @@ impl v1::admin_server::Admin for Services {
         request: Request<v1::TransferRequest>,
     ) -> Result<Response<v1::TransferResponse>, Status> {
         let request = request.into_inner();
-        self.check_cluster(&request.cluster)?;
-        self.check_cluster_id(0, request.cluster_id)?;
+        self.check_asked(&request.cluster, request.cluster_id)?;
         self.ask(|answer| Event::Transfer(request, answer)).await
     }
 }

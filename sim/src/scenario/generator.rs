@@ -242,10 +242,11 @@ fn knobs(seed: u64, workload: &Workload) -> Knobs {
     knobs
 }
 
-/// An open loop asks for more than is served by nodes that apply an entry at a time, or proxies that ask one call at a time: what waits
-/// for it outlasts every patience, and nobody else is served.
+/// An open loop asks for more than is served by nodes that send or apply an entry at a time, or proxies that ask one call at a time:
+/// what waits for it outlasts every patience, and nobody else is served.
 pub(super) fn may_set(knob: Knob, workload: &Workload) -> bool {
-    !matches!(knob, Knob::AppliedBytes | Knob::InFlightBytes) || workload.open_loops == 0
+    let serves_little = matches!(knob, Knob::AppliedBytes | Knob::AppendBytes | Knob::InFlightBytes);
+    !serves_little || workload.open_loops == 0
 }
 
 /// As while they are switched on a node at a time, in some of the runs that have them.
