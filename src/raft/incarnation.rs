@@ -166,6 +166,8 @@ mod tests {
         let records = |id: NodeId| nodes[&id].configuration().incarnations.clone();
         assert_eq!(records(1), [(1, 201), (2, 202)].into());
         assert_eq!(records(2), records(1));
+        let first = leader.shared.configuration_at(RESTORED_AT.index + 1);
+        assert_eq!(first.incarnations, records(1), "no entry is there before the records");
         assert_eq!(nodes[&1].origin().certain_cluster(), 7, "it keeps its id");
     }
 
@@ -199,5 +201,22 @@ mod tests {
         assert!(counts(201, 7, &[]), "there are no records yet");
         assert!(counts(201, 0, &[1, 3]), "the cluster was not founded yet");
         assert!(counts(0, 7, &[1, 3]), "this node keeps no records");
+    }
+
+    #[test]
+    fn an_acknowledgement_counts_where_it_holds_the_record_of_its_directory() {
+        let mut core = restored().remove(&1).expect("it is one of them");
+        let of = |recorded: &[NodeId]| {
+            let incarnations = recorded.iter().map(|&id| (id, 200 + id)).collect();
+            Arc::new(Configuration { cluster: 7, incarnations, ..Configuration::of([1, 2, 3]) })
+        };
+        core.shared.configurations = vec![(9, of(&[1])), (12, of(&[1, 2]))];
+        let counts = |id, matched| core.shared.counts(id, matched);
+        assert!(counts(1, 9));
+        assert!(!counts(2, 11), "it may be lost with the record, and come back as another one");
+        assert!(counts(2, 12));
+        assert!(!counts(3, 20), "it is on no record");
+        core.shared.options.incarnation = 0;
+        assert!(core.shared.counts(3, 9), "this node keeps no records");
     }
 }

@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `conclave_checks::history` | what is said about the present: linearizability, and revisions that follow time |
 //! | `ranges.rs` | a range is the store as it was at one revision |
+//! | `pages.rs` | a page of a range is what is asked for of it |
 //! | `past.rs` | whatever an answer tells of a revision is what was written by then, until it is compacted |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
 //! A new judge is a file here and a line in [`judge`].
 
 mod evidence;
+mod pages;
 mod past;
 mod ranges;
 
@@ -33,6 +35,7 @@ pub(crate) fn judge(
     ranges::judge(large)?;
     past::is_true(operations)?;
     past::is_compacted_as_asked(operations, nodes_compact)?;
+    pages::are_true(operations)?;
     Ok(conclave_checks::history::judge(operations)?)
 }
 
@@ -79,6 +82,7 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
                 Call::Range { revision: 1.., .. } => "range of the past",
                 _ => "range",
             },
+            Some((_, Answer::Paged { .. })) => "page of a range",
             Some((_, Answer::RangeDeleted { .. })) => "delete of a range",
             Some((_, Answer::Broken(_))) => "broken",
             Some((_, Answer::Compacted)) => "compaction",

@@ -203,7 +203,7 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
         let Some((answered_ns, answer)) = &operation.answer else { continue };
         let read = past_revision(&operation.call);
         match (read, answer) {
-            (Some(revision), Answer::Got { .. } | Answer::Ranged { .. }) => {
+            (Some(revision), Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. }) => {
                 let later = |(to, asked): &&(i64, &Operation)| {
                     let done_ns = match &asked.answer {
                         Some((at, Answer::Compacted)) => *at,
@@ -240,7 +240,9 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
 /// The revision of the past that is read, if one is.
 fn past_revision(call: &Call) -> Option<i64> {
     match call {
-        Call::GetPast { revision, .. } | Call::Range { revision: revision @ 1.., .. } => Some(*revision),
+        Call::GetPast { revision, .. }
+        | Call::Range { revision: revision @ 1.., .. }
+        | Call::Page { revision: revision @ 1.., .. } => Some(*revision),
         _ => None,
     }
 }

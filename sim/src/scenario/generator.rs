@@ -271,6 +271,7 @@ fn spans(seed: u64) -> Spans {
         any_node_percent: *draw.pick(&[0, 5, 20]),
         deletes_percent: *draw.pick(&[0, 2, 10]),
         replaces_percent: *draw.pick(&[0, 5, 20]),
+        pages_percent: *draw.pick(&[0, 5, 10]),
     }
 }
 

@@ -69,6 +69,7 @@ rules! {
     RevisionsFollowTime, Safety, "a write that was answered has a lower revision than one asked for later";
     CreationsAreTrue, Safety, "a pair tells since when its key has been there, and how many writes ago that was";
     PastIsTrue, Safety, "reads of the past tell what was written then";
+    PagesAreTrue, Safety, "a page of a range is what was asked for of it";
     CompactionHolds, Safety, "what is compacted cannot be read, and what nobody compacted can";
     StoredStateIsSound, Safety, "what nodes have on their disks can be read, and is what its digest says";
     BackupsAreWhole, Safety, "a backup that arrived whole is sound";

@@ -13,7 +13,10 @@ use conclave::{
     client::{self, DeleteOptions, GetOptions, Happened, PutOptions},
     env::Clock,
     wire::pb::{
-        etcdserverpb::{RangeResponse, ResponseHeader},
+        etcdserverpb::{
+            RangeResponse, ResponseHeader,
+            range_request::{SortOrder, SortTarget},
+        },
         mvccpb::KeyValue,
     },
 };
@@ -24,7 +27,7 @@ use madsim::{
 };
 
 use super::{Workload, spans::PAST_REVISIONS};
-use crate::trace::{Answer, CLIENT_LIVES, Call, Found, Range, Recorder};
+use crate::trace::{Answer, CLIENT_LIVES, Call, Found, Order, Page, Paged, Range, Recorder, Shown};
 
 /// Pause after a failed operation, so that a client of an unreachable cluster does not spin.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(50);
@@ -166,14 +169,23 @@ impl Asking {
         self.seen_revision.load(Ordering::Relaxed)
     }
 
-    /// Returns whether it failed.
+    /// Returns whether it failed. Who was shown a page reads all that it is of, to compare.
     async fn ask(&self, call: Call) -> bool {
+        let Call::Page { from, to, revision, .. } = call.clone() else {
+            return self.ask_once(call).await.is_error();
+        };
+        let answer = self.ask_once(call).await;
+        let Answer::Paged { revision: present, .. } = answer else { return answer.is_error() };
+        let revision = if revision > 0 { revision } else { present };
+        self.ask_once(Call::Range { from, to, revision }).await.is_error()
+    }
+
+    async fn ask_once(&self, call: Call) -> Answer {
         let operation = self.recorder.called(self.client, call.clone());
         let answer = ask(&self.connection, call).await;
-        let failed = answer.is_error();
         self.seen_revision.fetch_max(answer.revision(), Ordering::Relaxed);
-        self.recorder.answered(self.client, operation, answer);
-        failed
+        self.recorder.answered(self.client, operation, answer.clone());
+        answer
     }
 }
 
@@ -209,6 +221,9 @@ pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
             let range = GetOptions { range_end: to.into(), serializable: true, ..GetOptions::default() };
             connection.get(from, range).await.map(ranged)
         }
+        Call::Page { from, to, revision, page } => {
+            connection.get(from, page_options(to, revision, page)).await.map(paged)
+        }
         Call::DeleteRange { from, to, previous } => {
             let range = DeleteOptions { range_end: to.into(), prev_kv: previous, ..DeleteOptions::default() };
             connection.delete(from, range).await.map(|response| Answer::RangeDeleted {
@@ -235,6 +250,38 @@ fn got(response: RangeResponse) -> Answer {
 fn ranged(response: RangeResponse) -> Answer {
     let found = response.kvs.iter().map(pair).collect();
     Answer::Ranged { revision: revision(response.header.as_ref()), found }
+}
+
+fn page_options(to: String, revision: i64, page: Page) -> GetOptions {
+    let target = match page.order {
+        Order::Key => SortTarget::Key,
+        Order::Version => SortTarget::Version,
+        Order::Creation => SortTarget::Create,
+        Order::Modification => SortTarget::Mod,
+        Order::Value => SortTarget::Value,
+    };
+    let order = if page.descending { SortOrder::Descend } else { SortOrder::Ascend };
+    GetOptions {
+        range_end: to.into(),
+        revision,
+        limit: page.limit as i64,
+        sort_order: order.into(),
+        sort_target: target.into(),
+        serializable: page.of_any_node,
+        keys_only: page.shown == Shown::Keys,
+        count_only: page.shown == Shown::Count,
+        min_mod_revision: page.mod_revisions.low,
+        max_mod_revision: page.mod_revisions.high,
+        min_create_revision: page.create_revisions.low,
+        max_create_revision: page.create_revisions.high,
+        ..GetOptions::default()
+    }
+}
+
+fn paged(response: RangeResponse) -> Answer {
+    let found = response.kvs.iter().map(pair).collect();
+    let revision = revision(response.header.as_ref());
+    Answer::Paged { revision, paged: Paged { found, count: response.count, more: response.more } }
 }
 
 fn pair(pair: &KeyValue) -> (String, Found) {

@@ -4,12 +4,17 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::Workload;
-use crate::trace::Call;
+use crate::trace::{Bounds, Call, Order, Page, Shown};
 
 /// How far back a client looks, in revisions.
 pub(super) const PAST_REVISIONS: u64 = 40;
 /// Keys of a range, or so.
 const KEYS_MAX: u64 = 12;
+/// Half of the pages are in the order of keys.
+const ORDERS: [Order; 8] = {
+    use Order::*;
+    [Key, Key, Key, Key, Version, Creation, Modification, Value]
+};
 
 /// Of a hundred operations so many are of another kind than puts, reads and deletes of one key. The rest is as it would be without.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,19 +30,22 @@ pub struct Spans {
     pub deletes_percent: u64,
     /// A put asks what was there.
     pub replaces_percent: u64,
+    /// Some of a range is read, in some order, and then all of it, as of the same revision.
+    pub pages_percent: u64,
 }
 
 impl Spans {
     /// The number of each share, as in a file.
-    pub(crate) fn shares(&self) -> [(&'static str, u64); 5] {
-        let Self { ranges_percent, past_ranges_percent, any_node_percent, deletes_percent, replaces_percent } =
-            *self;
+    pub(crate) fn shares(&self) -> [(&'static str, u64); 6] {
+        let Self { ranges_percent, past_ranges_percent, any_node_percent, .. } = *self;
+        let Self { deletes_percent, replaces_percent, pages_percent, .. } = *self;
         [
             ("ranges_percent", ranges_percent),
             ("past_ranges_percent", past_ranges_percent),
             ("any_node_percent", any_node_percent),
             ("deletes_percent", deletes_percent),
             ("replaces_percent", replaces_percent),
+            ("pages_percent", pages_percent),
         ]
     }
 
@@ -68,9 +76,31 @@ impl Spans {
             }
             2 => Call::RangeOfAny { from, to },
             3 => Call::DeleteRange { from, to, previous: draw.chance(50) },
-            _ => Call::Replace { key: workload.draw_key(draw), value: value() },
+            4 => Call::Replace { key: workload.draw_key(draw), value: value() },
+            _ => draw_page(draw, from, to, revision),
         })
     }
+}
+
+/// Any page: of now or before, all of it or some, in any order.
+fn draw_page(draw: &mut Draw, from: String, to: String, latest: i64) -> Call {
+    let near = |draw: &mut Draw, percent| match draw.chance(percent) {
+        true => (latest - draw.below(PAST_REVISIONS) as i64).max(1),
+        false => 0,
+    };
+    let revision = near(draw, 30);
+    let bounds = |draw: &mut Draw| Bounds { low: near(draw, 15), high: near(draw, 15) };
+    let page = Page {
+        mod_revisions: bounds(draw),
+        create_revisions: bounds(draw),
+        limit: *draw.pick(&[0, 1, 2, 5]),
+        order: *draw.pick(&ORDERS),
+        descending: draw.chance(50),
+        shown: *draw.pick(&[Shown::Pairs, Shown::Pairs, Shown::Pairs, Shown::Keys, Shown::Count]),
+        // A node that lags behind has not had every revision that was seen.
+        of_any_node: revision == 0 && draw.chance(20),
+    };
+    Call::Page { from, to, revision, page }
 }
 
 /// The keys from one to before another; or all that begin as one does. They are in the order of their names.
@@ -88,7 +118,22 @@ fn span(draw: &mut Draw, keys: u64) -> (String, String) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
+
+    #[test]
+    fn pages_are_of_all_kinds_and_a_node_that_lags_is_asked_for_its_present_only() {
+        let mut draw = Draw::new(1, "spans", 0);
+        let mut kinds = BTreeSet::new();
+        for _ in 0..500 {
+            let call = draw_page(&mut draw, "a".to_owned(), "b".to_owned(), 50);
+            let Call::Page { revision, page, .. } = call else { panic!("{call} is no page") };
+            assert!((0..=50).contains(&revision) && !(page.of_any_node && revision > 0), "{page}");
+            kinds.insert((page.order as u8, page.descending, page.shown as u8));
+        }
+        assert_eq!(kinds.len(), 5 * 2 * 3);
+    }
 
     #[test]
     fn spans_are_no_longer_than_a_prefix_and_never_the_wrong_way_round() {

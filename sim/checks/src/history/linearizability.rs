@@ -141,6 +141,7 @@ fn counts(operation: &Operation) -> bool {
         Call::GetPast { .. }
         | Call::Compact { .. }
         | Call::RangeOfAny { .. }
+        | Call::Page { .. }
         | Call::Range { revision: 1.., .. } => {
             return false;
         }
@@ -170,7 +171,8 @@ fn returned(operation: &Operation, key: &str) -> Option<(u64, KeyReturn)> {
         }
         Answer::Got { found, .. } => KeyAnswer::Got(found.as_ref().map(of_pair)),
         Answer::Ranged { found, .. } => KeyAnswer::Got(of_key(found)),
-        Answer::Compacted
+        Answer::Paged { .. }
+        | Answer::Compacted
         | Answer::Gone
         | Answer::Broken(_)
         | Answer::DidNotHappen(_)

@@ -4,6 +4,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `operation.rs` | what clients ask, and what they are told |
+//! | `page.rs` | what may be asked of a range beside its keys, and what that leaves of it |
 //! | `words.rs` | both in words |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
 //! | `key_model.rs` | what one key of the store answers |
@@ -18,6 +19,7 @@ mod creations;
 mod key_model;
 mod linearizability;
 mod operation;
+mod page;
 mod revisions;
 mod view;
 mod witness;
@@ -26,6 +28,7 @@ mod words;
 pub use broken::{Broken, HistoryRule, in_a_line};
 pub use linearizability::{Unexplained, first_read_of, unexplained_part};
 pub use operation::{Answer, Call, Found, Operation};
+pub use page::{Bounds, Order, Page, Paged, Shown};
 pub use revisions::writes;
 pub use view::{View, view};
 

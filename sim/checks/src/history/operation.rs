@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::{Page, Paged};
+
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -42,6 +44,13 @@ pub enum Call {
         from: String,
         to: String,
     },
+    /// Reads a page of them, as they were at a revision, or (0) are now.
+    Page {
+        from: String,
+        to: String,
+        revision: i64,
+        page: Page,
+    },
     /// Takes a backup, and reads them in it.
     Backup {
         from: String,
@@ -77,6 +86,10 @@ pub enum Answer {
     Ranged {
         revision: i64,
         found: Vec<(String, Found)>,
+    },
+    Paged {
+        revision: i64,
+        paged: Paged,
     },
     RangeDeleted {
         revision: i64,
@@ -129,6 +142,7 @@ impl Call {
             Self::Compact { .. }
             | Self::Range { .. }
             | Self::RangeOfAny { .. }
+            | Self::Page { .. }
             | Self::Backup { .. }
             | Self::DeleteRange { .. } => None,
         }
@@ -139,6 +153,7 @@ impl Call {
         match self {
             Self::Range { from, to, .. }
             | Self::RangeOfAny { from, to }
+            | Self::Page { from, to, .. }
             | Self::Backup { from, to }
             | Self::DeleteRange { from, to, .. } => Some((from, to)),
             _ => None,
@@ -150,6 +165,14 @@ impl Call {
         match self {
             Self::Put { key, value } | Self::Replace { key, value } => Some((key, value)),
             _ => None,
+        }
+    }
+
+    /// Any node may answer, as of its own present.
+    pub fn is_of_any_node(&self) -> bool {
+        match self {
+            Self::Page { page, .. } => page.of_any_node,
+            call => matches!(call, Self::RangeOfAny { .. }),
         }
     }
 
@@ -167,6 +190,7 @@ impl Answer {
             | Self::Deleted { revision, .. }
             | Self::Replaced { revision, .. }
             | Self::Ranged { revision, .. }
+            | Self::Paged { revision, .. }
             | Self::RangeDeleted { revision, .. } => *revision,
             Self::Compacted | Self::Gone | Self::Broken(_) | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
         }

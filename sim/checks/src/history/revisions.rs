@@ -1,6 +1,6 @@
 //! Each write that changes something has a revision of its own, and they follow time.
 
-use super::{Broken, Call, HistoryRule, Operation};
+use super::{Broken, HistoryRule, Operation};
 
 /// No two writes have one revision.
 pub(super) fn are_unique(operations: &[Operation]) -> Result<(), Broken> {
@@ -30,7 +30,7 @@ pub(super) fn follow_time(operations: &[Operation]) -> Result<(), Broken> {
 
 /// Whoever asks after somebody was told of a revision is told of no lower one. (A read of any node may be.)
 pub(super) fn never_fall(operations: &[Operation]) -> Result<(), Broken> {
-    let counts = |operation: &&Operation| !matches!(operation.call, Call::RangeOfAny { .. });
+    let counts = |operation: &&Operation| !operation.call.is_of_any_node();
     let told = operations.iter().filter(counts).filter_map(|operation| {
         let (answered_ns, answer) = operation.answer.as_ref()?;
         (answer.revision() > 0).then_some((*answered_ns, answer.revision(), operation))

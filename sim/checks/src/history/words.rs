@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Answer, Call, Found};
+use super::{Answer, Bounds, Call, Found, Order, Page, Paged, Shown};
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -16,6 +16,10 @@ impl fmt::Display for Call {
             Self::Range { from, to, revision: 0 } => write!(f, "range {from} to {to}"),
             Self::Range { from, to, revision } => write!(f, "range {from} to {to} as of revision {revision}"),
             Self::RangeOfAny { from, to } => write!(f, "range {from} to {to} of any node"),
+            Self::Page { from, to, revision: 0, page } => write!(f, "{page} of {from} to {to}"),
+            Self::Page { from, to, revision, page } => {
+                write!(f, "{page} of {from} to {to} as of revision {revision}")
+            }
             Self::Backup { from, to } => write!(f, "backup, and {from} to {to} in it"),
             Self::DeleteRange { from, to, previous } => {
                 let what_was_there = if *previous { ", and what was there" } else { "" };
@@ -37,6 +41,10 @@ impl fmt::Display for Answer {
                 write!(f, "done, revision {revision}; {previous} was there")
             }
             Self::Ranged { revision, found } => write!(f, "{}, at revision {revision}", pairs(found)),
+            Self::Paged { revision, paged: Paged { found, count, more } } => {
+                let more = if *more { " and more" } else { "" };
+                write!(f, "{}{more}, of {count}, at revision {revision}", pairs(found))
+            }
             Self::RangeDeleted { revision, count, previous } => {
                 let previous =
                     previous.as_ref().map_or(String::new(), |found| format!("; {} were there", pairs(found)));
@@ -54,6 +62,35 @@ impl fmt::Display for Answer {
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (revision {}, version {})", self.value, self.mod_revision, self.version)
+    }
+}
+
+impl fmt::Display for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { limit, order, descending, shown, mod_revisions, create_revisions, of_any_node } = self;
+        f.write_str(match shown {
+            Shown::Pairs => "page",
+            Shown::Keys => "page of keys",
+            Shown::Count => "count",
+        })?;
+        if *limit > 0 {
+            write!(f, ", {limit} at most")?;
+        }
+        let direction = if *descending { "falling" } else { "rising" };
+        match order {
+            Order::Key if !descending => {}
+            Order::Key => write!(f, ", by {direction} key")?,
+            Order::Version => write!(f, ", by {direction} version")?,
+            Order::Creation => write!(f, ", by {direction} create revision")?,
+            Order::Modification => write!(f, ", by {direction} mod revision")?,
+            Order::Value => write!(f, ", by {direction} value")?,
+        }
+        for (what, Bounds { low, high }) in [("mod", mod_revisions), ("create", create_revisions)] {
+            if (*low, *high) != (0, 0) {
+                write!(f, ", {what} revisions {low} to {high}")?;
+            }
+        }
+        if *of_any_node { f.write_str(", by any node") } else { Ok(()) }
     }
 }
 

@@ -90,7 +90,8 @@ fn of_client(operation: &Operation, lanes: &Lanes) -> Bar {
 impl Outcome {
     fn of(answer: &Answer) -> Self {
         match answer {
-            Answer::Got { .. } | Answer::Ranged { .. } | Answer::Broken(_) | Answer::Gone => Self::Read,
+            Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. } => Self::Read,
+            Answer::Broken(_) | Answer::Gone => Self::Read,
             Answer::Put { .. } | Answer::Deleted { .. } | Answer::Replaced { .. } => Self::Wrote,
             Answer::RangeDeleted { .. } | Answer::Compacted => Self::Wrote,
             Answer::DidNotHappen(_) => Self::DidNotHappen,
