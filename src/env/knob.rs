@@ -61,7 +61,7 @@ knobs! {
     "frozen-layers" FrozenLayers 1..=16, [1, 3], "layers of the state in memory before a flush";
     "sync-bytes" SyncBytes 1_000..=67_108_864, [1_000, 100_000], "bytes of changes after which the state is flushed";
     "log-bytes" LogBytes 1_000..=268_435_456, [1_000, 20_000, 1_000_000], "bytes of a log that is not yet compacted";
-    "session-idle-ms" SessionIdleMs 1_000..=3_600_000, [2_000, 10_000], "a session that is idle for longer is removed";
+    "session-idle-ms" SessionIdleMs 100..=3_600_000, [300, 2_000], "a session that is idle for longer is removed";
     // node: snapshots
     "snapshot-bytes-per-s" SnapshotBytesPerS 1_000_000..=67_108_864, [2_000_000], "the pace of a snapshot, at first";
     "view-kept-ms" ViewKeptMs 1..=30_000, [1, 500], "a view of the state is kept so long for the next snapshot";

@@ -228,13 +228,14 @@ fn buggify(seed: u64) -> Rates {
     rates
 }
 
-/// Half of the seeds set some knobs. A knob more leaves the others as they were.
+/// Half of the seeds set some knobs. A knob more leaves the others as they were. Sessions end often: an hour is long for a run, and to end
+/// one takes another that begins.
 fn knobs(seed: u64, workload: &Workload) -> Knobs {
     let mut knobs = Knobs::default();
     if Draw::new(seed, "knobs", 0).chance(50) {
         for knob in Knob::ALL.iter().filter(|knob| may_set(**knob, workload)) {
             let mut draw = Draw::new(seed, &format!("knob {}", knob.name()), 0);
-            if draw.chance(12) {
+            if draw.chance(if *knob == Knob::SessionIdleMs { 50 } else { 12 }) {
                 knobs.set(*knob, *draw.pick(knob.draws()));
             }
         }

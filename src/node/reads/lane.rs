@@ -8,7 +8,7 @@ use prost::Message as _;
 use super::{Read, ReadServer, long, read::LaneEnd, server::Tasks};
 use crate::{
     env::{Knob, knob, sometimes},
-    kv::{KeyValue, RangeSummary},
+    kv::{Header, KeyValue, RangeSummary},
     storage::StorageError,
     wire::{
         kv as wire,
@@ -108,6 +108,10 @@ fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, Storag
 /// The answer to a read, unless that is long: then there is none.
 fn serve_short(server: &ReadServer, read: &Read) -> Result<Vec<Outcome>, StorageError> {
     let state = server.reader.slice();
+    debug_assert!(
+        Header::load(&state)?.applied_index >= read.index,
+        "a read waits until the state stands there"
+    );
     let mut scan = match wire::begin_range(&state, &read.range)? {
         Ok(scan) => scan,
         Err(refusal) => return Ok(vec![refusal]),

@@ -123,6 +123,7 @@ impl ReadServer {
         }
         let reader = self.reader.clone();
         let view = Arc::new(self.run(move || reader.view()).await?);
+        debug_assert!(reaches(&view), "a read waits until the state stands there");
         *latest = Arc::downgrade(&view);
         Ok(view)
     }
