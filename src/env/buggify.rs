@@ -50,6 +50,7 @@ points! {
     "early-flush" EarlyFlush "the state is made durable although little was applied";
     "late-flush" LateFlush "the state is not made durable yet";
     "short-read" ShortRead "a read is long although it looks at few records, and has short turns";
+    "early-compaction" EarlyCompaction "a log is forgotten as far as the state is durable, however short it is";
     "lost-view" LostView "a view of the state that others could share is forgotten";
     "lost-stage" LostStage "what has arrived of a snapshot is gone when it is to be installed";
     "lost-page-cache" LostPageCache "the engine keeps no pages in memory, from its start";

@@ -185,6 +185,9 @@ impl EventLoop {
             let ticks = 2 * election_timeout.as_nanos() / self.config.timing.tick().as_nanos().max(1);
             (0..ticks).for_each(|_| self.core.tick());
         }
+        if buggify(Buggify::EarlyCompaction) {
+            self.core.compact();
+        }
     }
 
     /// Proposes what keeps the state small, if this node leads.

@@ -63,6 +63,18 @@ impl Raft {
             ),
             false => (log_entries_max, log_bytes_max),
         };
+        self.forget(entries_max, bytes_max);
+    }
+
+    /// Forgets the log as far as the state machine holds it durably, however short it is, but for what a peer that catches up
+    /// has yet to receive. Whoever else lags behind is sent a snapshot.
+    pub fn compact(&mut self) {
+        if !self.feeds_one_that_catches_up() {
+            self.forget(0, 0);
+        }
+    }
+
+    fn forget(&mut self, entries_max: usize, bytes_max: usize) {
         let excess = self.shared.log.excess(entries_max, bytes_max, self.shared.options.compaction_step);
         let index = excess.min(self.shared.state_durable);
         if index > self.shared.log.compacted().index {

@@ -213,6 +213,10 @@ impl Cluster {
         self.with(id, Raft::leave);
     }
 
+    pub(crate) fn compact(&mut self, id: NodeId) {
+        self.with(id, Raft::compact);
+    }
+
     pub(crate) fn change(&mut self, id: NodeId, members: Members) {
         let why = match self.with(id, |raft| raft.change_members(members)) {
             None | Some(Ok(_)) => return,

@@ -29,6 +29,7 @@
 //! crash N [durable=K] [installed=true]      n dies; of its pending writes the first K made it to the disk, and so did
 //!                               the snapshot that it was putting in place
 //! restart N [leases=true|false]             n comes up, from now on with leases on or off
+//! compact N                     n forgets its log as far as what it applied is durable
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold                   snapshots on their way wait from now on
 //! stream piece | late           each sends a piece, which its receiver takes or refuses; so does each that has ended
@@ -99,6 +100,7 @@ impl Stage {
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
             "leave" => cluster.leave(node(args)?),
+            "compact" => cluster.compact(node(args)?),
             "forge" => {
                 let at = node(args)?;
                 let message = forged(at, args)?;
@@ -439,6 +441,7 @@ stories! {
     refused_term_at_maximum
     snapshot_answer_first
     snapshot_cancelled
+    snapshot_forced
     snapshot_piece_installing
     snapshot_piece_not_needed
     snapshot_piece_of_other_term
