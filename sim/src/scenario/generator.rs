@@ -267,12 +267,12 @@ fn spans(seed: u64) -> Spans {
         return Spans::default();
     }
     Spans {
-        ranges_percent: *draw.pick(&[0, 5, 20]),
-        past_ranges_percent: *draw.pick(&[0, 5, 20]),
+        ranges_percent: *draw.pick(&[0, 5, 15]),
+        past_ranges_percent: *draw.pick(&[0, 5, 15]),
         any_node_percent: *draw.pick(&[0, 5, 20]),
         deletes_percent: *draw.pick(&[0, 2, 10]),
         replaces_percent: *draw.pick(&[0, 5, 20]),
-        pages_percent: *draw.pick(&[0, 5, 10]),
+        pages_percent: *draw.pick(&[0, 5, 20]),
     }
 }
 
