@@ -113,7 +113,7 @@ pub(super) fn start(
 /// A log that was to the disk's thread and is back, how that went, and what was written.
 type Done = (LogStore, Result<(), StorageError>, Vec<Persist>);
 
-/// One job for the disk: a whole batch is one durable write, and what is no write of the core's has none.
+/// One job for the disk: a whole batch is one durable write. What the core did not ask for has an empty batch.
 async fn on_disk(
     mut log: LogStore,
     batch: Vec<Persist>,

@@ -125,10 +125,11 @@ impl Services {
     /// right, for how else would it come to know; but it answers for no cluster.
     fn check_asked(&self, cluster: &str, id: ClusterId) -> Result<(), Status> {
         self.check_cluster(cluster)?;
-        if id != 0 && self.cluster_id() == 0 {
-            return Err(Status::unavailable("this node does not know yet which cluster it belongs to"));
+        match (id, self.cluster_id()) {
+            (0, _) => Err(Status::unavailable("which cluster is meant is not known yet")),
+            (_, 0) => Err(Status::unavailable("this node does not know yet which cluster it belongs to")),
+            _ => self.check_cluster_id(0, id),
         }
-        self.check_cluster_id(0, id)
     }
 
     /// The cluster that this node surely belongs to; 0 while it does not know.

@@ -66,8 +66,8 @@ impl Raft {
         self.forget(entries_max, bytes_max);
     }
 
-    /// Forgets the log as far as the state machine holds it durably, however short it is, but for what a peer that catches up
-    /// has yet to receive. Whoever else lags behind is sent a snapshot.
+    /// Forgets the log as far as the state machine holds it durably, one step at most, however short it is; but nothing while a
+    /// peer catches up, which has yet to receive it. Whoever else lags behind is sent a snapshot.
     pub fn compact(&mut self) {
         if !self.feeds_one_that_catches_up() {
             self.forget(0, 0);

@@ -29,7 +29,7 @@
 //! crash N [durable=K] [installed=true]      n dies; of its pending writes the first K made it to the disk, and so did
 //!                               the snapshot that it was putting in place
 //! restart N [leases=true|false]             n comes up, from now on with leases on or off
-//! compact N                     n forgets its log as far as what it applied is durable
+//! compact N                     n forgets its log as far as what it applied is durable (one step)
 //! unsync N ... | sync N ...     what n applies is not durable from now on; or it is all durable, now and later
 //! stream hold                   snapshots on their way wait from now on
 //! stream piece | late           each sends a piece, which its receiver takes or refuses; so does each that has ended

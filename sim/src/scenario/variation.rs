@@ -4,7 +4,12 @@
 use conclave::env::{Buggify, Knob};
 use conclave_checks::draw::Draw;
 
-use super::{Scenario, agenda::roster, generator::may_set, timed::Timed};
+use super::{
+    Scenario,
+    agenda::roster,
+    generator::{let_sessions_last, may_set},
+    timed::Timed,
+};
 use crate::{faults::Fault, trace::Moment, world::Rate};
 
 /// So many changes at most make a variation.
@@ -107,6 +112,7 @@ fn set_knob(scenario: &mut Scenario, _: &Scenario, draw: &mut Draw) {
     let knob = *draw.pick(Knob::ALL);
     if may_set(knob, &scenario.workload) {
         scenario.knobs.set(knob, *draw.pick(knob.draws()));
+        let_sessions_last(scenario);
     }
 }
 

@@ -24,7 +24,9 @@ mod names;
 mod notes;
 mod recorder;
 
-pub use conclave_checks::history::{Answer, Bounds, Call, Found, Operation, Order, Page, Paged, Shown};
+pub use conclave_checks::history::{
+    Answer, Call, Found, Operation, Order, Page, Paged, RevisionBounds, Shown,
+};
 
 pub use condition::{Astray, Condition, DiskErrors, Poor, Range, Rhythm};
 pub use event::{Change, ClientEvent, Event, FaultEvent, MachineEvent, OperatorEvent, Phase};

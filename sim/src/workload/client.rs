@@ -66,6 +66,7 @@ impl Client {
             client: self.number,
             recorder: self.recorder.clone(),
             seen_revision: Arc::new(AtomicI64::new(1)),
+            finish: self.finish.clone(),
         };
         match self.number % CLIENT_LIVES < self.workload.open_loops {
             true => self.run_open(asking).await,
@@ -162,6 +163,7 @@ struct Asking {
     client: u64,
     recorder: Recorder,
     seen_revision: Arc<AtomicI64>,
+    finish: Arc<AtomicBool>,
 }
 
 impl Asking {
@@ -169,23 +171,30 @@ impl Asking {
         self.seen_revision.load(Ordering::Relaxed)
     }
 
-    /// Returns whether it failed. Who was shown a page reads all that it is of, to compare.
+    /// Returns whether it failed. Who was shown a page reads all that it is of, to compare, unless it shall finish.
     async fn ask(&self, call: Call) -> bool {
-        let Call::Page { from, to, revision, .. } = call.clone() else {
-            return self.ask_once(call).await.is_error();
+        let whole = match &call {
+            Call::Page { from, to, revision, .. } => Some((from.clone(), to.clone(), *revision)),
+            _ => None,
         };
-        let answer = self.ask_once(call).await;
-        let Answer::Paged { revision: present, .. } = answer else { return answer.is_error() };
-        let revision = if revision > 0 { revision } else { present };
-        self.ask_once(Call::Range { from, to, revision }).await.is_error()
+        let (failed, present) = self.ask_once(call).await;
+        match whole.filter(|_| !failed && present > 0 && !self.finish.load(Ordering::Relaxed)) {
+            Some((from, to, revision)) => {
+                let revision = if revision > 0 { revision } else { present };
+                self.ask_once(Call::Range { from, to, revision }).await.0
+            }
+            None => failed,
+        }
     }
 
-    async fn ask_once(&self, call: Call) -> Answer {
+    /// Returns whether it failed, and the revision that it was told of; 0 if of none.
+    async fn ask_once(&self, call: Call) -> (bool, i64) {
         let operation = self.recorder.called(self.client, call.clone());
         let answer = ask(&self.connection, call).await;
-        self.seen_revision.fetch_max(answer.revision(), Ordering::Relaxed);
-        self.recorder.answered(self.client, operation, answer.clone());
-        answer
+        let told = (answer.is_error(), answer.revision());
+        self.seen_revision.fetch_max(told.1, Ordering::Relaxed);
+        self.recorder.answered(self.client, operation, answer);
+        told
     }
 }
 
@@ -260,7 +269,8 @@ fn page_options(to: String, revision: i64, page: Page) -> GetOptions {
         Order::Modification => SortTarget::Mod,
         Order::Value => SortTarget::Value,
     };
-    let order = if page.descending { SortOrder::Descend } else { SortOrder::Ascend };
+    // Rising is what an order is that is not named.
+    let order = if page.descending { SortOrder::Descend } else { SortOrder::None };
     GetOptions {
         range_end: to.into(),
         revision,

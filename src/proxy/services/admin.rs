@@ -11,7 +11,7 @@ use crate::{
     proxy::{call_queue::time_for, config::Config, metrics::Method, view::View, watched::Watcher},
     rpc::{self, Caller, Channel},
     wire::{
-        CallError, WithLimits,
+        CallError, ClusterId, WithLimits,
         pb::v1::{self, admin_client::AdminClient, admin_server},
     },
 };
@@ -31,20 +31,23 @@ impl AdminService {
         Self { config: config.clone(), clock: clock.clone(), view, watcher }
     }
 
-    /// Where the leader is reached.
-    fn leader(&self) -> Result<String, CallError> {
+    /// The cluster that this proxy works for, and where its leader is reached.
+    fn leader(&self) -> Result<(ClusterId, String), CallError> {
         let view = self.view.borrow();
         let address = view.leader.as_ref().and_then(|leader| leader.address.clone());
-        address.ok_or_else(|| view.no_leader())
+        let known = address.filter(|_| view.cluster_id != 0).map(|address| (view.cluster_id, address));
+        known.ok_or_else(|| view.no_leader())
     }
 
+    /// Asks the leader; the question names the cluster and its id.
     async fn ask_leader<Q, A>(
         &self,
         time: Duration,
-        question: Q,
+        question: impl FnOnce(String, ClusterId) -> Q,
         asking: impl AsyncFnOnce(AdminClient<Channel>, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<Response<A>, Status> {
-        let leader = self.leader()?;
+        let (cluster_id, leader) = self.leader()?;
+        let question = question(self.config.cluster.clone(), cluster_id);
         let asked = self.clock.timeout(time, async {
             let channel = rpc::connect(&self.config.node_at(&leader), &self.clock)
                 .await
@@ -80,11 +83,10 @@ impl admin_server::Admin for AdminService {
         let watched = self.watcher.begin(Method::ChangeMembers, &request, &Bytes::new());
         let by = Caller::of(&request);
         let time = time_for(&request, LEADER_PATIENCE);
-        let cluster_id = self.view.borrow().cluster_id;
-        let cluster = self.config.cluster.clone();
-        let request = v1::ChangeMembersRequest { cluster, cluster_id, ..request.into_inner() };
+        let request = request.into_inner();
+        let question = |cluster, cluster_id| v1::ChangeMembersRequest { cluster, cluster_id, ..request };
         let asking = async |mut client: AdminClient<Channel>, request| client.change_members(request).await;
-        let answer = self.ask_leader(time, request, asking).await;
+        let answer = self.ask_leader(time, question, asking).await;
         watched.end(answer.inspect(|_| tracing::info!(%by, "a change of members was taken")))
     }
 
@@ -95,11 +97,10 @@ impl admin_server::Admin for AdminService {
         let watched = self.watcher.begin(Method::Transfer, &request, &Bytes::new());
         let by = Caller::of(&request);
         let time = time_for(&request, LEADER_PATIENCE);
-        let cluster_id = self.view.borrow().cluster_id;
-        let request =
-            v1::TransferRequest { cluster: self.config.cluster.clone(), cluster_id, ..request.into_inner() };
+        let request = request.into_inner();
+        let question = |cluster, cluster_id| v1::TransferRequest { cluster, cluster_id, ..request };
         let asking = async |mut client: AdminClient<Channel>, request| client.transfer(request).await;
-        let answer = self.ask_leader(time, request, asking).await;
+        let answer = self.ask_leader(time, question, asking).await;
         watched.end(answer.inspect(|answer| {
             let v1::TransferResponse { to, done, .. } = answer.get_ref();
             tracing::info!(%by, to, done, "leadership was asked to be handed over");

@@ -28,7 +28,7 @@ mod words;
 pub use broken::{Broken, HistoryRule, in_a_line};
 pub use linearizability::{Unexplained, first_read_of, unexplained_part};
 pub use operation::{Answer, Call, Found, Operation};
-pub use page::{Bounds, Order, Page, Paged, Shown};
+pub use page::{Order, Page, Paged, RevisionBounds, Shown};
 pub use revisions::writes;
 pub use view::{View, view};
 

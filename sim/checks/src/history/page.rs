@@ -18,8 +18,8 @@ pub struct Page {
     pub descending: bool,
     pub shown: Shown,
     /// Of the latest write.
-    pub mod_revisions: Bounds,
-    pub create_revisions: Bounds,
+    pub mod_revisions: RevisionBounds,
+    pub create_revisions: RevisionBounds,
     /// Any node may answer: serializable.
     pub of_any_node: bool,
 }
@@ -50,7 +50,7 @@ pub enum Shown {
 
 /// Revisions from one to another; 0: no bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Bounds {
+pub struct RevisionBounds {
     pub low: i64,
     pub high: i64,
 }
@@ -65,13 +65,35 @@ pub struct Paged {
     pub more: bool,
 }
 
-impl Bounds {
+impl RevisionBounds {
     fn contain(self, revision: i64) -> bool {
         (self.low == 0 || revision >= self.low) && (self.high == 0 || revision <= self.high)
     }
 }
 
 impl Page {
+    /// Nothing is left out.
+    pub fn shows_all(&self) -> bool {
+        let Self { limit, shown, mod_revisions, create_revisions, .. } = *self;
+        let has_bounds = [mod_revisions, create_revisions].iter().any(|it| *it != RevisionBounds::default());
+        limit == 0 && shown == Shown::Pairs && !has_bounds
+    }
+
+    /// Whether an answer may be one to this, whatever the range holds.
+    pub fn may_be(&self, (from, to): (&str, &str), paged: &Paged) -> bool {
+        let Paged { found, count, more } = paged;
+        let are_within = found.iter().all(|(key, _)| from <= key.as_str() && key.as_str() < to);
+        let is_twice = |at: usize| found[..at].iter().any(|(key, _)| *key == found[at].0);
+        let is_full = self.limit > 0 && found.len() == self.limit;
+        // Where the values that give the order are not shown, any order may be it.
+        let order = if self.shown == Shown::Keys && self.order == Order::Value { None } else { Some(found) };
+        are_within
+            && !(0..found.len()).any(is_twice)
+            && *count >= (found.len() + usize::from(*more)) as i64
+            && (!more || is_full)
+            && order.is_none_or(|found| self.of(found).found == *found)
+    }
+
     /// What it is of a whole range.
     pub fn of(&self, whole: &[(String, Found)]) -> Paged {
         let count = whole.len() as i64;
@@ -126,7 +148,7 @@ mod tests {
     #[test]
     fn pairs_are_left_out_then_ordered_then_cut_off() {
         let page = Page::default();
-        let written_by_5 = Page { mod_revisions: Bounds { low: 0, high: 5 }, ..page };
+        let written_by_5 = Page { mod_revisions: RevisionBounds { low: 0, high: 5 }, ..page };
         for (page, expected) in [
             (page, ("abc", false)),
             (Page { descending: true, ..page }, ("cba", false)),
@@ -138,11 +160,33 @@ mod tests {
             (Page { order: Order::Version, descending: true, ..page }, ("abc", false)),
             (written_by_5, ("bc", false)),
             (Page { limit: 2, ..written_by_5 }, ("bc", false)),
-            (Page { create_revisions: Bounds { low: 4, high: 0 }, ..page }, ("c", false)),
+            (Page { create_revisions: RevisionBounds { low: 4, high: 0 }, ..page }, ("c", false)),
             (Page { shown: Shown::Count, limit: 1, ..page }, ("", false)),
         ] {
             assert_eq!(keys(page), (expected.0.to_owned(), 3, expected.1), "{page:?}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_a_page_is_told_without_the_range() {
+        let page = Page { limit: 2, descending: true, ..Page::default() };
+        let of = |keys: &[usize], count, more| {
+            let found = keys.iter().map(|&at| whole()[at].clone()).collect();
+            page.may_be(("a", "d"), &Paged { found, count, more })
+        };
+        assert!(of(&[2, 1], 3, true) && of(&[2, 1], 2, false) && of(&[0], 1, false) && of(&[], 0, false));
+        for (keys, count, more) in [
+            (&[1, 2][..], 3, true),
+            (&[2, 1, 0], 3, false),
+            (&[2, 2], 3, true),
+            (&[2, 1], 2, true),
+            (&[2, 1], 1, false),
+            (&[2], 3, true),
+        ] {
+            assert!(!of(keys, count, more), "{keys:?} {count} {more}");
+        }
+        assert!(!page.may_be(("a", "b"), &page.of(&whole())), "it was not asked for");
+        assert!(!page.shows_all() && Page { descending: true, ..Page::default() }.shows_all());
     }
 
     #[test]

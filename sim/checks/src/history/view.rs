@@ -1,24 +1,41 @@
 //! What an answer tells of the store as it was at one revision, whatever was asked.
 
-use super::{Answer, Call, Found, Operation};
+use super::{Answer, Call, Found, Operation, Page, Shown};
 
-/// Keys at a revision: those that it covers and does not show were absent.
+/// Keys at a revision: those that it covers and does not show were absent, if it shows all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct View<'o> {
     /// A key, or the keys from one to before another.
     pub span: (&'o str, Option<&'o str>),
     pub revision: i64,
+    pub shows_all: bool,
     pub found: Vec<(&'o str, &'o Found)>,
 }
 
 impl<'o> View<'o> {
     fn of_key(key: &'o str, revision: i64, found: Option<&'o Found>) -> Self {
-        Self { span: (key, None), revision, found: found.map(|found| (key, found)).into_iter().collect() }
+        Self {
+            span: (key, None),
+            revision,
+            shows_all: true,
+            found: found.map(|found| (key, found)).into_iter().collect(),
+        }
     }
 
     fn of_range(from: &'o str, to: &'o str, revision: i64, found: &'o [(String, Found)]) -> Self {
         let found = found.iter().map(|(key, found)| (key.as_str(), found)).collect();
-        Self { span: (from, Some(to)), revision, found }
+        Self { span: (from, Some(to)), revision, shows_all: true, found }
+    }
+
+    /// Pairs whose values are not shown tell nothing.
+    fn of_page(
+        (from, to): (&'o str, &'o str),
+        revision: i64,
+        page: &Page,
+        found: &'o [(String, Found)],
+    ) -> Option<Self> {
+        let view = Self::of_range(from, to, revision, found);
+        (page.shown == Shown::Pairs).then_some(Self { shows_all: page.shows_all(), ..view })
     }
 
     pub fn covers(&self, key: &str) -> bool {
@@ -48,6 +65,10 @@ pub fn view(operation: &Operation) -> Option<View<'_>> {
         ) => Some(View::of_range(from, to, *revision, found)),
         (Call::Range { from, to, revision }, Answer::Ranged { found, .. }) => {
             Some(View::of_range(from, to, *revision, found))
+        }
+        (Call::Page { from, to, revision, page }, Answer::Paged { revision: present, paged }) => {
+            let revision = if *revision > 0 { *revision } else { *present };
+            View::of_page((from, to), revision, page, &paged.found)
         }
         (Call::DeleteRange { from, to, .. }, Answer::RangeDeleted { revision, count: 0, .. }) => {
             Some(View::of_range(from, to, *revision, &[]))

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Answer, Bounds, Call, Found, Order, Page, Paged, Shown};
+use super::{Answer, Call, Found, Order, Page, Paged, RevisionBounds, Shown};
 
 impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -85,7 +85,7 @@ impl fmt::Display for Page {
             Order::Modification => write!(f, ", by {direction} mod revision")?,
             Order::Value => write!(f, ", by {direction} value")?,
         }
-        for (what, Bounds { low, high }) in [("mod", mod_revisions), ("create", create_revisions)] {
+        for (what, RevisionBounds { low, high }) in [("mod", mod_revisions), ("create", create_revisions)] {
             if (*low, *high) != (0, 0) {
                 write!(f, ", {what} revisions {low} to {high}")?;
             }
