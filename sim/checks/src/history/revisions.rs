@@ -63,8 +63,7 @@ pub fn writes(operations: &[Operation]) -> Vec<(i64, &Operation)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::Call;
-    use crate::history::Answer;
+    use crate::history::{Answer, Call};
 
     fn put(called_ns: u64, answered_ns: u64, revision: i64) -> Operation {
         let call = Call::Put { key: "k".to_owned(), value: format!("{called_ns}") };
