@@ -205,7 +205,10 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
         let Some((answered_ns, answer)) = &operation.answer else { continue };
         let read = past_revision(&operation.call);
         match (read, answer) {
-            (Some(revision), Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. }) => {
+            // A node that lags behind has not heard of the compaction yet.
+            (Some(revision), Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. })
+                if !operation.call.is_of_any_node() =>
+            {
                 let later = |(to, asked): &&(i64, &Operation)| {
                     let done_ns = match &asked.answer {
                         Some((at, Answer::Compacted)) => *at,
@@ -252,6 +255,7 @@ fn past_revision(call: &Call) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trace::{Page, Paged};
 
     fn operation(called_ns: u64, call: Call, answer: Answer) -> Operation {
         Operation { client: 1, called_ns, call, answer: Some((called_ns + 1, answer)) }
@@ -435,6 +439,16 @@ mod tests {
         assert!(judge(&[compact(0, 5), gone(2, 4), past(2, 5, None)]).is_ok());
         assert!(judge(&[past(0, 4, None), compact(0, 5)]).is_ok(), "they overlap");
         assert!(judge(&[compact(0, 5), past(2, 4, None)]).is_err());
+        let page = |of_any_node| {
+            let (from, to, page) = ("a".into(), "c".into(), Page { of_any_node, ..Page::default() });
+            operation(
+                2,
+                Call::Page { from, to, revision: 4, page },
+                Answer::Paged { revision: 9, paged: Paged::default() },
+            )
+        };
+        assert!(judge(&[compact(0, 5), page(false)]).is_err());
+        assert!(judge(&[compact(0, 5), page(true)]).is_ok(), "a node that has not heard of it yet answers");
         assert!(judge(&[gone(0, 4), compact(2, 5)]).is_err());
         assert!(judge(&[compact(0, 5), gone(2, 5)]).is_err());
         assert!(is_compacted_as_asked(&[gone(0, 4)], true).is_ok());
