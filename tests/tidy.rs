@@ -356,7 +356,6 @@ fn nothing_is_left_half_done() {
     assert!(broken.is_empty(), "left half done:\n{}", broken.join("\n"));
 }
 
-/// The rooms of `src` that a line names after `crate::` or `conclave::`, also inside braces.
 /// A file or a story that a document names is there.
 #[test]
 fn documents_are_true_to_the_files() {
@@ -391,6 +390,7 @@ fn documents_are_true_to_the_files() {
     assert!(missing.is_empty(), "no such file or story:\n{}", missing.join("\n"));
 }
 
+/// The rooms of `src` that a line names after `crate::` or `conclave::`, also inside braces.
 fn named_rooms(line: &str) -> Vec<String> {
     let mut rooms = Vec::new();
     for prefix in ["crate::", "conclave::"] {
