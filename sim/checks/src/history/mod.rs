@@ -4,6 +4,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `operation.rs` | what clients ask, and what they are told |
+//! | `found.rs` | a pair, as an answer shows it |
 //! | `page.rs` | what may be asked of a range beside its keys, and what that leaves of it |
 //! | `words.rs` | both in words |
 //! | `linearizability.rs` | is there an order, key by key, in which one copy of the data would have answered so? |
@@ -16,6 +17,7 @@
 
 mod broken;
 mod creations;
+mod found;
 mod key_model;
 mod linearizability;
 mod operation;
@@ -26,8 +28,9 @@ mod witness;
 mod words;
 
 pub use broken::{Broken, HistoryRule, in_a_line};
+pub use found::Found;
 pub use linearizability::{Unexplained, first_read_of, unexplained_part};
-pub use operation::{Answer, Call, Found, Operation};
+pub use operation::{Answer, Call, Operation};
 pub use page::{Order, Page, Paged, RevisionBounds, Shown};
 pub use revisions::writes;
 pub use view::{View, view};

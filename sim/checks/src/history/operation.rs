@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Page, Paged};
+use super::{Found, Page, Paged};
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -105,19 +105,6 @@ pub enum Answer {
     DidNotHappen(String),
     /// It may have happened, or may yet: the reason that the client was given.
     Unknown(String),
-}
-
-/// A pair as a read saw it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Found {
-    pub value: String,
-    /// Revision of its latest write.
-    pub mod_revision: i64,
-    /// Writes since it was created.
-    pub version: i64,
-    /// Revision of the first of them; 0 if that was not recorded.
-    #[serde(default)]
-    pub create_revision: i64,
 }
 
 /// A call and its answer, in nanoseconds of simulated time.
