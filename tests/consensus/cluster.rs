@@ -209,14 +209,6 @@ impl Cluster {
         }
     }
 
-    pub(crate) fn leave(&mut self, id: NodeId) {
-        self.with(id, Raft::leave);
-    }
-
-    pub(crate) fn compact(&mut self, id: NodeId) {
-        self.with(id, Raft::compact);
-    }
-
     pub(crate) fn change(&mut self, id: NodeId, members: Members) {
         let why = match self.with(id, |raft| raft.change_members(members)) {
             None | Some(Ok(_)) => return,
@@ -422,7 +414,7 @@ impl Cluster {
     }
 
     /// And carries out what follows.
-    fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
+    pub(crate) fn with<T>(&mut self, id: NodeId, input: impl FnOnce(&mut Raft) -> T) -> Option<T> {
         let output = self.input(id, input)?;
         self.carry_out(id);
         Some(output)

@@ -46,7 +46,8 @@
 use std::{error::Error, path::Path};
 
 use conclave::raft::{
-    AppendOutcome, Body, Configuration, Members, Message, NodeId, Origin, Position, Snapshot, Term, Vote,
+    AppendOutcome, Body, Configuration, Members, Message, NodeId, Origin, Position, Raft, Snapshot, Term,
+    Vote,
 };
 use goldenscript::{ArgumentConsumer, Command};
 
@@ -99,8 +100,10 @@ impl Stage {
             }
             "read" => cluster.read(node(args)?),
             "transfer" => cluster.transfer(node(args)?, node(args)?),
-            "leave" => cluster.leave(node(args)?),
-            "compact" => cluster.compact(node(args)?),
+            "leave" | "compact" => {
+                let act = if command.name == "leave" { Raft::leave } else { Raft::compact };
+                cluster.with(node(args)?, act);
+            }
             "forge" => {
                 let at = node(args)?;
                 let message = forged(at, args)?;

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use conclave_checks::history::view;
-
 use super::evidence::broken;
 use crate::{
     trace::{Answer, Call, Found, Operation},
@@ -12,19 +10,21 @@ use crate::{
 
 /// The keys from one to before another, at a revision.
 type Place<'o> = (&'o str, &'o str, i64);
+/// Who read it, and what it held.
+type Whole<'o> = (&'o Operation, &'o [(String, Found)]);
 
 /// Each page is so, if the whole range was read; and in any case such a page as was asked for.
 pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
-    let wholes: BTreeMap<Place<'_>, &Operation> = operations.iter().filter_map(whole).collect();
+    let wholes: BTreeMap<Place<'_>, Whole<'_>> = operations.iter().filter_map(whole).collect();
     for operation in operations {
-        let Call::Page { from, to, revision, page } = &operation.call else { continue };
+        let Call::Page { from, to, page, .. } = &operation.call else { continue };
         let Some((_, Answer::Paged { revision: present, paged })) = &operation.answer else { continue };
         if !page.may_be((from, to), paged) {
             return Err(broken(Rule::PagesAreTrue, "no range has such a page", &[operation]));
         }
-        let revision = if *revision > 0 { *revision } else { *present };
-        let Some(whole) = wholes.get(&(from.as_str(), to.as_str(), revision)) else { continue };
-        let expected = page.of(&pairs(whole));
+        let revision = operation.call.past_revision().unwrap_or(*present);
+        let Some(&(whole, pairs)) = wholes.get(&(from.as_str(), to.as_str(), revision)) else { continue };
+        let expected = page.of(pairs);
         if *paged != expected {
             let expected = Answer::Paged { revision: *present, paged: expected };
             let detail = format!("a page is not what was asked for of its range, which is {expected}");
@@ -35,18 +35,11 @@ pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
 }
 
 /// A range that was read whole, and where.
-fn whole(operation: &Operation) -> Option<(Place<'_>, &Operation)> {
-    let (_, Answer::Ranged { .. }) = operation.answer.as_ref()? else { return None };
-    let view = view(operation)?;
-    let (from, Some(to)) = view.span else { return None };
-    Some(((from, to, view.revision), operation))
-}
-
-fn pairs(whole: &Operation) -> Vec<(String, Found)> {
-    match &whole.answer {
-        Some((_, Answer::Ranged { found, .. })) => found.clone(),
-        _ => Vec::new(),
-    }
+fn whole(operation: &Operation) -> Option<(Place<'_>, Whole<'_>)> {
+    let (_, Answer::Ranged { revision: present, found }) = operation.answer.as_ref()? else { return None };
+    let (from, to) = operation.call.span()?;
+    let revision = operation.call.past_revision().unwrap_or(*present);
+    Some(((from, to, revision), (operation, found)))
 }
 
 #[cfg(test)]

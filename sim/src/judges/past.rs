@@ -203,7 +203,7 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
         .collect();
     for operation in operations {
         let Some((answered_ns, answer)) = &operation.answer else { continue };
-        let read = past_revision(&operation.call);
+        let read = operation.call.past_revision();
         match (read, answer) {
             // A node that lags behind has not heard of the compaction yet.
             (Some(revision), Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. })
@@ -240,16 +240,6 @@ pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: boo
         }
     }
     Ok(())
-}
-
-/// The revision of the past that is read, if one is.
-fn past_revision(call: &Call) -> Option<i64> {
-    match call {
-        Call::GetPast { revision, .. }
-        | Call::Range { revision: revision @ 1.., .. }
-        | Call::Page { revision: revision @ 1.., .. } => Some(*revision),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -174,13 +174,13 @@ impl Asking {
     /// Returns whether it failed. Who was shown a page reads all that it is of, to compare, unless it shall finish.
     async fn ask(&self, call: Call) -> bool {
         let whole = match &call {
-            Call::Page { from, to, revision, .. } => Some((from.clone(), to.clone(), *revision)),
+            Call::Page { from, to, .. } => Some((from.clone(), to.clone(), call.past_revision())),
             _ => None,
         };
         let (failed, present) = self.ask_once(call).await;
         match whole.filter(|_| !failed && present > 0 && !self.finish.load(Ordering::Relaxed)) {
-            Some((from, to, revision)) => {
-                let revision = if revision > 0 { revision } else { present };
+            Some((from, to, past)) => {
+                let revision = past.unwrap_or(present);
                 self.ask_once(Call::Range { from, to, revision }).await.0
             }
             None => failed,

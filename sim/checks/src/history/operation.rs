@@ -155,11 +155,22 @@ impl Call {
         }
     }
 
+    /// The revision of the past that it reads, if it reads one.
+    pub fn past_revision(&self) -> Option<i64> {
+        match self {
+            Self::GetPast { revision, .. }
+            | Self::Range { revision: revision @ 1.., .. }
+            | Self::Page { revision: revision @ 1.., .. } => Some(*revision),
+            _ => None,
+        }
+    }
+
     /// Any node may answer, as of its own present.
     pub fn is_of_any_node(&self) -> bool {
         match self {
+            Self::RangeOfAny { .. } => true,
             Self::Page { page, .. } => page.of_any_node,
-            call => matches!(call, Self::RangeOfAny { .. }),
+            _ => false,
         }
     }
 

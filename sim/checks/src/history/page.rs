@@ -105,8 +105,7 @@ impl Page {
                 && self.create_revisions.contain(found.create_revision)
         };
         let mut found: Vec<(String, Found)> = whole.iter().filter(fits).cloned().collect();
-        found.sort_by(|(a, _), (b, _)| a.cmp(b));
-        found.sort_by(|a, b| self.compare(a, b));
+        found.sort_by(|a, b| self.compare(a, b).then_with(|| a.0.cmp(&b.0)));
         let more = self.limit > 0 && found.len() > self.limit;
         if more {
             found.truncate(self.limit);

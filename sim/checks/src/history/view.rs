@@ -49,26 +49,20 @@ impl<'o> View<'o> {
 /// What an answer tells, if it tells of any key. What was there before a write is told of the revision before its own.
 pub fn view(operation: &Operation) -> Option<View<'_>> {
     let (_, answer) = operation.answer.as_ref()?;
+    let read = |present: &i64| operation.call.past_revision().unwrap_or(*present);
     match (&operation.call, answer) {
-        (Call::Get { key }, Answer::Got { revision, found }) => {
-            Some(View::of_key(key, *revision, found.as_ref()))
-        }
-        (Call::GetPast { key, revision }, Answer::Got { found, .. }) => {
-            Some(View::of_key(key, *revision, found.as_ref()))
+        (Call::Get { key } | Call::GetPast { key, .. }, Answer::Got { revision, found }) => {
+            Some(View::of_key(key, read(revision), found.as_ref()))
         }
         (Call::Replace { key, .. }, Answer::Replaced { revision, previous }) => {
             Some(View::of_key(key, revision - 1, previous.as_ref()))
         }
         (
-            Call::Range { from, to, revision: 0 } | Call::RangeOfAny { from, to } | Call::Backup { from, to },
+            Call::Range { from, to, .. } | Call::RangeOfAny { from, to } | Call::Backup { from, to },
             Answer::Ranged { revision, found },
-        ) => Some(View::of_range(from, to, *revision, found)),
-        (Call::Range { from, to, revision }, Answer::Ranged { found, .. }) => {
-            Some(View::of_range(from, to, *revision, found))
-        }
-        (Call::Page { from, to, revision, page }, Answer::Paged { revision: present, paged }) => {
-            let revision = if *revision > 0 { *revision } else { *present };
-            View::of_page((from, to), revision, page, &paged.found)
+        ) => Some(View::of_range(from, to, read(revision), found)),
+        (Call::Page { from, to, page, .. }, Answer::Paged { revision, paged }) => {
+            View::of_page((from, to), read(revision), page, &paged.found)
         }
         (Call::DeleteRange { from, to, .. }, Answer::RangeDeleted { revision, count: 0, .. }) => {
             Some(View::of_range(from, to, *revision, &[]))
