@@ -178,10 +178,26 @@ mod tests {
     }
 
     #[test]
-    fn former_members_take_room_too() {
-        let few = Configuration::of([1, 2, 3]);
-        let more = Configuration { gone: nodes(&[4, 5]), ..few.clone() };
-        assert_eq!(more.size_bytes(), few.size_bytes() + 2 * 8);
+    fn a_flaw_makes_it_no_configuration_of_any_cluster() {
+        let stable = Configuration::of([1, 2]);
+        let staged = stable.staged(members(&[1, 2, 3], &[]));
+        let joint = staged.advanced();
+        for sound in [&stable, &staged, &joint] {
+            assert_eq!(sound.flaw(), None);
+        }
+        assert_eq!(Configuration::default().flaw(), Some("a configuration without voters"));
+        let both = Configuration { wanted: nodes(&[4]), ..joint };
+        assert_eq!(both.flaw(), Some("a change both staged and joint"));
+        let nobody = Some("a configuration with nobody in it");
+        assert_eq!(Configuration::of([0, 1]).flaw(), nobody);
+        assert_eq!(Configuration { wanted: nodes(&[0, 1]), ..stable }.flaw(), nobody);
+    }
+
+    #[test]
+    fn everybody_takes_room_former_members_too() {
+        let learners = nodes(&[4]);
+        let configuration = Configuration { learners, gone: nodes(&[5, 6]), ..Configuration::of([1, 2, 3]) };
+        assert_eq!(configuration.size_bytes(), 4 * 64 + 2 * 8);
     }
 
     #[test]

@@ -267,12 +267,13 @@ mod tests {
         let initial = InitialState { configuration: configuration.into(), ..InitialState::default() };
         let mut core = Raft::new(Options::plain(1), initial);
         assert_eq!(core.missing_voters(), BTreeSet::new());
-        while core.role() != RoleName::Leader {
+        for _ in 0..2 * Options::plain(1).election_ticks_max {
             core.tick();
             if let Some(persist) = core.effects().persist {
                 core.persisted(persist.ticket);
             }
         }
+        assert_eq!(core.role(), RoleName::Leader);
         assert_eq!(core.missing_voters(), BTreeSet::new());
     }
 }

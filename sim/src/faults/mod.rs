@@ -243,6 +243,11 @@ pub(crate) fn blackout() -> Fault {
     Fault::Blackout(blackout::Blackout {})
 }
 
+/// A node comes, and is to vote.
+pub(crate) fn arrival(new: u64) -> Fault {
+    Fault::Join(join::Join { new, learner: false })
+}
+
 /// A node goes for ever.
 pub(crate) fn removal(node: Target) -> Fault {
     Fault::Remove(remove::Remove { node, others: false })

@@ -8,7 +8,7 @@ use conclave_checks::draw::Draw;
 
 use super::{stress::Stress, timed::Timed};
 use crate::{
-    faults::{Fault, Recipe, Roster, Target, blackout, removal},
+    faults::{Fault, Recipe, Roster, Target, arrival, blackout, removal},
     trace::{Moment, Range},
     world::Shape,
 };
@@ -61,7 +61,7 @@ pub(super) fn faults(shape: &Shape, chaos_ms: u64) -> Vec<Timed> {
 fn last_faults(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Vec<Timed> {
     match Stress::of(shape.seed) {
         Stress::Leaders => last_isolation(shape, roster, chaos_ms).into_iter().collect(),
-        Stress::Members => dark_change(shape.seed, chaos_ms),
+        Stress::Members => dark_change(shape, roster, chaos_ms),
         Stress::Nothing | Stress::Lines => Vec::new(),
     }
 }
@@ -79,18 +79,21 @@ fn last_isolation(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Option<Timed
     Some(Timed { at_ms, for_ms: LASTS_MS, moment: None, fault })
 }
 
-/// Where the members change again and again a last one goes in half of the runs, and everything loses its power while some nodes know
-/// it and others do not.
-fn dark_change(seed: u64, chaos_ms: u64) -> Vec<Timed> {
+/// Where the members change again and again a last one goes, in half of the runs, or comes, in a quarter; and everything loses its
+/// power while some nodes know it and others do not.
+fn dark_change(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Vec<Timed> {
     const LASTS_MS: u64 = 500;
-    let mut draw = Draw::new(seed, "dark change", 0);
-    if draw.chance(50) {
-        return Vec::new();
-    }
-    let at_ms = chaos_ms - draw.between(1, 500);
+    /// Whoever comes must catch up first.
+    const JOIN_MS_MAX: u64 = 2_500;
+    let mut draw = Draw::new(shape.seed, "dark change", 0);
+    let (change, ms_max) = match draw.below(4) {
+        0 => return Vec::new(),
+        1 => (arrival(roster.next_newcomer), JOIN_MS_MAX),
+        _ if draw.chance(75) => (removal(Target::Leader), LASTS_MS),
+        _ => (removal(Target::Follower(draw.below(4))), LASTS_MS),
+    };
+    let at_ms = chaos_ms.saturating_sub(draw.between(1, ms_max));
     let moment = Some(*draw.pick(&[Moment::MembersStored, Moment::MembersSettled]));
-    let node = if draw.chance(75) { Target::Leader } else { Target::Follower(draw.below(4)) };
-    let change = removal(node);
     vec![
         Timed { at_ms, for_ms: LASTS_MS, moment, fault: blackout() },
         Timed { at_ms, for_ms: LASTS_MS, moment: None, fault: change },

@@ -180,7 +180,7 @@ fn bandwidth(seed: u64, largest_value: u64) -> Option<u64> {
 fn retention(seed: u64) -> Retention {
     let mut draw = Draw::new(seed, "retention", 0);
     let log_entries = *draw.pick(match Stress::of(seed) {
-        Stress::Members => &[10, 10, 100],
+        Stress::Members => &[4, 10, 100],
         _ => &[10, 100, 1_000, 200_000],
     });
     Retention {

@@ -21,9 +21,9 @@ pub(super) enum Stress {
 impl Stress {
     pub(super) fn of(seed: u64) -> Self {
         match Draw::new(seed, "stress", 0).below(100) {
-            0..18 => Self::Members,
-            18..32 => Self::Leaders,
-            32..40 => Self::Lines,
+            0..25 => Self::Members,
+            25..39 => Self::Leaders,
+            39..49 => Self::Lines,
             _ => Self::Nothing,
         }
     }

@@ -25,7 +25,7 @@ const KEYS: u64 = 8;
 /// Bytes of a value: large beside a small call, and yet so few that a flood of seconds can be simulated.
 const VALUE_BYTES: (u64, u64) = (5_000, 60_000);
 /// All floods of a run write no more than this, and read from then on: each node keeps all of it, and the run all nodes.
-const WRITTEN_BYTES_MAX: u64 = 32 << 20;
+const WRITTEN_BYTES_MAX: u64 = 10 << 20;
 /// How long one of them waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// After a call that failed: as a client does that tries again.

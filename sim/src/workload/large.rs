@@ -27,7 +27,9 @@ const READERS: u64 = 2;
 /// What keys begin with: no other client's do.
 const PREFIX: &str = "large-";
 /// Bytes of values that are written in a run: each node keeps all of them, in its log and in its state, and the run all nodes.
-const WRITTEN_BYTES_MAX: usize = 32 << 20;
+const WRITTEN_BYTES_MAX: usize = 10 << 20;
+/// Whoever reads takes in so much in a second, and asks for no more meanwhile: else a run of large values takes as long as twenty others.
+const TAKEN_IN_BYTES_PER_S: f64 = 10e6;
 
 /// What clients of large values do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,8 +141,10 @@ impl LargeClient {
                 sort_order: if asked.descending { SortOrder::Descend } else { SortOrder::None }.into(),
                 ..GetOptions::default()
             };
+            let mut bytes: usize = 0;
             let answer = match self.connection.get(PREFIX, options).await {
                 Ok(response) => {
+                    bytes = response.kvs.iter().map(|pair| pair.value.len()).sum();
                     let (count, more) = (response.count, response.more);
                     let revision = response.header.unwrap_or_default().revision;
                     let parts = response.kvs.iter().map(|pair| self.part(pair)).collect();
@@ -150,6 +154,7 @@ impl LargeClient {
                 Err(error) => LargeEvent::DidNotRead { error: error.to_string() },
             };
             self.record(answer);
+            sleep(Duration::from_secs_f64(bytes as f64 / TAKEN_IN_BYTES_PER_S)).await;
             self.pause().await;
         }
     }

@@ -63,7 +63,10 @@ impl Content {
         let is_there = start + data.len() <= self.length;
         for Piece { block, within, at } in pieces(start..start + data.len()).filter(|_| is_there) {
             let piece = &data[at..at + within.len()];
-            self.block_mut(block)[within].copy_from_slice(piece);
+            match <&Block>::try_from(piece) {
+                Ok(whole) => self.replace(block, whole),
+                Err(_) => self.block_mut(block)[within].copy_from_slice(piece),
+            }
         }
         is_there
     }
@@ -93,6 +96,14 @@ impl Content {
     pub(super) fn share(&mut self, from: &Self, block: usize) {
         if let (Some(own), Some(taken)) = (self.blocks.get_mut(block), from.blocks.get(block)) {
             own.clone_from(taken);
+        }
+    }
+
+    /// What a block held is not copied first.
+    fn replace(&mut self, block: usize, bytes: &Block) {
+        match self.blocks[block].as_mut().and_then(Arc::get_mut) {
+            Some(own) => own.copy_from_slice(bytes),
+            None => self.blocks[block] = Some(Arc::new(*bytes)),
         }
     }
 
