@@ -34,13 +34,6 @@ pub struct Effects {
     pub reads_failed: Vec<u64>,
 }
 
-impl Effects {
-    /// Nothing to do.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// One write to the log's disk. Writes are carried out in the order of their tickets, each as one atomic, durable
 /// step; when it is done, `promises` may leave and the core is told the ticket through [`super::Raft::persisted`].
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -129,7 +129,8 @@ mod tests {
 
     /// Delivers messages and makes writes durable until nothing moves; what leads to or comes from `cut_off` is lost.
     fn settle(nodes: &mut BTreeMap<NodeId, Raft>, cut_off: NodeId) {
-        loop {
+        const ROUNDS_MAX: u32 = 1_000;
+        for _ in 0..ROUNDS_MAX {
             let mut messages = Vec::new();
             for core in nodes.values_mut() {
                 let effects = core.effects();
@@ -147,6 +148,7 @@ mod tests {
                 .into_iter()
                 .for_each(|message| nodes.get_mut(&message.to).expect("one of them").step(message));
         }
+        panic!("they never fall silent");
     }
 
     fn elect(nodes: &mut BTreeMap<NodeId, Raft>, id: NodeId, cut_off: NodeId) {

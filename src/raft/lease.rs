@@ -143,7 +143,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::Options;
+    use crate::raft::{InitialState, Options};
 
     #[test]
     fn a_lease_is_shorter_than_the_promise_by_what_two_clocks_may_differ() {
@@ -165,5 +165,16 @@ mod tests {
         let mut core = Raft::new(Options::plain(1), Default::default());
         core.set_time(7_000);
         assert_eq!(core.time_us(), 7_000);
+    }
+
+    #[test]
+    fn promises_are_kept_by_who_gives_them_and_by_who_may_have_given_one() {
+        let keeps = |lease, promised_ticks| {
+            let initial = InitialState { promised_ticks, ..InitialState::default() };
+            Raft::new(Options { lease, ..Options::plain(1) }, initial).keeps_promises()
+        };
+        assert!(!keeps(None, 0));
+        assert!(keeps(None, 1));
+        assert!(keeps(Some(Lease::new(11, 1_000, 10)), 0));
     }
 }

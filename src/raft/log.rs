@@ -134,3 +134,77 @@ impl Log {
         self.compacted
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::Payload;
+
+    /// What an entry weighs in these logs.
+    const ENTRY_BYTES: usize = 24 + 10;
+
+    /// Entries 6 to 10 behind 5@1: two of term 1, two of term 2, one of term 4.
+    fn log() -> Log {
+        let entry = |(index, term)| Entry { term, index, payload: Payload::Command([0; 10].into()) };
+        let entries = (6..).zip([1, 1, 2, 2, 4]).map(entry).collect();
+        Log::new(Position { term: 1, index: 5 }, entries)
+    }
+
+    fn weighs(log: &Log, entries: usize) -> bool {
+        log.bytes == entries * ENTRY_BYTES && log.entries.len() == entries
+    }
+
+    #[test]
+    fn it_weighs_what_its_entries_weigh() {
+        let mut log = log();
+        assert!(weighs(&log, 5));
+        log.truncate(10);
+        assert!(weighs(&log, 4));
+        assert!(log.compact(Position { term: 1, index: 7 }));
+        assert!(weighs(&log, 2));
+        log.truncate(20);
+        assert!(weighs(&log, 2));
+        assert!(!log.compact(Position { term: 3, index: 9 }), "another log's");
+        assert!(weighs(&log, 0));
+        assert_eq!(log.last(), Position { term: 3, index: 9 });
+    }
+
+    #[test]
+    fn what_exceeds_a_limit_may_go_a_step_at_a_time() {
+        let (log, all) = (log(), usize::MAX);
+        assert_eq!(log.excess(5, 5 * ENTRY_BYTES, all), 5);
+        assert_eq!(log.excess(3, all, all), 7);
+        assert_eq!(log.excess(all, 2 * ENTRY_BYTES, all), 8);
+        assert_eq!(log.excess(all, 2 * ENTRY_BYTES - 1, all), 9);
+        assert_eq!(log.excess(0, 0, 2), 7);
+    }
+
+    #[test]
+    fn a_slice_has_what_fits_but_one_entry_at_least() {
+        let log = log();
+        let indexes = |from, bytes_max| -> Vec<Index> {
+            log.slice(from, bytes_max).iter().map(|entry| entry.index).collect()
+        };
+        assert_eq!(indexes(7, 0), [7]);
+        assert_eq!(indexes(7, 2 * ENTRY_BYTES - 1), [7]);
+        assert_eq!(indexes(7, 2 * ENTRY_BYTES), [7, 8]);
+        assert_eq!(indexes(6, usize::MAX), [6, 7, 8, 9, 10]);
+        assert!(indexes(11, usize::MAX).is_empty() && indexes(12, usize::MAX).is_empty());
+    }
+
+    #[test]
+    fn two_logs_may_agree_where_the_term_is_not_above() {
+        let log = log();
+        let agreement = |index, term| {
+            let Position { term, index } = log.agreement(index, term);
+            (index, term)
+        };
+        assert_eq!(agreement(10, 4), (10, 4));
+        assert_eq!(agreement(20, 9), (10, 4));
+        assert_eq!(agreement(10, 3), (9, 2));
+        assert_eq!(agreement(8, 3), (8, 2));
+        assert_eq!(agreement(9, 1), (7, 1));
+        assert_eq!(agreement(9, 0), (5, 1));
+        assert_eq!(agreement(3, 4), (5, 1));
+    }
+}

@@ -92,9 +92,13 @@ impl Trial {
     }
 
     fn miss_the_leader(&mut self) {
-        while self.core.role() == RoleName::Follower {
+        for _ in 0..=Options::plain(NODE).election_ticks_max {
+            if self.core.role() != RoleName::Follower {
+                return;
+            }
             self.input(Raft::tick);
         }
+        panic!("it never campaigns");
     }
 
     fn hear(&mut self, from: NodeId, term: Term, body: Body) {
