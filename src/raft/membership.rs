@@ -259,21 +259,76 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{InitialState, Options, RoleName};
+    use crate::raft::{Index, InitialState, Options, RoleName};
+
+    /// Node 1, which is to lead itself.
+    fn alone() -> Raft {
+        let configuration = Configuration::of([1]);
+        let initial = InitialState { configuration: configuration.into(), ..InitialState::default() };
+        Raft::new(Options::plain(1), initial)
+    }
+
+    /// Makes durable whatever is to be.
+    fn settle(core: &mut Raft) {
+        while let Some(persist) = core.effects().persist {
+            core.persisted(persist.ticket);
+        }
+    }
+
+    fn leader() -> Raft {
+        let mut core = alone();
+        for _ in 0..2 * Options::plain(1).election_ticks_max {
+            core.tick();
+            settle(&mut core);
+        }
+        assert_eq!(core.role(), RoleName::Leader);
+        core
+    }
+
+    fn members(voters: &[NodeId], learners: &[NodeId]) -> Members {
+        let [voters, learners] = [voters, learners].map(|ids| ids.iter().copied().collect());
+        Members { voters, learners, ..Members::default() }
+    }
 
     #[test]
     fn nobody_is_missing_where_nothing_changes() {
-        let configuration = Configuration::of([1]);
-        let initial = InitialState { configuration: configuration.into(), ..InitialState::default() };
-        let mut core = Raft::new(Options::plain(1), initial);
-        assert_eq!(core.missing_voters(), BTreeSet::new());
-        for _ in 0..2 * Options::plain(1).election_ticks_max {
-            core.tick();
-            if let Some(persist) = core.effects().persist {
-                core.persisted(persist.ticket);
-            }
+        assert_eq!(alone().missing_voters(), BTreeSet::new());
+        assert_eq!(leader().missing_voters(), BTreeSet::new());
+    }
+
+    #[test]
+    fn a_leader_says_where_what_it_was_asked_for_begins() {
+        let mut core = leader();
+        let next = |core: &Raft| Proposed { term: core.term(), first: core.last().index + 1 };
+        let expected = next(&core);
+        assert_eq!(core.propose([[1].into(), [2].into()]), Ok(expected));
+        assert_eq!(core.last().index, expected.first + 1);
+        settle(&mut core);
+        let expected = next(&core);
+        assert_eq!(core.change_members(members(&[1], &[2])), Ok(expected));
+        assert_eq!(core.last().index, expected.first);
+    }
+
+    #[test]
+    fn a_configuration_is_in_force_before_it_is_committed() {
+        let mut core = leader();
+        assert!(core.is_configuration_committed());
+        let addresses = [(1, "host-1".to_owned())].into();
+        core.change_members(Members { addresses, ..members(&[1], &[2]) }).expect("it leads");
+        let last: Index = core.last().index;
+        assert_eq!((core.configuration_index(), core.is_configuration_committed()), (last, false));
+        assert_eq!(core.own_address(), Some(&"host-1".to_owned()));
+        settle(&mut core);
+        assert!(core.is_configuration_committed());
+        let peers: Vec<NodeId> = core.peers().iter().map(|peer| peer.id).collect();
+        assert_eq!((peers, alone().peers()), (vec![2], vec![]));
+    }
+
+    #[test]
+    fn no_change_leaves_nobody_to_vote_or_names_nobody_or_somebody_twice() {
+        let mut core = leader();
+        for invalid in [members(&[], &[1]), members(&[0, 1], &[]), members(&[1], &[0]), members(&[1], &[1])] {
+            assert_eq!(core.change_members(invalid), Err(ChangeError::Invalid));
         }
-        assert_eq!(core.role(), RoleName::Leader);
-        assert_eq!(core.missing_voters(), BTreeSet::new());
     }
 }

@@ -287,3 +287,74 @@ impl Inflights {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FEW_MESSAGES: Window = Window { messages: 3, bytes: usize::MAX };
+    const FEW_BYTES: Window = Window { messages: usize::MAX, bytes: 100 };
+
+    /// A peer that holds everything up to 5, and has been sent nothing else.
+    fn replicating() -> Progress {
+        let mut progress = Progress::new(5);
+        progress.accepted(5);
+        progress
+    }
+
+    #[test]
+    fn a_probe_waits_for_its_answer() {
+        let mut progress = Progress::new(5);
+        assert!(progress.may_send(FEW_MESSAGES));
+        progress.sent(5, 0, 0);
+        assert!(!progress.may_send(FEW_MESSAGES));
+        progress.resume();
+        assert!(progress.may_send(FEW_MESSAGES));
+        progress.accepted(0);
+        assert!(progress.is_replicating(), "the empty log of a new peer agrees too");
+    }
+
+    #[test]
+    fn a_window_is_full_of_messages_until_they_are_accepted() {
+        let mut progress = replicating();
+        for last in 6..=8 {
+            assert!(progress.may_send(FEW_MESSAGES));
+            progress.sent(last, 10, 0);
+        }
+        assert!(!progress.may_send(FEW_MESSAGES));
+        progress.accepted(6);
+        assert!(progress.may_send(FEW_MESSAGES));
+        progress.sent(9, 10, 0);
+        assert!(!progress.may_send(FEW_MESSAGES));
+    }
+
+    #[test]
+    fn a_window_is_full_of_bytes_until_they_are_accepted() {
+        let mut progress = replicating();
+        progress.sent(6, 60, 0);
+        assert!(progress.may_send(FEW_BYTES));
+        progress.sent(7, 40, 0);
+        assert!(!progress.may_send(FEW_BYTES));
+        progress.accepted(6);
+        progress.sent(8, 59, 0);
+        assert!(progress.may_send(FEW_BYTES), "99 are under way");
+        progress.sent(9, 1, 0);
+        assert!(!progress.may_send(FEW_BYTES));
+    }
+
+    #[test]
+    fn late_answers_move_nothing_back() {
+        let mut progress = replicating();
+        progress.sent(7, 20, 0);
+        progress.accepted(4);
+        assert_eq!((progress.matched, progress.next), (5, 8));
+        progress.rejected(5, 3);
+        assert_eq!((progress.next, progress.is_replicating()), (8, true), "it holds 5 meanwhile");
+        progress.rejected(7, 6);
+        assert_eq!((progress.next, progress.is_replicating()), (7, false));
+        progress.rejected(4, 3);
+        assert_eq!(progress.next, 7, "not the probe that is under way");
+        progress.rejected(6, 1);
+        assert_eq!(progress.next, 6, "never before what it holds");
+    }
+}

@@ -26,3 +26,25 @@ impl Random {
         low + (self.next() % u64::from(high - low + 1)) as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_draws_what_every_splitmix64_does() {
+        let mut random = Random::new(1_234_567);
+        let drawn: Vec<u64> = (0..3).map(|_| random.next()).collect();
+        assert_eq!(drawn, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn a_draw_comes_to_both_ends_and_no_further() {
+        let mut random = Random::new(1);
+        let drawn: std::collections::BTreeSet<u32> = (0..100).map(|_| random.between(10, 13)).collect();
+        assert_eq!(drawn, [10, 11, 12, 13].into());
+        let before = random.clone();
+        assert_eq!(random.between(7, 7), 7);
+        assert_eq!(random, before, "nothing is drawn");
+    }
+}

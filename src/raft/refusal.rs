@@ -95,3 +95,33 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_refusal_has_a_word_and_a_sentence_of_its_own() {
+        let all = [
+            Refusal::NotForThisNode { to: 1 },
+            Refusal::OtherCluster { cluster: 1 },
+            Refusal::OtherIncarnation,
+            Refusal::ImpossibleSender,
+            Refusal::TermTooFar,
+            Refusal::Stranger,
+            Refusal::SecondLeader { leader: 1 },
+            Refusal::BrokenEntries,
+            Refusal::ContradictsCommitted { index: 1 },
+            Refusal::CommitBeyondLog { commit: 1 },
+            Refusal::BrokenSnapshot,
+            Refusal::AckBeyondLog { matched: 1 },
+            Refusal::UnknownRound { round: 1 },
+            Refusal::NotRemoved,
+        ];
+        let words: BTreeSet<&str> = all.iter().map(Refusal::kind).collect();
+        let sentences: BTreeSet<String> = all.iter().map(Refusal::to_string).collect();
+        assert_eq!((words.len(), sentences.len()), (all.len(), all.len()));
+    }
+}
