@@ -57,6 +57,7 @@ knobs! {
     "proposals" Proposals 1..=20_000, [4, 50], "writes that wait at a leader";
     "proposals-bytes" ProposalsBytes 1..=268_435_456, [1, 100_000], "their bytes; one is always taken";
     "applied-bytes" AppliedBytes 0..=4_194_304, [0, 10_000], "bytes of entries that are applied together";
+    "replies-bytes" RepliesBytes 0..=16_777_216, [0, 1_000], "bytes of replies after which no more is applied together";
     "replayed-entries" ReplayedEntries 1..=1_000, [1, 10], "entries that a start applies together";
     "frozen-layers" FrozenLayers 1..=16, [1, 3], "layers of the state in memory before a flush";
     "sync-bytes" SyncBytes 1_000..=67_108_864, [1_000, 100_000], "bytes of changes after which the state is flushed";

@@ -41,10 +41,12 @@ rare! {
     "proposals-full" ProposalsFull "a node refuses a write, for too many wait";
     "write-while-transferring" WriteWhileTransferring "a write is refused, for leadership is being handed over";
     "write-dropped" WriteDropped "a write's place in the log is another leader's";
+    "write-replaced" WriteReplaced "a write's place in a leader's log is another's before anything is committed there";
     "write-forgotten" WriteForgotten "a snapshot takes the place of a log in which a write waits for its outcome";
     "stale-attempt" StaleAttempt "an attempt of a write arrives whose answer was acknowledged before";
     "session-expired" SessionExpired "a write arrives in a session that has expired";
     "apply-batch-cut" ApplyBatchCut "entries are left for the next batch that is applied";
+    "replies-cut" RepliesCut "entries are applied apart, for their replies are large";
     "flush-begins" FlushBegins "a node begins to make its state durable";
     "apply-waits-for-flush" ApplyWaitsForFlush "applying waits, for the disk lags behind";
     "read-waits-for-apply" ReadWaitsForApply "a read is confirmed, and waits for entries to be applied";

@@ -129,6 +129,16 @@ const COMPACTED_ALREADY: u8 = 12;
 const IN_THE_FUTURE: u8 = 13;
 
 impl Reply {
+    /// Bytes that it takes in memory, near enough for a limit.
+    pub(crate) fn size_bytes(&self) -> usize {
+        let pairs = match self {
+            Reply::Put { prev_kv, .. } => prev_kv.as_slice(),
+            Reply::DeleteRange { prev_kvs, .. } => prev_kvs,
+            _ => &[],
+        };
+        size_of::<Self>() + pairs.iter().map(|pair| pair.key.len() + pair.value.len()).sum::<usize>()
+    }
+
     /// Writes the reply as the sessions cache it.
     pub(crate) fn encode(&self, record: &mut Vec<u8>) {
         match self {
@@ -244,4 +254,19 @@ fn decode_text(decoder: &mut Decoder<'_>) -> Result<String, Corrupt> {
     let text =
         std::str::from_utf8(decoder.bytes()?).map_err(|_| decoder.corrupt("its message is not text"))?;
     Ok(text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reply_weighs_what_its_pairs_weigh() {
+        let pair = |bytes| KeyValue { key: vec![0; 10], value: vec![0; bytes], ..KeyValue::default() };
+        let small = Reply::Put { revision: 1, prev_kv: None }.size_bytes();
+        let put = Reply::Put { revision: 1, prev_kv: Some(pair(1_000)) };
+        assert_eq!(put.size_bytes(), small + 1_010);
+        let delete = Reply::DeleteRange { revision: 1, deleted: 2, prev_kvs: vec![pair(5), pair(6)] };
+        assert_eq!(delete.size_bytes(), small + 31);
+    }
 }

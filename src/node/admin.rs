@@ -135,7 +135,7 @@ fn target(current: &Configuration, request: &v1::ChangeMembersRequest) -> Result
     for moved in &request.move_to {
         move_member(&mut members, current, moved)?;
     }
-    check_addresses(&members, current)?;
+    check_addresses(&members, current, &request.remove)?;
     for &id in &request.promote {
         match members.learners.remove(&id) || members.voters.contains(&id) {
             true => members.voters.insert(id),
@@ -219,12 +219,18 @@ fn move_member(
 }
 
 /// Every node has an address of its own when the change is made: two may have changed theirs.
-fn check_addresses(members: &Members, current: &Configuration) -> Result<(), String> {
+fn check_addresses(members: &Members, current: &Configuration, leaving: &[u64]) -> Result<(), String> {
     let mut addresses = current.addresses.clone();
     addresses.extend(members.addresses.clone());
     for (id, address) in &members.addresses {
         if let Some((other, _)) = addresses.iter().find(|(other, taken)| *taken == address && *other != id) {
-            return Err(format!("the address {address} is node {other}'s: every node needs its own"));
+            let way_out = match leaving.contains(other) {
+                true => format!("; remove node {other} first, then add the new one, or give it another port"),
+                false => String::new(),
+            };
+            return Err(format!(
+                "the address {address} is node {other}'s: every node needs its own{way_out}"
+            ));
         }
     }
     Ok(())

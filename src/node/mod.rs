@@ -95,6 +95,7 @@ use crate::{
     env::{Clock, Condition, Environment, Knob, knob},
     kv::Header,
     raft::{Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
+    rpc::SHUTDOWN_GRACE,
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
 
@@ -157,9 +158,10 @@ pub async fn run(
     let health = environment.health.clone();
     let mut deciding = tokio::spawn(EventLoop::new(core, config, environment, header, parts).run());
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
-    let mut serving = tokio::spawn(server.serve(async {
+    let stopped = async {
         let _ = stop_rx.await;
-    }));
+    };
+    let mut serving = tokio::spawn(server.serve(stopped, SHUTDOWN_GRACE));
     let result = tokio::select! { biased;
         ended = &mut deciding => ended.unwrap_or(Err(NodeError::Part("event loop"))),
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),

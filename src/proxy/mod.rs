@@ -67,13 +67,20 @@ pub async fn run(
         events: events_tx,
     };
     let edge = edge::Edge::new(&config, dialer, view_tx);
-    let deciding = tokio::spawn(edge.run(calls_rx, events_rx));
+    let address = bound.local_addr();
+    let mut deciding = tokio::spawn(edge.run(calls_rx, events_rx));
     let (stop_tx, stop_rx) = oneshot::channel::<()>();
-    let mut serving = std::pin::pin!(bound.serve(async {
+    let stopped = async {
         let _ = stop_rx.await;
-    }));
+    };
+    let mut serving = std::pin::pin!(bound.serve(stopped, config.patience));
     let result = tokio::select! { biased;
         served = &mut serving => served,
+        // Nobody would be answered any more: whoever watches this process is to start it again.
+        _ = &mut deciding => {
+            let reason = "what decides about calls has ended: this is a bug".to_owned();
+            return Err(RpcError::Serve { address, reason });
+        }
         () = shutdown => {
             environment.health.set(Condition::Stopping);
             // Calls under way are still answered; clients send the next ones elsewhere.

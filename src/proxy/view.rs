@@ -1,6 +1,6 @@
 //! What the edge publishes of the core, for the services that ask nodes themselves.
 
-use super::core::Router;
+use super::core::{KnownNode, Router};
 use crate::wire::{CallError, ClusterId, etcd};
 
 /// The cluster as this proxy sees it.
@@ -12,18 +12,10 @@ pub(super) struct View {
     pub(super) session: u64,
     /// Calls that wait for an answer, the core's own request included.
     pub(super) outstanding: usize,
-    pub(super) nodes: Vec<NodeAddress>,
+    pub(super) nodes: Vec<KnownNode>,
     pub(super) leader: Option<LeaderView>,
     /// How the cluster looks from here, for an operator who wonders why nothing works.
     pub(super) diagnosis: String,
-}
-
-/// A node that this proxy has, or wants, a link to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct NodeAddress {
-    /// Absent until it, or a leader, said so.
-    pub(super) id: Option<u64>,
-    pub(super) address: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +42,7 @@ impl View {
             cluster_id: router.cluster().unwrap_or(0),
             session: router.session(),
             outstanding: router.outstanding(),
-            nodes: router.nodes().into_iter().map(|(id, address)| NodeAddress { id, address }).collect(),
+            nodes: router.nodes(),
             diagnosis: router.diagnosis(),
             leader: router.leader().map(|(leader, address)| LeaderView {
                 id: leader.node,

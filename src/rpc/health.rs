@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 use self::pb::{
     HealthCheckRequest, HealthCheckResponse, health_check_response::ServingStatus, health_server,
 };
-use crate::env::{Clock, Health};
+use crate::env::{Clock, Condition, Health};
 
 /// The generated messages, client and server.
 #[allow(missing_docs, unreachable_pub, clippy::all)]
@@ -89,6 +89,10 @@ impl health_server::Health for HealthService {
                 let status = this.status_of(&service);
                 if told.replace(status) != Some(status) {
                     yield Ok(response(status));
+                }
+                // A server that stops waits for what is under way.
+                if this.health.condition() == Condition::Stopping {
+                    break;
                 }
                 this.clock.sleep(LOOK_INTERVAL).await;
             }

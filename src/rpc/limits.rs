@@ -5,7 +5,7 @@ use std::{num::NonZeroU32, time::Duration};
 /// Longest wait for a connection: two lost SYN packets of a live host, yet short beside an operator's patience.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long calls under way may go on after a server was told to stop. Streams never end by themselves, so a server
+/// How long calls under way may go on after a node was told to stop. Its streams never end by themselves, so a node
 /// with a peer connected always takes this long.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_millis(300);
 

@@ -20,6 +20,9 @@ use crate::{
 /// Every view of the state may leave a layer behind, through which all reads look: a flush puts so many away.
 const FROZEN_LAYERS_MAX: usize = 16;
 
+/// Bytes of replies after which a transaction ends: a small write may be answered by a large value, a thousand of them by gigabytes.
+const REPLIES_BYTES_MAX: usize = 16 << 20;
+
 pub(super) struct Machine {
     node: NodeId,
     cluster: ClusterId,
@@ -134,19 +137,32 @@ impl Machine {
         self.state.flusher()
     }
 
-    /// Applies entries in one transaction. Their answers need not wait for the state to be durable: the log is.
+    /// Applies entries. Their answers need not wait for the state to be durable: the log is.
     fn apply(&mut self, entries: Vec<Entry>) -> Result<(), StorageError> {
-        if entries.is_empty() {
-            return Ok(());
+        let mut rest = entries.as_slice();
+        while !rest.is_empty() {
+            let applied = self.apply_some(rest)?;
+            rest = &rest[applied..];
         }
-        let mut answers = Vec::new();
+        self.schedule.applied(&entries);
+        Ok(())
+    }
+
+    /// Applies entries in one transaction: all of them, unless what they answer is too much at a time. Returns how many.
+    fn apply_some(&mut self, entries: &[Entry]) -> Result<usize, StorageError> {
+        let replies_bytes_max = knob(Knob::RepliesBytes, REPLIES_BYTES_MAX);
+        let (mut answers, mut replies_bytes, mut applied) = (Vec::new(), 0, 0);
         let mut tables = self.state.tables();
         let mut transaction = Transaction::begin(&mut tables)?.with_session_idle_ms(session_idle_ms());
-        for entry in &entries {
+        for entry in entries {
+            applied += 1;
             if let Some(reply) = apply_entry(&mut transaction, entry)? {
                 sometimes!(reply == Reply::Rejected(Rejection::Stale), StaleAttempt);
                 sometimes!(reply == Reply::Rejected(Rejection::SessionExpired), SessionExpired);
-                answers.push((entry.index, entry.term, reply));
+                replies_bytes += reply.size_bytes();
+                if self.waiters.wait_for(entry.index) {
+                    answers.push((entry.index, entry.term, reply));
+                }
             }
             // Which cluster it belongs to is what a node must not forget: it would listen to another one.
             if let Some(configuration) = entry.configuration()
@@ -155,10 +171,14 @@ impl Machine {
                 self.cluster = configuration.cluster;
                 self.schedule.flush_soon();
             }
+            if replies_bytes > replies_bytes_max && applied < entries.len() {
+                sometimes!(RepliesCut);
+                break;
+            }
         }
         let header = transaction.finish()?;
         tables.finish()?;
-        self.observer.applied(self.node, &entries, header.state_hash());
+        self.observer.applied(self.node, &entries[..applied], header.state_hash());
         buggify_stall(Buggify::LongApply);
         for (index, term, reply) in answers {
             let reply_header = self.reply_header(term);
@@ -166,8 +186,7 @@ impl Machine {
         }
         let why = "another leader's entry took its place";
         self.waiters.drop_up_to(header.applied_index, Reason::Dropped, why);
-        self.schedule.applied(&entries);
-        Ok(())
+        Ok(applied)
     }
 
     fn stage(&mut self, Stage { last, records, answer }: Stage) -> Result<(), StorageError> {

@@ -21,6 +21,16 @@ impl fmt::Display for LinkId {
     }
 }
 
+/// A node that this proxy has, or wants, a link to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::proxy) struct KnownNode {
+    /// Absent until it, or a leader, said so.
+    pub(in crate::proxy) id: Option<NodeId>,
+    pub(in crate::proxy) address: String,
+    /// The link to it is open.
+    pub(in crate::proxy) is_linked: bool,
+}
+
 /// Why a link has no stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::proxy) enum DownReason {
@@ -257,7 +267,7 @@ impl Links {
 
     /// The nodes as far as they are known, with their numbers if those are known. A link without a stream to an address
     /// that no member has is not shown once the members are known.
-    pub(super) fn nodes(&self) -> Vec<(Option<NodeId>, String)> {
+    pub(super) fn nodes(&self) -> Vec<KnownNode> {
         let member_at = |link: &Link| {
             self.members.iter().find(|(_, address)| **address == link.address).map(|(id, _)| *id)
         };
@@ -265,7 +275,8 @@ impl Links {
             let claim = link.claim().filter(|_| self.foreign_cluster(link).is_none());
             let node = claim.map(|claim| claim.node).or_else(|| member_at(link));
             let is_shown = node.is_some() || self.members.is_empty();
-            is_shown.then(|| (node, link.address.clone()))
+            let (address, is_linked) = (link.address.clone(), claim.is_some());
+            is_shown.then_some(KnownNode { id: node, address, is_linked })
         });
         nodes.collect()
     }

@@ -90,6 +90,6 @@ mod waits;
 pub(super) use call::{Call, CallId, Operation};
 pub(super) use effects::{Answer, Answered, Effects};
 pub(super) use limits::{ANSWERS_BYTES_MAX, SMALL_CALL_BYTES_MAX};
-pub(super) use links::{DownReason, LinkId};
+pub(super) use links::{DownReason, KnownNode, LinkId};
 pub(super) use router::Router;
 pub(super) use waits::Waits;

@@ -5,7 +5,7 @@ use super::{
     delivery::Delivery,
     effects::Effects,
     exactly_once::SessionIds,
-    links::{Changes, DownReason, Leader, LinkId, Links},
+    links::{Changes, DownReason, KnownNode, Leader, LinkId, Links},
 };
 use crate::{
     env::sometimes,
@@ -118,7 +118,7 @@ impl Router {
     }
 
     /// The nodes as far as they are known, with their numbers if those are known.
-    pub(in crate::proxy) fn nodes(&self) -> Vec<(Option<NodeId>, String)> {
+    pub(in crate::proxy) fn nodes(&self) -> Vec<KnownNode> {
         self.links.nodes()
     }
 

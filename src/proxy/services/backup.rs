@@ -62,12 +62,13 @@ impl BackupSource {
         .into())
     }
 
-    /// The nodes in the order in which they are asked: the leader has most to do, and comes last.
+    /// The nodes in the order in which they are asked: who is not linked may not answer, and takes the time of the others; the leader has
+    /// most to do.
     fn candidates(&self) -> Vec<String> {
         let view = self.view.borrow();
         let leader = view.leader.as_ref().map(|leader| leader.id);
         let mut nodes = view.nodes.clone();
-        nodes.sort_by_key(|node| (node.id.is_none(), leader.is_some() && node.id == leader, node.id));
+        nodes.sort_by_key(|node| (!node.is_linked, leader.is_some() && node.id == leader, node.id));
         nodes.into_iter().map(|node| node.address).collect()
     }
 
@@ -110,7 +111,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        proxy::view::NodeAddress,
+        proxy::core::KnownNode,
         rpc::{Security, ServerLimits},
     };
 
@@ -128,7 +129,8 @@ mod tests {
             security: Security::default(),
             server_limits: ServerLimits::default(),
         };
-        let undecided = View { nodes: vec![NodeAddress { id: None, address }], ..View::default() };
+        let undecided =
+            View { nodes: vec![KnownNode { id: None, address, is_linked: false }], ..View::default() };
         let (_view, view) = watch::channel(undecided);
         let clock = Clock::new(Duration::ZERO);
         let source = BackupSource::new(&config, &clock, view);

@@ -9,11 +9,7 @@ use tonic::{Request, Response, Status};
 use crate::{
     env::Clock,
     proxy::{
-        call_queue::time_for,
-        config::Config,
-        metrics::Method,
-        view::{NodeAddress, View},
-        watched::Watcher,
+        call_queue::time_for, config::Config, core::KnownNode, metrics::Method, view::View, watched::Watcher,
     },
     rpc::{self, Target},
     wire::pb::v1,
@@ -49,7 +45,7 @@ impl v1::status_server::Status for StatusService {
 impl StatusService {
     async fn ask_all(&self, time: Duration) -> Result<Response<v1::StatusResponse>, Status> {
         let view = self.view.borrow().clone();
-        let ask = |node: NodeAddress| {
+        let ask = |node: KnownNode| {
             let target = self.config.node_at(&node.address);
             tokio::spawn(ask(node, target, time, self.clock.clone()))
         };
@@ -71,7 +67,7 @@ impl StatusService {
 
 /// What a node says of itself, or that it does not answer.
 async fn ask(
-    NodeAddress { id, address }: NodeAddress,
+    KnownNode { id, address, .. }: KnownNode,
     target: Target,
     time: Duration,
     clock: Clock,

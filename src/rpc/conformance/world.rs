@@ -10,7 +10,7 @@ use tokio::{
 use super::toy::{Event, Toy};
 use crate::{
     env::Clock,
-    rpc::{self, Channel, RpcError, Security, Server, ServerLimits, Target},
+    rpc::{self, Channel, RpcError, SHUTDOWN_GRACE, Security, Server, ServerLimits, Target},
     wire::{
         WithLimits,
         pb::{
@@ -64,13 +64,12 @@ async fn host(
         .add(&[], NodeServer::new(toy).with_limits());
     let bound = server.bind(address).await.expect("port 0 is always free");
     ready.send(bound.local_addr()).expect("the story waits for the address");
-    let outcome = bound
-        .serve(async {
-            if stop.await.is_err() {
-                std::future::pending().await
-            }
-        })
-        .await;
+    let stopped = async {
+        if stop.await.is_err() {
+            std::future::pending().await
+        }
+    };
+    let outcome = bound.serve(stopped, SHUTDOWN_GRACE).await;
     let _ = served.send(outcome);
 }
 

@@ -70,6 +70,8 @@ pub struct Credentials {
 struct Current {
     looked_at: Instant,
     modified: Vec<Option<SystemTime>>,
+    /// When files changed that could not be used: said once.
+    refused: Option<Vec<Option<SystemTime>>>,
     /// When it was last said that the certificate expires soon.
     warned_at: Option<Instant>,
     loaded: Loaded,
@@ -93,7 +95,13 @@ impl Credentials {
     pub fn load(files: TlsFiles, asks_clients: bool) -> Result<Self, CredentialsError> {
         let modified = files.modified();
         let (loaded, own) = read(&files, asks_clients)?;
-        let current = Mutex::new(Current { looked_at: Instant::now(), modified, warned_at: None, loaded });
+        let current = Mutex::new(Current {
+            looked_at: Instant::now(),
+            modified,
+            refused: None,
+            warned_at: None,
+            loaded,
+        });
         Ok(Self { files, asks_clients, own, current })
     }
 
@@ -124,12 +132,15 @@ impl Credentials {
                 Ok(loaded) => {
                     tracing::info!(ca = %self.files.ca.display(), "certificates have changed: new connections use them");
                     current.loaded = loaded;
+                    (current.modified, current.refused) = (modified, None);
                 }
-                Err(error) => {
-                    tracing::warn!(%error, "certificates have changed and cannot be used: the old ones stay in use")
+                // They are tried again: who may read them can change, and their times do not.
+                Err(error) if current.refused.as_ref() != Some(&modified) => {
+                    tracing::warn!(%error, "certificates have changed and cannot be used: the old ones stay in use");
+                    current.refused = Some(modified);
                 }
+                Err(_) => {}
             }
-            current.modified = modified;
         }
         current.tell_end();
         current.loaded.clone()

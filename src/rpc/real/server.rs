@@ -1,6 +1,6 @@
 //! The real server: tonic over TCP or TLS.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin};
+use std::{convert::Infallible, net::SocketAddr, pin::pin, time::Duration};
 
 use tokio::{
     net::TcpListener,
@@ -24,7 +24,7 @@ use super::{
 use crate::{
     env::{Clock, Health},
     rpc::{
-        ALL_ROLES, Callers, RpcError, SHUTDOWN_GRACE, Security, ServerLimits,
+        ALL_ROLES, Callers, RpcError, Security, ServerLimits,
         health::{HealthService, pb::health_server::HealthServer},
     },
 };
@@ -105,9 +105,9 @@ impl Bound {
         self.local_addr
     }
 
-    /// Serves until `shutdown`; then takes nothing new, leaves calls under way [`SHUTDOWN_GRACE`] to end, and cuts
+    /// Serves until `shutdown`; then takes nothing new, leaves calls under way so long to end, and cuts
     /// what remains. Dropping the future cuts everything at once.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RpcError> {
+    pub async fn serve(self, shutdown: impl Future<Output = ()>, grace: Duration) -> Result<(), RpcError> {
         let address = self.local_addr;
         let failed = |error: transport::Error| RpcError::Serve { address, reason: error.to_string() };
         let (cut, uncut) = watch::channel(());
@@ -125,7 +125,7 @@ impl Bound {
             outcome = &mut serving => return outcome.map_err(failed),
         }
         let _ = stop.send(());
-        if let Ok(outcome) = clock.timeout(SHUTDOWN_GRACE, &mut serving).await {
+        if let Ok(outcome) = clock.timeout(grace, &mut serving).await {
             return outcome.map_err(failed);
         }
         drop(cut);

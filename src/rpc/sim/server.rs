@@ -51,7 +51,7 @@ use super::{
 use crate::{
     env::{Clock, Health},
     rpc::{
-        ALL_ROLES, Callers, RpcError, SHUTDOWN_GRACE, Security, ServerLimits,
+        ALL_ROLES, Callers, RpcError, Security, ServerLimits,
         error::unimplemented,
         health::{HealthService, pb::health_server::HealthServer},
     },
@@ -150,9 +150,9 @@ impl Bound {
         self.local_addr
     }
 
-    /// Serves until `shutdown`; then takes nothing new, leaves calls under way [`SHUTDOWN_GRACE`] to end, and cuts
+    /// Serves until `shutdown`; then takes nothing new, leaves calls under way so long to end, and cuts
     /// what remains. Dropping the future cuts everything at once.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) -> Result<(), RpcError> {
+    pub async fn serve(self, shutdown: impl Future<Output = ()>, grace: Duration) -> Result<(), RpcError> {
         let address = self.local_addr;
         let cut = Cut::default();
         let clock = self.clock.clone();
@@ -167,7 +167,7 @@ impl Bound {
         }
         drop(self);
         drop(alive);
-        if clock.timeout(SHUTDOWN_GRACE, all_ended.recv()).await.is_err() {
+        if clock.timeout(grace, all_ended.recv()).await.is_err() {
             drop(cut);
             all_ended.recv().await;
         }

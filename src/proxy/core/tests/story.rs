@@ -246,9 +246,9 @@ impl Stage {
             }
             None => "no leader".to_owned(),
         };
-        let nodes = self.router.nodes().into_iter().map(|(id, address)| match id {
-            Some(id) => format!("{id}={address}"),
-            None => address,
+        let nodes = self.router.nodes().into_iter().map(|node| match node.id {
+            Some(id) => format!("{id}={}", node.address),
+            None => node.address,
         });
         let nodes: Vec<String> = nodes.collect();
         let due = self.router.effects().wake_at_us.map_or("nothing is due".to_owned(), |at_us| {
