@@ -9,7 +9,8 @@ use std::{
     net::TcpStream,
     os::unix::net::UnixDatagram,
     path::Path,
-    process::Child,
+    process::{Child, Stdio},
+    thread,
     time::Duration,
 };
 
@@ -309,6 +310,26 @@ fn a_proxy_that_drains_serves_and_says_that_it_is_not_ready() {
     eventually("not ready", || http_get(&metrics, "/readyz") == Some((503, "stopping\n".to_owned())));
     succeed(&format!("put key draining --endpoints {listen}"));
     eventually("it ends", || !is_alive(proxy.pid()));
+}
+
+/// A put that waits for nodes that stand still: its proxy is told to stop meanwhile, and outlives that wait.
+#[test]
+fn a_proxy_that_stops_answers_what_is_under_way() {
+    let mut cluster = Cluster::ready();
+    let proxy = cluster.proxy.take().expect("it runs");
+    let to_nodes = |signal| cluster.nodes.values().for_each(|node| send_signal(node.pid(), signal));
+    to_nodes(Signal::SIGSTOP);
+    let line = format!("put key waiting --timeout 20s --endpoints {}", cluster.address(0));
+    let mut put = conclave(line.split(' '));
+    let put = put.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    thread::sleep(Duration::from_millis(500));
+    send_signal(proxy.pid(), Signal::SIGTERM);
+    thread::sleep(Duration::from_secs(1));
+    assert!(is_alive(proxy.pid()), "it waits for the answer");
+    to_nodes(Signal::SIGCONT);
+    let output = finish(put, "the put");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    eventually("the proxy ends", || !is_alive(proxy.pid()));
 }
 
 #[test]

@@ -23,13 +23,32 @@ const HEAD_BYTES: usize = 5;
 /// An answer of which its caller takes nothing for so long is given up: it would hold its place for ever.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 
+/// A field is taken in parts of so many bytes: a line on which one of them takes longer than [`IDLE_MAX`] is as good as none.
+const PART_BYTES: usize = 32 << 10;
+
 /// What follows the fields of a response's message. `None`: it was given up.
 type Fields = Arc<Mutex<Option<Waiting>>>;
 
 struct Waiting {
     fields: VecDeque<Bytes>,
     /// Dropped when all is sent, or nobody wants it any more.
-    _held: Box<dyn Any + Send + Sync>,
+    held: Box<dyn Any + Send + Sync>,
+}
+
+impl Waiting {
+    fn take(&mut self) -> Option<Bytes> {
+        let mut field = self.fields.pop_front()?;
+        if field.len() > PART_BYTES {
+            let part = field.split_to(PART_BYTES);
+            self.fields.push_front(field);
+            return Some(part);
+        }
+        Some(field)
+    }
+
+    fn bytes(&self) -> usize {
+        self.fields.iter().map(Bytes::len).sum()
+    }
 }
 
 /// On its way to the body.
@@ -51,7 +70,7 @@ pub fn respond_with<M>(
     held: impl Any + Send + Sync,
     clock: &Clock,
 ) -> Result<Response<M>, Status> {
-    let waiting = Waiting { fields: fields.into(), _held: Box::new(held) };
+    let waiting = Waiting { fields: fields.into(), held: Box::new(held) };
     let fields = Arc::new(Mutex::new(Some(waiting)));
     let (lives, left) = oneshot::channel();
     tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), IDLE_MAX));
@@ -68,13 +87,20 @@ async fn give_up_when_idle(
 ) {
     let mut before = usize::MAX;
     while clock.timeout(idle_max, &mut left).await.is_err() {
-        let mut waiting = locked(&fields);
-        let now = waiting.as_ref().map_or(before, |waiting| waiting.fields.len());
-        if now == before {
-            *waiting = None;
-            return;
+        let mut fields = locked(&fields);
+        let Some(waiting) = fields.as_mut() else { return };
+        match waiting.bytes() {
+            // The answer is whole: what was taken last may be on its way for long.
+            0 => {
+                waiting.held = Box::new(());
+                return;
+            }
+            now if now == before => {
+                *fields = None;
+                return;
+            }
+            now => before = now,
         }
-        before = now;
     }
 }
 
@@ -100,15 +126,14 @@ struct WithFields {
 
 impl WithFields {
     fn new(message: Body, following: Following) -> Self {
-        let bytes = |waiting: &Waiting| waiting.fields.iter().map(Bytes::len).sum();
-        let fields_bytes = locked(&following.fields).as_ref().map_or(0, bytes);
+        let fields_bytes = locked(&following.fields).as_ref().map_or(0, Waiting::bytes);
         Self { message, following, fields_bytes, is_head_sent: false }
     }
 
     /// The next field, if there is one.
     fn next(&mut self) -> Result<Option<Bytes>, Status> {
         let given_up = || Status::aborted(format!("nothing of the answer was taken for {IDLE_MAX:?}"));
-        locked(&self.following.fields).as_mut().map(|waiting| waiting.fields.pop_front()).ok_or_else(given_up)
+        locked(&self.following.fields).as_mut().map(Waiting::take).ok_or_else(given_up)
     }
 
     /// The first frame: the length of the message counts the fields.
@@ -165,7 +190,7 @@ mod tests {
     fn waiting(count: usize) -> (Fields, Arc<()>) {
         let held = Arc::new(());
         let fields = vec![Bytes::from_static(b"field"); count].into();
-        (Arc::new(Mutex::new(Some(Waiting { fields, _held: Box::new(held.clone()) }))), held)
+        (Arc::new(Mutex::new(Some(Waiting { fields, held: Box::new(held.clone()) }))), held)
     }
 
     #[tokio::test]
@@ -192,5 +217,23 @@ mod tests {
         drop(lives);
         watching.await.expect("it ends with the answer");
         assert_eq!(Arc::strong_count(&held), 2);
+    }
+
+    #[tokio::test]
+    async fn one_that_was_taken_as_a_whole_holds_nothing_and_ends_well() {
+        let (fields, held) = waiting(1);
+        let (_lives, left) = oneshot::channel();
+        locked(&fields).as_mut().expect("it is there").take();
+        give_up_when_idle(fields.clone(), left, Clock::new(Duration::ZERO), Duration::from_millis(5)).await;
+        assert_eq!(locked(&fields).as_mut().expect("it is not given up").take(), None);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_large_field_is_taken_in_parts() {
+        let large = Bytes::from(vec![7; 2 * PART_BYTES + 1]);
+        let mut waiting = Waiting { fields: VecDeque::from([large]), held: Box::new(()) };
+        let parts: Vec<usize> = std::iter::from_fn(|| waiting.take()).map(|part| part.len()).collect();
+        assert_eq!(parts, [PART_BYTES, PART_BYTES, 1]);
     }
 }
