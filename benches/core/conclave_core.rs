@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use conclave::raft::{Configuration, Entry, Message, Options, Payload, Raft};
+use conclave::raft::{Configuration, Effects, Entry, Message, Options, Payload, Raft};
 use conclave_checks::host::{Host, LogDisk};
 
 use crate::cluster::{Cluster, NODES};
@@ -63,7 +63,7 @@ impl Conclave {
 
     fn carry_out(&mut self, at: usize) {
         let node = &mut self.nodes[at];
-        while let Some(effects) = node.host.effects().filter(|effects| !effects.is_empty()) {
+        while let Some(effects) = node.host.effects().filter(|effects| *effects != Effects::default()) {
             let output = node.host.carry_out(effects);
             self.network.extend(output.messages);
             while let Some(written) = node.host.finish_write() {
