@@ -24,7 +24,8 @@ async fn main() -> anyhow::Result<()> {
         conclave::rpc::ServerLimits::default(),
     )
     .add(&[], KvServer::new(echo::Echo).with_limits());
-    Ok(server.bind(listen.parse()?).await?.serve(std::future::pending()).await?)
+    let bound = server.bind(listen.parse()?).await?;
+    Ok(bound.serve(std::future::pending(), conclave::rpc::SHUTDOWN_GRACE).await?)
 }
 
 #[cfg(not(madsim))]
