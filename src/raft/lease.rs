@@ -143,7 +143,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{InitialState, Options};
+    use crate::raft::{Configuration, InitialState, Options, RoleName};
 
     #[test]
     fn a_lease_is_shorter_than_the_promise_by_what_two_clocks_may_differ() {
@@ -176,5 +176,18 @@ mod tests {
         assert!(!keeps(None, 0));
         assert!(keeps(None, 1));
         assert!(keeps(Some(Lease::new(11, 1_000, 10)), 0));
+    }
+
+    #[test]
+    fn who_may_have_promised_to_follow_does_not_campaign_before_that_is_over() {
+        const PROMISED_TICKS: u32 = 100;
+        let configuration = Configuration::of([1]).into();
+        let initial =
+            InitialState { configuration, promised_ticks: PROMISED_TICKS, ..InitialState::default() };
+        let mut core = Raft::new(Options::plain(1), initial);
+        (1..PROMISED_TICKS).for_each(|_| core.tick());
+        assert_eq!(core.role(), RoleName::Follower);
+        core.tick();
+        assert_ne!(core.role(), RoleName::Follower);
     }
 }

@@ -130,3 +130,43 @@ impl Raft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::raft::{Configuration, InitialState, Message, Options, Origin, RoleName, Term};
+
+    fn hear(core: &mut Raft, from: NodeId, term: Term, body: Body) {
+        core.step(Message { from, to: 1, origin: Origin::default(), term, body });
+        if let Some(persist) = core.effects().persist {
+            core.persisted(persist.ticket);
+        }
+    }
+
+    /// Node 1, of priority 1, leads voters 1 to 4 and learner 5. Those in the list have said their priorities.
+    fn leader(priorities: &[(NodeId, u32)]) -> Raft {
+        let configuration = Configuration { learners: [5].into(), ..Configuration::of([1, 2, 3, 4]) };
+        let initial = InitialState { configuration: configuration.into(), ..InitialState::default() };
+        let options = Options { priority: 1, ..Options::plain(1) };
+        let ticks_max = options.election_ticks_max;
+        let mut core = Raft::new(options, initial);
+        (0..ticks_max).for_each(|_| core.tick());
+        for granted in [Body::PreVoteResponse { granted: true }, Body::VoteResponse { granted: true }] {
+            [2, 3].into_iter().for_each(|from| hear(&mut core, from, 1, granted.clone()));
+        }
+        assert_eq!(core.role(), RoleName::Leader);
+        for &(from, priority) in priorities {
+            hear(&mut core, from, 1, Body::HeartbeatResponse { round: 0, priority, promise_us: 0 });
+        }
+        core
+    }
+
+    #[test]
+    fn whoever_is_preferred_to_a_voter_has_a_higher_priority_than_it_said() {
+        let core = leader(&[(2, 5), (3, 0), (5, 9)]);
+        assert_eq!([1, 2, 3].map(|target| core.preferred_to(target)), [Some(2), None, Some(2)]);
+        assert_eq!(core.preferred_to(4), None, "it has not said its own");
+        assert_eq!(core.preferred_to(5), None, "it has no say");
+        assert_eq!(leader(&[(3, 5), (2, 5)]).preferred_to(1), Some(2), "of equal ones the first");
+    }
+}

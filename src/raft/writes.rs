@@ -162,6 +162,16 @@ mod tests {
     }
 
     #[test]
+    fn what_was_truncated_before_it_was_taken_is_not_written() {
+        let mut writes = Writes::new(0);
+        (1..=3).for_each(|index| writes.append(entry(1, index)));
+        writes.truncate(2);
+        writes.append(entry(2, 2));
+        let persist = writes.take(&mut Vec::new()).expect("entries to store");
+        assert_eq!(persist.entries, [entry(1, 1), entry(2, 2)]);
+    }
+
+    #[test]
     fn what_a_snapshot_stands_for_is_not_written() {
         let mut writes = Writes::new(0);
         (1..=3).for_each(|index| writes.append(entry(1, index)));
