@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::super::*;
 use crate::{
     scenario::{Ending, generate},
-    trace::{FaultEvent, MachineEvent, MachineId},
+    trace::{FaultEvent, MachineEvent, MachineId, Range},
     world::{Knobs, Rates, Retention},
 };
 
@@ -14,6 +14,8 @@ fn verdict(seed: u64, fault: Value) -> Verdict {
     let mut scenario = generate(seed);
     scenario.shape.priorities = vec![0; 3];
     scenario.shape.retention = Retention { sync_entries: 2, log_entries: 10, ..Retention::default() };
+    // A quiet cluster seldom flushes.
+    scenario.workload.pause_ms = Range { low: 5, high: 60 };
     (scenario.ending, scenario.chaos_ms) = (Ending::default(), 8_000);
     (scenario.buggify, scenario.knobs) = (Rates::default(), Knobs::default());
     let election = json!({"at_ms": 3_000, "for_ms": 1_500, "kind": {"crash": {"node": "leader"}}});
