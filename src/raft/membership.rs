@@ -259,7 +259,7 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Index, InitialState, Options, RoleName};
+    use crate::raft::{InitialState, Options, RoleName};
 
     /// Node 1, which is to lead itself.
     fn alone() -> Raft {
@@ -315,7 +315,7 @@ mod tests {
         assert!(core.is_configuration_committed());
         let addresses = [(1, "host-1".to_owned())].into();
         core.change_members(Members { addresses, ..members(&[1], &[2]) }).expect("it leads");
-        let last: Index = core.last().index;
+        let last = core.last().index;
         assert_eq!((core.configuration_index(), core.is_configuration_committed()), (last, false));
         assert_eq!(core.own_address(), Some(&"host-1".to_owned()));
         settle(&mut core);

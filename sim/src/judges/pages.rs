@@ -22,7 +22,7 @@ pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
         if !page.may_be((from, to), paged) {
             return Err(broken(Rule::PagesAreTrue, "no range has such a page", &[operation]));
         }
-        let revision = operation.call.past_revision().unwrap_or(*present);
+        let revision = operation.call.read_revision(*present);
         let Some(&(whole, pairs)) = wholes.get(&(from.as_str(), to.as_str(), revision)) else { continue };
         let expected = page.of(pairs);
         if *paged != expected {
@@ -38,7 +38,7 @@ pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
 fn whole(operation: &Operation) -> Option<(Place<'_>, Whole<'_>)> {
     let (_, Answer::Ranged { revision: present, found }) = operation.answer.as_ref()? else { return None };
     let (from, to) = operation.call.span()?;
-    let revision = operation.call.past_revision().unwrap_or(*present);
+    let revision = operation.call.read_revision(*present);
     Some(((from, to, revision), (operation, found)))
 }
 

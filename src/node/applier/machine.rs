@@ -7,7 +7,7 @@ use super::{
     flush_schedule::FlushSchedule,
     job::Job,
     replay::{apply_entry, session_idle_ms},
-    waiters::Waiters,
+    waiters::{Waiters, answer},
 };
 use crate::{
     env::{Buggify, Knob, Moment, Observer, buggify, buggify_stall, knob, sometimes},
@@ -160,8 +160,8 @@ impl Machine {
                 sometimes!(reply == Reply::Rejected(Rejection::Stale), StaleAttempt);
                 sometimes!(reply == Reply::Rejected(Rejection::SessionExpired), SessionExpired);
                 replies_bytes += reply.size_bytes();
-                if self.waiters.wait_for(entry.index) {
-                    answers.push((entry.index, entry.term, reply));
+                if let Some(waiter) = self.waiters.take(entry.index) {
+                    answers.push((waiter, entry.term, reply));
                 }
             }
             // Which cluster it belongs to is what a node must not forget: it would listen to another one.
@@ -180,9 +180,8 @@ impl Machine {
         tables.finish()?;
         self.observer.applied(self.node, &entries[..applied], header.state_hash());
         buggify_stall(Buggify::LongApply);
-        for (index, term, reply) in answers {
-            let reply_header = self.reply_header(term);
-            self.waiters.answer(index, term, reply, reply_header);
+        for (waiter, term, reply) in answers {
+            answer(waiter, term, reply, self.reply_header(term));
         }
         let why = "another leader's entry took its place";
         self.waiters.drop_up_to(header.applied_index, Reason::Dropped, why);

@@ -26,18 +26,9 @@ impl Waiters {
         }
     }
 
-    /// Whether somebody waits for what is applied at an index.
-    pub(super) fn wait_for(&self, index: Index) -> bool {
-        self.0.contains_key(&index)
-    }
-
-    /// The entry at an index, of a term, was applied with this reply.
-    pub(super) fn answer(&mut self, index: Index, term: Term, reply: Reply, header: ResponseHeader) {
-        let Some(waiter) = self.0.remove(&index) else { return };
-        match waiter.term == term {
-            true => waiter.replies.send(waiter.request, wire::reply_to_pb(reply, header)),
-            false => refuse(waiter, Reason::Dropped, "another leader's entry took its place"),
-        }
+    /// Who waits for what is applied at an index, and is to be answered.
+    pub(super) fn take(&mut self, index: Index) -> Option<Waiter> {
+        self.0.remove(&index)
     }
 
     /// Whoever still waits for an index that the state has passed waits in vain.
@@ -47,6 +38,14 @@ impl Waiters {
             sometimes!(reason == Reason::Forgotten, WriteForgotten);
             refuse(lost, reason, why);
         }
+    }
+}
+
+/// The entry at the index that is waited for, of a term, was applied with this reply.
+pub(super) fn answer(waiter: Waiter, term: Term, reply: Reply, header: ResponseHeader) {
+    match waiter.term == term {
+        true => waiter.replies.send(waiter.request, wire::reply_to_pb(reply, header)),
+        false => refuse(waiter, Reason::Dropped, "another leader's entry took its place"),
     }
 }
 
@@ -83,11 +82,11 @@ mod tests {
         waiters.add(waiter(1, 7, 1, &replies));
         waiters.add(waiter(2, 7, 3, &replies));
         assert_eq!(told(&mut receiver).await, [(1, Some(Reason::Forgotten))]);
-        assert!(waiters.wait_for(7) && !waiters.wait_for(8));
-        waiters.answer(7, 4, Reply::Compacted { revision: 1 }, ResponseHeader::default());
+        assert!(waiters.take(8).is_none());
+        let later = waiters.take(7).expect("it waits");
+        answer(later, 4, Reply::Compacted { revision: 1 }, ResponseHeader::default());
         assert_eq!(told(&mut receiver).await, [(2, Some(Reason::Dropped))]);
-        waiters.add(waiter(3, 8, 4, &replies));
-        waiters.answer(8, 4, Reply::Compacted { revision: 2 }, ResponseHeader::default());
+        answer(waiter(3, 8, 4, &replies), 4, Reply::Compacted { revision: 2 }, ResponseHeader::default());
         assert_eq!(told(&mut receiver).await, [(3, None)]);
     }
 }

@@ -150,7 +150,7 @@ impl Bound {
         self.local_addr
     }
 
-    /// Serves until `shutdown`; then takes nothing new, leaves calls under way so long to end, and cuts
+    /// Serves until `shutdown`; then takes nothing new, leaves calls under way the `grace` to end, and cuts
     /// what remains. Dropping the future cuts everything at once.
     pub async fn serve(self, shutdown: impl Future<Output = ()>, grace: Duration) -> Result<(), RpcError> {
         let address = self.local_addr;

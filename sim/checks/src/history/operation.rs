@@ -165,6 +165,11 @@ impl Call {
         }
     }
 
+    /// The revision that it reads, answered at a present one.
+    pub fn read_revision(&self, present: i64) -> i64 {
+        self.past_revision().unwrap_or(present)
+    }
+
     /// Any node may answer, as of its own present.
     pub fn is_of_any_node(&self) -> bool {
         match self {

@@ -49,7 +49,7 @@ impl<'o> View<'o> {
 /// What an answer tells, if it tells of any key. What was there before a write is told of the revision before its own.
 pub fn view(operation: &Operation) -> Option<View<'_>> {
     let (_, answer) = operation.answer.as_ref()?;
-    let read = |present: &i64| operation.call.past_revision().unwrap_or(*present);
+    let read = |present: &i64| operation.call.read_revision(*present);
     match (&operation.call, answer) {
         (Call::Get { key } | Call::GetPast { key, .. }, Answer::Got { revision, found }) => {
             Some(View::of_key(key, read(revision), found.as_ref()))
