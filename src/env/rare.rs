@@ -49,6 +49,7 @@ rare! {
     "replies-cut" RepliesCut "entries are applied apart, for their replies are large";
     "flush-begins" FlushBegins "a node begins to make its state durable";
     "apply-waits-for-flush" ApplyWaitsForFlush "applying waits, for the disk lags behind";
+    "backlog-full" BacklogFull "a follower takes no entries, for its state's disk lags behind its log";
     "read-waits-for-apply" ReadWaitsForApply "a read is confirmed, and waits for entries to be applied";
     "lease-not-held" LeaseNotHeld "a leader that may read by lease does not hold it, and asks";
     "read-left" ReadLeft "nobody waits for a read any more when it is to be served";
@@ -58,6 +59,7 @@ rare! {
     "view-shared" ViewShared "two long reads share a view";
     "read-lane-full" ReadLaneFull "short reads wait, for a stream has no room for answers";
     "replies-full" RepliesFull "a proxy's requests wait, for it does not read its answers";
+    "reply-forgotten" ReplyForgotten "a write is not answered, for its proxy reads too little of its answers";
     "piece-before-batch" PieceBeforeBatch "a piece of a large answer goes before smaller ones, for it has waited long enough";
     "outbox-full" OutboxFull "a message is dropped, for the outbox to its node is full";
     "batch-cut" BatchCut "a batch of messages is cut by its size";

@@ -84,7 +84,8 @@ impl Config {
 pub struct Retention {
     /// After so many entries the state is made durable: a restart replays no more.
     pub sync_entries: usize,
-    /// Or when its changes take so much in memory; twice as much at most, while the disk lags behind.
+    /// Or when its changes take so much in memory, or the entries that made them a quarter of `log_bytes_max`; twice as much at most,
+    /// while the disk lags behind.
     pub sync_bytes: usize,
     /// A log of more entries is compacted. A node that lags further behind is sent the state instead.
     pub log_entries_max: usize,
@@ -97,6 +98,13 @@ pub struct Retention {
     /// So many events of the past that were compacted are removed in one go, or twice as many as there were entries to
     /// apply: so what writes leave behind never gathers. While it lasts nobody reads.
     pub pruned_events: usize,
+}
+
+impl Retention {
+    /// Bytes of entries after which the state is made durable.
+    pub(super) fn sync_log_bytes(&self) -> usize {
+        self.log_bytes_max / 4
+    }
 }
 
 impl Default for Retention {

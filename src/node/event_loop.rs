@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     admin,
     applier::{Applier, Job},
+    backlog::Backlog,
     config::{Config, Timing},
     diagnostics::Diagnostics,
     error::NodeError,
@@ -63,6 +64,7 @@ pub(super) struct EventLoop {
     header: Header,
     scrubbed: Scrubbed,
     proposals: Proposals,
+    backlog: Backlog,
     reads: Reads,
     read_barriers: ReadBarriers,
     proxy_streams: ProxyStreams,
@@ -102,6 +104,7 @@ impl EventLoop {
         let tick = Alarm::after(&environment.clock, config.timing.tick());
         Self {
             proposals: Proposals::new(header.timestamp_ms, &environment.clock),
+            backlog: Backlog::default(),
             upkeep: Upkeep::new(config.id, config.upkeep),
             diagnostics: Diagnostics::new(&core),
             readiness: Readiness::new(environment.health.clone(), config.timing.election_timeout),
@@ -229,11 +232,11 @@ impl EventLoop {
                         }
                     }
                 }
-                self.core.state_durable(durable);
+                self.on_durable(durable);
                 self.proposals.applied(&header, &self.environment.clock);
                 self.header = header;
             }
-            Report::Durable(index) => self.core.state_durable(index),
+            Report::Durable(index) => self.on_durable(index),
             Report::Scrubbed(scrubbed) => {
                 self.metrics.work.scrubbed(scrubbed.unix_ms, scrubbed.records);
                 self.scrubbed = scrubbed;
@@ -251,6 +254,12 @@ impl EventLoop {
             Report::Failed(error) => return Err(error),
         }
         Ok(())
+    }
+
+    /// The state is durable up to here.
+    fn on_durable(&mut self, index: Index) {
+        self.core.state_durable(index);
+        self.backlog.durable(index);
     }
 
     fn on_event(&mut self, event: Event) {
@@ -280,6 +289,11 @@ impl EventLoop {
 
     fn hear(&mut self, message: Message) {
         let (from, term, commit) = (message.from, message.term, commit_in(&message));
+        if !self.backlog.takes(&message) {
+            sometimes!(BacklogFull);
+            self.metrics.work.appends_dropped.increment(1);
+            return;
+        }
         self.core.step(message);
         if let Some(commit) = commit
             && (self.core.leader(), self.core.term()) == (Some(from), term)
@@ -374,6 +388,7 @@ impl EventLoop {
         }
         self.parts.links.send(effects.messages);
         if !effects.committed.is_empty() {
+            self.backlog.committed(&effects.committed);
             self.apply(Job::Apply(effects.committed))?;
         }
         if let Some(snapshot) = effects.install {

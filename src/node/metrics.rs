@@ -59,6 +59,10 @@ const SNAPSHOTS_NOT_INSTALLED: Metric = Metric::count(
     "conclave_raft_snapshots_not_installed_total",
     "Snapshots that arrived and could not be put in place",
 );
+const APPENDS_DROPPED: Metric = Metric::count(
+    "conclave_raft_appends_dropped_total",
+    "Appends that were not taken, for the state's disk lags behind the log: the leader sends them again",
+);
 const REQUESTS: Metric =
     Metric::count("conclave_node_requests_total", "Requests of proxies: reads and writes, retries included");
 const REVISION: Metric = Metric::count("conclave_kv_revision", "Revision of the state");
@@ -214,6 +218,7 @@ pub(super) struct WorkMetrics {
     pub(super) snapshots_not_sent: Counter,
     pub(super) snapshots_received: Counter,
     pub(super) snapshots_not_installed: Counter,
+    pub(super) appends_dropped: Counter,
     scrubs: Counter,
     scrubbed_records: Gauge,
     scrubbed_at: Gauge,
@@ -229,6 +234,7 @@ impl Default for WorkMetrics {
             snapshots_not_sent: SNAPSHOTS_NOT_SENT.counter(&[]),
             snapshots_received: SNAPSHOTS_RECEIVED.counter(&[]),
             snapshots_not_installed: SNAPSHOTS_NOT_INSTALLED.counter(&[]),
+            appends_dropped: APPENDS_DROPPED.counter(&[]),
             scrubs: SCRUBS.counter(&[]),
             scrubbed_records: SCRUBBED_RECORDS.gauge(&[]),
             scrubbed_at: SCRUBBED_AT.gauge(&[]),

@@ -12,6 +12,7 @@
 //! | `config.rs`, `error.rs` | what a node is told, and why it stops |
 //! | `event_loop.rs` | take inputs, step the core, carry out what follows |
 //! | `event.rs`, `report.rs` | the inputs: events from outside, reports of the parts |
+//! | `backlog.rs` | how much of the log may wait for the state's disk |
 //! | `proposals.rs`, `admission.rs`, `proposal_clock.rs` | writes on their way into the log, how many may wait, and their time |
 //! | `reads/` | reads, served beside whoever applies |
 //! | `upkeep.rs` | what a leader proposes by itself to keep the state small |
@@ -43,6 +44,7 @@
 mod admin;
 mod admission;
 mod applier;
+mod backlog;
 mod backups;
 mod config;
 mod diagnostics;

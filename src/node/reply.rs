@@ -35,6 +35,8 @@ const PIECES_MAX: usize = 4;
 /// Answers to writes, and refusals, that may wait for the stream; then no more requests of its proxy are taken, until that reads
 /// what it is told.
 const REPLIES_BYTES_MAX: usize = 2 << 20;
+/// Answers to writes that may wait for it, all of whose requests were taken before: small writes may be answered by large pairs.
+const ANSWERS_BYTES_MAX: usize = 64 << 20;
 /// What an answer takes in memory, however small it is on the wire.
 const REPLY_BYTES_MIN: usize = 128;
 /// How often it is looked whether they still wait.
@@ -92,10 +94,21 @@ pub(super) fn channel() -> (ReplySender, ReadReplies, ReplyReceiver) {
 }
 
 impl ReplySender {
-    /// (Answers to writes are bounded by the state machine.)
+    /// Leaves an answer, however much waits.
     pub(super) fn send(&self, id: u64, outcome: v1::reply::Outcome) {
-        let reply = v1::Reply { id, outcome: Some(outcome) };
-        let bytes = reply.encoded_len().max(REPLY_BYTES_MIN);
+        let (reply, bytes) = weighed(id, outcome);
+        let _ = self.replies.push_always(reply, bytes);
+    }
+
+    /// Leaves the answer to a write, if there is room for it. If not, the proxy is told that it is forgotten: the session has it still,
+    /// for whoever asks again under the same number.
+    pub(super) fn send_or_forget(&self, id: u64, outcome: v1::reply::Outcome) {
+        let (reply, bytes) = weighed(id, outcome);
+        let waiting = self.replies.waiting_bytes();
+        if waiting > 0 && waiting + bytes > knob(Knob::AnswersBytes, ANSWERS_BYTES_MAX) {
+            sometimes!(ReplyForgotten);
+            return self.refuse(id, Reason::Forgotten, "the proxy reads too little of its answers");
+        }
         let _ = self.replies.push_always(reply, bytes);
     }
 
@@ -130,6 +143,13 @@ impl ReplySender {
     pub(super) async fn closed(&self) {
         self.control.closed().await;
     }
+}
+
+/// A reply, and the bytes that it counts as while it waits.
+fn weighed(id: u64, outcome: v1::reply::Outcome) -> (v1::Reply, usize) {
+    let reply = v1::Reply { id, outcome: Some(outcome) };
+    let bytes = reply.encoded_len().max(REPLY_BYTES_MIN);
+    (reply, bytes)
 }
 
 impl ReadReplies {
@@ -247,6 +267,22 @@ mod tests {
         assert!(!has_room().await);
         drop(receiver);
         assert!(has_room().await, "nobody is left who could read");
+    }
+
+    #[tokio::test]
+    async fn an_answer_for_which_there_is_no_room_is_forgotten_unless_nothing_waits() {
+        let (sender, _end, mut receiver) = channel();
+        let large = |id| sender.send_or_forget(id, Outcome::Piece(vec![7; ANSWERS_BYTES_MAX].into()));
+        large(1);
+        large(2);
+        assert_eq!(next_id(&mut receiver).await, 1, "one always goes");
+        let told = receiver.next().await.expect("the sender is there").replies.remove(0);
+        match told.outcome {
+            Some(Outcome::Refusal(refusal)) => assert_eq!(refusal.reason(), Reason::Forgotten),
+            other => panic!("{other:?}"),
+        }
+        large(3);
+        assert_eq!(next_id(&mut receiver).await, 3);
     }
 
     #[tokio::test]

@@ -52,6 +52,7 @@ mod misdirected_write;
 mod mistake;
 mod old_disk_back;
 mod one_way_isolation;
+mod out_of_space;
 mod partition;
 mod pause;
 mod poor_line;
@@ -236,6 +237,7 @@ families! {
     suspend::Suspend,
     diverging_clocks::DivergingClocks,
     crash_loop::CrashLoop,
+    out_of_space::OutOfSpace,
 }
 
 /// All machines lose power.

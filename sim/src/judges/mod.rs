@@ -6,10 +6,12 @@
 //! | `ranges.rs` | a range is the store as it was at one revision |
 //! | `pages.rs` | a page of a range is what is asked for of it |
 //! | `past.rs` | whatever an answer tells of a revision is what was written by then, until it is compacted |
+//! | `alarms.rs` | what an alarm forbids is refused while it is raised, and at no other time |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
 //! A new judge is a file here and a line in [`judge`].
 
+mod alarms;
 mod evidence;
 mod pages;
 mod past;
@@ -36,6 +38,7 @@ pub(crate) fn judge(
     past::is_true(operations)?;
     past::is_compacted_as_asked(operations, nodes_compact)?;
     pages::are_true(operations)?;
+    alarms::hold(operations)?;
     Ok(conclave_checks::history::judge(operations)?)
 }
 
@@ -86,6 +89,7 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
             Some((_, Answer::RangeDeleted { .. })) => "delete of a range",
             Some((_, Answer::Broken(_))) => "broken",
             Some((_, Answer::Compacted)) => "compaction",
+            Some((_, Answer::Alarmed)) => "alarm",
             Some((_, Answer::Gone)) => "compacted already",
             Some((_, Answer::Deleted { .. })) => "delete",
             Some((_, Answer::DidNotHappen(_))) => "did not happen",

@@ -79,16 +79,16 @@ fn last_isolation(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Option<Timed
     Some(Timed { at_ms, for_ms: LASTS_MS, moment: None, fault })
 }
 
-/// Where the members change again and again a last one goes, in half of the runs, or comes, in a quarter; and everything loses its
+/// Where the members change again and again a last one goes, in most of the runs, or comes, in a quarter; and everything loses its
 /// power while some nodes know it and others do not.
 fn dark_change(shape: &Shape, roster: &Roster, chaos_ms: u64) -> Vec<Timed> {
     const LASTS_MS: u64 = 500;
     /// Whoever comes must catch up first.
     const JOIN_MS_MAX: u64 = 2_500;
     let mut draw = Draw::new(shape.seed, "dark change", 0);
-    let (change, ms_max) = match draw.below(4) {
+    let (change, ms_max) = match draw.below(8) {
         0 => return Vec::new(),
-        1 => (arrival(roster.next_newcomer), JOIN_MS_MAX),
+        1..=2 => (arrival(roster.next_newcomer), JOIN_MS_MAX),
         _ if draw.chance(75) => (removal(Target::Leader), LASTS_MS),
         _ => (removal(Target::Follower(draw.below(4))), LASTS_MS),
     };

@@ -14,7 +14,8 @@ use conclave::{
     env::Clock,
     wire::pb::{
         etcdserverpb::{
-            RangeResponse, ResponseHeader,
+            AlarmRequest, AlarmType, RangeResponse, ResponseHeader,
+            alarm_request::AlarmAction,
             range_request::{SortOrder, SortTarget},
         },
         mvccpb::KeyValue,
@@ -212,6 +213,9 @@ pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
         }
         Call::Backup { .. } => unreachable!("operators ask so, and in another way (`errands.rs`)"),
         Call::Compact { revision } => connection.compact(revision).await.map(|_| Answer::Compacted),
+        Call::Alarm { member, raises } => {
+            connection.alarm(alarm(member, raises)).await.map(|_| Answer::Alarmed)
+        }
         Call::Delete { key } => connection.delete(key, Default::default()).await.map(|response| {
             Answer::Deleted { revision: revision(response.header.as_ref()), count: response.deleted }
         }),
@@ -247,6 +251,11 @@ pub(crate) async fn ask(connection: &client::Client, call: Call) -> Answer {
         Happened::No => Answer::DidNotHappen(error.to_string()),
         _ => Answer::Unknown(error.to_string()),
     })
+}
+
+fn alarm(member_id: u64, raises: bool) -> AlarmRequest {
+    let action = if raises { AlarmAction::Activate } else { AlarmAction::Deactivate };
+    AlarmRequest { action: action.into(), member_id, alarm: AlarmType::Nospace.into() }
 }
 
 /// etcd's words for a revision that is compacted.

@@ -1,5 +1,5 @@
-//! What operators do beside changing the members: they take backups while everything goes on, and give the past up. What they are
-//! told is part of the history, as what clients are told: a backup is a read of all keys.
+//! What operators do beside changing the members: they take backups while everything goes on, give the past up, and end alarms. What
+//! they are told is part of the history, as what clients are told: a backup is a read of all keys.
 
 use std::time::Duration;
 
@@ -8,9 +8,14 @@ use conclave::{
     kv::{MemoryStore, RangeRequest, RangeScan, StepBudget, Write as _},
     storage::BackupReader,
 };
-use madsim::time::timeout;
+use madsim::time::{sleep, timeout};
+use tokio::sync::watch;
 
-use super::{Workload, client::ask};
+use super::{
+    Workload,
+    client::ask,
+    operator::{PATIENCE, PAUSE},
+};
 use crate::trace::{Answer, Call, Found, Recorder};
 
 /// The number under which they ask: no client has it.
@@ -77,11 +82,42 @@ fn read(file: &[u8], from: &str, to: &str) -> Result<Answer, String> {
     Ok(Answer::Ranged { revision, found: found.collect() })
 }
 
+/// A member is out of space, which somebody tells the cluster; an operator makes room, and ends the alarm after so long, or when
+/// everything is noticed.
+pub(super) async fn run_out_of_space(
+    client: Client,
+    recorder: Recorder,
+    member: u64,
+    room_after: Duration,
+    mut all_is_noticed: watch::Receiver<bool>,
+) {
+    let raised = ask_and_tell(&client, &recorder, Call::Alarm { member, raises: true }).await;
+    let _ = timeout(room_after, all_is_noticed.wait_for(|is_so| *is_so)).await;
+    disarm(&client, &recorder, member).await;
+    if matches!(raised, Answer::Unknown(_)) {
+        // It may have been raised since: no proxy tries longer than whoever asked has patience.
+        sleep(PATIENCE).await;
+        disarm(&client, &recorder, member).await;
+    }
+}
+
+/// Asks until the alarm is over.
+async fn disarm(client: &Client, recorder: &Recorder, member: u64) {
+    while ask_and_tell(client, recorder, Call::Alarm { member, raises: false }).await != Answer::Alarmed {
+        sleep(PAUSE).await;
+    }
+}
+
+async fn ask_and_tell(client: &Client, recorder: &Recorder, call: Call) -> Answer {
+    let operation = recorder.called(OPERATOR, call.clone());
+    let answer = ask(client, call).await;
+    recorder.answered(OPERATOR, operation, answer.clone());
+    answer
+}
+
 /// All of the past is given up, as of now.
 pub(super) async fn compact_everything(client: Client, recorder: Recorder) {
     let Ok(now) = client.get(Workload::key(0), GetOptions::default()).await else { return };
     let call = Call::Compact { revision: now.header.unwrap_or_default().revision };
-    let operation = recorder.called(OPERATOR, call.clone());
-    let answer = ask(&client, call).await;
-    recorder.answered(OPERATOR, operation, answer);
+    ask_and_tell(&client, &recorder, call).await;
 }

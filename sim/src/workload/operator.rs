@@ -21,8 +21,8 @@ use super::{Console, errands, mistaken};
 use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
-const PATIENCE: Duration = Duration::from_secs(2);
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// An operator gives a transfer, or a mistake, up after so many attempts: nobody may be there, or the target of a transfer no voter.
 const ATTEMPTS: u32 = 10;
 
@@ -146,6 +146,14 @@ impl Operators {
     pub(crate) fn compact_everything(&mut self) {
         let compaction = errands::compact_everything(self.console.client(PATIENCE), self.recorder.clone());
         self.errands.push(self.console.spawn(compaction));
+    }
+
+    /// A member is out of space: the alarm is raised, until an operator has made room, which takes so long.
+    pub(crate) fn run_out_of_space(&mut self, member: u64, room_after: Duration) {
+        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
+        let all_is_noticed = self.all_is_noticed.subscribe();
+        let alarm = errands::run_out_of_space(client, recorder, member, room_after, all_is_noticed);
+        self.errands.push(self.console.spawn(alarm));
     }
 
     /// A change that was asked for is not done yet.

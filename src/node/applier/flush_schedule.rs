@@ -1,5 +1,5 @@
 //! When changes of the state are made durable, and how fast they may come meanwhile. The log is durable already: this bounds
-//! what a restart replays, and what lies in memory.
+//! what a restart replays, and what lies in memory: of the state, and of the log, which forgets what the state holds durably.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use crate::{
     raft::{Entry, Index, NodeId},
 };
 
-/// What was applied, in millionths of what is worth a flush: by entries or by bytes, whichever is more.
+/// What was applied, in millionths of what is worth a flush: by entries, by their bytes in the log or by the bytes of what they
+/// changed, whichever is most. (A write that is rejected changes nothing, and its entry may be large.)
 type Weight = u64;
 
 /// Worth a flush.
@@ -23,6 +24,8 @@ pub(super) struct FlushSchedule {
     retention: Retention,
     /// Applied since the last flush began.
     entries: usize,
+    /// Their bytes.
+    log_bytes: usize,
     /// How far the first flush is ahead of its weight, for it is the node's turn: entries and bytes.
     ahead: (usize, usize),
     /// It is not to wait for more.
@@ -43,6 +46,7 @@ impl FlushSchedule {
         Self {
             retention,
             entries: 0,
+            log_bytes: 0,
             ahead: (retention.sync_entries / TURNS * turn, retention.sync_bytes / TURNS * turn),
             is_urgent: false,
             durable,
@@ -59,6 +63,7 @@ impl FlushSchedule {
 
     pub(super) fn applied(&mut self, entries: &[Entry]) {
         self.entries += entries.len();
+        self.log_bytes += entries.iter().map(Entry::size_bytes).sum::<usize>();
     }
 
     /// What was applied, and takes so much memory, is to be flushed as soon as no other flush is under way.
@@ -94,7 +99,8 @@ impl FlushSchedule {
     fn weight_of(&self, entries: usize, bytes: usize) -> Weight {
         let Retention { sync_entries, sync_bytes, .. } = self.retention;
         let share = |part: usize, whole: usize| (part as u64).saturating_mul(FLUSH) / (whole as u64).max(1);
-        share(entries, sync_entries).max(share(bytes, sync_bytes))
+        let log = share(self.log_bytes, self.retention.sync_log_bytes());
+        share(entries, sync_entries).max(share(bytes, sync_bytes)).max(log)
     }
 
     /// All that was applied is being flushed.
@@ -119,7 +125,8 @@ impl FlushSchedule {
     }
 
     fn begin_anew(&mut self) {
-        (self.entries, self.ahead, self.is_urgent, self.waited_for) = (0, (0, 0), false, FLUSH);
+        (self.entries, self.log_bytes, self.ahead) = (0, 0, (0, 0));
+        (self.is_urgent, self.waited_for) = (false, FLUSH);
     }
 }
 
@@ -131,7 +138,9 @@ mod tests {
     const BYTES: usize = 1000;
 
     fn schedule(node: NodeId) -> FlushSchedule {
-        let retention = Retention { sync_entries: 100, sync_bytes: BYTES, ..Retention::default() };
+        let log_bytes_max = 16 * BYTES;
+        let retention =
+            Retention { sync_entries: 100, sync_bytes: BYTES, log_bytes_max, ..Retention::default() };
         FlushSchedule::new(retention, node, 0)
     }
 
@@ -167,6 +176,22 @@ mod tests {
         assert!(!first.is_due(BYTES / 5), "the turn counts once");
         first.flush_soon();
         assert!(first.is_due(0));
+    }
+
+    /// A cluster that is out of space rejects every put, of whatever size: each is in the log all the same.
+    #[test]
+    fn a_flush_is_due_for_a_long_log_that_changed_nothing() {
+        let mut schedule = schedule(5);
+        let large =
+            |bytes: usize| Entry { term: 1, index: 1, payload: Payload::Command(vec![0; bytes].into()) };
+        schedule.applied(&[large(2 * BYTES)]);
+        assert!(!schedule.is_due(0));
+        schedule.applied(&[large(2 * BYTES)]);
+        assert!(schedule.is_due(0));
+        schedule.flushing(0, at(0));
+        assert!(!schedule.is_due(0));
+        schedule.applied(&[large(8 * BYTES)]);
+        assert!(schedule.is_full(0), "and applying waits for it");
     }
 
     #[test]

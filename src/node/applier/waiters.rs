@@ -44,7 +44,7 @@ impl Waiters {
 /// The entry at the index that is waited for, of a term, was applied with this reply.
 pub(super) fn answer(waiter: Waiter, term: Term, reply: Reply, header: ResponseHeader) {
     match waiter.term == term {
-        true => waiter.replies.send(waiter.request, wire::reply_to_pb(reply, header)),
+        true => waiter.replies.send_or_forget(waiter.request, wire::reply_to_pb(reply, header)),
         false => refuse(waiter, Reason::Dropped, "another leader's entry took its place"),
     }
 }

@@ -140,6 +140,7 @@ fn counts(operation: &Operation) -> bool {
     let is_write = match &operation.call {
         Call::GetPast { .. }
         | Call::Compact { .. }
+        | Call::Alarm { .. }
         | Call::RangeOfAny { .. }
         | Call::Page { .. }
         | Call::Range { revision: 1.., .. } => {
@@ -173,6 +174,7 @@ fn returned(operation: &Operation, key: &str) -> Option<(u64, KeyReturn)> {
         Answer::Ranged { found, .. } => KeyAnswer::Got(of_key(found)),
         Answer::Paged { .. }
         | Answer::Compacted
+        | Answer::Alarmed
         | Answer::Gone
         | Answer::Broken(_)
         | Answer::DidNotHappen(_)

@@ -28,6 +28,11 @@ pub enum Call {
     Compact {
         revision: i64,
     },
+    /// Raises the alarm that a member is out of space, or ends it.
+    Alarm {
+        member: u64,
+        raises: bool,
+    },
     /// Writes a value that no other put writes, and asks what was there.
     Replace {
         key: String,
@@ -97,6 +102,8 @@ pub enum Answer {
         previous: Option<Vec<(String, Found)>>,
     },
     Compacted,
+    /// The alarm is raised, or over.
+    Alarmed,
     /// The revision is compacted: it cannot be read, or not again compacted.
     Gone,
     /// What arrived whole is not sound: what is wrong with it.
@@ -127,6 +134,7 @@ impl Call {
             | Self::GetPast { key, .. }
             | Self::Replace { key, .. } => Some(key),
             Self::Compact { .. }
+            | Self::Alarm { .. }
             | Self::Range { .. }
             | Self::RangeOfAny { .. }
             | Self::Page { .. }
@@ -195,7 +203,12 @@ impl Answer {
             | Self::Ranged { revision, .. }
             | Self::Paged { revision, .. }
             | Self::RangeDeleted { revision, .. } => *revision,
-            Self::Compacted | Self::Gone | Self::Broken(_) | Self::DidNotHappen(_) | Self::Unknown(_) => 0,
+            Self::Compacted
+            | Self::Alarmed
+            | Self::Gone
+            | Self::Broken(_)
+            | Self::DidNotHappen(_)
+            | Self::Unknown(_) => 0,
         }
     }
 

@@ -12,6 +12,10 @@ impl fmt::Display for Call {
             Self::Delete { key } => write!(f, "delete {key}"),
             Self::GetPast { key, revision } => write!(f, "get {key} as of revision {revision}"),
             Self::Compact { revision } => write!(f, "compact up to revision {revision}"),
+            Self::Alarm { member, raises: true } => {
+                write!(f, "raise the alarm that node {member} is out of space")
+            }
+            Self::Alarm { member, raises: false } => write!(f, "end the alarm of node {member}"),
             Self::Replace { key, value } => write!(f, "put {key} = {value}, and what was there"),
             Self::Range { from, to, revision: 0 } => write!(f, "range {from} to {to}"),
             Self::Range { from, to, revision } => write!(f, "range {from} to {to} as of revision {revision}"),
@@ -51,7 +55,7 @@ impl fmt::Display for Answer {
                 write!(f, "{count} deleted, revision {revision}{previous}")
             }
             Self::Broken(why) => write!(f, "not sound: {why}"),
-            Self::Compacted => f.write_str("done"),
+            Self::Compacted | Self::Alarmed => f.write_str("done"),
             Self::Gone => f.write_str("compacted already"),
             Self::DidNotHappen(why) => write!(f, "did not happen: {why}"),
             Self::Unknown(why) => write!(f, "may have happened: {why}"),

@@ -93,7 +93,7 @@ impl Outcome {
             Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. } => Self::Read,
             Answer::Broken(_) | Answer::Gone => Self::Read,
             Answer::Put { .. } | Answer::Deleted { .. } | Answer::Replaced { .. } => Self::Wrote,
-            Answer::RangeDeleted { .. } | Answer::Compacted => Self::Wrote,
+            Answer::RangeDeleted { .. } | Answer::Compacted | Answer::Alarmed => Self::Wrote,
             Answer::DidNotHappen(_) => Self::DidNotHappen,
             Answer::Unknown(_) => Self::Unknown,
         }

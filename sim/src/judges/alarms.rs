@@ -1,0 +1,147 @@
+//! While a member's alarm is raised that there is no space, nothing is put; and no put is refused for that at any other time.
+
+use super::evidence::broken;
+use crate::{
+    trace::{Answer, Call, Operation},
+    verdict::{Failure, Rule},
+};
+
+/// etcd's words for it.
+const NO_SPACE: &str = "database space exceeded";
+
+/// An alarm that somebody raised, and when it is over for sure.
+struct Alarm<'a> {
+    raised: &'a Operation,
+    /// It was answered: the alarm was raised by then.
+    raised_ns: Option<u64>,
+    /// When the first was asked to end it that may have come after it.
+    ending_ns: u64,
+    /// When one was answered that surely did.
+    ended_ns: u64,
+}
+
+impl<'a> Alarm<'a> {
+    fn of(raised: &'a Operation, operations: &[Operation]) -> Self {
+        let raised_ns = done_ns(raised);
+        let ends = || operations.iter().filter(|other| is_end_of(raised, other));
+        // One of unknown outcome may yet come.
+        let may_end = ends().filter(|end| done_ns(end).is_none_or(|at| at > raised.called_ns));
+        let surely_ends = ends().filter(|end| raised_ns.is_some_and(|at| end.called_ns > at));
+        Self {
+            raised,
+            raised_ns,
+            ending_ns: may_end.map(|end| end.called_ns).min().unwrap_or(u64::MAX),
+            ended_ns: surely_ends.filter_map(done_ns).min().unwrap_or(u64::MAX),
+        }
+    }
+
+    /// It may have been raised at some time between these.
+    fn may_hold(&self, from_ns: u64, to_ns: u64) -> bool {
+        self.raised.called_ns < to_ns && from_ns < self.ended_ns
+    }
+
+    /// It was raised all the time between these.
+    fn holds(&self, from_ns: u64, to_ns: u64) -> bool {
+        self.raised_ns.is_some_and(|at| at < from_ns) && to_ns < self.ending_ns
+    }
+}
+
+fn is_end_of(raised: &Operation, end: &Operation) -> bool {
+    matches!((&raised.call, &end.call),
+        (Call::Alarm { member, .. }, Call::Alarm { member: of, raises: false }) if member == of)
+        && !matches!(end.answer, Some((_, Answer::DidNotHappen(_))))
+}
+
+/// When an alarm was raised or ended, as far as who asked for it knows.
+fn done_ns(operation: &Operation) -> Option<u64> {
+    operation.answer.as_ref().filter(|(_, answer)| *answer == Answer::Alarmed).map(|(at, _)| *at)
+}
+
+/// Checks every put.
+pub(super) fn hold(operations: &[Operation]) -> Result<(), Failure> {
+    let raises = |operation: &&Operation| {
+        matches!(operation.call, Call::Alarm { raises: true, .. })
+            && !matches!(operation.answer, Some((_, Answer::DidNotHappen(_))))
+    };
+    let alarms: Vec<Alarm<'_>> =
+        operations.iter().filter(raises).map(|raised| Alarm::of(raised, operations)).collect();
+    for put in operations.iter().filter(|operation| operation.call.puts().is_some()) {
+        let (from_ns, Some((to_ns, answer))) = (put.called_ns, &put.answer) else { continue };
+        let is_done = matches!(answer, Answer::Put { .. } | Answer::Replaced { .. });
+        let is_refused = matches!(answer, Answer::DidNotHappen(why) if why.contains(NO_SPACE));
+        if let Some(alarm) = alarms.iter().find(|alarm| is_done && alarm.holds(from_ns, *to_ns)) {
+            return Err(broken(Rule::AlarmsHold, "it is put while there is no space", &[alarm.raised, put]));
+        }
+        if is_refused && !alarms.iter().any(|alarm| alarm.may_hold(from_ns, *to_ns)) {
+            let detail = "it is refused for lack of space, and no alarm says so";
+            return Err(broken(Rule::AlarmsHold, detail, &[put]));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation(called_ns: u64, call: Call, answer: Option<Answer>) -> Operation {
+        Operation { client: 1, called_ns, call, answer: answer.map(|answer| (called_ns + 1, answer)) }
+    }
+
+    fn alarm(at: u64, member: u64, raises: bool) -> Operation {
+        operation(at, Call::Alarm { member, raises }, Some(Answer::Alarmed))
+    }
+
+    fn put(at: u64) -> Operation {
+        let call = Call::Put { key: "k".to_owned(), value: at.to_string() };
+        operation(at, call, Some(Answer::Put { revision: at as i64 }))
+    }
+
+    fn refused(at: u64) -> Operation {
+        let answer = Answer::DidNotHappen(format!("etcdserver: mvcc: {NO_SPACE}"));
+        Operation { answer: Some((at + 1, answer)), ..put(at) }
+    }
+
+    fn of_unknown_outcome(alarm: Operation) -> Operation {
+        Operation { answer: Some((alarm.called_ns + 1, Answer::Unknown("lost".to_owned()))), ..alarm }
+    }
+
+    fn rule(operations: &[Operation]) -> Option<Rule> {
+        hold(operations).err().map(|failure| failure.rule)
+    }
+
+    #[test]
+    fn what_an_alarm_forbids_is_refused_while_it_is_raised() {
+        let (raised, ended) = (alarm(10, 1, true), alarm(20, 1, false));
+        let of = |put: Operation| rule(&[raised.clone(), ended.clone(), put]);
+        for lawful in [put(5), put(10), refused(10), refused(15), put(20), refused(20), put(25)] {
+            assert_eq!(of(lawful.clone()), None, "{lawful:?}");
+        }
+        for unlawful in [put(15), refused(5), refused(25)] {
+            assert_eq!(of(unlawful.clone()), Some(Rule::AlarmsHold), "{unlawful:?}");
+        }
+    }
+
+    #[test]
+    fn each_member_has_an_alarm_of_its_own() {
+        let of_others = [alarm(10, 1, true), alarm(12, 2, true), alarm(20, 1, false)];
+        assert_eq!(rule(&[&of_others[..], &[refused(25)]].concat()), None);
+        assert_eq!(rule(&[&of_others[..], &[put(25)]].concat()), Some(Rule::AlarmsHold));
+    }
+
+    #[test]
+    fn what_nobody_knows_forbids_nothing_and_explains_all() {
+        let maybe = of_unknown_outcome(alarm(10, 1, true));
+        let ended = alarm(20, 1, false);
+        for lawful in [put(15), refused(15), put(25), refused(25)] {
+            assert_eq!(rule(&[maybe.clone(), ended.clone(), lawful.clone()]), None, "{lawful:?}");
+        }
+        let raised = alarm(10, 1, true);
+        let maybe_ended = of_unknown_outcome(ended);
+        for lawful in [refused(25), put(25)] {
+            assert_eq!(rule(&[raised.clone(), maybe_ended.clone(), lawful.clone()]), None, "{lawful:?}");
+        }
+        let again = alarm(30, 1, true);
+        assert_eq!(rule(&[raised, maybe_ended, again, put(35)]), None, "it may end only now");
+    }
+}
