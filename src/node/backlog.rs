@@ -4,45 +4,46 @@
 
 use std::collections::VecDeque;
 
-use crate::{
-    env::{Knob, knob},
-    raft::{Body, Entry, Index, Message},
-};
+use crate::raft::{Body, Entry, Index, Message};
 
-/// Entries of this many bytes may wait for the state; as many as a log is kept long by itself (`config.rs`).
-const BACKLOG_BYTES_MAX: usize = 256 << 20;
-
-/// The batches that wait, oldest first.
-#[derive(Debug, Default)]
+/// The entries that wait, oldest first.
+#[derive(Debug)]
 pub(super) struct Backlog {
-    /// The last index of each, and its bytes.
-    batches: VecDeque<(Index, usize)>,
+    /// The index of each, and its bytes.
+    entries: VecDeque<(Index, usize)>,
     bytes: usize,
+    bytes_max: usize,
 }
 
 impl Backlog {
+    /// Nothing waits, and so many bytes may.
+    pub(super) fn new(bytes_max: usize) -> Self {
+        Self { entries: VecDeque::new(), bytes: 0, bytes_max }
+    }
+
     pub(super) fn committed(&mut self, entries: &[Entry]) {
-        let Some(last) = entries.last() else { return };
-        let bytes = entries.iter().map(Entry::size_bytes).sum();
-        self.batches.push_back((last.index, bytes));
-        self.bytes += bytes;
+        for entry in entries {
+            self.entries.push_back((entry.index, entry.size_bytes()));
+            self.bytes += entry.size_bytes();
+        }
     }
 
     /// The state holds everything up to an index durably.
     pub(super) fn durable(&mut self, index: Index) {
-        while let Some((_, bytes)) = self.batches.pop_front_if(|(last, _)| *last <= index) {
+        while let Some((_, bytes)) = self.entries.pop_front_if(|(waiting, _)| *waiting <= index) {
             self.bytes -= bytes;
         }
     }
 
-    /// Whether a message is to be taken. What waits becomes durable without anything from outside: entries are refused for a while.
+    /// Whether a message is to be taken. What waits becomes durable without anything from outside, for a flush is due long before it is
+    /// too much (`Retention::sync_log_bytes`): entries are refused for a while.
     pub(super) fn takes(&self, message: &Message) -> bool {
         !self.is_full()
             || !matches!(&message.body, Body::AppendRequest { entries, .. } if !entries.is_empty())
     }
 
     fn is_full(&self) -> bool {
-        self.bytes > knob(Knob::BacklogBytes, BACKLOG_BYTES_MAX)
+        self.bytes > self.bytes_max
     }
 }
 
@@ -63,19 +64,16 @@ mod tests {
 
     #[test]
     fn it_is_full_of_what_is_committed_until_that_is_durable() {
-        let mut backlog = Backlog::default();
+        let mut backlog = Backlog::new(1_000);
         backlog.committed(&[]);
-        backlog.committed(&entries(1, 2, BACKLOG_BYTES_MAX / 4));
-        assert!(!backlog.is_full());
-        backlog.committed(&entries(3, 2, BACKLOG_BYTES_MAX / 4));
-        assert!(backlog.is_full());
+        backlog.committed(&entries(1, 2, 300));
+        assert!(backlog.takes(&append(entries(3, 1, 1))));
+        backlog.committed(&entries(3, 2, 300));
         assert!(!backlog.takes(&append(entries(5, 1, 1))));
         assert!(backlog.takes(&append(Vec::new())), "what tells the commit index may free it");
         backlog.durable(1);
-        assert!(backlog.is_full(), "a batch counts until all of it is durable");
-        backlog.durable(2);
         assert!(backlog.takes(&append(entries(5, 1, 1))));
         backlog.durable(9);
-        assert_eq!((backlog.batches.len(), backlog.bytes), (0, 0));
+        assert_eq!((backlog.entries.len(), backlog.bytes), (0, 0));
     }
 }

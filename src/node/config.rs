@@ -84,13 +84,15 @@ impl Config {
 pub struct Retention {
     /// After so many entries the state is made durable: a restart replays no more.
     pub sync_entries: usize,
-    /// Or when its changes take so much in memory, or the entries that made them a quarter of `log_bytes_max`; twice as much at most,
+    /// Or when its changes take so much in memory, or the entries that made them a quarter of the two limits below; twice as much at most,
     /// while the disk lags behind.
     pub sync_bytes: usize,
     /// A log of more entries is compacted. A node that lags further behind is sent the state instead.
     pub log_entries_max: usize,
     /// A heavier log is compacted too.
     pub log_bytes_max: usize,
+    /// Bytes of committed entries that may wait for the state to be durable: a follower takes no more.
+    pub backlog_bytes_max: usize,
     /// The state travels to another node at this pace, to leave room for everything else.
     pub snapshot_bytes_per_second: usize,
     /// In pieces of about this size.
@@ -101,9 +103,9 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Bytes of entries after which the state is made durable.
+    /// Bytes of entries after which the state is made durable. Fewer may wait for what follows, however long that takes.
     pub(super) fn sync_log_bytes(&self) -> usize {
-        self.log_bytes_max / 4
+        self.log_bytes_max.min(self.backlog_bytes_max) / 4
     }
 }
 
@@ -114,6 +116,7 @@ impl Default for Retention {
             sync_bytes: knob(Knob::SyncBytes, 64 << 20),
             log_entries_max: 200_000,
             log_bytes_max: knob(Knob::LogBytes, 256 << 20),
+            backlog_bytes_max: knob(Knob::BacklogBytes, 256 << 20),
             snapshot_bytes_per_second: knob(Knob::SnapshotBytesPerS, 64 << 20),
             snapshot_piece_bytes: 512 << 10,
             pruned_events: 256,

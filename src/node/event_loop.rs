@@ -104,7 +104,7 @@ impl EventLoop {
         let tick = Alarm::after(&environment.clock, config.timing.tick());
         Self {
             proposals: Proposals::new(header.timestamp_ms, &environment.clock),
-            backlog: Backlog::default(),
+            backlog: Backlog::new(config.retention.backlog_bytes_max),
             upkeep: Upkeep::new(config.id, config.upkeep),
             diagnostics: Diagnostics::new(&core),
             readiness: Readiness::new(environment.health.clone(), config.timing.election_timeout),

@@ -72,6 +72,11 @@ impl FlushSchedule {
         self.is_urgent || self.weight_of(self.entries + entries, bytes + more_bytes) >= FLUSH
     }
 
+    /// So much is to be flushed that it must not wait any longer.
+    pub(super) fn is_overdue(&self, bytes: usize) -> bool {
+        self.weight(bytes) >= WAITING_MAX
+    }
+
     /// What was applied is worth a flush of its own.
     pub(super) fn flush_soon(&mut self) {
         self.is_urgent = true;
@@ -79,7 +84,7 @@ impl FlushSchedule {
 
     /// The disk lags behind: applying is to wait until the flush under way has ended.
     pub(super) fn is_full(&self, bytes: usize) -> bool {
-        self.under_way.is_some() && self.weight(bytes) >= WAITING_MAX
+        self.under_way.is_some() && self.is_overdue(bytes)
     }
 
     /// How long applying is to pause now, so that what waits for the disk grows no faster than the disk takes it: else all who
