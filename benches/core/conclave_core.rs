@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bytes::Bytes;
 use conclave::raft::{Configuration, Effects, Entry, Message, Options, Payload, Raft};
 use conclave_checks::host::{Host, LogDisk};
 
@@ -19,7 +20,7 @@ struct Node {
 }
 
 impl Cluster for Conclave {
-    type Batch = Vec<Arc<[u8]>>;
+    type Batch = Vec<Bytes>;
 
     fn elected() -> Self {
         let founders = Arc::new(Configuration::of(1..=NODES));
@@ -38,7 +39,7 @@ impl Cluster for Conclave {
     }
 
     fn batch(commands: usize, payload: &[u8]) -> Self::Batch {
-        (0..commands).map(|_| payload.into()).collect()
+        (0..commands).map(|_| Bytes::copy_from_slice(payload)).collect()
     }
 
     fn replicate(&mut self, batch: Self::Batch) {

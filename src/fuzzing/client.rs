@@ -46,7 +46,8 @@ impl Machine {
             operation: Operation::OpenSession { id: SESSION },
         });
         for number in 0..12u8 {
-            let put = Put { key: vec![b'a' + number % 5], value: vec![number; 20], ..Put::default() };
+            let put =
+                Put { key: vec![b'a' + number % 5].into(), value: vec![number; 20].into(), ..Put::default() };
             machine.apply(&Command { timestamp_ms: 2, stamp: None, operation: Operation::Put(put) });
         }
         machine.apply(&Command {
@@ -80,7 +81,7 @@ pub fn commands(bytes: &[u8]) {
     let mut machine = Machine::new();
     for command in messages::<v1::Command>(bytes, COMMANDS_MAX) {
         let is_refused = wire::validate(&command).is_err();
-        let Ok(decoded) = wire::decode_command(&command.encode_to_vec()) else {
+        let Ok(decoded) = wire::decode_command(&command.encode_to_vec().into()) else {
             assert!(is_refused, "admitted to the log, and cannot be applied: {command:?}");
             continue;
         };

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{Configuration, Index, Position, Term};
 
 /// One entry of the replicated log.
@@ -16,7 +18,7 @@ pub struct Entry {
 }
 
 /// Entries are moved from list to list all the time: what is large is shared, never inline.
-const _: () = assert!(size_of::<Entry>() <= 40);
+const _: () = assert!(size_of::<Entry>() <= 56);
 
 impl Entry {
     /// Where the entry stands.
@@ -50,7 +52,7 @@ pub enum Payload {
     /// A new leader's first entry: what it inherits commits with it (section 5.4.2).
     Noop,
     /// A command for the state machine; opaque to the core.
-    Command(Arc<[u8]>),
+    Command(Bytes),
     /// A change of membership, in force from the moment it is appended (section 6).
     Configuration(Arc<Configuration>),
 }

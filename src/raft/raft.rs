@@ -2,6 +2,8 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
+use bytes::Bytes;
+
 use super::{
     AppendOutcome, Body, ClusterId, Configuration, Effects, Entry, Incarnation, Index, Lease, Message,
     NodeId, Origin, Payload, Position, Refused, RoleName, Snapshot, StreamId, Term, Vote,
@@ -246,10 +248,7 @@ impl Raft {
     ///
     /// # Errors
     /// This node does not lead, or is handing over.
-    pub fn propose(
-        &mut self,
-        commands: impl IntoIterator<Item = Arc<[u8]>>,
-    ) -> Result<Proposed, ProposeError> {
+    pub fn propose(&mut self, commands: impl IntoIterator<Item = Bytes>) -> Result<Proposed, ProposeError> {
         let Role::Leader(leader) = &self.role else {
             return Err(ProposeError::NotLeader { leader: self.leader() });
         };

@@ -35,14 +35,16 @@ fn worn() -> (MemoryDisk, Recovered, Header) {
     for index in 1..=400 {
         let operation = match index {
             399 => Operation::DeleteRange(DeleteRange {
-                key: vec![0],
-                range_end: vec![200],
+                key: vec![0].into(),
+                range_end: vec![200].into(),
                 ..Default::default()
             }),
             400 => Operation::Compact { revision: 399 },
-            index => {
-                Operation::Put(Put { key: vec![(index % 250) as u8], value: vec![9; 4000], ..Put::default() })
-            }
+            index => Operation::Put(Put {
+                key: vec![(index % 250) as u8].into(),
+                value: vec![9; 4000].into(),
+                ..Put::default()
+            }),
         };
         applier.apply((1, index), &Command { timestamp_ms: 1, stamp: None, operation }).expect("it works");
     }
