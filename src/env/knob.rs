@@ -62,7 +62,7 @@ knobs! {
     "frozen-layers" FrozenLayers 1..=16, [1, 3], "layers of the state in memory before a flush";
     "sync-bytes" SyncBytes 1_000..=67_108_864, [1_000, 100_000], "bytes of changes after which the state is flushed";
     "log-bytes" LogBytes 1_000..=268_435_456, [1_000, 20_000, 1_000_000], "bytes of a log that is not yet compacted";
-    "backlog-bytes" BacklogBytes 1_000..=268_435_456, [1_000, 20_000], "committed bytes that wait for the state's disk at a follower";
+    "backlog-bytes" BacklogBytes 1_000..=268_435_456, [1_000, 20_000], "committed bytes that wait for the state's disk: a quarter is flushed, and a follower takes no more";
     "session-idle-ms" SessionIdleMs 100..=3_600_000, [300, 2_000], "a session that is idle for longer is removed";
     // node: snapshots
     "snapshot-bytes-per-s" SnapshotBytesPerS 1_000_000..=67_108_864, [2_000_000], "the pace of a snapshot, at first";
@@ -76,7 +76,7 @@ knobs! {
     "whole-answer-bytes" WholeAnswerBytes 0..=16_384, [0, 100], "a larger answer goes in pieces";
     "reply-batches" ReplyBatches 1..=2, [1], "batches of answers on their way to a stream";
     "reply-pieces" ReplyPieces 1..=4, [1], "pieces of answers on their way to it";
-    "answers-bytes" AnswersBytes 0..=67_108_864, [0, 10_000], "bytes of answers before one to a write is forgotten; one always goes";
+    "answers-bytes" AnswersBytes 1_000..=67_108_864, [1_000, 20_000], "bytes of answers that wait before a large one to a write is left out";
     "reply-bytes" ReplyBytes 1..=2_097_152, [1, 10_000], "bytes of answers before requests wait";
     // links
     "entries-outbox-bytes" EntriesOutboxBytes 50_000..=33_554_432, [50_000, 1_000_000], "bytes of appends that wait for a link";

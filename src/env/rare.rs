@@ -59,7 +59,7 @@ rare! {
     "view-shared" ViewShared "two long reads share a view";
     "read-lane-full" ReadLaneFull "short reads wait, for a stream has no room for answers";
     "replies-full" RepliesFull "a proxy's requests wait, for it does not read its answers";
-    "reply-forgotten" ReplyForgotten "a write is not answered, for its proxy reads too little of its answers";
+    "answer-left-out" AnswerLeftOut "a large answer to a write is left out, for its proxy reads too little of its answers";
     "piece-before-batch" PieceBeforeBatch "a piece of a large answer goes before smaller ones, for it has waited long enough";
     "outbox-full" OutboxFull "a message is dropped, for the outbox to its node is full";
     "batch-cut" BatchCut "a batch of messages is cut by its size";

@@ -1,10 +1,10 @@
-//! Entries that are committed and not yet durable in the state: the log may forget none of them, and lies in memory. A leader's own
-//! are bounded by what it admits (`admission.rs`). A follower whose disk takes the log faster than the state takes no more for a
-//! while: its leader sends them again.
+//! Entries that are committed and not yet durable in the state: the log may forget none of them, and lies in memory. Those of a leader
+//! are few, for it admits no more than it applies (`admission.rs`), and applying waits for the flush. A follower whose disk takes the
+//! log faster than the state takes no more for a while: its leader sends them again.
 
 use std::collections::VecDeque;
 
-use crate::raft::{Body, Entry, Index, Message};
+use crate::raft::{Body, Entry, Index, Message, Term};
 
 /// The entries that wait, oldest first.
 #[derive(Debug)]
@@ -13,18 +13,21 @@ pub(super) struct Backlog {
     entries: VecDeque<(Index, usize)>,
     bytes: usize,
     bytes_max: usize,
+    /// Of the last entry that was committed.
+    term: Term,
 }
 
 impl Backlog {
     /// Nothing waits, and so many bytes may.
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { entries: VecDeque::new(), bytes: 0, bytes_max }
+        Self { entries: VecDeque::new(), bytes: 0, bytes_max, term: 0 }
     }
 
     pub(super) fn committed(&mut self, entries: &[Entry]) {
         for entry in entries {
             self.entries.push_back((entry.index, entry.size_bytes()));
             self.bytes += entry.size_bytes();
+            self.term = entry.term;
         }
     }
 
@@ -36,14 +39,13 @@ impl Backlog {
     }
 
     /// Whether a message is to be taken. What waits becomes durable without anything from outside, for a flush is due long before it is
-    /// too much (`Retention::sync_log_bytes`): entries are refused for a while.
+    /// too much (`Retention::sync_log_bytes`): entries are refused for a while. But a new leader may need this very node for its first
+    /// commit, without which it serves nobody.
     pub(super) fn takes(&self, message: &Message) -> bool {
-        !self.is_full()
-            || !matches!(&message.body, Body::AppendRequest { entries, .. } if !entries.is_empty())
-    }
-
-    fn is_full(&self) -> bool {
-        self.bytes > self.bytes_max
+        let Body::AppendRequest { entries, commit, .. } = &message.body else { return true };
+        let Some(last) = entries.last() else { return true };
+        let is_of_new_leader = self.term < message.term && *commit < last.index;
+        self.bytes <= self.bytes_max || is_of_new_leader
     }
 }
 
@@ -58,8 +60,20 @@ mod tests {
     }
 
     fn append(entries: Vec<Entry>) -> Message {
-        let body = Body::AppendRequest { previous: Position::default(), entries, commit: 0 };
+        let body = Body::AppendRequest { previous: Position::default(), entries, commit: 4 };
         Message { from: 1, to: 2, origin: Default::default(), term: 1, body }
+    }
+
+    /// A new leader commits what it inherited with an entry of its own (section 5.4.2), and may need this node for that.
+    #[test]
+    fn of_a_leader_that_has_committed_nothing_yet_what_may_need_this_node_is_taken() {
+        let mut backlog = Backlog::new(100);
+        backlog.committed(&entries(1, 4, 300));
+        let of_next_term = |entries| Message { term: 2, ..append(entries) };
+        assert!(backlog.takes(&of_next_term(entries(5, 1, 1))));
+        assert!(!backlog.takes(&of_next_term(entries(3, 2, 1))), "others have committed it");
+        backlog.committed(&[Entry { term: 2, index: 5, payload: Payload::Noop }]);
+        assert!(!backlog.takes(&of_next_term(entries(6, 1, 1))));
     }
 
     #[test]

@@ -289,12 +289,13 @@ impl EventLoop {
 
     fn hear(&mut self, message: Message) {
         let (from, term, commit) = (message.from, message.term, commit_in(&message));
-        if !self.backlog.takes(&message) {
-            sometimes!(BacklogFull);
-            self.metrics.work.appends_dropped.increment(1);
-            return;
+        match self.backlog.takes(&message) {
+            true => self.core.step(message),
+            false => {
+                sometimes!(BacklogFull);
+                self.metrics.work.appends_dropped.increment(1);
+            }
         }
-        self.core.step(message);
         if let Some(commit) = commit
             && (self.core.leader(), self.core.term()) == (Some(from), term)
         {

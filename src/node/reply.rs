@@ -35,8 +35,8 @@ const PIECES_MAX: usize = 4;
 /// Answers to writes, and refusals, that may wait for the stream; then no more requests of its proxy are taken, until that reads
 /// what it is told.
 const REPLIES_BYTES_MAX: usize = 2 << 20;
-/// Answers to writes that may wait for it, all of whose requests were taken before: small writes may be answered by large pairs.
-const ANSWERS_BYTES_MAX: usize = 64 << 20;
+/// Large answers to writes that may wait for it, whose requests were taken before: small writes may be answered by large pairs.
+const LARGE_ANSWERS_BYTES_MAX: usize = 64 << 20;
 /// What an answer takes in memory, however small it is on the wire.
 const REPLY_BYTES_MIN: usize = 128;
 /// How often it is looked whether they still wait.
@@ -62,7 +62,7 @@ pub(super) struct ReadReplies {
 
 /// The stream's end.
 pub(super) struct ReplyReceiver {
-    /// Bounded by what a node admits while there is room ([`ReplySender::await_room`]).
+    /// Bounded by what a node admits while there is room ([`ReplySender::await_room`]), and in bytes ([`ReplySender::send_or_forget`]).
     replies: OutboxReceiver<v1::Reply>,
     control: mpsc::UnboundedReceiver<Control>,
     alive_waits: Arc<AtomicBool>,
@@ -100,13 +100,14 @@ impl ReplySender {
         let _ = self.replies.push_always(reply, bytes);
     }
 
-    /// Leaves the answer to a write, if there is room for it. If not, the proxy is told that it is forgotten: the session has it still,
-    /// for whoever asks again under the same number.
+    /// Leaves the answer to a write, if it is small or there is room for it. If not, the proxy is told that it is forgotten: the session
+    /// has it still, for whoever asks again under the same number.
     pub(super) fn send_or_forget(&self, id: u64, outcome: v1::reply::Outcome) {
         let (reply, bytes) = weighed(id, outcome);
         let waiting = self.replies.waiting_bytes();
-        if waiting > 0 && waiting + bytes > knob(Knob::AnswersBytes, ANSWERS_BYTES_MAX) {
-            sometimes!(ReplyForgotten);
+        let is_large = bytes > REPLY_BYTES_MIN && waiting > 0;
+        if is_large && waiting + bytes > knob(Knob::AnswersBytes, LARGE_ANSWERS_BYTES_MAX) {
+            sometimes!(AnswerLeftOut);
             return self.refuse(id, Reason::Forgotten, "the proxy reads too little of its answers");
         }
         let _ = self.replies.push_always(reply, bytes);
@@ -272,15 +273,14 @@ mod tests {
     #[tokio::test]
     async fn an_answer_for_which_there_is_no_room_is_forgotten_unless_nothing_waits() {
         let (sender, _end, mut receiver) = channel();
-        let large = |id| sender.send_or_forget(id, Outcome::Piece(vec![7; ANSWERS_BYTES_MAX].into()));
+        let large = |id| sender.send_or_forget(id, Outcome::Piece(vec![7; LARGE_ANSWERS_BYTES_MAX].into()));
         large(1);
         large(2);
+        sender.send_or_forget(4, Outcome::Piece("small".into()));
         assert_eq!(next_id(&mut receiver).await, 1, "one always goes");
-        let told = receiver.next().await.expect("the sender is there").replies.remove(0);
-        match told.outcome {
-            Some(Outcome::Refusal(refusal)) => assert_eq!(refusal.reason(), Reason::Forgotten),
-            other => panic!("{other:?}"),
-        }
+        let told = receiver.next().await.expect("the sender is there").replies;
+        let is_forgotten = |reply: &v1::Reply| matches!(&reply.outcome, Some(Outcome::Refusal(refusal)) if refusal.reason() == Reason::Forgotten);
+        assert_eq!(told.iter().map(is_forgotten).collect::<Vec<_>>(), [true, false]);
         large(3);
         assert_eq!(next_id(&mut receiver).await, 3);
     }

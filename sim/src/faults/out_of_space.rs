@@ -1,4 +1,4 @@
-//! A member's state has outgrown its quota, and the alarm is raised: nothing is put any more, until an operator has made room and ends it.
+//! The alarm is raised that a member's state has outgrown its quota: nothing is put any more, until an operator has made room and ends it.
 
 use std::{fmt, time::Duration};
 

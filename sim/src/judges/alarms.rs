@@ -1,4 +1,5 @@
-//! While a member's alarm is raised that there is no space, nothing is put; and no put is refused for that at any other time.
+//! While a member's alarm is raised that there is no space, nothing is put. No put is refused for that at any other time, and nothing else
+//! ever: deletions and compactions are the way out.
 
 use super::evidence::broken;
 use crate::{
@@ -57,24 +58,30 @@ fn done_ns(operation: &Operation) -> Option<u64> {
     operation.answer.as_ref().filter(|(_, answer)| *answer == Answer::Alarmed).map(|(at, _)| *at)
 }
 
-/// Checks every put.
-pub(super) fn hold(operations: &[Operation]) -> Result<(), Failure> {
+/// Checks every operation.
+pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
     let raises = |operation: &&Operation| {
         matches!(operation.call, Call::Alarm { raises: true, .. })
             && !matches!(operation.answer, Some((_, Answer::DidNotHappen(_))))
     };
     let alarms: Vec<Alarm<'_>> =
         operations.iter().filter(raises).map(|raised| Alarm::of(raised, operations)).collect();
-    for put in operations.iter().filter(|operation| operation.call.puts().is_some()) {
-        let (from_ns, Some((to_ns, answer))) = (put.called_ns, &put.answer) else { continue };
+    for operation in operations {
+        let (from_ns, Some((to_ns, answer))) = (operation.called_ns, &operation.answer) else { continue };
+        let is_put = operation.call.puts().is_some();
         let is_done = matches!(answer, Answer::Put { .. } | Answer::Replaced { .. });
         let is_refused = matches!(answer, Answer::DidNotHappen(why) if why.contains(NO_SPACE));
         if let Some(alarm) = alarms.iter().find(|alarm| is_done && alarm.holds(from_ns, *to_ns)) {
-            return Err(broken(Rule::AlarmsHold, "it is put while there is no space", &[alarm.raised, put]));
+            let detail = "it is put while there is no space";
+            return Err(broken(Rule::AlarmsHold, detail, &[alarm.raised, operation]));
+        }
+        if is_refused && !is_put {
+            let detail = "it is refused for lack of space, and needs none";
+            return Err(broken(Rule::AlarmsHold, detail, &[operation]));
         }
         if is_refused && !alarms.iter().any(|alarm| alarm.may_hold(from_ns, *to_ns)) {
             let detail = "it is refused for lack of space, and no alarm says so";
-            return Err(broken(Rule::AlarmsHold, detail, &[put]));
+            return Err(broken(Rule::AlarmsHold, detail, &[operation]));
         }
     }
     Ok(())
@@ -107,7 +114,7 @@ mod tests {
     }
 
     fn rule(operations: &[Operation]) -> Option<Rule> {
-        hold(operations).err().map(|failure| failure.rule)
+        are_true(operations).err().map(|failure| failure.rule)
     }
 
     #[test]
@@ -120,6 +127,12 @@ mod tests {
         for unlawful in [put(15), refused(5), refused(25)] {
             assert_eq!(of(unlawful.clone()), Some(Rule::AlarmsHold), "{unlawful:?}");
         }
+    }
+
+    #[test]
+    fn what_makes_room_is_never_refused() {
+        let refused = Operation { call: Call::Delete { key: "k".to_owned() }, ..refused(15) };
+        assert_eq!(rule(&[alarm(10, 1, true), refused]), Some(Rule::AlarmsHold));
     }
 
     #[test]

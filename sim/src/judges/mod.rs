@@ -38,7 +38,7 @@ pub(crate) fn judge(
     past::is_true(operations)?;
     past::is_compacted_as_asked(operations, nodes_compact)?;
     pages::are_true(operations)?;
-    alarms::hold(operations)?;
+    alarms::are_true(operations)?;
     Ok(conclave_checks::history::judge(operations)?)
 }
 

@@ -72,7 +72,7 @@ rules! {
     PagesAreTrue, Safety, "a page of a range is what was asked for of it";
     CompactionHolds, Safety, "what is compacted cannot be read, and what nobody compacted can";
     StoredStateIsSound, Safety, "what nodes have on their disks can be read, and is what its digest says";
-    AlarmsHold, Safety, "while an alarm says that there is no space nothing is put, and otherwise no put is refused for that";
+    AlarmsHold, Safety, "while an alarm says that there is no space nothing is put; nothing else, and no put at another time, is refused for that";
     BackupsAreWhole, Safety, "a backup that arrived whole is sound";
     ProcessesRunOn, Crash, "nodes and proxies run until they are told to stop, or have left";
     CoreElects, Liveness, "a healed core has a leader within its bound";

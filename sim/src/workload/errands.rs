@@ -11,15 +11,15 @@ use conclave::{
 use madsim::time::{sleep, timeout};
 use tokio::sync::watch;
 
-use super::{
-    Workload,
-    client::ask,
-    operator::{PATIENCE, PAUSE},
-};
+use super::{Workload, client::ask, operator::PAUSE};
 use crate::trace::{Answer, Call, Found, Recorder};
 
 /// The number under which they ask: no client has it.
 const OPERATOR: u64 = 998;
+/// What was asked for and not answered has happened by then, or never will.
+const LATE_MAX: Duration = Duration::from_secs(12);
+/// Until then it is undone so often.
+const LATE_INTERVAL: Duration = Duration::from_millis(500);
 /// A backup that is not whole by then is given up.
 const BACKUP_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -94,9 +94,10 @@ pub(super) async fn run_out_of_space(
     let raised = ask_and_tell(&client, &recorder, Call::Alarm { member, raises: true }).await;
     let _ = timeout(room_after, all_is_noticed.wait_for(|is_so| *is_so)).await;
     disarm(&client, &recorder, member).await;
-    if matches!(raised, Answer::Unknown(_)) {
-        // It may have been raised since: no proxy tries longer than whoever asked has patience.
-        sleep(PATIENCE).await;
+    // It may be raised yet: what a proxy sent may wait on a line for longer than whoever asked.
+    let may_come = if matches!(raised, Answer::Unknown(_)) { LATE_MAX } else { Duration::ZERO };
+    for _ in 0..may_come.as_millis() / LATE_INTERVAL.as_millis() {
+        sleep(LATE_INTERVAL).await;
         disarm(&client, &recorder, member).await;
     }
 }

@@ -7,7 +7,7 @@
 //! | `large.rs` | clients of large values: ranges of many bytes, whole and in pieces |
 //! | `flood.rs` | many clients at once, for a while |
 //! | `operator.rs` | operators: other members, another leader |
-//! | `errands.rs` | what else operators do: backups, compactions |
+//! | `errands.rs` | what else operators do: backups, compactions, alarms |
 //! | `mistaken.rs` | what they ask for by mistake, as a request |
 //! | `console.rs` | where operators sit |
 //!

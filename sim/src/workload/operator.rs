@@ -21,7 +21,7 @@ use super::{Console, errands, mistaken};
 use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(2);
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// An operator gives a transfer, or a mistake, up after so many attempts: nobody may be there, or the target of a transfer no voter.
 const ATTEMPTS: u32 = 10;
@@ -36,6 +36,8 @@ pub(crate) struct Operators {
     moves: Vec<JoinHandle<Result<(), Unexpected>>>,
     mistakes: Vec<JoinHandle<Result<(), Unexpected>>>,
     errands: Vec<JoinHandle<()>>,
+    /// Of members that are out of space, until there is room again.
+    alarms: Vec<JoinHandle<()>>,
     contested: Contested,
     /// Nothing goes unnoticed any more.
     all_is_noticed: watch::Sender<bool>,
@@ -92,9 +94,9 @@ pub(crate) enum Unexpected {
 
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
-        let (changes, moves, mistakes, errands) = Default::default();
+        let (changes, moves, mistakes, errands, alarms) = Default::default();
         let (contested, all_is_noticed) = (Contested::default(), watch::Sender::new(false));
-        Self { console, recorder, changes, moves, mistakes, errands, contested, all_is_noticed }
+        Self { console, recorder, changes, moves, mistakes, errands, alarms, contested, all_is_noticed }
     }
 
     /// An operator asks for other members, until that is done. What is the reason for it he notices after so long, or when
@@ -153,7 +155,12 @@ impl Operators {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         let all_is_noticed = self.all_is_noticed.subscribe();
         let alarm = errands::run_out_of_space(client, recorder, member, room_after, all_is_noticed);
-        self.errands.push(self.console.spawn(alarm));
+        self.alarms.push(self.console.spawn(alarm));
+    }
+
+    /// A member is out of space, or may be yet.
+    pub(crate) fn are_making_room(&self) -> bool {
+        self.alarms.iter().any(|alarm| !alarm.is_finished())
     }
 
     /// A change that was asked for is not done yet.
@@ -188,7 +195,7 @@ impl Operators {
         for asked in changes.into_iter().chain(moves).chain(std::mem::take(&mut self.mistakes)) {
             asked.await.expect("the console is never struck")?;
         }
-        for errand in std::mem::take(&mut self.errands) {
+        for errand in std::mem::take(&mut self.errands).into_iter().chain(std::mem::take(&mut self.alarms)) {
             errand.await.expect("the console is never struck");
         }
         Ok(())

@@ -18,7 +18,7 @@ const FLUSH: Weight = 1_000_000;
 /// So much may wait while a flush is under way; then applying waits for it.
 const WAITING_MAX: Weight = 2 * FLUSH;
 /// Replicas apply the same entries at the same time. They take turns, so that not all flush at once.
-const TURNS: usize = 5;
+const TURNS: u64 = 5;
 
 pub(super) struct FlushSchedule {
     retention: Retention,
@@ -26,8 +26,8 @@ pub(super) struct FlushSchedule {
     entries: usize,
     /// Their bytes.
     log_bytes: usize,
-    /// How far the first flush is ahead of its weight, for it is the node's turn: entries and bytes.
-    ahead: (usize, usize),
+    /// How far the first flush is ahead of its weight, for it is the node's turn.
+    ahead: Weight,
     /// It is not to wait for more.
     is_urgent: bool,
     durable: Index,
@@ -42,12 +42,12 @@ pub(super) struct FlushSchedule {
 impl FlushSchedule {
     /// Of a node whose state is durable up to an index.
     pub(super) fn new(retention: Retention, node: NodeId, durable: Index) -> Self {
-        let turn = node as usize % TURNS;
+        let turn = node % TURNS;
         Self {
             retention,
             entries: 0,
             log_bytes: 0,
-            ahead: (retention.sync_entries / TURNS * turn, retention.sync_bytes / TURNS * turn),
+            ahead: FLUSH / TURNS * turn,
             is_urgent: false,
             durable,
             under_way: None,
@@ -68,8 +68,7 @@ impl FlushSchedule {
 
     /// What was applied, and takes so much memory, is to be flushed as soon as no other flush is under way.
     pub(super) fn is_due(&self, bytes: usize) -> bool {
-        let (entries, more_bytes) = self.ahead;
-        self.is_urgent || self.weight_of(self.entries + entries, bytes + more_bytes) >= FLUSH
+        self.is_urgent || self.weight(bytes) + self.ahead >= FLUSH
     }
 
     /// So much is to be flushed that it must not wait any longer.
@@ -98,14 +97,10 @@ impl FlushSchedule {
     }
 
     fn weight(&self, bytes: usize) -> Weight {
-        self.weight_of(self.entries, bytes)
-    }
-
-    fn weight_of(&self, entries: usize, bytes: usize) -> Weight {
         let Retention { sync_entries, sync_bytes, .. } = self.retention;
         let share = |part: usize, whole: usize| (part as u64).saturating_mul(FLUSH) / (whole as u64).max(1);
         let log = share(self.log_bytes, self.retention.sync_log_bytes());
-        share(entries, sync_entries).max(share(bytes, sync_bytes)).max(log)
+        share(self.entries, sync_entries).max(share(bytes, sync_bytes)).max(log)
     }
 
     /// All that was applied is being flushed.
@@ -130,7 +125,7 @@ impl FlushSchedule {
     }
 
     fn begin_anew(&mut self) {
-        (self.entries, self.log_bytes, self.ahead) = (0, 0, (0, 0));
+        (self.entries, self.log_bytes, self.ahead) = (0, 0, 0);
         (self.is_urgent, self.waited_for) = (false, FLUSH);
     }
 }

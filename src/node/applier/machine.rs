@@ -111,8 +111,7 @@ impl Machine {
         let is_due = self.schedule.is_due(bytes)
             || self.state.frozen_layers() >= knob(Knob::FrozenLayers, FROZEN_LAYERS_MAX);
         let may_be_late = !self.schedule.is_overdue(bytes);
-        let is_late = may_be_late && buggify(Buggify::LateFlush);
-        (is_due && !is_late || buggify(Buggify::EarlyFlush)).then(|| {
+        (is_due && !(may_be_late && buggify(Buggify::LateFlush)) || buggify(Buggify::EarlyFlush)).then(|| {
             sometimes!(FlushBegins);
             self.schedule.flushing(bytes, now);
             self.state.flusher()

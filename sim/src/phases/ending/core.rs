@@ -18,10 +18,12 @@ pub(super) struct Core {
 
 impl Core {
     /// All machines but those that are left outside. `None`: a change of members is under way, or something was lost that an
-    /// operator has yet to replace: no quorum that is chosen now is sure to remain one.
+    /// operator has yet to replace: no quorum that is chosen now is sure to remain one; or a member is out of space, and nobody is to
+    /// be served before an operator has made room.
     pub(super) fn choose(world: &World, outsiders: &[Outsider]) -> Option<Self> {
         let is_calm = FaultBudget::of(&world.oracle).is_whole()
             && !world.operators.are_changing_members()
+            && !world.operators.are_making_room()
             && world.has_true_addresses();
         if !is_calm {
             return None;
