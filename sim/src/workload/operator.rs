@@ -186,6 +186,13 @@ impl Operators {
         self.mistakes.push(self.console.spawn(ask_by_mistake(client, self.recorder.clone(), mistake, nodes)));
     }
 
+    /// Waits until there is room everywhere, for good.
+    pub(crate) async fn finish_alarms(&mut self) {
+        for alarm in std::mem::take(&mut self.alarms) {
+            alarm.await.expect("the console is never struck");
+        }
+    }
+
     /// Waits until all changes of members are done, and all mistakes refused.
     ///
     /// # Errors
@@ -195,7 +202,7 @@ impl Operators {
         for asked in changes.into_iter().chain(moves).chain(std::mem::take(&mut self.mistakes)) {
             asked.await.expect("the console is never struck")?;
         }
-        for errand in std::mem::take(&mut self.errands).into_iter().chain(std::mem::take(&mut self.alarms)) {
+        for errand in std::mem::take(&mut self.errands) {
             errand.await.expect("the console is never struck");
         }
         Ok(())

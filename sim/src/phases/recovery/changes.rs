@@ -1,4 +1,4 @@
-//! Every change of members that an operator asked for comes to its end, and mistakes are refused.
+//! Every change of members that an operator asked for comes to its end, and mistakes are refused; and every alarm ends.
 
 use std::time::Duration;
 
@@ -18,6 +18,14 @@ pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> 
     let bound = bound(world);
     let late = |_| Err(failed(format!("a change of members has not ended {bound:?} after healing")));
     timeout(bound, finish_changes(world)).await.unwrap_or_else(late)?;
+    look(world)
+}
+
+/// Alarms end. Where proxies take few calls at a time operators come to that when clients have finished.
+pub(super) async fn alarms_end(world: &mut World) -> Result<(), Failure> {
+    let bound = bound(world);
+    let late = |_| failed(format!("an alarm has not ended {bound:?} after all clients were answered"));
+    timeout(bound, world.operators.finish_alarms()).await.map_err(late)?;
     look(world)
 }
 

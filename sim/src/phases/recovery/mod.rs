@@ -3,7 +3,7 @@
 //! | file | requirement |
 //! | --- | --- |
 //! | `writes.rs` | a write succeeds through every proxy |
-//! | `changes.rs` | every change of members that an operator asked for comes to its end |
+//! | `changes.rs` | every change of members that an operator asked for comes to its end, and every alarm |
 //! | `clients.rs` | clients are answered or give up within their patience |
 //! | `reads.rs` | every key can be read: what was acknowledged must be there |
 //! | `read_out.rs` | after a blackout: all of the history can be read |
@@ -37,6 +37,7 @@ pub(super) async fn recovery(world: &mut World, workload: &Workload) -> Result<(
     writes::succeed_through_every_proxy(world).await?;
     changes::come_to_their_end(world).await?;
     clients::are_answered(world, workload).await?;
+    changes::alarms_end(world).await?;
     reads::succeed(world, workload).await?;
     convergence::of_all_members(world).await?;
     transfer::succeeds(world).await?;
