@@ -84,8 +84,8 @@ impl Config {
 pub struct Retention {
     /// After so many entries the state is made durable: a restart replays no more.
     pub sync_entries: usize,
-    /// Or when its changes take so much in memory, or the entries that made them a quarter of the lower of the two limits of bytes below; twice as much at most,
-    /// while the disk lags behind.
+    /// Or when its changes take so much in memory, or the entries that made them a quarter of the lower of the two limits of bytes
+    /// below; twice as much at most, while the disk lags behind.
     pub sync_bytes: usize,
     /// A log of more entries is compacted. A node that lags further behind is sent the state instead.
     pub log_entries_max: usize,

@@ -16,8 +16,8 @@ macro_rules! rules {
         }
 
         impl Rule {
-            #[cfg(test)]
-            pub(crate) const ALL: &'static [Self] = &[$(Self::$rule,)*];
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$rule,)*];
 
             /// What the rule says.
             pub fn statement(self) -> &'static str {

@@ -59,7 +59,7 @@ fn main() {
         Verdict::NotLinearizable(Evidence { explained, stuck, .. }) => {
             println!("not linearizable: the longest order is");
             explained.iter().for_each(|&position| println!("  {}", lines[position]));
-            println!("and none of these can come next:");
+            println!("and whichever of these comes next, it leads nowhere:");
             stuck.iter().for_each(|&position| println!("  {}", lines[position]));
         }
     }

@@ -38,6 +38,14 @@ fn what_a_format_does_not_allow_is_named_with_its_line() {
             of_register("INFO  jepsen.util - 0 :later :read 1"),
             "line 1: :later is none of :invoke, :ok, :fail and :info",
         ),
+        (
+            of_register("INFO  jepsen.util - 0 :invoke :read nil\nINFO  jepsen.util - 0 :ok :read x7"),
+            "line 2: a read saw x7: a number, or nil, is what it can see",
+        ),
+        (
+            of_register("INFO  jepsen.util - 0 :invoke :write 1\nINFO  jepsen.util - 0 :invoke :write 2"),
+            "line 2: process 0 calls, and its call of line 1 is not answered",
+        ),
         (of_map("{:process 1, :f :get, :key \"a\"}"), "line 1: there is no :type"),
         (of_map("{:process 1, :type :ok, :f :get}"), "line 1: process 1 has called nothing"),
         (
@@ -47,6 +55,33 @@ fn what_a_format_does_not_allow_is_named_with_its_line() {
     ] {
         assert_eq!(told, expected);
     }
+}
+
+#[test]
+fn what_fails_did_not_happen_and_numbers_may_be_negative() {
+    let judged = |lines: &[&str]| {
+        let lines: Vec<String> = lines.iter().map(|line| format!("INFO  jepsen.util - {line}")).collect();
+        check::<Register>(&read_register(&lines.join("\n")).expect("it is well formed"), usize::MAX)
+    };
+    let failed = ["0 :invoke :write 1", "0 :fail :write 1", "0 :invoke :read nil", "0 :ok :read nil"];
+    assert_eq!(judged(&failed), Verdict::Linearizable);
+    let negative = ["0 :invoke :write -1", "0 :ok :write -1", "0 :invoke :read nil", "0 :ok :read -1"];
+    assert_eq!(judged(&negative), Verdict::Linearizable);
+    let map = |kind: &str, seen: &str| {
+        let lines = [
+            format!(
+                "{{:process 1, :type :invoke, :f :put, :key \"k\", :value \"v\"}}\n{{:process 1, :type {kind}, :f :put, :key \"k\", :value \"v\"}}"
+            ),
+            format!(
+                "{{:process 2, :type :invoke, :f :get, :key \"k\", :value nil}}\n{{:process 2, :type :ok, :f :get, :key \"k\", :value \"{seen}\"}}"
+            ),
+        ];
+        let history = read_append_map(&lines.join("\n")).expect("it is well formed");
+        check::<AppendMap>(&history, usize::MAX) == Verdict::Linearizable
+    };
+    assert!(map(":fail", "") && !map(":fail", "v"), "what fails did not happen");
+    assert!(map(":info", "") && map(":info", "v"), "what nobody knows of may have");
+    assert!(map(":ok", "v") && !map(":ok", ""));
 }
 
 #[test]

@@ -15,6 +15,8 @@ use linearizability::{
     recorded::{AppendMap, Register, read_append_map, read_register},
 };
 
+use serde::Deserialize;
+
 use super::output::say;
 use crate::{
     judges::judge,
@@ -90,7 +92,9 @@ where
         goes_on && effort.bytes <= bounds.memory_bytes
     });
     let took = began.elapsed();
-    let effort = format!("{} operations, {steps} steps, {:.2} ms", history.len(), 1e3 * took.as_secs_f64());
+    let unanswered = history.iter().filter(|operation| operation.returned.is_none()).count();
+    let count = counted(history.len(), unanswered);
+    let effort = format!("{count}, {steps} steps, {:.2} ms", 1e3 * took.as_secs_f64());
     let drawn = |number: &usize, is_marked: bool| {
         let Operation { called, returned, call } = &history[*number];
         let answer = answer(returned.as_ref().map(|(_, value)| value));
@@ -109,7 +113,8 @@ where
     say(&format!("{told}: {effort}"))?;
     let Evidence { part, explained, stuck } = evidence;
     say(&format!(
-        "of {} operations that concern each other {} can be put in order; the last of these, and what cannot come next (✗):",
+        "of {} operations that concern each other {} can be put in order; the last of these, and what leads nowhere, whichever comes \
+         next (✗):",
         part.len(),
         explained.len()
     ))?;
@@ -120,13 +125,34 @@ where
     Ok(ExitCode::from(code))
 }
 
+/// How many operations there are. A file that was cut off has some that nobody answers.
+fn counted(operations: usize, unanswered: usize) -> String {
+    match unanswered {
+        0 => format!("{operations} operations"),
+        _ => format!("{operations} operations, {unanswered} of them never answered"),
+    }
+}
+
+/// A line of what 'cargo sim replay --json' prints.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "it is neither an event of a run nor the last line of one")]
+enum Line {
+    Event(Timed<Event>),
+    /// What the run came to.
+    #[allow(dead_code)]
+    End {
+        trace_hash: String,
+    },
+}
+
 /// The events of a run, one a line; what is about no client says nothing.
 fn read_store(text: &str) -> Result<History> {
     let mut history = History::default();
-    for (place, line) in text.lines().enumerate().filter(|(_, line)| line.starts_with("{\"at_ns\"")) {
-        let Timed { at_ns, event }: Timed<Event> =
-            serde_json::from_str(line).with_context(|| format!("line {}", place + 1))?;
-        history.add(at_ns, &event).map_err(|what| anyhow!("line {}: {what}", place + 1))?;
+    for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
+        let line: Line = serde_json::from_str(line).with_context(|| format!("line {}", place + 1))?;
+        if let Line::Event(Timed { at_ns, event }) = line {
+            history.add(at_ns, &event).map_err(|what| anyhow!("line {}: {what}", place + 1))?;
+        }
     }
     ensure!(
         !history.operations.is_empty(),
@@ -140,7 +166,9 @@ fn judge_store(history: &History) -> Result<ExitCode> {
     // Whether nodes compact by themselves is not part of the history.
     match judge(&history.operations, &history.large, true) {
         Ok(()) => {
-            say(&format!("linearizable: {} operations", history.operations.len())).map(|()| ExitCode::SUCCESS)
+            let unanswered = history.operations.iter().filter(|operation| operation.answer.is_none()).count();
+            let count = counted(history.operations.len(), unanswered);
+            say(&format!("linearizable: {count}")).map(|()| ExitCode::SUCCESS)
         }
         Err(failure) => {
             let code = if failure.rule == Rule::Judged { UNDECIDED } else { BROKEN };

@@ -1,6 +1,7 @@
 //! The command line of the simulation.
 
 use std::{
+    fmt::Display,
     io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
@@ -9,6 +10,7 @@ use std::{
 use anyhow::{Result, bail, ensure};
 use clap::{Args, Parser, Subcommand};
 use conclave::env::{Buggify, Knob};
+use serde_json::json;
 
 use super::{
     aim::Aim,
@@ -28,10 +30,12 @@ use super::{
     subject::{Given, load},
 };
 use crate::{
+    faults,
     probes::Probe,
     run::run,
     scenario::{BEYOND_SEEDS, generate},
     shrink::Budget,
+    verdict::Rule,
 };
 
 const EXAMPLES: &str = "\
@@ -54,7 +58,9 @@ Examples:
   cargo sim repeat 42                whether seed 42 is the same in another process, and where not
   cargo sim bugs figure-8 --time 2m  a known bug, put in and hunted
   cargo sim bench                    how much faster than real time the simulation is
-  cargo sim probes                   the rare states that runs should reach";
+  cargo sim probes                   the rare states that runs should reach
+  cargo sim faults                   what can go wrong, and how it is written in a scenario
+  cargo sim rules                    what must hold of a run";
 
 /// Runs the cluster in a simulated world that crashes, partitions and delays from a seed, and checks every
 /// step. A failing seed prints the line that replays it.
@@ -116,11 +122,8 @@ enum Command {
         #[arg(long, value_name = "FILE", default_value = "target/sim/campaigns/merged.html")]
         html: PathBuf,
     },
-    /// The scenario of a seed, as JSON.
-    Show {
-        /// The seed.
-        seed: u64,
-    },
+    /// The scenario of a seed, or of a file, as JSON.
+    Show(Given),
     /// Runs a scenario here and in another process, and shows the first event that differs: a seed, or a file.
     Repeat {
         #[command(flatten)]
@@ -150,8 +153,12 @@ enum Command {
     Probes,
     /// The points in the programs that a scenario may switch on: their names, and what happens there.
     Points,
-    /// The limits of the programs that a scenario may set: their names, and what they are.
+    /// The limits of the programs that a scenario may set: their names, what they are, and what they may be set to.
     Knobs,
+    /// What can go wrong: the names of all faults, and an example of each as a scenario has it.
+    Faults,
+    /// What must hold of a run: the names of all rules, what they say, and where they come from.
+    Rules,
     /// The trace hashes of some seeds, one a line.
     Hashes {
         /// The seeds, in the order in which they are run.
@@ -203,7 +210,7 @@ pub fn main() -> ExitCode {
         .with_writer(std::io::stderr)
         .init();
     silence_panics();
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| refuse(&error));
     let command = cli.command.unwrap_or(Command::Run(cli.run));
     let mistake =
         if matches!(command, Command::Check { .. }) { exit::MISTAKE_OF_CHECK } else { exit::MISTAKE };
@@ -216,14 +223,20 @@ pub fn main() -> ExitCode {
         Command::Save(args) => save(args),
         Command::Check { file, model, time, memory } => judged(&file, model, &time, memory),
         Command::Merge { files, html } => merge(&files, &html),
-        Command::Show { seed } => show(seed),
+        Command::Show(given) => show(&given),
         Command::Repeat { given, after } => repeat(&given, &after),
         Command::Refresh { file, time } => refresh(&file, &time),
         Command::Bugs(args) => bugs(&args),
         Command::Bench { turns } => bench::bench(turns),
-        Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement()))),
-        Command::Knobs => list(Knob::ALL.iter().map(|knob| (knob.name(), knob.statement()))),
-        Command::Points => list(Buggify::ALL.iter().map(|point| (point.name(), point.statement()))),
+        Command::Probes => list(Probe::all().map(|probe| (probe.name(), probe.statement().to_owned()))),
+        Command::Knobs => list(Knob::ALL.iter().map(|knob| (knob.name(), of_knob(*knob)))),
+        Command::Points => {
+            list(Buggify::ALL.iter().map(|point| (point.name(), point.statement().to_owned())))
+        }
+        Command::Faults => {
+            list(faults::examples().map(|fault| (fault.name(), format!("{fault}: {}", json!(fault)))))
+        }
+        Command::Rules => list(Rule::all().map(|rule| (rule.to_string(), of_rule(rule)))),
         Command::Hashes { seeds } => hashes(&seeds),
     };
     ended.unwrap_or_else(|error| {
@@ -231,6 +244,14 @@ pub fn main() -> ExitCode {
         let _ = writeln!(std::io::stderr(), "error: {error:#}");
         ExitCode::from(mistake)
     })
+}
+
+/// Nothing is run: the words say how it is asked for.
+fn refuse(error: &clap::Error) -> ! {
+    let is_check = std::env::args().nth(1).is_some_and(|word| word == "check");
+    let _ = error.print();
+    let mistake = if is_check { exit::MISTAKE_OF_CHECK } else { exit::MISTAKE };
+    std::process::exit(if error.use_stderr() { mistake.into() } else { 0 })
 }
 
 /// A panic in a simulated node is a finding, reported with its seed; its words on the terminal would bury that.
@@ -278,8 +299,8 @@ fn shrink(
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(seed: u64) -> Result<ExitCode> {
-    say(&serde_json::to_string_pretty(&generate(seed))?)?;
+fn show(given: &Given) -> Result<ExitCode> {
+    say(&serde_json::to_string_pretty(&given.scenario()?)?)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -291,9 +312,17 @@ fn refresh(file: &Path, time: &str) -> Result<ExitCode> {
     refresh::refresh(file, &load(file)?, parse_span(time)?)
 }
 
-fn list(rows: impl Iterator<Item = (&'static str, &'static str)>) -> Result<ExitCode> {
+fn of_knob(knob: Knob) -> String {
+    format!("{} ({} to {})", knob.statement(), knob.allowed().start(), knob.allowed().end())
+}
+
+fn of_rule(rule: Rule) -> String {
+    format!("{}: {} ({})", rule.class(), rule.statement(), rule.source())
+}
+
+fn list(rows: impl Iterator<Item = (impl Display, String)>) -> Result<ExitCode> {
     for (name, statement) in rows {
-        say(&format!("{name:<28} {statement}"))?;
+        say(&format!("{:<28} {statement}", name.to_string()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

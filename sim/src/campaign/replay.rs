@@ -147,7 +147,8 @@ fn tell(scenario: &Scenario, Selected { events, left_out }: &Selected<'_>) -> Re
     }
     if *left_out > 0 {
         say(&format!(
-            "  ... {left_out} earlier events are left out: --all shows every event, --help how to choose"
+            "  ... {left_out} earlier events are left out: '--level outline --from 0' shows phases, faults and elections from the \
+             beginning, --all every event, --help how to choose"
         ))?;
     }
     events.iter().try_for_each(|event| say(&explain::line(scenario, event)))

@@ -77,7 +77,7 @@ mod suspend;
 mod target;
 mod transfer;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
@@ -238,6 +238,19 @@ families! {
     diverging_clocks::DivergingClocks,
     crash_loop::CrashLoop,
     out_of_space::OutOfSpace,
+}
+
+/// One of each family, in a cluster of three nodes: how it is written.
+pub(crate) fn examples() -> impl Iterator<Item = Fault> {
+    let roster = Roster {
+        founders: 3,
+        newcomers: BTreeSet::new(),
+        proxies: 2,
+        clients: 3,
+        next_newcomer: 4,
+        has_subject: false,
+    };
+    Fault::FAMILIES.iter().map(move |family| (family.recipe)(&mut Draw::new(1, family.name, 0), &roster))
 }
 
 /// All machines lose power.

@@ -31,7 +31,9 @@ impl History {
             Event::Client { operation, event: ClientEvent::Answered(answer), .. } => {
                 let called = self.operations.get_mut(*operation);
                 let called = called.ok_or_else(|| format!("operation {operation} was never called"))?;
-                called.answer = Some((at_ns, answer.clone()));
+                if called.answer.replace((at_ns, answer.clone())).is_some() {
+                    return Err(format!("operation {operation} is answered twice"));
+                }
             }
             Event::Large(event) => self.large.push(event.clone()),
             _ => {}

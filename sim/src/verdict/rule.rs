@@ -32,6 +32,12 @@ macro_rules! rules {
         }
 
         impl Rule {
+            /// Every one: those of the run first.
+            pub fn all() -> impl Iterator<Item = Self> {
+                let invariants = conclave_checks::Rule::ALL.iter().copied().map(Self::Invariant);
+                [$(Self::$rule,)*].into_iter().chain(invariants)
+            }
+
             /// What the rule says.
             pub fn statement(self) -> &'static str {
                 match self {

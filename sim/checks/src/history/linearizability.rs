@@ -85,7 +85,7 @@ pub struct Unexplained {
     pub part: Vec<usize>,
     /// The longest order that explains what it holds.
     pub order: Vec<usize>,
-    /// Where it ends, none of these can come next.
+    /// Where it ends, each of these leads nowhere, or contradicts it.
     pub stuck: Vec<usize>,
 }
 
@@ -111,10 +111,14 @@ fn unexplained(rule: HistoryRule, what: &str, operations: &[&Operation], evidenc
     let part = chosen(&evidence.part);
     let key = part.iter().find_map(|operation| operation.call.key()).unwrap_or("a key");
     let explained = chosen(&evidence.explained);
-    let mut detail = format!("{key} {what}: after {} operations, the last being", explained.len());
+    let mut detail = format!("{key} {what}:");
     let last = &explained[explained.len().saturating_sub(12)..];
-    last.iter().for_each(|operation| detail += &format!("\n    {}", in_a_line(operation)));
-    detail += "\n  none of these can come next:";
+    if !last.is_empty() {
+        detail += &format!(" after {} operations, the last being", explained.len());
+        last.iter().for_each(|operation| detail += &format!("\n    {}", in_a_line(operation)));
+        detail += "\n ";
+    }
+    detail += " each of these leads nowhere:";
     Broken::new(rule, &detail, &chosen(&evidence.stuck))
 }
 

@@ -1,10 +1,11 @@
 //! A map of strings with put, append and get; an absent key reads as the empty string.
 //!
-//! A line of the format: `{:process P, :type :invoke|:ok, :f :get|:put|:append, :key "K", :value V}`.
+//! A line of the format: `{:process P, :type :invoke|:ok|:fail|:info, :f :get|:put|:append, :key "K", :value V}`. What fails did not
+//! happen, and of what ends with `:info` nobody knows.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
-use super::Malformed;
+use super::{Malformed, open::Open};
 use crate::{Model, Operation, partition_by_key};
 
 /// The map. Its state is that of one key: keys do not concern each other.
@@ -94,7 +95,7 @@ type AppendOperation = Operation<AppendCall, Option<String>>;
 /// The first line that the format does not allow.
 pub fn read_append_map(text: &str) -> Result<Vec<AppendOperation>, Malformed> {
     let mut operations = Vec::new();
-    let mut open: BTreeMap<&str, AppendOperation> = BTreeMap::new();
+    let mut open: Open<'_, AppendCall, Option<String>> = Open::new();
     for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let malformed = |what: String| Malformed { line: place + 1, what };
         let field = |name: &str| field(line, name).ok_or_else(|| malformed(format!("there is no {name}")));
@@ -108,11 +109,10 @@ pub fn read_append_map(text: &str) -> Result<Vec<AppendOperation>, Malformed> {
                     other => return Err(malformed(format!("{other} is none of :get, :put and :append"))),
                 };
                 let call = AppendCall { key: field(":key")?.to_owned(), change };
-                open.insert(process, Operation { called: time, returned: None, call });
+                open.call(process, time, call).map_err(malformed)?;
             }
             ":ok" => {
-                let without_call = || malformed(format!("process {process} has called nothing"));
-                let mut operation = open.remove(process).ok_or_else(without_call)?;
+                let mut operation = open.answer(process).map_err(malformed)?;
                 let seen = match operation.call.change {
                     Change::Get => Some(field(":value")?.to_owned()),
                     Change::Put(_) | Change::Append(_) => None,
@@ -120,10 +120,12 @@ pub fn read_append_map(text: &str) -> Result<Vec<AppendOperation>, Malformed> {
                 operation.returned = Some((time, seen));
                 operations.push(operation);
             }
-            other => return Err(malformed(format!("{other} is neither :invoke nor :ok"))),
+            ":fail" => drop(open.answer(process).map_err(malformed)?),
+            ":info" => operations.push(open.answer(process).map_err(malformed)?),
+            other => return Err(malformed(format!("{other} is none of :invoke, :ok, :fail and :info"))),
         }
     }
-    operations.extend(open.into_values());
+    operations.extend(open.rest());
     Ok(operations)
 }
 

@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | `register.rs` | one register, as in Jepsen's tests of etcd |
 //! | `append_map.rs` | a map of strings with put, append and get |
+//! | `open.rs` | what processes have called, and not been answered |
 
 mod append_map;
+mod open;
 mod register;
 
 use std::fmt;

@@ -1,10 +1,11 @@
 //! One register with read, write and compare-and-set, absent at first.
 //!
-//! A line of the format: `INFO  jepsen.util - PROCESS :invoke|:ok|:fail|:info :read|:write|:cas ARGUMENT`.
+//! A line of the format: `INFO  jepsen.util - PROCESS :invoke|:ok|:fail|:info :read|:write|:cas ARGUMENT`. A compare-and-set that fails has
+//! seen another value, a write that fails did not happen, and of what ends with `:info` nobody knows.
 
-use std::{collections::BTreeMap, fmt};
+use std::fmt;
 
-use super::Malformed;
+use super::{Malformed, open::Open};
 use crate::{Model, Operation};
 
 /// The register.
@@ -109,7 +110,7 @@ type RegisterOperation = Operation<RegisterCall, RegisterReturn>;
 /// The first line that the format does not allow. Lines of other programs in the same log are passed over.
 pub fn read_register(text: &str) -> Result<Vec<RegisterOperation>, Malformed> {
     let mut operations = Vec::new();
-    let mut open: BTreeMap<&str, RegisterOperation> = BTreeMap::new();
+    let mut open: Open<'_, RegisterCall, RegisterReturn> = Open::new();
     for (place, line) in text.lines().enumerate() {
         let malformed = |what: String| Malformed { line: place + 1, what };
         let Some((_, rest)) = line.split_once(" - ") else { continue };
@@ -120,18 +121,15 @@ pub fn read_register(text: &str) -> Result<Vec<RegisterOperation>, Malformed> {
             ":invoke" => {
                 let call = call(function, &argument)
                     .ok_or_else(|| malformed(format!("{function} {argument} is no call of a register")))?;
-                open.insert(process, Operation { called: time, returned: None, call });
+                open.call(process, time, call).map_err(malformed)?;
             }
-            ":info" => operations.extend(open.remove(process)),
+            ":info" => operations.push(open.answer(process).map_err(malformed)?),
             ":ok" | ":fail" => {
-                let without_call = || malformed(format!("process {process} has called nothing"));
-                let mut operation = open.remove(process).ok_or_else(without_call)?;
-                if (kind, function) == (":fail", ":read") {
-                    continue;
-                }
+                let mut operation = open.answer(process).map_err(malformed)?;
                 let answer = match (kind, function) {
-                    (":fail", _) => RegisterReturn::Failed,
-                    (_, ":read") => RegisterReturn::Value(argument.parse().ok()),
+                    (":fail", ":cas") => RegisterReturn::Failed,
+                    (":fail", _) => continue,
+                    (_, ":read") => RegisterReturn::Value(value(&argument).map_err(malformed)?),
                     _ => RegisterReturn::Done,
                 };
                 operation.returned = Some((time, answer));
@@ -140,13 +138,21 @@ pub fn read_register(text: &str) -> Result<Vec<RegisterOperation>, Malformed> {
             _ => return Err(malformed(format!("{kind} is none of :invoke, :ok, :fail and :info"))),
         }
     }
-    operations.extend(open.into_values());
+    operations.extend(open.rest());
     Ok(operations)
 }
 
+/// What a read saw.
+fn value(argument: &str) -> Result<Option<i64>, String> {
+    let is_no_value = |_| format!("a read saw {argument}: a number, or nil, is what it can see");
+    if argument == "nil" { Ok(None) } else { argument.parse().map(Some).map_err(is_no_value) }
+}
+
 fn call(function: &str, argument: &str) -> Option<RegisterCall> {
-    let numbers: Vec<i64> =
-        argument.split(|c: char| !c.is_ascii_digit()).filter_map(|digits| digits.parse().ok()).collect();
+    let numbers: Vec<i64> = argument
+        .split(|c: char| !c.is_ascii_digit() && c != '-')
+        .filter_map(|digits| digits.parse().ok())
+        .collect();
     match (function, &numbers[..]) {
         (":read", _) => Some(RegisterCall::Read),
         (":write", [value]) => Some(RegisterCall::Write(*value)),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use conclave_checks::Standings;
+
 use super::{
     super::supervise::pass,
     waiting::{ask_through, bound},
@@ -17,11 +19,17 @@ pub(super) async fn succeed_through_every_proxy(world: &mut World) -> Result<(),
     for proxy in 0..world.shape.proxies {
         loop {
             let (key, value) = (format!("healed-{proxy}"), format!("healed-{proxy}-{}", now_ns()));
-            if !ask_through(world, proxy, Call::Put { key, value }).await.is_error() {
+            let answer = ask_through(world, proxy, Call::Put { key, value }).await;
+            if !answer.is_error() {
                 break;
             }
             if Duration::from_nanos(now_ns() - began) > bound {
-                let detail = format!("no write through proxy {proxy} within {bound:?} of healing");
+                let missing = Standings::of(&world.oracle).what_is_missing(&world.known_nodes(), |id| {
+                    world.machines.is_running(MachineId::Node(id))
+                });
+                let detail = format!(
+                    "no write through proxy {proxy} within {bound:?} of healing: it was told: {answer}; {missing}"
+                );
                 return Err(Failure::new(Rule::WritesSucceed, [MachineId::Proxy(proxy)], detail));
             }
             redirect_proxy(&mut world.machines, proxy, |_| true);

@@ -47,7 +47,7 @@ const capital = (text) => text[0].toUpperCase() + text.slice(1);
 function pictureOf(history) {
   const { ids, contradicted } = chosen(history);
   const words = contradicted.length ? [contradictionInWords(contradicted[0])]
-    : [history.order.length ? `${history.order.length} operations can be put in an order; then none of the marked ones can come next.` : "The marked operations contradict each other."];
+    : [history.order.length ? `${history.order.length} operations can be put in an order; then each of the marked ones leads nowhere.` : "The marked operations contradict each other."];
   const open = () => {
     const dialog = $("picture");
     const large = drawPicture(history, ids, contradicted, WIDTH.large);
