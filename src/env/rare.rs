@@ -30,6 +30,7 @@ rare! {
     // storage
     "begun-anew" BegunAnew "a file is begun anew, for the power failed while it was begun";
     "half-founded" HalfFounded "a node died when it had begun its log's file, and not its state's";
+    "batch-broke-off" BatchBrokeOff "the state is to be read, and a change of it broke off, for the disk failed";
     "commit-number-lost" CommitNumberLost "a power loss took the number of a commit that is there";
     "staged-forgotten" StagedForgotten "a restart forgets what had arrived of a snapshot";
     "layers-kept-apart" LayersKeptApart "a layer of changes is not merged, for a view holds the one below";

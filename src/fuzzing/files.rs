@@ -75,7 +75,7 @@ impl Sound {
         }
         let mut tables = stores.state.tables();
         fill(&mut tables, ENTRIES).unwrap_or_else(|error| panic!("{error}"));
-        drop(tables);
+        tables.finish().unwrap_or_else(|error| panic!("{error}"));
         stores.state.sync().unwrap_or_else(|error| panic!("{error}"));
         drop(stores);
         let Ok(stores) = open_on(disk) else { panic!("it is sound") };

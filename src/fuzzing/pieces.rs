@@ -23,7 +23,7 @@ const PIECES_MAX: usize = 32;
 pub fn pieces(bytes: &[u8]) {
     let disk = MemoryDisk::default();
     let Ok(mut stores) = open_on(&disk) else { panic!("a new disk") };
-    fill(&mut stores.state.tables(), 3).unwrap_or_else(|error| panic!("{error}"));
+    filled(&stores, 3);
     for piece in messages::<v1::SnapshotPiece>(bytes, PIECES_MAX) {
         // What is broken is an error to the node: it stops. It never serves what it does not understand.
         if take(&mut stores, piece).is_err() {
@@ -58,12 +58,18 @@ fn take(stores: &mut Opened, piece: v1::SnapshotPiece) -> Result<(), StorageErro
     }
 }
 
+fn filled(stores: &Opened, entries: u64) {
+    let mut tables = stores.state.tables();
+    fill(&mut tables, entries).unwrap_or_else(|error| panic!("{error}"));
+    tables.finish().unwrap_or_else(|error| panic!("{error}"));
+}
+
 /// The pieces of a sound snapshot.
 #[cfg(test)]
 pub(super) fn sound() -> Vec<v1::SnapshotPiece> {
     use crate::raft::{Configuration, Origin, Snapshot};
     let Ok(stores) = open_on(&MemoryDisk::default()) else { panic!("a new disk") };
-    fill(&mut stores.state.tables(), 6).unwrap_or_else(|error| panic!("{error}"));
+    filled(&stores, 6);
     let view = stores.state.reader().view().expect("the disk works");
     let last = view.snapshot.last;
     let piece =

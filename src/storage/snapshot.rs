@@ -47,7 +47,7 @@ pub struct StateView {
 
 impl StateView {
     fn new(file: &StateFile) -> Result<Self, StorageError> {
-        let (layers, durable) = file.frozen();
+        let (layers, durable) = file.frozen()?;
         let mut view =
             StateView { layers, durable, header: Header::default(), snapshot: Snapshot::default() };
         view.header = Header::load(&view)?;

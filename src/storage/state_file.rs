@@ -56,6 +56,8 @@ pub(super) struct Layers {
     /// So many of them are being flushed, or are about to be.
     flushing: usize,
     pub(super) durable: Arc<Durable>,
+    /// A batch is being applied, or broke off: some of it is in the active layer.
+    pub(super) is_half_changed: bool,
 }
 
 impl StateFile {
@@ -74,7 +76,13 @@ impl StateFile {
         }
         prepare(&database)?;
         let durable = Durable::open(&database, definition)?.into();
-        let layers = Layers { active: Layer::default(), frozen: Vec::new(), flushing: 0, durable };
+        let layers = Layers {
+            active: Layer::default(),
+            frozen: Vec::new(),
+            flushing: 0,
+            durable,
+            is_half_changed: false,
+        };
         Ok(Self {
             database,
             volume,
@@ -102,7 +110,7 @@ impl StateFile {
     /// Makes the layers durable that [`Layers::take_all`] took, while others grow. Returns what the file holds then.
     pub(super) fn flush(&self) -> Result<Arc<Durable>, StorageError> {
         let generation = self.generation.load(Ordering::Acquire);
-        let frozen = self.read().taken().to_vec();
+        let frozen = self.read().whole()?.taken().to_vec();
         let recorded = self.log_commits_recorded.load(Ordering::Acquire);
         if !frozen.is_empty() || recorded < self.log_commits.load(Ordering::Acquire) {
             let transaction = self.begin()?;
@@ -170,14 +178,30 @@ impl StateFile {
     }
 
     /// The state as it stands, for good.
-    pub(super) fn frozen(&self) -> (Vec<Arc<Layer>>, Arc<Durable>) {
+    pub(super) fn frozen(&self) -> Result<(Vec<Arc<Layer>>, Arc<Durable>), StorageError> {
         let mut layers = self.write();
+        layers.whole()?;
         layers.freeze();
-        (layers.frozen.clone(), layers.durable.clone())
+        Ok((layers.frozen.clone(), layers.durable.clone()))
     }
 }
 
 impl Layers {
+    /// These, if every batch in them is whole. If one broke off, for the disk failed, nobody may see what there is of it: the node is
+    /// about to stop.
+    pub(super) fn whole(&self) -> Result<&Self, StorageError> {
+        match self.is_half_changed {
+            false => Ok(self),
+            true => {
+                sometimes!(BatchBrokeOff);
+                Err(StorageError::Disk {
+                    file: STATE_FILE,
+                    reason: "a change of the state broke off".to_owned(),
+                })
+            }
+        }
+    }
+
     /// All changes so far are to be flushed.
     pub(super) fn take_all(&mut self) {
         self.freeze();

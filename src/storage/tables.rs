@@ -38,24 +38,27 @@ impl Read for Slice<'_> {
     type Error = StorageError;
 
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        match self.0.active.get(table, key) {
+        let layers = self.0.whole()?;
+        match layers.active.get(table, key) {
             Known::Value(value) => Ok(Some(value.to_vec())),
             Known::Removed => Ok(None),
-            Known::Nothing => get_frozen(&self.0.frozen, &self.0.durable, table, key),
+            Known::Nothing => get_frozen(&layers.frozen, &layers.durable, table, key),
         }
     }
 
     fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
-        self.0.durable.scan_under(&self.0.newest_first(), table, range, false, visit)
+        let layers = self.0.whole()?;
+        layers.durable.scan_under(&layers.newest_first(), table, range, false, visit)
     }
 
     fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), StorageError> {
-        self.0.durable.scan_under(&self.0.newest_first(), table, range, true, visit)
+        let layers = self.0.whole()?;
+        layers.durable.scan_under(&layers.newest_first(), table, range, true, visit)
     }
 }
 
-/// The state in the hands of who applies: nobody reads until it is given back. After an error the store is good for
-/// nothing: some of a change may be made.
+/// The state in the hands of who applies: nobody reads until it is given back. What was begun and not finished (for the disk failed)
+/// makes the store good for nothing: nobody reads it any more ([`Layers::whole`]).
 pub struct Tables<'a> {
     file: &'a StateFile,
     layers: RwLockWriteGuard<'a, Layers>,
@@ -78,13 +81,17 @@ impl Tables<'_> {
     /// # Errors
     /// The disk failed.
     pub fn finish(mut self) -> Result<(), StorageError> {
-        let Some(transaction) = self.spilled.take() else { return Ok(()) };
-        write_layer(&transaction, &self.layers.active)?;
-        self.file.replace_under(&mut self.layers, transaction)
+        if let Some(transaction) = self.spilled.take() {
+            write_layer(&transaction, &self.layers.active)?;
+            self.file.replace_under(&mut self.layers, transaction)?;
+        }
+        self.layers.is_half_changed = false;
+        Ok(())
     }
 
-    /// Makes room in memory, if the batch has become large.
-    fn spill(&mut self) -> Result<(), StorageError> {
+    /// A change follows: makes room in memory, if the batch has become large.
+    fn prepare(&mut self) -> Result<(), StorageError> {
+        self.layers.is_half_changed = true;
         if self.layers.active.bytes.saturating_sub(self.bytes_before) < BATCH_BYTES_MAX {
             return Ok(());
         }
@@ -163,19 +170,19 @@ impl Read for Tables<'_> {
 
 impl Write for Tables<'_> {
     fn insert(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        self.spill()?;
+        self.prepare()?;
         let (active, below) = self.split(table, key);
         active.insert(table, key, value.to_vec(), below)
     }
 
     fn append(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), StorageError> {
-        self.spill()?;
+        self.prepare()?;
         self.layers.active.append(table, key, value.to_vec());
         Ok(())
     }
 
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, StorageError> {
-        self.spill()?;
+        self.prepare()?;
         let (active, below) = self.split(table, key);
         active.remove(table, key, below)
     }

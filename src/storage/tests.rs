@@ -34,6 +34,7 @@ fn live(stores: &mut Opened, entries: u64) {
         applier.apply((1, index), &command).expect("the disk works");
     }
     stores.header = applier.finish().expect("the disk works");
+    tables.finish().expect("the disk works");
 }
 
 fn key(index: u64) -> Vec<u8> {
@@ -338,7 +339,7 @@ fn a_scrub_reads_all_and_finds_a_record_that_nobody_removed() {
     assert_eq!(scrub(&stores).expect("it is sound"), 80);
     let mut tables = stores.state.tables();
     crate::kv::Write::remove(&mut tables, crate::kv::Table::Current, &key(7)).expect("the disk works");
-    drop(tables);
+    tables.finish().expect("the disk works");
     assert_eq!(scrub(&stores).expect("it is not in the file yet"), 80);
     stores.state.sync().expect("the disk works");
     let error = scrub(&stores).expect_err("a record is missing").to_string();

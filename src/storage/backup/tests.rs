@@ -219,7 +219,7 @@ fn a_state_that_is_not_what_was_applied_makes_no_sound_backup() {
     fill(&mut old, 10);
     let mut tables = old.state.tables();
     crate::kv::Write::remove(&mut tables, Table::Current, b"key 003").expect("the disk works");
-    drop(tables);
+    tables.finish().expect("the disk works");
     let error = verify(&save(&old, 4000)).map(drop).expect_err("a record is missing").to_string();
     assert!(error.contains("content hash"), "{error}");
 }

@@ -39,6 +39,7 @@ impl Node {
             applier.apply((1, number + 2), &command).expect("the disk works");
         }
         applier.finish().expect("the disk works");
+        tables.finish().expect("the disk works");
     }
 
     fn header(&self) -> Header {
@@ -93,7 +94,7 @@ fn a_view_stands_still_while_writes_go_on() {
     let view = from.state.reader().view().expect("the disk works");
     let mut tables = from.state.tables();
     tables.insert(Table::Current, b"later", b"value").expect("the disk works");
-    drop(tables);
+    tables.finish().expect("the disk works");
     from.state.sync().expect("the disk works");
     let mut to = Node::new();
     to.receive(&view, usize::MAX);
@@ -112,6 +113,7 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
         let command = Command { timestamp_ms: 9, stamp: None, operation };
         applier.apply((1, index), &command).expect("the disk works");
         applier.finish().expect("the disk works");
+        tables.finish().expect("the disk works");
     };
     for number in 0..10u64 {
         let put =
@@ -124,7 +126,7 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
     for events in [0, 3, 100] {
         let mut tables = from.state.tables();
         pruner.step(&mut tables, events).expect("the state is whole");
-        drop(tables);
+        tables.finish().expect("the disk works");
         let view = from.state.reader().view().expect("the disk works");
         let records = view.records_after(&None, usize::MAX).expect("the disk works");
         let of = |table| records.iter().filter(|record| record.table == table).count();

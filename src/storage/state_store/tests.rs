@@ -29,6 +29,7 @@ fn open_on_memory(disk: &MemoryDisk) -> StateStore {
 fn put(state: &StateStore, key: &[u8]) {
     let mut tables = state.tables();
     tables.insert(Table::Current, key, b"value").expect("the disk works");
+    tables.finish().expect("the disk works");
 }
 
 fn keys(state: &StateStore, back: bool, range: KeyRange<'_>, limit: usize) -> Vec<Vec<u8>> {
@@ -122,6 +123,7 @@ fn changes_go_on_while_others_are_flushed() {
                 (tables.insert(Table::Current, &key, &value), model.insert(key.to_vec(), value))
             };
             assert_eq!(replaced.expect("the disk works"), expected, "step {number}");
+            tables.finish().expect("the disk works");
         }
         flushing.join().expect("it does not panic").expect("the disk works");
         assert_eq!(contents(&state), model.clone().into_iter().collect::<Vec<_>>());
@@ -130,6 +132,27 @@ fn changes_go_on_while_others_are_flushed() {
     assert_eq!(state.unflushed_bytes(), 0);
     drop(state);
     assert_eq!(contents(&open_on_memory(&disk)), model.into_iter().collect::<Vec<_>>());
+}
+
+/// A disk that fails in the middle of a batch (here somebody who gives up): readers were shown some of it, under the header before, until
+/// the node had stopped.
+#[test]
+fn a_batch_that_broke_off_is_read_by_nobody_and_never_becomes_durable() {
+    let disk = MemoryDisk::default();
+    let state = open_on_memory(&disk);
+    put(&state, b"a");
+    state.flusher().flush().expect("the disk works");
+    let view = state.reader().view().expect("every batch is whole");
+    let mut tables = state.tables();
+    tables.insert(Table::Current, b"b", b"value").expect("the disk works");
+    drop(tables);
+    let broke_off = "a change of the state broke off";
+    let read = state.reader().slice().get(Table::Current, b"a").expect_err("it is not whole").to_string();
+    assert!(read.contains(broke_off), "{read}");
+    assert!(state.reader().view().is_err() && state.flusher().flush().is_err());
+    assert!(view.get(Table::Current, b"a").expect("it is of before").is_some());
+    drop((state, view));
+    assert_eq!(keys(&open_on_memory(&disk), false, EVERYTHING, 9), [b"a".to_vec()]);
 }
 
 /// Who applied waited for the flush under way, a second and more: all writes of a cluster under load stood still together.

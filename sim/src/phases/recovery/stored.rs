@@ -67,7 +67,9 @@ mod tests {
         disk.crash();
         assert_eq!(rule(&disk), None);
         let mut opened = directory(&disk);
-        opened.state.tables().insert(Table::Current, b"key", b"value").expect("the disk works");
+        let mut tables = opened.state.tables();
+        tables.insert(Table::Current, b"key", b"value").expect("the disk works");
+        tables.finish().expect("the disk works");
         opened.state.sync().expect("the disk works");
         disk.crash();
         assert_eq!(rule(&disk), Some(Rule::StoredStateIsSound));

@@ -110,7 +110,7 @@ fn apply(state: &StateStore, applied: u64) -> Result<(), StorageError> {
     let mut tables = state.tables();
     tables.insert(Table::Current, &[(applied % 7) as u8], &applied.to_be_bytes())?;
     tables.insert(Table::Header, b"applied", &applied.to_be_bytes())?;
-    Ok(())
+    tables.finish()
 }
 
 #[test]
