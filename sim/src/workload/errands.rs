@@ -1,7 +1,7 @@
 //! What operators do beside changing the members: they take backups while everything goes on, give the past up, and end alarms. What
 //! they are told is part of the history, as what clients are told: a backup is a read of all keys.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use conclave::{
     client::{Client, GetOptions},
@@ -9,13 +9,15 @@ use conclave::{
     storage::BackupReader,
 };
 use madsim::time::{sleep, timeout};
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 
-use super::{Workload, client::ask, operator::PAUSE};
+use super::{Workload, client::ask};
 use crate::trace::{Answer, Call, Found, Recorder};
 
 /// The number under which they ask: no client has it.
 const OPERATOR: u64 = 998;
+/// Between two attempts to end an alarm.
+const PAUSE: Duration = Duration::from_millis(100);
 /// What was asked for and not answered has happened by then, or never will.
 const LATE_MAX: Duration = Duration::from_secs(12);
 /// Until then it is undone so often.
@@ -89,10 +91,10 @@ pub(super) async fn run_out_of_space(
     recorder: Recorder,
     member: u64,
     room_after: Duration,
-    mut all_is_noticed: watch::Receiver<bool>,
+    all_is_noticed: Arc<Semaphore>,
 ) {
     let raised = ask_and_tell(&client, &recorder, Call::Alarm { member, raises: true }).await;
-    let _ = timeout(room_after, all_is_noticed.wait_for(|is_so| *is_so)).await;
+    let _ = timeout(room_after, all_is_noticed.acquire()).await;
     disarm(&client, &recorder, member).await;
     // It may be raised yet: what a proxy sent may wait on a line for longer than whoever asked.
     let may_come = if matches!(raised, Answer::Unknown(_)) { LATE_MAX } else { Duration::ZERO };

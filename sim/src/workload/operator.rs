@@ -14,7 +14,7 @@ use madsim::{
     task::JoinHandle,
     time::{sleep, timeout},
 };
-use tokio::sync::watch;
+use tokio::sync::Semaphore;
 use tonic::Code;
 
 use super::{Console, errands, mistaken};
@@ -22,7 +22,7 @@ use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 
 /// How long an operator waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
-pub(super) const PAUSE: Duration = Duration::from_millis(100);
+const PAUSE: Duration = Duration::from_millis(100);
 /// An operator gives a transfer, or a mistake, up after so many attempts: nobody may be there, or the target of a transfer no voter.
 const ATTEMPTS: u32 = 10;
 
@@ -39,8 +39,8 @@ pub(crate) struct Operators {
     /// Of members that are out of space, until there is room again.
     alarms: Vec<JoinHandle<()>>,
     contested: Contested,
-    /// Nothing goes unnoticed any more.
-    all_is_noticed: watch::Sender<bool>,
+    /// Closed when nothing goes unnoticed any more: that wakes those who wait in the order in which they came.
+    all_is_noticed: Arc<Semaphore>,
 }
 
 /// What operators asked for who do not know of each other. Whoever adds a node that another removes, and asks again when he was not
@@ -95,7 +95,7 @@ pub(crate) enum Unexpected {
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
         let (changes, moves, mistakes, errands, alarms) = Default::default();
-        let (contested, all_is_noticed) = (Contested::default(), watch::Sender::new(false));
+        let (contested, all_is_noticed) = (Contested::default(), Arc::new(Semaphore::new(0)));
         Self { console, recorder, changes, moves, mistakes, errands, alarms, contested, all_is_noticed }
     }
 
@@ -104,10 +104,10 @@ impl Operators {
     pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>, noticed: Duration) {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         self.contested.ask(&add, &remove);
-        let (contested, mut all_is_noticed) = (self.contested.clone(), self.all_is_noticed.subscribe());
+        let (contested, all_is_noticed) = (self.contested.clone(), self.all_is_noticed.clone());
         self.changes.push(self.console.spawn(async move {
             if !noticed.is_zero() {
-                let _ = timeout(noticed, all_is_noticed.wait_for(|is_so| *is_so)).await;
+                let _ = timeout(noticed, all_is_noticed.acquire()).await;
             }
             change_members(client, recorder, contested, add, remove).await
         }));
@@ -115,7 +115,7 @@ impl Operators {
 
     /// The faults are over: operators look after what is left of them.
     pub(crate) fn notice_everything(&self) {
-        self.all_is_noticed.send_replace(true);
+        self.all_is_noticed.close();
     }
 
     /// An operator says where members are reached, until the cluster knows it.
@@ -153,7 +153,7 @@ impl Operators {
     /// A member is out of space: the alarm is raised, until an operator has made room, which takes so long.
     pub(crate) fn run_out_of_space(&mut self, member: u64, room_after: Duration) {
         let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
-        let all_is_noticed = self.all_is_noticed.subscribe();
+        let all_is_noticed = self.all_is_noticed.clone();
         let alarm = errands::run_out_of_space(client, recorder, member, room_after, all_is_noticed);
         self.alarms.push(self.console.spawn(alarm));
     }

@@ -22,6 +22,8 @@ use crate::{
 /// So long a node may take to begin: a little longer than it waits to know what is committed. And so long the proxy waits to know its
 /// cluster.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(4);
+/// How often it is looked whether it does.
+const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 /// A node that sends nothing for so long is gone: its disk is read for each piece.
 const PIECE_PATIENCE: Duration = Duration::from_secs(30);
 
@@ -42,9 +44,7 @@ impl BackupSource {
     /// Begins a backup at the first node that can make one. Until it is known which cluster this proxy works for, a node of any
     /// cluster would do.
     pub(super) async fn begin(&self) -> Result<BackupStream, Status> {
-        let mut view = self.view.clone();
-        let decided = view.wait_for(|view| view.cluster_id != 0);
-        if !matches!(self.clock.timeout(BEGIN_PATIENCE, decided).await, Ok(Ok(_))) {
+        if self.clock.timeout(BEGIN_PATIENCE, self.know_cluster()).await.is_err() {
             return Err(self.view.borrow().no_leader().into());
         }
         let mut last = None;
@@ -60,6 +60,14 @@ impl BackupSource {
             None => self.view.borrow().no_leader(),
         }
         .into())
+    }
+
+    /// Completes when it is known which cluster this proxy works for. (The channel of the view would wake those who wait in an order that
+    /// no simulation repeats.)
+    async fn know_cluster(&self) {
+        while self.view.borrow().cluster_id == 0 {
+            self.clock.sleep(LOOK_INTERVAL).await;
+        }
     }
 
     /// The nodes in the order in which they are asked: who is not linked may not answer, and takes the time of the others; the leader has
