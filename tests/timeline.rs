@@ -91,7 +91,7 @@ fn green(browser: &Browser, file: &Path) {
     assert!(span(browser) < whole / 10.0, "it zooms in: from {whole} to {}", span(browser));
     keep(browser, "zoomed-light");
     // A click selects what is there, and says what it is. (Where something is of a node depends on the run.)
-    let is_of_node = |y: i32| {
+    let is_of_node = |y: i64| {
         browser.click_at((700, y));
         settle(browser);
         text(browser, "#details").contains("node 1")
