@@ -2,7 +2,6 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use bytes::Bytes;
 use conclave::raft::{Configuration, Effects, Entry, Message, Options, Payload, Raft};
 use conclave_checks::host::{Host, LogDisk};
 
@@ -20,7 +19,7 @@ struct Node {
 }
 
 impl Cluster for Conclave {
-    type Batch = Vec<Bytes>;
+    type Batch = Vec<Arc<[u8]>>;
 
     fn elected() -> Self {
         let founders = Arc::new(Configuration::of(1..=NODES));
@@ -39,7 +38,7 @@ impl Cluster for Conclave {
     }
 
     fn batch(commands: usize, payload: &[u8]) -> Self::Batch {
-        (0..commands).map(|_| Bytes::copy_from_slice(payload)).collect()
+        (0..commands).map(|_| payload.into()).collect()
     }
 
     fn replicate(&mut self, batch: Self::Batch) {

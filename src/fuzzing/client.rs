@@ -46,8 +46,7 @@ impl Machine {
             operation: Operation::OpenSession { id: SESSION },
         });
         for number in 0..12u8 {
-            let put =
-                Put { key: vec![b'a' + number % 5].into(), value: vec![number; 20].into(), ..Put::default() };
+            let put = Put { key: vec![b'a' + number % 5], value: vec![number; 20], ..Put::default() };
             machine.apply(&Command { timestamp_ms: 2, stamp: None, operation: Operation::Put(put) });
         }
         machine.apply(&Command {
@@ -81,7 +80,7 @@ pub fn commands(bytes: &[u8]) {
     let mut machine = Machine::new();
     for command in messages::<v1::Command>(bytes, COMMANDS_MAX) {
         let is_refused = wire::validate(&command).is_err();
-        let Ok(decoded) = wire::decode_command(&command.encode_to_vec().into()) else {
+        let Ok(decoded) = wire::decode_command(&command.encode_to_vec()) else {
             assert!(is_refused, "admitted to the log, and cannot be applied: {command:?}");
             continue;
         };

@@ -106,11 +106,7 @@ impl Sound {
 pub(super) fn fill<W: crate::kv::Write>(store: &mut W, entries: u64) -> Result<Header, Error<W::Error>> {
     let mut applier = Applier::begin(store)?;
     for index in 1..=entries {
-        let put = Put {
-            key: vec![b'k', index as u8].into(),
-            value: vec![index as u8; 300].into(),
-            ..Put::default()
-        };
+        let put = Put { key: vec![b'k', index as u8], value: vec![index as u8; 300], ..Put::default() };
         let command = Command { timestamp_ms: 1, stamp: None, operation: Operation::Put(put) };
         applier.apply((1, index), &command)?;
     }

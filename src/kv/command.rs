@@ -1,7 +1,5 @@
 //! What the log asks of the state machine.
 
-use bytes::Bytes;
-
 use super::AlarmRequest;
 
 /// Longest key, in bytes. Keys share the pages of a B-tree: longer ones would leave few to a page.
@@ -58,9 +56,9 @@ pub enum Operation {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Put {
     /// The key; not empty.
-    pub key: Bytes,
+    pub key: Vec<u8>,
     /// The value.
-    pub value: Bytes,
+    pub value: Vec<u8>,
     /// Lease that keeps the key alive; 0 for none.
     pub lease: i64,
     /// Return the pair that was replaced.
@@ -75,9 +73,9 @@ pub struct Put {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeleteRange {
     /// First key of the range; not empty.
-    pub key: Bytes,
+    pub key: Vec<u8>,
     /// End of the range, exclusive. Empty: the key alone. One zero byte: every key from `key` on.
-    pub range_end: Bytes,
+    pub range_end: Vec<u8>,
     /// Return the pairs that were deleted.
     pub prev_kv: bool,
 }

@@ -184,11 +184,7 @@ mod tests {
         let members = encode_members(&Configuration { cluster: 7, ..Configuration::of([1]) });
         applier.set_members((1, 1), &members).expect("the disk works");
         for number in 0..PUTS {
-            let put = Put {
-                key: vec![number as u8].into(),
-                value: vec![7; PIECE_BYTES / 2].into(),
-                ..Put::default()
-            };
+            let put = Put { key: vec![number as u8], value: vec![7; PIECE_BYTES / 2], ..Put::default() };
             let command = Command { timestamp_ms: 1, stamp: None, operation: Operation::Put(put) };
             applier.apply((1, number + 2), &command).expect("the disk works");
         }

@@ -1,6 +1,7 @@
 //! Writes of proxies on their way into the log: gathered, proposed together, awaited.
 
-use bytes::Bytes;
+use std::sync::Arc;
+
 use prost::Message as _;
 
 use super::{
@@ -97,7 +98,7 @@ impl Proposals {
     pub(super) fn propose_own(&mut self, core: &mut Raft, clock: &Clock, operation: v1::command::Operation) {
         let timestamp_ms = self.proposal_clock.next(clock.unix_ms(), clock.now());
         let command = v1::Command { timestamp_ms, stamp: None, operation: Some(operation) };
-        let command: Bytes = command.encode_to_vec().into();
+        let command: Arc<[u8]> = command.encode_to_vec().into();
         let bytes = command.len();
         if core.propose(vec![command]).is_ok() {
             self.admission.proposed(core.last().index, 1, bytes);
@@ -119,7 +120,7 @@ impl Proposals {
 }
 
 /// The entry's bytes: the command with the leader's time in it.
-fn stamped(command: &v1::Command, timestamp_ms: u64) -> Bytes {
+fn stamped(command: &v1::Command, timestamp_ms: u64) -> Arc<[u8]> {
     let command = v1::Command { timestamp_ms, ..command.clone() };
     command.encode_to_vec().into()
 }

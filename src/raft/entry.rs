@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::{Configuration, Index, Position, Term};
 
 /// One entry of the replicated log.
@@ -18,7 +16,7 @@ pub struct Entry {
 }
 
 /// Entries are moved from list to list all the time: what is large is shared, never inline.
-const _: () = assert!(size_of::<Entry>() <= 56);
+const _: () = assert!(size_of::<Entry>() <= 40);
 
 impl Entry {
     /// Where the entry stands.
@@ -52,7 +50,7 @@ pub enum Payload {
     /// A new leader's first entry: what it inherits commits with it (section 5.4.2).
     Noop,
     /// A command for the state machine; opaque to the core.
-    Command(Bytes),
+    Command(Arc<[u8]>),
     /// A change of membership, in force from the moment it is appended (section 6).
     Configuration(Arc<Configuration>),
 }

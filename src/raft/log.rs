@@ -145,7 +145,7 @@ mod tests {
 
     /// Entries 6 to 10 behind 5@1: two of term 1, two of term 2, one of term 4.
     fn log() -> Log {
-        let entry = |(index, term)| Entry { term, index, payload: Payload::Command(vec![0; 10].into()) };
+        let entry = |(index, term)| Entry { term, index, payload: Payload::Command([0; 10].into()) };
         let entries = (6..).zip([1, 1, 2, 2, 4]).map(entry).collect();
         Log::new(Position { term: 1, index: 5 }, entries)
     }

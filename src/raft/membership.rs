@@ -301,7 +301,7 @@ mod tests {
         let mut core = leader();
         let next = |core: &Raft| Proposed { term: core.term(), first: core.last().index + 1 };
         let expected = next(&core);
-        assert_eq!(core.propose(["1".into(), "2".into()]), Ok(expected));
+        assert_eq!(core.propose([[1].into(), [2].into()]), Ok(expected));
         assert_eq!(core.last().index, expected.first + 1);
         settle(&mut core);
         let expected = next(&core);

@@ -2,8 +2,6 @@
 
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
-use bytes::Bytes;
-
 use super::{
     AppendOutcome, Body, ClusterId, Configuration, Effects, Entry, Incarnation, Index, Lease, Message,
     NodeId, Origin, Payload, Position, Refused, RoleName, Snapshot, StreamId, Term, Vote,
@@ -248,7 +246,10 @@ impl Raft {
     ///
     /// # Errors
     /// This node does not lead, or is handing over.
-    pub fn propose(&mut self, commands: impl IntoIterator<Item = Bytes>) -> Result<Proposed, ProposeError> {
+    pub fn propose(
+        &mut self,
+        commands: impl IntoIterator<Item = Arc<[u8]>>,
+    ) -> Result<Proposed, ProposeError> {
         let Role::Leader(leader) = &self.role else {
             return Err(ProposeError::NotLeader { leader: self.leader() });
         };

@@ -3,8 +3,6 @@
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use bytes::Bytes;
-
 use super::{
     Disk, Identity, LOG_FILE, LogStore, Recovered, STATE_FILE, Scrub, StateStore, StorageError, database,
     volume::Volume,
@@ -54,10 +52,10 @@ pub fn check(disk: &dyn Disk) -> Checkup {
 
 impl Checkup {
     /// The commands of the log, by their index.
-    pub fn commands(&self) -> impl Iterator<Item = (Index, &Bytes)> {
+    pub fn commands(&self) -> impl Iterator<Item = (Index, &[u8])> {
         let entries = self.log.iter().flat_map(|log| &log.entries);
         entries.filter_map(|entry| match &entry.payload {
-            Payload::Command(command) => Some((entry.index, command)),
+            Payload::Command(command) => Some((entry.index, &**command)),
             _ => None,
         })
     }

@@ -1,8 +1,6 @@
 //! How records lie on the disk: a checksum over key and body, then the body. Integers are little-endian.
 
-use std::collections::BTreeMap;
-
-use bytes::Bytes;
+use std::{collections::BTreeMap, sync::Arc};
 
 use crate::raft::{Configuration, Entry, NodeId, Payload, Position, Vote};
 
@@ -52,7 +50,7 @@ pub(super) fn decode_entry(index: u64, body: &[u8]) -> Option<Entry> {
     let term = reader.number()?;
     let payload = match reader.byte()? {
         NOOP => Payload::Noop,
-        COMMAND => Payload::Command(Bytes::copy_from_slice(reader.rest())),
+        COMMAND => Payload::Command(Arc::from(reader.rest())),
         CONFIGURATION => Payload::Configuration(reader.configuration()?.into()),
         _ => return None,
     };

@@ -29,7 +29,7 @@ fn live(stores: &mut Opened, entries: u64) {
     let mut tables = stores.state.tables();
     let mut applier = Applier::begin(&mut tables).expect("the state is whole");
     for index in first..first + entries {
-        let put = Put { key: key(index).into(), value: vec![index as u8; 300].into(), ..Put::default() };
+        let put = Put { key: key(index), value: vec![index as u8; 300], ..Put::default() };
         let command = Command { timestamp_ms: 1, stamp: None, operation: Operation::Put(put) };
         applier.apply((1, index), &command).expect("the disk works");
     }

@@ -23,12 +23,12 @@ use super::{
     proxy_stream::refusal,
 };
 
-/// A command as the log carries it. Its keys and values are parts of these bytes, and no copies.
+/// A command as the log carries it.
 ///
 /// # Errors
 /// The bytes are no command: what was committed is not what was proposed.
-pub(crate) fn decode_command(bytes: &Bytes) -> Result<Command, &'static str> {
-    let command = v1::Command::decode(bytes.clone()).map_err(|_| "its command cannot be decoded")?;
+pub(crate) fn decode_command(bytes: &[u8]) -> Result<Command, &'static str> {
+    let command = v1::Command::decode(bytes).map_err(|_| "its command cannot be decoded")?;
     let operation = command.operation.ok_or("its command names no operation")?;
     let stamp = command.stamp.map(|stamp| Stamp {
         session: stamp.session,
@@ -41,16 +41,16 @@ pub(crate) fn decode_command(bytes: &Bytes) -> Result<Command, &'static str> {
 fn operation_from_pb(operation: WireOperation) -> Operation {
     match operation {
         WireOperation::Put(put) => Operation::Put(Put {
-            key: put.key,
-            value: put.value,
+            key: put.key.into(),
+            value: put.value.into(),
             lease: put.lease,
             prev_kv: put.prev_kv,
             ignore_value: put.ignore_value,
             ignore_lease: put.ignore_lease,
         }),
         WireOperation::DeleteRange(delete) => Operation::DeleteRange(DeleteRange {
-            key: delete.key,
-            range_end: delete.range_end,
+            key: delete.key.into(),
+            range_end: delete.range_end.into(),
             prev_kv: delete.prev_kv,
         }),
         WireOperation::OpenSession(v1::OpenSession { id }) => Operation::OpenSession { id },

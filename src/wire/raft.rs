@@ -173,7 +173,7 @@ impl From<Entry> for v1::Entry {
     fn from(entry: Entry) -> Self {
         let payload = match entry.payload {
             Payload::Noop => entry::Payload::Noop(v1::Noop {}),
-            Payload::Command(command) => entry::Payload::Command(command),
+            Payload::Command(command) => entry::Payload::Command(bytes::Bytes::from_owner(command)),
             Payload::Configuration(it) => entry::Payload::Configuration((&*it).into()),
         };
         Self { term: entry.term, index: entry.index, payload: Some(payload) }
@@ -189,7 +189,7 @@ impl TryFrom<v1::Entry> for Entry {
         }
         let payload = match wire.payload.ok_or(Malformed("an entry without a payload"))? {
             entry::Payload::Noop(v1::Noop {}) => Payload::Noop,
-            entry::Payload::Command(command) => Payload::Command(command),
+            entry::Payload::Command(command) => Payload::Command(Arc::from(&*command)),
             entry::Payload::Configuration(it) => Payload::Configuration(it.try_into()?),
         };
         Ok(Self { term: wire.term, index: wire.index, payload })

@@ -8,7 +8,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use conclave::raft::{
     ChangeError, Configuration, Effects, Entry, Index, InstallFailure, Lease, Members, Message, NodeId,
     Options, Origin, Payload, ProposeError, Raft, Refused, RoleName, Term, Vote,
@@ -198,7 +197,7 @@ impl Cluster {
     }
 
     pub(crate) fn propose(&mut self, id: NodeId, commands: &[String]) {
-        let commands: Vec<Bytes> = commands.iter().map(|command| command.clone().into()).collect();
+        let commands: Vec<Arc<[u8]>> = commands.iter().map(|command| command.as_bytes().into()).collect();
         if let Some(Err(error)) = self.with(id, |raft| raft.propose(commands)) {
             self.refused(id, error);
         }

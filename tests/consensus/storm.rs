@@ -10,7 +10,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use conclave::raft::{
     Body, Configuration, Incarnation, Index, InstallFailure, Lease, Members, Message, NodeId, Options,
     Origin, Position, Raft, Snapshot,
@@ -202,9 +201,8 @@ impl Storm {
 
     fn propose(&mut self, id: NodeId) {
         let count = self.draw.between(1, 3);
-        let commands: Vec<Bytes> = (self.commands..self.commands + count)
-            .map(|number| Bytes::copy_from_slice(&number.to_be_bytes()))
-            .collect();
+        let commands: Vec<Arc<[u8]>> =
+            (self.commands..self.commands + count).map(|number| number.to_be_bytes().into()).collect();
         self.commands += count;
         self.with(id, |raft| {
             if raft.last().index < LOG_LENGTH_MAX {

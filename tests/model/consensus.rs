@@ -130,10 +130,10 @@ impl Consensus {
                 state.node_mut(id).change(|node| node.crash(done));
             }
             Action::Propose(id) => {
-                let command = vec![state.left.proposals];
+                let command = [state.left.proposals];
                 state.left.proposals -= 1;
                 state.step(id, |core| {
-                    core.propose([command.into()]).expect("it leads, and hands over to nobody");
+                    core.propose([command.as_slice().into()]).expect("it leads, and hands over to nobody");
                 });
             }
             Action::ChangeMembers(id) => state.change_members(id, &self.wanted),

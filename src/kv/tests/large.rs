@@ -65,15 +65,14 @@ fn run(store: &mut Watched, index: u64, operation: Operation) -> (Reply, Header)
 fn filled(pairs: u64) -> Watched {
     let mut store = Watched::default();
     for index in 1..=pairs {
-        let put =
-            Put { key: index.to_be_bytes().to_vec().into(), value: vec![7; 1000].into(), ..Put::default() };
+        let put = Put { key: index.to_be_bytes().to_vec(), value: vec![7; 1000], ..Put::default() };
         run(&mut store, index, Operation::Put(put));
     }
     store
 }
 
 fn delete_all(prev_kv: bool) -> Operation {
-    Operation::DeleteRange(DeleteRange { key: "\0".into(), range_end: "\0".into(), prev_kv })
+    Operation::DeleteRange(DeleteRange { key: vec![0], range_end: vec![0], prev_kv })
 }
 
 #[test]
@@ -111,8 +110,8 @@ fn previous_pairs_that_weigh_too_much_are_refused_and_nothing_is_deleted() {
 fn the_past_of_a_key_of_many_versions_is_found_without_reading_them() {
     let mut store = Watched::default();
     for index in 1..=3000u64 {
-        let value = index.to_be_bytes().to_vec().into();
-        run(&mut store, index, Operation::Put(Put { key: "hot".into(), value, ..Put::default() }));
+        let value = index.to_be_bytes().to_vec();
+        run(&mut store, index, Operation::Put(Put { key: b"hot".to_vec(), value, ..Put::default() }));
     }
     store.scan_bytes_max.set(0);
     for request in [one("hot"), everything()] {

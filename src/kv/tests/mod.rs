@@ -98,15 +98,11 @@ impl Machine {
 }
 
 fn put(key: &str, value: &str) -> Operation {
-    Operation::Put(Put { key: key.to_owned().into(), value: value.to_owned().into(), ..Put::default() })
+    Operation::Put(Put { key: key.into(), value: value.into(), ..Put::default() })
 }
 
 fn delete(key: &str, range_end: &str) -> Operation {
-    Operation::DeleteRange(DeleteRange {
-        key: key.to_owned().into(),
-        range_end: range_end.to_owned().into(),
-        prev_kv: false,
-    })
+    Operation::DeleteRange(DeleteRange { key: key.into(), range_end: range_end.into(), prev_kv: false })
 }
 
 fn one(key: &str) -> RangeRequest {

@@ -80,21 +80,21 @@ impl Model {
     fn put(&mut self, put: &Put) -> Reply {
         let revision = self.revision() + 1;
         let mut pairs = self.now().clone();
-        let previous = pairs.get(&put.key[..]).cloned();
+        let previous = pairs.get(&put.key).cloned();
         if previous.is_none() && (put.ignore_value || put.ignore_lease) {
             return Reply::Rejected(Rejection::KeyNotFound);
         }
         let mut pair = previous.clone().unwrap_or(KeyValue {
-            key: put.key.to_vec(),
+            key: put.key.clone(),
             create_revision: revision,
             ..KeyValue::default()
         });
         pair.mod_revision = revision;
         pair.version += 1;
         if !put.ignore_value {
-            pair.value = put.value.to_vec();
+            pair.value = put.value.clone();
         }
-        pairs.insert(put.key.to_vec(), pair);
+        pairs.insert(put.key.clone(), pair);
         self.history.push(pairs);
         Reply::Put { revision, prev_kv: previous.filter(|_| put.prev_kv) }
     }
@@ -177,11 +177,11 @@ fn range_end() -> impl Strategy<Value = Vec<u8>> {
 fn operation() -> impl Strategy<Value = Operation> {
     let put = (key(), vec(0..3u8, 0..4), any::<bool>(), 0..8u8).prop_map(|(key, value, prev_kv, ignore)| {
         let (ignore_value, ignore_lease) = (ignore == 0, ignore == 1);
-        let (key, value) = (key.into(), if ignore_value { vec![] } else { value }.into());
+        let value = if ignore_value { vec![] } else { value };
         Operation::Put(Put { key, value, lease: 0, prev_kv, ignore_value, ignore_lease })
     });
     let delete = (key(), range_end(), any::<bool>()).prop_map(|(key, range_end, prev_kv)| {
-        Operation::DeleteRange(DeleteRange { key: key.into(), range_end: range_end.into(), prev_kv })
+        Operation::DeleteRange(DeleteRange { key, range_end, prev_kv })
     });
     let compact = (0..40i64).prop_map(|revision| Operation::Compact { revision });
     let open = (1..20u64).prop_map(|id| Operation::OpenSession { id });

@@ -55,7 +55,7 @@ fn all_that_one_request_deletes_shares_one_revision() {
 #[test]
 fn previous_pairs_are_returned_when_asked_for() {
     let mut machine = Machine::default();
-    let with_prev = |value: &'static str| {
+    let with_prev = |value: &str| {
         Operation::Put(Put { key: "a".into(), value: value.into(), prev_kv: true, ..Put::default() })
     };
     assert_eq!(machine.run(None, with_prev("1")), Reply::Put { revision: 2, prev_kv: None });
@@ -70,7 +70,7 @@ fn previous_pairs_are_returned_when_asked_for() {
 #[test]
 fn the_present_value_or_lease_is_kept_when_asked_for_but_only_of_a_key_that_exists() {
     let mut machine = Machine::default();
-    let ignoring = |ignore_value, ignore_lease, value: &'static str| {
+    let ignoring = |ignore_value, ignore_lease, value: &str| {
         Operation::Put(Put {
             key: "a".into(),
             value: value.into(),
@@ -94,13 +94,13 @@ fn a_wrong_operation_is_rejected_in_etcds_words_and_changes_nothing() {
     let mut machine = Machine::default();
     machine.put("a", "1");
     let a = Put { key: "a".into(), ..Put::default() };
-    let long = Put { key: vec![b'k'; KEY_BYTES_MAX + 1].into(), ..Put::default() };
-    let large = Put { value: vec![0; VALUE_BYTES_MAX + 1].into(), ..a.clone() };
+    let long = Put { key: vec![b'k'; KEY_BYTES_MAX + 1], ..Put::default() };
+    let large = Put { value: vec![0; VALUE_BYTES_MAX + 1], ..a.clone() };
     let cases = [
         (put("", "1"), "etcdserver: key is not provided"),
         (delete("", "b"), "etcdserver: key is not provided"),
         (
-            Operation::Put(Put { value: "1".into(), ignore_value: true, ..a.clone() }),
+            Operation::Put(Put { value: vec![1], ignore_value: true, ..a.clone() }),
             "etcdserver: value is provided",
         ),
         (Operation::Put(Put { lease: 1, ignore_lease: true, ..a.clone() }), "etcdserver: lease is provided"),
@@ -125,10 +125,9 @@ fn a_wrong_operation_is_rejected_in_etcds_words_and_changes_nothing() {
 #[test]
 fn the_longest_key_and_the_largest_value_fit() {
     let mut machine = Machine::default();
-    let put =
-        Put { key: vec![0; KEY_BYTES_MAX].into(), value: vec![7; VALUE_BYTES_MAX].into(), ..Put::default() };
+    let put = Put { key: vec![0; KEY_BYTES_MAX], value: vec![7; VALUE_BYTES_MAX], ..Put::default() };
     assert_eq!(machine.run(None, Operation::Put(put.clone())), Reply::Put { revision: 2, prev_kv: None });
-    let successor = [&put.key[..], &[0]].concat().into();
+    let successor = [&put.key[..], &[0]].concat();
     let delete = DeleteRange { key: put.key, range_end: successor, prev_kv: false };
     let reply = machine.run(None, Operation::DeleteRange(delete));
     assert_eq!(reply, Reply::DeleteRange { revision: 3, deleted: 1, prev_kvs: vec![] });

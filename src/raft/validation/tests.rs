@@ -318,7 +318,7 @@ fn append_requests() -> impl Strategy<Value = Body> {
 fn payloads() -> impl Strategy<Value = Payload> {
     prop_oneof![
         2 => Just(Payload::Noop),
-        1 => any::<u8>().prop_map(|byte| Payload::Command(vec![byte].into())),
+        1 => any::<u8>().prop_map(|byte| Payload::Command([byte].into())),
         1 => configurations().prop_map(Payload::Configuration),
     ]
 }

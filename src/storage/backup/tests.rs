@@ -35,12 +35,12 @@ fn fill(stores: &mut Opened, puts: u64) {
     };
     apply(Operation::OpenSession { id: 5 }, None);
     for number in 0..puts {
-        let key = format!("key {:03}", number % 50).into();
-        let put = Put { key, value: vec![number as u8; 200].into(), ..Put::default() };
+        let key = format!("key {:03}", number % 50).into_bytes();
+        let put = Put { key, value: vec![number as u8; 200], ..Put::default() };
         let stamp = Stamp { session: 5, sequence: number + 1, acknowledged_below: number };
         apply(Operation::Put(put), Some(stamp));
     }
-    let delete = DeleteRange { key: "key 007".into(), ..DeleteRange::default() };
+    let delete = DeleteRange { key: b"key 007".to_vec(), ..DeleteRange::default() };
     apply(Operation::DeleteRange(delete), None);
     apply(Operation::Compact { revision: puts as i64 / 3 }, None);
     stores.header = applier.finish().expect("the disk works");

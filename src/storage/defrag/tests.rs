@@ -35,16 +35,14 @@ fn worn() -> (MemoryDisk, Recovered, Header) {
     for index in 1..=400 {
         let operation = match index {
             399 => Operation::DeleteRange(DeleteRange {
-                key: vec![0].into(),
-                range_end: vec![200].into(),
+                key: vec![0],
+                range_end: vec![200],
                 ..Default::default()
             }),
             400 => Operation::Compact { revision: 399 },
-            index => Operation::Put(Put {
-                key: vec![(index % 250) as u8].into(),
-                value: vec![9; 4000].into(),
-                ..Put::default()
-            }),
+            index => {
+                Operation::Put(Put { key: vec![(index % 250) as u8], value: vec![9; 4000], ..Put::default() })
+            }
         };
         applier.apply((1, index), &Command { timestamp_ms: 1, stamp: None, operation }).expect("it works");
     }

@@ -30,11 +30,7 @@ impl Node {
         let mut applier = Applier::begin(&mut tables).expect("the state is whole");
         applier.set_members((1, 1), &encode_members(&Configuration::of([1, 2, 3]))).expect("the disk works");
         for number in 0..puts {
-            let put = Put {
-                key: number.to_be_bytes().to_vec().into(),
-                value: vec![7; 1000].into(),
-                ..Put::default()
-            };
+            let put = Put { key: number.to_be_bytes().to_vec(), value: vec![7; 1000], ..Put::default() };
             let command = Command { timestamp_ms: 9, stamp: None, operation: Operation::Put(put) };
             applier.apply((1, number + 2), &command).expect("the disk works");
         }
@@ -116,8 +112,7 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
         tables.finish().expect("the disk works");
     };
     for number in 0..10u64 {
-        let put =
-            Put { key: number.to_be_bytes().to_vec().into(), value: vec![8; 1000].into(), ..Put::default() };
+        let put = Put { key: number.to_be_bytes().to_vec(), value: vec![8; 1000], ..Put::default() };
         run(&from, Operation::Put(put));
     }
     run(&from, Operation::Compact { revision: 21 });

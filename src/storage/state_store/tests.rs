@@ -224,13 +224,11 @@ fn views_that_are_gone_leave_one_layer_behind_and_one_that_lives_keeps_what_it_s
 
 /// An entry of a log of puts on few keys, with deletions and compactions in between.
 fn entry(index: u64) -> Operation {
-    let key = (index * 7919 % 23).to_be_bytes().to_vec().into();
+    let key = (index * 7919 % 23).to_be_bytes().to_vec();
     match index % 60 {
         59 => Operation::Compact { revision: index as i64 - 40 },
-        29 => {
-            Operation::DeleteRange(DeleteRange { key: "\0".into(), range_end: "\0".into(), prev_kv: false })
-        }
-        _ => Operation::Put(Put { key, value: vec![index as u8; 100].into(), ..Put::default() }),
+        29 => Operation::DeleteRange(DeleteRange { key: vec![0], range_end: vec![0], prev_kv: false }),
+        _ => Operation::Put(Put { key, value: vec![index as u8; 100], ..Put::default() }),
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn entries(first: Index, terms: &[Term]) -> Vec<Entry> {
 
 /// The same place in the log, and something else there.
 pub(super) fn command(index: Index, term: Term) -> Entry {
-    Entry { term, index, payload: Payload::Command("x".into()) }
+    Entry { term, index, payload: Payload::Command(Arc::from(*b"x")) }
 }
 
 pub(super) fn change(index: Index, term: Term, configuration: Configuration) -> Entry {
