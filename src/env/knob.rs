@@ -76,7 +76,7 @@ knobs! {
     "whole-answer-bytes" WholeAnswerBytes 0..=16_384, [0, 100], "a larger answer goes in pieces";
     "reply-batches" ReplyBatches 1..=2, [1], "batches of answers on their way to a stream";
     "reply-pieces" ReplyPieces 1..=4, [1], "pieces of answers on their way to it";
-    "answers-bytes" AnswersBytes 1_000..=67_108_864, [1_000, 20_000], "bytes of answers that wait before a large one to a write is left out";
+    "answers-bytes" AnswersBytes 0..=67_108_864, [0, 1_000], "bytes of answers that wait before a large one to a write is left out";
     "reply-bytes" ReplyBytes 1..=2_097_152, [1, 10_000], "bytes of answers before requests wait";
     // links
     "entries-outbox-bytes" EntriesOutboxBytes 50_000..=33_554_432, [50_000, 1_000_000], "bytes of appends that wait for a link";
