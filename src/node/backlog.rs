@@ -25,8 +25,9 @@ impl Backlog {
 
     pub(super) fn committed(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.entries.push_back((entry.index, entry.size_bytes()));
-            self.bytes += entry.size_bytes();
+            let bytes = entry.size_bytes();
+            self.entries.push_back((entry.index, bytes));
+            self.bytes += bytes;
             self.term = entry.term;
         }
     }

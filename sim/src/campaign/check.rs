@@ -14,7 +14,6 @@ use linearizability::{
     Drawn, Effort, Evidence, Model, Operation, Verdict, check_while, picture,
     recorded::{AppendMap, Register, read_append_map, read_register},
 };
-
 use serde::Deserialize;
 
 use super::output::say;

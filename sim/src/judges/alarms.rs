@@ -22,9 +22,10 @@ struct Alarm<'a> {
 }
 
 impl<'a> Alarm<'a> {
-    fn of(raised: &'a Operation, operations: &[Operation]) -> Self {
+    /// `asked` is all that may have been done about alarms.
+    fn of(raised: &'a Operation, member: u64, asked: &[&Operation]) -> Self {
         let raised_ns = done_ns(raised);
-        let ends = || operations.iter().filter(|other| is_end_of(raised, other));
+        let ends = || asked.iter().filter(|other| other.call == Call::Alarm { member, raises: false });
         // One of unknown outcome may yet come.
         let may_end = ends().filter(|end| done_ns(end).is_none_or(|at| at > raised.called_ns));
         let surely_ends = ends().filter(|end| raised_ns.is_some_and(|at| end.called_ns > at));
@@ -32,7 +33,7 @@ impl<'a> Alarm<'a> {
             raised,
             raised_ns,
             ending_ns: may_end.map(|end| end.called_ns).min().unwrap_or(u64::MAX),
-            ended_ns: surely_ends.filter_map(done_ns).min().unwrap_or(u64::MAX),
+            ended_ns: surely_ends.filter_map(|end| done_ns(end)).min().unwrap_or(u64::MAX),
         }
     }
 
@@ -47,12 +48,6 @@ impl<'a> Alarm<'a> {
     }
 }
 
-fn is_end_of(raised: &Operation, end: &Operation) -> bool {
-    matches!((&raised.call, &end.call),
-        (Call::Alarm { member, .. }, Call::Alarm { member: of, raises: false }) if member == of)
-        && !matches!(end.answer, Some((_, Answer::DidNotHappen(_))))
-}
-
 /// When an alarm was raised or ended, as far as who asked for it knows.
 fn done_ns(operation: &Operation) -> Option<u64> {
     operation.answer.as_ref().filter(|(_, answer)| *answer == Answer::Alarmed).map(|(at, _)| *at)
@@ -60,12 +55,17 @@ fn done_ns(operation: &Operation) -> Option<u64> {
 
 /// Checks every operation.
 pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
-    let raises = |operation: &&Operation| {
-        matches!(operation.call, Call::Alarm { raises: true, .. })
+    let may_have_happened = |operation: &&Operation| {
+        matches!(operation.call, Call::Alarm { .. })
             && !matches!(operation.answer, Some((_, Answer::DidNotHappen(_))))
     };
+    let asked: Vec<&Operation> = operations.iter().filter(may_have_happened).collect();
+    let raised = |operation: &&'_ Operation| match operation.call {
+        Call::Alarm { member, raises: true } => Some(member),
+        _ => None,
+    };
     let alarms: Vec<Alarm<'_>> =
-        operations.iter().filter(raises).map(|raised| Alarm::of(raised, operations)).collect();
+        asked.iter().filter_map(|operation| Some(Alarm::of(operation, raised(operation)?, &asked))).collect();
     for operation in operations {
         let (from_ns, Some((to_ns, answer))) = (operation.called_ns, &operation.answer) else { continue };
         let is_put = operation.call.puts().is_some();

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use conclave_checks::Standings;
 use madsim::time::sleep;
 
 use crate::{
@@ -47,4 +48,9 @@ pub(super) async fn pass_until(world: &mut World, at_ms: u64) -> Result<(), Fail
         look(world)?;
     }
     Ok(())
+}
+
+/// What keeps these nodes from getting on, in words.
+pub(super) fn what_is_missing(world: &World, nodes: &[u64]) -> String {
+    Standings::of(&world.oracle).what_is_missing(nodes, |id| world.machines.is_running(MachineId::Node(id)))
 }

@@ -190,13 +190,24 @@ impl Asking {
 
     /// Returns whether it failed, and the revision that it was told of; 0 if of none.
     async fn ask_once(&self, call: Call) -> (bool, i64) {
-        let operation = self.recorder.called(self.client, call.clone());
-        let answer = ask(&self.connection, call).await;
+        let answer = ask_and_tell(&self.connection, &self.recorder, self.client, call).await;
         let told = (answer.is_error(), answer.revision());
         self.seen_revision.fetch_max(told.1, Ordering::Relaxed);
-        self.recorder.answered(self.client, operation, answer);
         told
     }
+}
+
+/// Asks the cluster, under a client's number; what is asked and answered is part of the history.
+pub(super) async fn ask_and_tell(
+    connection: &client::Client,
+    recorder: &Recorder,
+    client: u64,
+    call: Call,
+) -> Answer {
+    let operation = recorder.called(client, call.clone());
+    let answer = ask(connection, call).await;
+    recorder.answered(client, operation, answer.clone());
+    answer
 }
 
 /// Asks the cluster, and says what the answer means.

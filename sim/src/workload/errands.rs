@@ -11,7 +11,7 @@ use conclave::{
 use madsim::time::{sleep, timeout};
 use tokio::sync::Semaphore;
 
-use super::{Workload, client::ask};
+use super::{Workload, client::ask_and_tell};
 use crate::trace::{Answer, Call, Found, Recorder};
 
 /// The number under which they ask: no client has it.
@@ -93,7 +93,7 @@ pub(super) async fn run_out_of_space(
     room_after: Duration,
     all_is_noticed: Arc<Semaphore>,
 ) {
-    let raised = ask_and_tell(&client, &recorder, Call::Alarm { member, raises: true }).await;
+    let raised = ask_and_tell(&client, &recorder, OPERATOR, Call::Alarm { member, raises: true }).await;
     let _ = timeout(room_after, all_is_noticed.acquire()).await;
     disarm(&client, &recorder, member).await;
     // It may be raised yet: what a proxy sent may wait on a line for longer than whoever asked.
@@ -106,21 +106,15 @@ pub(super) async fn run_out_of_space(
 
 /// Asks until the alarm is over.
 async fn disarm(client: &Client, recorder: &Recorder, member: u64) {
-    while ask_and_tell(client, recorder, Call::Alarm { member, raises: false }).await != Answer::Alarmed {
+    let end = Call::Alarm { member, raises: false };
+    while ask_and_tell(client, recorder, OPERATOR, end.clone()).await != Answer::Alarmed {
         sleep(PAUSE).await;
     }
-}
-
-async fn ask_and_tell(client: &Client, recorder: &Recorder, call: Call) -> Answer {
-    let operation = recorder.called(OPERATOR, call.clone());
-    let answer = ask(client, call).await;
-    recorder.answered(OPERATOR, operation, answer.clone());
-    answer
 }
 
 /// All of the past is given up, as of now.
 pub(super) async fn compact_everything(client: Client, recorder: Recorder) {
     let Ok(now) = client.get(Workload::key(0), GetOptions::default()).await else { return };
     let call = Call::Compact { revision: now.header.unwrap_or_default().revision };
-    ask_and_tell(&client, &recorder, call).await;
+    ask_and_tell(&client, &recorder, OPERATOR, call).await;
 }

@@ -12,7 +12,7 @@ use conclave_checks::Standings;
 use super::{
     super::{
         recovery::bound,
-        supervise::{look, pass},
+        supervise::{look, pass, what_is_missing},
     },
     bounds,
     core::Core,
@@ -201,6 +201,5 @@ fn last_answer(world: &World, began_ns: u64, client: u64) -> String {
 }
 
 fn why(world: &World, core: &Core) -> String {
-    Standings::of(&world.oracle)
-        .what_is_missing(&core.nodes(), |id| world.machines.is_running(MachineId::Node(id)))
+    what_is_missing(world, &core.nodes())
 }

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use conclave_checks::Standings;
-
 use super::{
-    super::supervise::pass,
+    super::supervise::{pass, what_is_missing},
     waiting::{ask_through, bound},
 };
 use crate::{
@@ -24,9 +22,7 @@ pub(super) async fn succeed_through_every_proxy(world: &mut World) -> Result<(),
                 break;
             }
             if Duration::from_nanos(now_ns() - began) > bound {
-                let missing = Standings::of(&world.oracle).what_is_missing(&world.known_nodes(), |id| {
-                    world.machines.is_running(MachineId::Node(id))
-                });
+                let missing = what_is_missing(world, &world.known_nodes());
                 let detail = format!(
                     "no write through proxy {proxy} within {bound:?} of healing: it was told: {answer}; {missing}"
                 );
