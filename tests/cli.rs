@@ -3,7 +3,7 @@
 
 mod programs;
 
-use std::{net::TcpListener, path::Path};
+use std::{net::TcpListener, path::Path, process::Command};
 
 use nix::sys::signal::Signal;
 use programs::*;
@@ -159,6 +159,8 @@ fn a_session_from_up_to_ctrl_c() {
     limits_are_explained(&up.endpoint);
     status_tells_of_every_node(&up);
     the_shell_answers_every_line(&up.endpoint);
+    #[cfg(target_os = "linux")]
+    what_cannot_be_written_is_no_success(&up.endpoint);
     a_proxy_that_reaches_no_leader_is_left(&up.endpoint);
     a_benchmark_fails_nowhere(&up);
     benchmarks_are_compared(&up);
@@ -204,12 +206,27 @@ fn the_shell_answers_every_line(endpoint: &str) {
     let lines =
         "put k 'two words'\nget k\n\nput k\nget nothing\nstauts\nput 'open\nhelp\nquit\nput k never\n";
     let output = run_fed(&format!("client --endpoints {endpoint}"), lines);
-    assert!(output.status.success(), "wrong lines do not end the shell");
+    assert_eq!(output.status.code(), Some(1), "wrong lines do not end the shell, and are not forgotten");
     has(&text(&output.stdout), &["ok, revision", "k\ttwo words", "Store a value under a key"]);
     let complaints = text(&output.stderr);
     has(&complaints, &["<VALUE>", "no such key: 'nothing'", "did you mean 'status'?", "left open"]);
     assert!(complaints.lines().all(|line| line.starts_with("error: ")), "{complaints}");
     assert_eq!(succeed(&format!("get k --endpoints {endpoint}")), "k\ttwo words\n");
+    assert!(run_fed(&format!("client --endpoints {endpoint}"), "get k\n").status.success());
+}
+
+/// A dump on a full disk must not look like one.
+#[cfg(target_os = "linux")]
+fn what_cannot_be_written_is_no_success(endpoint: &str) {
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("Linux has it");
+    let arguments = format!("get k --endpoints {endpoint}");
+    let output = Command::new(env!("CARGO_BIN_EXE_conclave"))
+        .args(arguments.split(' '))
+        .stdout(full)
+        .output()
+        .expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    has(&text(&output.stderr), &["not all of the output is there", "No space left on device"]);
 }
 
 /// Found by chaos on real processes: a client stayed with a proxy that was cut off together with the former leader.

@@ -11,8 +11,9 @@ EXAMPLES
   conclave alarm list
   conclave alarm disarm
 
-NOSPACE means that the state has outgrown --quota-backend-bytes of a node: nothing is put. To make room, delete keys and
-give up the past ('conclave compact REVISION'); then disarm. It is raised again if the state is still too large.";
+NOSPACE means that the state has outgrown --quota-backend-bytes of a node: nothing is put. To make
+room, delete keys and give up the past ('conclave compact REVISION'); then disarm. It is raised
+again if the state is still too large.";
 
 /// Show and clear alarms
 #[derive(Debug, clap::Args)]

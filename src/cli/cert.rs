@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write as _,
+    io::{self, Write as _},
     net::IpAddr,
     path::{Path, PathBuf},
 };
@@ -262,14 +262,19 @@ fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
 
 /// Whole or not at all: programs read it when it changes.
 fn replace(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let beside = path.with_extension("new");
+    let beside = PathBuf::from(format!("{}.new", path.display()));
     let failed = || format!("cannot write {}", path.display());
+    // What is left of an earlier attempt keeps the mode that it was made with: a mode is heeded for a new file only.
+    match fs::remove_file(&beside) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error).with_context(failed),
+        _ => {}
+    }
     let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let mut file = options.open(&beside).with_context(failed)?;
-    file.write_all(text.as_bytes()).with_context(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).with_context(failed)?;
     fs::rename(&beside, path).with_context(failed)
 }
 
@@ -327,6 +332,23 @@ mod tests {
         let words = ["cert"].into_iter().chain(line.split(' ')).map(ToOwned::to_owned);
         let words = words.chain([format!("--dir={}", dir.display())]);
         Line::try_parse_from(words).expect("a good line").command.run().map_err(|error| error.to_string())
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_key_is_its_owners_alone_whatever_an_earlier_attempt_has_left() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let folder = tempfile::tempdir().expect("a scratch directory");
+        let dir = folder.path().join("tls");
+        run(&dir, "init --nodes 1=a").expect("a new CA");
+        fs::remove_file(dir.join("node-1.key")).expect("it is there");
+        for left in ["node-1.new", "node-1.key.new"] {
+            fs::write(dir.join(left), "left").expect("it can be written");
+            fs::set_permissions(dir.join(left), fs::Permissions::from_mode(0o644)).expect("it is ours");
+        }
+        run(&dir, "issue --nodes 1=a").expect("it is made again");
+        let mode = fs::metadata(dir.join("node-1.key")).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
     }
 
     #[test]

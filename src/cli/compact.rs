@@ -6,8 +6,8 @@ const EXAMPLES: &str = "\
 EXAMPLES
   conclave compact 1000      nothing before revision 1000 can be read from then on
 
-The revision of now is shown by 'conclave status'. A node can do it by itself: see --auto-compaction-retention in
-'conclave node --help'.";
+The revision of now is shown by 'conclave status'. A node can do it by itself: see
+--auto-compaction-retention in 'conclave node --help'.";
 
 /// Give up the past before a revision
 ///

@@ -19,8 +19,8 @@ use crate::wire::pb::v1::{
 const EXAMPLES: &str = "\
 EXAMPLES
   conclave member list
-  conclave member add 4=10.0.0.4:23801          it learns the log first, and votes once it has caught up
-      (on its machine: conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir /var/lib/conclave/node)
+  conclave member add 4=10.0.0.4:23801                       it votes once it has learnt the log
+      (on its machine: conclave node --join --id 4 --listen 0.0.0.0:23801 --data-dir DIR)
   conclave member add 4=10.0.0.4:23801 5=10.0.0.5:23801      two at once
   conclave member add --learner 6=10.0.0.6:23801             it never votes, until it is promoted
   conclave member promote 6
@@ -28,7 +28,8 @@ EXAMPLES
   conclave member move 3=10.0.1.3:23801                      it is reached elsewhere from now on
   conclave member replace 3 7=10.0.0.7:23801                 a dead node by a new one, in one step
 
-A number is never used again: a node that was removed comes back under a new one, with an empty --data-dir.";
+A number is never used again: a node that was removed comes back under a new one, with an empty
+--data-dir.";
 
 /// Change who belongs to the cluster, or list who does
 ///

@@ -32,6 +32,8 @@ mod status;
 mod status_watch;
 mod stop;
 mod telemetry;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod transfer;
 mod up;
@@ -168,7 +170,7 @@ pub fn main() -> ExitCode {
             let _ = help.print();
             ExitCode::SUCCESS
         }
-        Err(Instead::Shown(text)) => print(&text),
+        Err(Instead::Shown(text)) => print(&text).unwrap_or_else(|error| fail(FAILED, &describe(&error))),
         Err(Instead::Wrong(message)) => fail(MISUSED, &message),
     }
 }
@@ -204,8 +206,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(args) => block_on(up::run(args)),
         Command::Node(args) => daemon(node::run(*args)),
         Command::Proxy(args) => daemon(proxy::run(*args)),
-        Command::Config(args) => Ok(print(&args.run()?)),
-        Command::Cert(args) => Ok(print(&args.run()?)),
+        Command::Config(args) => print(&args.run()?),
+        Command::Cert(args) => print(&args.run()?),
         Command::Client(args) => block_on(shell::run(args)),
         Command::Put { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Get { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
@@ -217,7 +219,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Transfer { args, connection } => one_shot(async { args.run(&connection.client()?).await }),
         Command::Snapshot(args) => one_shot(args.run()),
         Command::Check(args) => Ok(args.run()),
-        Command::Defrag(args) => Ok(print(&args.run()?)),
+        Command::Defrag(args) => print(&args.run()?),
         Command::Bench(args) => block_on(bench::run(args)),
     }
 }
@@ -234,8 +236,7 @@ fn daemon(program: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<E
 }
 
 fn one_shot(command: impl Future<Output = anyhow::Result<String>>) -> anyhow::Result<ExitCode> {
-    let output = block_on(command)?;
-    Ok(print(&output))
+    print(&block_on(command)?)
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {

@@ -268,24 +268,16 @@ fn check_misplaced(Args { id, data_dir, .. }: &Args) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::cli::{testing::options, usage::one_line};
 
     const PEERS: &str = "1=a:1,2=b:1,3=c:1";
 
     /// The configuration that a command line makes, or its error in one line.
     fn config(id: &str, peers: &str, more: &str) -> Result<Config, String> {
-        let line = format!("node --id {id} --listen 0.0.0.0:1 --data-dir d --peers {peers} {more}");
-        let line = Line::try_parse_from(line.split_whitespace())
-            .map_err(|error| crate::cli::usage::one_line(&error))?;
-        line.args.config().map_err(|error| error.to_string())
+        let line = format!("--id {id} --listen 0.0.0.0:1 --data-dir d --peers {peers} {more}");
+        let args: Args = options(&line).map_err(|error| one_line(&error))?;
+        args.config().map_err(|error| error.to_string())
     }
 
     #[test]

@@ -1,17 +1,38 @@
 //! What the user is told: on stdout, in an error, by an exit code.
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
 
 use super::usage;
 
 /// Exit code after Ctrl+C, as shells report it.
 pub(super) const INTERRUPTED: u8 = 130;
 
-/// Writes to stdout. That nobody reads it (`conclave get --prefix x | head -1`) is no failure.
-pub(super) fn print(text: &str) -> ExitCode {
-    let mut stdout = std::io::stdout().lock();
-    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-    ExitCode::SUCCESS
+/// Writes what a command was asked for to stdout. That nobody reads it (`conclave get --prefix x | head -1`) is no failure.
+///
+/// # Errors
+/// It could not be written: not all of it is there.
+pub(super) fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match write(text) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("not all of the output is there: stdout cannot be written")
+        }
+        _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// Says on stdout how it goes. Nothing depends on whether that can be read.
+pub(super) fn tell(text: &str) {
+    let _ = write(text);
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }
 
 /// Says on stderr what went wrong. Returns the exit code.

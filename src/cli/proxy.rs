@@ -181,25 +181,17 @@ async fn drain(clock: &Clock, seconds: u64) {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::cli::{testing::options, usage::one_line};
 
     fn config(line: &str) -> Result<Config, String> {
-        let line =
-            Line::try_parse_from(line.split(' ')).map_err(|error| crate::cli::usage::one_line(&error))?;
-        line.args.config().map_err(|error| error.to_string())
+        let args: Args = options(line).map_err(|error| one_line(&error))?;
+        args.config().map_err(|error| error.to_string())
     }
 
     #[test]
     fn a_proxy_listens_where_clients_look_first() {
-        let config = config("proxy --nodes a:1,b:1").expect("good arguments");
+        let config = config("--nodes a:1,b:1").expect("good arguments");
         assert_eq!(config.listen.to_string(), "127.0.0.1:2379");
         assert_eq!(config.nodes.len(), 2);
     }
@@ -207,13 +199,13 @@ mod tests {
     #[test]
     fn wrong_lists_of_nodes_are_explained() {
         for (line, expected) in [
-            ("proxy", "were not provided: --nodes"),
-            ("proxy --nodes a:1,a:1", "a:1 twice"),
-            ("proxy --nodes a:1,b", "the port is missing"),
-            ("proxy --listen 127.0.0.1:1 --nodes 127.0.0.1:1", "own address"),
-            ("proxy --nodes a:1 --metrics-listen 127.0.0.1:2379", "is --listen, too"),
-            ("proxy --nodes a:1 --otlp-endpoint localhost:4317", "write it as http://HOST:4317"),
-            ("proxy --nodes a:1 --log-filter inof", "'inof' is no level"),
+            ("", "were not provided: --nodes"),
+            ("--nodes a:1,a:1", "a:1 twice"),
+            ("--nodes a:1,b", "the port is missing"),
+            ("--listen 127.0.0.1:1 --nodes 127.0.0.1:1", "own address"),
+            ("--nodes a:1 --metrics-listen 127.0.0.1:2379", "is --listen, too"),
+            ("--nodes a:1 --otlp-endpoint localhost:4317", "write it as http://HOST:4317"),
+            ("--nodes a:1 --log-filter inof", "'inof' is no level"),
         ] {
             let error = config(line).expect_err(line);
             assert!(error.contains(expected), "{error}");

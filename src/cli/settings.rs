@@ -66,15 +66,18 @@ impl SettingsFile {
     fn read(path: &Path) -> Result<Self, UsageError> {
         let refused = |reason: String| UsageError(format!("{}: {reason}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| refused(error.to_string()))?;
-        let line_at = |offset: usize| text[..offset.min(text.len())].lines().count().max(1);
+        let line_at = |offset: usize| {
+            let line = 1 + text.bytes().take(offset).filter(|&byte| byte == b'\n').count();
+            line.min(text.lines().count().max(1))
+        };
         let document = Document::parse(text.as_str()).map_err(|error| {
-            let line = error.span().map_or(1, |span| line_at(span.start + 1));
+            let line = error.span().map_or(1, |span| line_at(span.start));
             UsageError(format!("{}:{line}: {}", path.display(), error.message().trim().replace('\n', "; ")))
         })?;
         let mut settings = BTreeMap::new();
         for (name, item) in document.iter() {
             let line =
-                document.key(name).and_then(toml_edit::Key::span).map_or(1, |span| line_at(span.start + 1));
+                document.key(name).and_then(toml_edit::Key::span).map_or(1, |span| line_at(span.start));
             let values = values_of(item)
                 .map_err(|reason| UsageError(format!("{}:{line}: {name} {reason}", path.display())))?;
             settings.insert(name.to_owned(), Setting { values, is_list: item.is_array(), line });
@@ -328,6 +331,8 @@ mod tests {
             ("id = 1\n[tls]\nca = \"x\"\n", "FILE:2: tls is a section"),
             ("id = 1\npeers = [\n", "FILE:2: "),
             ("id = 1\nid = 2\n", "FILE:2: "),
+            ("id = 1\ncluster = “x”\n", "FILE:2: "),
+            ("“id” = 1\n", "FILE:1: "),
             ("beat-ms = 3\n", "required arguments were not provided: --id"),
         ] {
             let error = settings(text, "conclave node --config FILE").expect_err(text);

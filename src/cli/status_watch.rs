@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     connection::parse_span,
-    output::{describe, print},
+    output::{describe, print, tell},
     status::{self, as_json, as_table, leader},
     stop,
 };
@@ -41,7 +41,7 @@ impl Args {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<ExitCode> {
         match self.watch {
             Some(interval) => watch(client, interval, self.status.json).await,
-            None => self.status.run(client).await.map(|text| print(&text)),
+            None => print(&self.status.run(client).await?),
         }
     }
 }
@@ -51,7 +51,7 @@ async fn watch(client: &Client, interval: Duration, is_json: bool) -> anyhow::Re
     let signalled = stop::signalled()?;
     let is_terminal = stdout().is_terminal() && !is_json;
     if is_terminal {
-        print(CLEAR_SCREEN);
+        tell(CLEAR_SCREEN);
     }
     tokio::select! { biased;
         () = signalled => {}
@@ -75,9 +75,9 @@ async fn show(client: &Client, interval: Duration, is_json: bool, is_terminal: b
             Err(error) => format!("{}\n", describe(&error.into())),
         };
         match is_terminal {
-            true => print(&format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE_END))),
-            false => print(&text),
-        };
+            true => tell(&format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE_END))),
+            false => tell(&text),
+        }
         sleep(interval).await;
     }
 }

@@ -15,8 +15,8 @@ EXAMPLES
 
 A voter of a higher --priority takes the lead back, as soon as it is up to date.";
 
-/// What a request names when the leader is to choose.
-const MOST_UP_TO_DATE: u64 = 0;
+/// What a request names where it names no node.
+const NOBODY: u64 = 0;
 
 /// A handover takes a few milliseconds, or an election timeout when it fails and is tried again.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -35,10 +35,16 @@ pub(super) struct Args {
 impl Args {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<String> {
         let began = tokio::time::Instant::now();
-        let mut to = self.to.unwrap_or(MOST_UP_TO_DATE);
+        let mut to = self.to.unwrap_or(NOBODY);
+        let mut from = NOBODY;
         let mut note = String::new();
         while began.elapsed() < PATIENCE {
-            match client.transfer(to).await {
+            // If the answer is lost it is asked again: not whoever leads by then.
+            if to == NOBODY && from == NOBODY {
+                from =
+                    client.status().await.ok().and_then(|status| status::leader(&status)).unwrap_or(NOBODY);
+            }
+            match client.transfer(from, to).await {
                 Ok(answer) if answer.done => return Ok(format!("node {} leads{note}\n", answer.to)),
                 // Whoever was chosen stays chosen.
                 Ok(answer) => {
@@ -58,7 +64,7 @@ impl Args {
                 "nobody leads: there is no leadership to hand over within {PATIENCE:?}; 'conclave status' shows who answers"
             );
         };
-        if to == MOST_UP_TO_DATE {
+        if to == NOBODY {
             bail!(
                 "nobody took over from node {leader} within {PATIENCE:?}{note}: is another voter up to date?"
             );
@@ -71,21 +77,14 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::cli::testing::options;
 
     #[test]
     fn nobody_is_no_target() {
-        let to = |arguments: &[&str]| Command::try_parse_from(arguments).map(|command| command.args.to);
-        assert_eq!(to(&["transfer"]).expect("whoever is most up to date"), None);
-        assert_eq!(to(&["transfer", "--to", "3"]).expect("node 3"), Some(3));
-        assert!(to(&["transfer", "--to", "0"]).is_err());
+        let to = |line| options::<Args>(line).map(|args| args.to);
+        assert_eq!(to("").expect("whoever is most up to date"), None);
+        assert_eq!(to("--to 3").expect("node 3"), Some(3));
+        assert!(to("--to 0").is_err());
     }
 }

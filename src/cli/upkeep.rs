@@ -107,19 +107,11 @@ pub(super) fn parse_age(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: UpkeepArgs,
-    }
+    use crate::cli::testing::options;
 
     fn parsed(line: &str) -> Result<UpkeepArgs, String> {
-        let words = std::iter::once("node").chain(line.split_whitespace());
-        Line::try_parse_from(words).map(|line| line.args).map_err(|error| error.to_string())
+        options(line).map_err(|error| error.to_string())
     }
 
     fn upkeep(line: &str) -> Result<Upkeep, String> {

@@ -44,7 +44,7 @@ impl ClientError {
     pub(super) fn of_status(endpoint: &str, status: &Status, access: Access) -> Self {
         let happened = match header(status, HAPPENED_HEADER) {
             _ if access == Access::Read => Happened::No,
-            Some("no") => Happened::No,
+            Some(said) if said == Happened::No.name() => Happened::No,
             _ if matches!(status.code(), Code::Unimplemented | Code::InvalidArgument) => Happened::No,
             _ if is_too_large(status) => Happened::No,
             _ => Happened::Unknown,

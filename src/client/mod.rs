@@ -74,7 +74,15 @@ pub struct Client {
 #[derive(Debug)]
 struct Proxy {
     target: Target,
-    channel: Mutex<Option<Channel>>,
+    connection: Mutex<Connection>,
+}
+
+/// What there is of a connection to a proxy.
+#[derive(Debug, Default)]
+struct Connection {
+    channel: Option<Channel>,
+    /// When it was tried to make one in vain the last time, and why.
+    failed: Option<(Moment, ClientError)>,
 }
 
 impl Client {
@@ -97,7 +105,7 @@ impl Client {
                     expected: Expected::Anybody,
                     security: options.security.clone(),
                 },
-                channel: Mutex::new(None),
+                connection: Mutex::default(),
             })
             .collect();
         Ok(Self { proxies, preferred: AtomicUsize::new(0), options, clock })
@@ -196,13 +204,13 @@ impl Client {
         self.call(Access::Write, wanted, calling).await
     }
 
-    /// Begins to hand leadership over to a node; 0 stands for whoever is most up to date. May be asked for again until the
-    /// answer says that it is done.
+    /// Begins to hand leadership over to a node; 0 stands for whoever is most up to date. `from` leads; 0 stands for whoever does.
+    /// With one of them named it may be asked for again until the answer says that it is done.
     ///
     /// # Errors
     /// See [`ClientError::happened`].
-    pub async fn transfer(&self, to: u64) -> Result<TransferResponse, ClientError> {
-        let wanted = TransferRequest { to, ..TransferRequest::default() };
+    pub async fn transfer(&self, from: u64, to: u64) -> Result<TransferResponse, ClientError> {
+        let wanted = TransferRequest { from, to, ..TransferRequest::default() };
         let calling = async |channel, wanted| AdminClient::new(channel).with_limits().transfer(wanted).await;
         self.call(Access::Write, wanted, calling).await
     }
@@ -235,10 +243,12 @@ impl Client {
             sometimes!(offset > 0, ClientFailsOver);
             self.preferred.store(number, Ordering::Relaxed);
             let left = deadline.since(self.clock.now());
-            let answer = calling(channel, rpc::with_deadline(message.clone(), left)).await;
-            let status = match answer {
-                Ok(response) => return Ok(response.into_inner()),
-                Err(status) => status,
+            // The channel waits for the beginning of an answer, and the rest may never come.
+            let asking = calling(channel, rpc::with_deadline(message.clone(), left));
+            let status = match self.clock.timeout(left, asking).await {
+                Ok(Ok(response)) => return Ok(response.into_inner()),
+                Ok(Err(status)) => status,
+                Err(_) => Status::deadline_exceeded(format!("no answer within {left:?}")),
             };
             let is_lost = !error::came_from_proxy(&status);
             if is_lost {
@@ -271,25 +281,31 @@ impl Client {
 impl Proxy {
     /// The channel, connected: a request that finds no connection certainly did not arrive.
     async fn channel(&self, clock: &Clock, deadline: Moment) -> Result<Channel, ClientError> {
-        let mut channel = self.channel.lock().await;
-        if let Some(channel) = &*channel {
+        let asked = clock.now();
+        let late = || format!("cannot reach {}: no answer in time", self.target.address);
+        let locked = clock.timeout(deadline.since(asked), self.connection.lock()).await;
+        let mut connection = locked.map_err(|_| ClientError::unreachable(&late()))?;
+        if let Some(channel) = &connection.channel {
             return Ok(channel.clone());
         }
-        let left = deadline.since(clock.now());
-        let connected = clock.timeout(left, rpc::connect(&self.target, clock)).await;
-        match connected {
-            Ok(Ok(connected)) => Ok(channel.insert(connected).clone()),
-            Ok(Err(error)) => Err(ClientError::unreachable(&error.to_string())),
-            Err(_) => Err(ClientError::unreachable(&format!(
-                "cannot reach {}: no answer in time",
-                self.target.address
-            ))),
+        // It was tried while this call waited for its turn: to wait as long once more helps nobody.
+        if let Some((_, error)) = connection.failed.as_ref().filter(|(failed, _)| *failed >= asked) {
+            return Err(error.clone());
         }
+        let connected = clock.timeout(deadline.since(clock.now()), rpc::connect(&self.target, clock)).await;
+        let why = match connected {
+            Ok(Ok(connected)) => return Ok(connection.channel.insert(connected).clone()),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => late(),
+        };
+        let error = ClientError::unreachable(&why);
+        connection.failed = Some((clock.now(), error.clone()));
+        Err(error)
     }
 
     /// The connection broke: the next request makes a new one, or learns that it cannot.
     async fn forget(&self) {
-        *self.channel.lock().await = None;
+        self.connection.lock().await.channel = None;
     }
 }
 

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeSet;
 
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{
     raft::{ChangeError, Configuration, Members, NodeId, ProposeError, Raft},
-    wire::pb::v1,
+    wire::{CallError, pb::v1},
 };
 
 /// Takes a step towards the members asked for.
@@ -42,7 +42,10 @@ pub(super) fn change_members(
     }
 }
 
-/// Begins to hand leadership over.
+/// What a request for a transfer names where it names no node.
+const NOBODY: NodeId = 0;
+
+/// Begins to hand leadership over, unless that was done.
 pub(super) fn transfer(
     core: &mut Raft,
     request: &v1::TransferRequest,
@@ -50,11 +53,12 @@ pub(super) fn transfer(
     if !core.is_leader() {
         return Err(not_leader(core.leader()));
     }
-    if request.to == core.id() {
-        return Ok(v1::TransferResponse { done: true, to: request.to, note: String::new() });
+    let led_before = request.from != NOBODY && request.from != core.id();
+    if request.to == core.id() || (request.to == NOBODY && led_before) {
+        return Ok(v1::TransferResponse { done: true, to: core.id(), note: String::new() });
     }
     let to = match request.to {
-        0 => core.successor().ok_or_else(|| Status::invalid_argument("there is no other voter"))?,
+        NOBODY => core.successor().ok_or_else(|| Status::invalid_argument("there is no other voter"))?,
         to => to,
     };
     match core.transfer(to) {
@@ -75,10 +79,11 @@ fn hands_back(core: &Raft, to: NodeId) -> String {
 }
 
 fn not_leader(leader: Option<NodeId>) -> Status {
-    Status::unavailable(match leader {
+    let words = match leader {
         Some(leader) => format!("node {leader} leads: ask that one"),
         None => "no leader is known".to_owned(),
-    })
+    };
+    CallError::other(Code::Unavailable, words).into()
 }
 
 fn came_back(id: NodeId) -> String {
@@ -243,8 +248,13 @@ fn what_is_waited_for(core: &Raft) -> String {
         return unhealthy(&missing);
     }
     let configuration = core.configuration();
-    let arriving: Vec<String> = core
-        .peers()
+    let unheard = core.unrecorded_voters().into_iter().filter(|id| configuration.voters.contains(id)).map(|id| {
+        format!(
+            "node {id} has never been heard: start it, or put another node in its place ('conclave member replace {id} N=HOST:PORT')"
+        )
+    });
+    let peers = core.peers();
+    let arriving = peers
         .iter()
         .filter(|peer| configuration.wanted.contains(&peer.id) && !configuration.voters.contains(&peer.id))
         .map(|peer| match (peer.is_active, peer.receives_snapshot) {
@@ -256,11 +266,11 @@ fn what_is_waited_for(core: &Raft) -> String {
             }
             (true, true) => format!("node {} receives a snapshot", peer.id),
             (true, false) => format!("node {} has {} of {} entries", peer.id, peer.matched, core.commit()),
-        })
-        .collect();
-    match arriving.is_empty() {
+        });
+    let waits_for: Vec<String> = unheard.chain(arriving).collect();
+    match waits_for.is_empty() {
         true => "a majority has to store the change".to_owned(),
-        false => arriving.join(", "),
+        false => waits_for.join(", "),
     }
 }
 
@@ -402,6 +412,38 @@ mod tests {
         change_members(&mut core, &remove(&[3])).expect("1 and 2 are left");
     }
 
+    /// Node 1 leads, 2 answers, and 3 was never there: there is no record of its directory.
+    #[test]
+    fn a_change_that_waits_for_a_founder_that_was_never_heard_says_so() {
+        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
+        let options = Options { founding_id: 7, incarnation: 201, ..Options::plain(1) };
+        let mut core = Raft::new(options, InitialState { configuration, ..InitialState::default() });
+        let hear = |core: &mut Raft, body| {
+            let origin = Origin { incarnation: 202, ..Origin::default() };
+            core.step(Message { from: 2, to: 1, origin, term: 1, body });
+            if let Some(persist) = core.effects().persist {
+                core.persisted(persist.ticket);
+            }
+        };
+        while core.role() == RoleName::Follower {
+            core.tick();
+        }
+        hear(&mut core, Body::PreVoteResponse { granted: true });
+        hear(&mut core, Body::VoteResponse { granted: true });
+        assert!(core.is_leader());
+        for _ in 0..100 {
+            core.tick();
+            hear(&mut core, Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 });
+            let outcome = AppendOutcome::Accepted { matched: core.last().index };
+            hear(&mut core, Body::AppendResponse { outcome, priority: 0 });
+        }
+        let request = v1::ChangeMembersRequest { add: vec![new(4, "host-4:1")], ..Default::default() };
+        let told = change_members(&mut core, &request).expect("it waits").waits_for;
+        for part in ["node 3 has never been heard", "'conclave member replace 3 ", "node 4 "] {
+            assert!(told.contains(part), "{told}");
+        }
+    }
+
     fn hear(core: &mut Raft, from: NodeId, body: Body) {
         core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
     }
@@ -429,6 +471,19 @@ mod tests {
             hear(&mut core, from, Body::HeartbeatResponse { round: 0, priority, promise_us: 0 });
         }
         core
+    }
+
+    #[test]
+    fn who_was_to_hand_over_and_leads_no_more_has_done_so() {
+        let ask = |from, to| {
+            let request = v1::TransferRequest { from, to, ..Default::default() };
+            let answer = transfer(&mut leader([0, 0, 0]), &request).expect("there are other voters");
+            (answer.done, answer.to)
+        };
+        assert_eq!(ask(2, NOBODY), (true, 1), "it is asked again");
+        assert!(!ask(1, NOBODY).0);
+        assert!(!ask(NOBODY, NOBODY).0);
+        assert_eq!(ask(2, 3), (false, 3), "whoever is named is to lead");
     }
 
     #[test]

@@ -3,12 +3,16 @@
 //! Sessions (and whatever else has a time to live) expire by stamped time. A leader whose clock is an hour ahead would end
 //! them all with its first stamp. So stamped time runs at most a little faster than the leader's monotonic clock, until it
 //! has caught up with wall time: whoever is alive has time to say so. While nobody stamps at all, as in a blackout, stamped
-//! time stands still likewise.
+//! time stands still likewise. Where wall time is behind, because an earlier leader's clock was ahead, stamped time goes on at half
+//! the pace until that has caught up: whoever is gone has to expire some day.
 
 use crate::env::{Moment, sometimes};
 
 /// Stamped time runs at most so many percent as fast as the leader's own clock.
 const PACE_PERCENT: u64 = 110;
+
+/// And as this where wall time is behind.
+const PACE_BEHIND_PERCENT: u64 = 50;
 
 #[derive(Debug)]
 pub(super) struct ProposalClock {
@@ -33,22 +37,21 @@ impl ProposalClock {
 
     /// The next stamp, when the wall clock shows this: never before the last one.
     pub(super) fn next(&mut self, wall_ms: u64, now: Moment) -> u64 {
-        let limit_ms = self.limit_ms(now);
-        if wall_ms <= limit_ms {
-            self.anchor(wall_ms.max(self.latest_ms), now);
-        } else {
+        let limit_ms = if self.anchor_ms == 0 { u64::MAX } else { self.at_pace(PACE_PERCENT, now) };
+        if wall_ms > limit_ms {
             sometimes!(StampedTimeHeldBack);
             self.latest_ms = limit_ms;
+        } else if wall_ms < self.latest_ms {
+            self.latest_ms = self.latest_ms.max(self.at_pace(PACE_BEHIND_PERCENT, now));
+        } else {
+            self.anchor(wall_ms, now);
         }
         self.latest_ms
     }
 
-    fn limit_ms(&self, now: Moment) -> u64 {
-        if self.anchor_ms == 0 {
-            return u64::MAX;
-        }
+    fn at_pace(&self, percent: u64, now: Moment) -> u64 {
         let elapsed_ms = now.since(self.anchored_at).as_millis() as u64;
-        self.anchor_ms.saturating_add(elapsed_ms.saturating_mul(PACE_PERCENT) / 100)
+        self.anchor_ms.saturating_add(elapsed_ms.saturating_mul(percent) / 100)
     }
 
     fn anchor(&mut self, stamp_ms: u64, now: Moment) {
@@ -102,6 +105,16 @@ mod tests {
         let moment = |us: u64| Moment::default() + Duration::from_micros(us);
         let last = (0..=1_000_000).step_by(7).map(|us| clock.next(u64::MAX / 2, moment(us))).last();
         assert!(last.is_some_and(|stamp| (2_090..=2_100).contains(&stamp)), "{last:?}");
+    }
+
+    /// The first leader's clock was a year ahead: sessions end all the same.
+    #[test]
+    fn time_goes_on_where_the_wall_clock_is_behind() {
+        let year_ms = 365 * 24 * HOUR_MS;
+        let mut clock = ProposalClock::new(year_ms, at(0));
+        let last = (0..=2 * HOUR_MS).step_by(100).map(|ms| clock.next(ms, at(ms))).last();
+        assert_eq!(last, Some(year_ms + HOUR_MS));
+        assert_eq!(clock.next(year_ms + 2 * HOUR_MS, at(2 * HOUR_MS)), year_ms + 2 * HOUR_MS);
     }
 
     #[test]

@@ -68,6 +68,8 @@ impl Readiness {
 
     fn state(&mut self, core: &Raft, applied: Index, clock: &Clock) -> State {
         if core.leader().is_none() {
+            // Much may have been committed before the next one is found.
+            (self.leader_found_at, self.target) = (None, None);
             return State::Leaderless;
         }
         let committed = self.leader_commit.max(core.commit());
@@ -133,5 +135,14 @@ mod tests {
         assert!(says(&mut readiness, &core, 9).starts_with("not ready: it has applied entry 9"));
         assert!(says(&mut readiness, &core, 9 + LAG_MAX).starts_with("not ready"));
         assert_eq!(says(&mut readiness, &core, 10 + LAG_MAX), "ready");
+        // It is cut off for long. The first heartbeat says no more than what this node is known to hold.
+        while core.leader().is_some() {
+            core.tick();
+        }
+        assert_eq!(says(&mut readiness, &core, 10 + LAG_MAX), "not ready: no leader is known");
+        let term = core.term();
+        let body = Body::HeartbeatRequest { commit: 0, round: 2 };
+        core.step(Message { from: 2, to: 1, origin: Origin::default(), term, body });
+        assert_eq!(says(&mut readiness, &core, 10 + LAG_MAX), "not ready: a leader was found just now");
     }
 }

@@ -1,14 +1,14 @@
 //! Reads the whole state now and then, slowly, beside everything else: a node whose disk rots stops while the others
 //! are whole, not when the last of them has died.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::report::{Report, Scrubbed};
 use crate::{
     env::{Clock, Environment},
-    storage::{self, Disk, Reader, Scrub, StorageError},
+    storage::{self, Disk, Reader, STATE_FILE, Scrub, StorageError},
 };
 
 /// A node that starts is busy with other things.
@@ -30,7 +30,7 @@ pub(super) fn start(
         loop {
             clock.sleep(pause).await;
             pause = PAUSE;
-            let report = match pass(Scrub::new(&reader), &clock, &*disk).await {
+            let report = match pass(Scrub::new(&reader), &clock, &disk).await {
                 Ok(records) => {
                     tracing::info!(records, "read the whole state: it is sound");
                     Report::Scrubbed(Scrubbed { unix_ms: clock.unix_ms(), records })
@@ -44,18 +44,26 @@ pub(super) fn start(
     })
 }
 
-/// Returns how many records there are.
-async fn pass(mut scrub: Scrub, clock: &Clock, disk: &dyn Disk) -> Result<u64, StorageError> {
+/// Returns how many records there are. What the system has in memory says nothing of the disk.
+async fn pass(mut scrub: Scrub, clock: &Clock, disk: &Arc<dyn Disk>) -> Result<u64, StorageError> {
+    let mut forgetting = Some(disk.clone());
     loop {
+        let forgetting = forgetting.take();
         let work = move || {
-            let result = scrub.step(STEP_BYTES);
+            let forgotten = forgetting.map_or(Ok(()), |disk| disk.forget(STATE_FILE));
+            let forgotten = forgotten.map_err(|reason| failed(&reason));
+            let result = forgotten.and_then(|()| scrub.step(STEP_BYTES));
             (scrub, result)
         };
-        let (returned, result) = storage::run_on(disk, work).await;
+        let (returned, result) = storage::run_on(&**disk, work).await;
         scrub = returned;
         if result? {
             return Ok(scrub.records);
         }
         clock.sleep(STEP_PAUSE).await;
     }
+}
+
+fn failed(reason: &io::Error) -> StorageError {
+    StorageError::Disk { file: STATE_FILE, reason: reason.to_string() }
 }

@@ -170,7 +170,8 @@ impl Raft {
         }
     }
 
-    /// A leader that a quorum no longer answers steps down, so that its clients go elsewhere.
+    /// A leader that a quorum no longer answers steps down, so that its clients go elsewhere. One whose own disk stands still hands
+    /// over: it applies nothing that is not durable there, and answers nobody, however much the others commit.
     pub(super) fn check_quorum(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.quorum_check_ticks += 1;
@@ -185,8 +186,14 @@ impl Raft {
         for progress in leader.peers.values_mut() {
             progress.check_activity();
         }
-        if !has_quorum {
-            self.become_follower(self.term(), None);
+        let durable = self.shared.writes.durable();
+        let stalled = (durable < self.shared.commit).then_some(durable);
+        let is_stalled = stalled.is_some() && stalled == leader.stalled;
+        leader.stalled = stalled;
+        match has_quorum {
+            true if is_stalled => self.hand_over(),
+            true => {}
+            false => self.become_follower(self.term(), None),
         }
     }
 }

@@ -110,6 +110,13 @@ impl Raft {
         }
     }
 
+    /// Voters that a staged change keeps or makes, and of whose data directories there is no record: it waits until a leader has heard
+    /// them, for they could elect nobody.
+    pub fn unrecorded_voters(&self) -> BTreeSet<NodeId> {
+        let wanted = self.configuration().wanted.iter().copied();
+        wanted.filter(|&id| !self.shared.is_recorded(id)).collect()
+    }
+
     fn append_configuration(&mut self, configuration: Configuration) {
         self.shared.append_own(Payload::Configuration(configuration.into()));
         let Role::Leader(leader) = &mut self.role else { return };
@@ -194,10 +201,10 @@ impl Leader {
                 progress.is_active()
                     && progress.is_replicating()
                     && progress.matched >= shared.log.compacted().index
-                    && progress.matched + shared.options.caught_up_entries >= shared.commit
+                    && !progress.lacks_more_than(shared.options.caught_up_entries, shared.commit)
             })
         };
-        // Voters that are not on record could elect nobody.
+        // (See `unrecorded_voters`.)
         configuration.arriving().all(|id| caught_up(&id))
             && configuration.wanted.iter().all(|&id| shared.is_recorded(id))
     }

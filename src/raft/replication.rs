@@ -21,6 +21,7 @@ impl Leader {
             lease: LeaderLease::default(),
             transfer: None,
             quorum_check_ticks: 0,
+            stalled: None,
             hand_over_ticks,
         }
     }
@@ -65,11 +66,11 @@ impl Raft {
     }
 
     pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: Index, priority: u32) {
-        let commit = self.shared.commit;
+        let (commit, caught_up_entries) = (self.shared.commit, self.shared.options.caught_up_entries);
         let Some(progress) = self.heard_from(from, priority) else { return };
         let stream = progress.stream();
         progress.accepted(matched);
-        progress.catches_up &= progress.matched < commit;
+        progress.catches_up &= progress.lacks_more_than(caught_up_entries, commit);
         let needs_no_snapshot = progress.stream().is_none();
         if needs_no_snapshot {
             self.shared.out.cancelled.extend(stream);

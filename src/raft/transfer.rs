@@ -64,10 +64,16 @@ impl Raft {
 
     /// A leader that leaves picks a successor whenever there is none.
     pub(super) fn continue_leaving(&mut self) {
-        if !self.shared.is_leaving || self.transferring().is_some() {
-            return;
+        if self.shared.is_leaving {
+            self.hand_over();
         }
-        if let Some(successor) = self.successor() {
+    }
+
+    /// Picks a successor, unless there is one.
+    pub(super) fn hand_over(&mut self) {
+        if self.transferring().is_none()
+            && let Some(successor) = self.successor()
+        {
             self.transfer(successor).expect("a leader can hand over to a voter that it feeds");
         }
     }
@@ -134,7 +140,7 @@ impl Raft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Configuration, InitialState, Message, Options, Origin, RoleName, Term};
+    use crate::raft::{AppendOutcome, Configuration, InitialState, Message, Options, Origin, RoleName, Term};
 
     fn hear(core: &mut Raft, from: NodeId, term: Term, body: Body) {
         core.step(Message { from, to: 1, origin: Origin::default(), term, body });
@@ -159,6 +165,39 @@ mod tests {
             hear(&mut core, from, 1, Body::HeartbeatResponse { round: 0, priority, promise_us: 0 });
         }
         core
+    }
+
+    /// What becomes of an entry that the others hold, a while after: whether somebody is told to take over.
+    fn hands_over(is_durable: bool) -> bool {
+        let mut core = leader(&[]);
+        core.propose([[7].into()]).expect("it leads");
+        let persist = core.effects().persist.expect("an entry to store");
+        let answered = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
+        let outcome = AppendOutcome::Accepted { matched: core.last().index };
+        for from in [2, 3, 4] {
+            let body = Body::AppendResponse { outcome, priority: 0 };
+            core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
+        }
+        if is_durable {
+            core.persisted(persist.ticket);
+        }
+        let mut sent = core.effects().messages;
+        assert_eq!(core.commit(), core.last().index);
+        for _ in 0..3 * core.shared.options.election_ticks_max {
+            core.tick();
+            [2, 3, 4].into_iter().for_each(|from| {
+                let body = answered.clone();
+                core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
+            });
+            sent.extend(core.effects().messages);
+        }
+        sent.iter().any(|message| message.body == Body::TimeoutNow)
+    }
+
+    #[test]
+    fn a_leader_whose_disk_stands_still_hands_over() {
+        assert!(hands_over(false));
+        assert!(!hands_over(true));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub struct Checkup {
     pub identity: Option<Identity>,
     /// What is wrong; empty if it is sound.
     pub findings: Vec<String>,
-    /// What the log holds, if it can be read.
+    /// What the log holds, if it can be read. Nothing, where the state was received from another node in its place.
     pub log: Option<Recovered>,
     /// Where the state stands, if it can be read.
     pub state: Option<Header>,
@@ -60,11 +60,9 @@ impl Checkup {
         })
     }
 
-    /// The last entry that the directory holds. A state that was received from another node may go further than the log.
+    /// The last entry that the directory holds.
     pub fn last(&self) -> Position {
-        let of_log = self.log.as_ref().map(Recovered::last);
-        let applied = |state: &Header| Position { term: state.applied_term, index: state.applied_index };
-        of_log.max(self.state.as_ref().map(applied)).unwrap_or_default()
+        self.log.as_ref().map(Recovered::last).unwrap_or_default()
     }
 
     fn add(&mut self, finding: impl Into<String>) {
@@ -166,30 +164,18 @@ impl Checkup {
         }
     }
 
-    /// The state stands for the beginning of the log, and goes no further than the log.
+    /// The state stands for the beginning of the log. Where it does not, a snapshot of the leader was put in place, and the process
+    /// ended before the log began after it: the node will drop what the log holds.
     fn check_both(&mut self) {
-        let (Some(log), Some(state)) = (&self.log, &self.state) else { return };
+        let (Some(log), Some(state)) = (&mut self.log, &self.state) else { return };
         let applied = Position { term: state.applied_term, index: state.applied_index };
-        let last = log.last();
-        let finding = if applied.index < log.compacted.index {
-            format!(
-                "{STATE_FILE} ends at {applied}, but {LOG_FILE} begins after {}: an older state was put in its place",
-                log.compacted
-            )
-        } else if applied.index > last.index {
-            // A snapshot of the leader was put in place, and the process died before the log began after it.
-            return;
-        } else {
-            let offset = (applied.index - log.compacted.index) as usize;
-            let found = match offset {
-                0 => log.compacted,
-                offset => log.entries[offset - 1].position(),
-            };
-            if found == applied {
-                return;
-            }
-            format!("{STATE_FILE} ends at {applied}, where {LOG_FILE} has {found}")
-        };
-        self.add(finding);
+        let compacted = log.compacted;
+        if applied.index < compacted.index {
+            self.add(format!(
+                "{STATE_FILE} ends at {applied}, but {LOG_FILE} begins after {compacted}: an older state was put in its place"
+            ));
+        } else if log.position_at(applied.index) != Some(applied) {
+            (log.compacted, log.entries) = (applied, Vec::new());
+        }
     }
 }

@@ -18,6 +18,15 @@ pub trait Disk: Send + Sync + 'static {
     /// Another process has it open, or the disk failed.
     fn open(&self, file: &str) -> io::Result<Box<dyn StorageBackend>>;
 
+    /// What the system has in memory of a file is forgotten, as far as it is on the disk: it is read from there again. A disk of which
+    /// nothing is kept in memory has nothing to forget.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn forget(&self, _file: &str) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Runs blocking work away from the tasks that must stay responsive, and completes when it is done. In
     /// simulation this is where the disk takes its time.
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>>;

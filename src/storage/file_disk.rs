@@ -88,6 +88,10 @@ impl Disk for FileDisk {
         Ok(Box::new(FileBackend::new(handle).map_err(io::Error::other)?))
     }
 
+    fn forget(&self, file: &str) -> io::Result<()> {
+        forget_clean_pages(&File::open(self.directory.join(file))?)
+    }
+
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             tokio::task::spawn_blocking(job).await.expect("a disk job returns its errors and does not panic");

@@ -44,6 +44,23 @@ impl Recovered {
     pub fn last(&self) -> Position {
         self.entries.last().map_or(self.compacted, Entry::position)
     }
+
+    /// What it holds at an index, if it reaches there.
+    pub(super) fn position_at(&self, index: Index) -> Option<Position> {
+        match index.checked_sub(self.compacted.index)? {
+            0 => Some(self.compacted),
+            offset => self.entries.get(offset as usize - 1).map(Entry::position),
+        }
+    }
+
+    /// The entries that follow a state which stands there. None does if the log does not hold that position: a snapshot of the leader
+    /// was put in place, and the process ended before the log began after it. What the log holds is not what led there then.
+    pub fn following(&self, applied: Position) -> &[Entry] {
+        match self.position_at(applied.index) == Some(applied) {
+            true => &self.entries[(applied.index - self.compacted.index) as usize..],
+            false => &[],
+        }
+    }
 }
 
 /// The durable log of one node.

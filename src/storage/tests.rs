@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     kv::{Applier, Command, Header, Operation, Put, RangeRequest, range, recompute_content},
-    raft::{Entry, Payload, Persist, Vote},
+    raft::{Entry, Payload, Persist, Position, Vote},
 };
 
 const FILES: [&str; 2] = [LOG_FILE, STATE_FILE];
@@ -408,6 +408,35 @@ fn a_check_changes_nothing_and_keeps_nodes_away() {
         assert!(matches!(refusal(directory), StorageError::Locked { .. }), "no node starts meanwhile");
         assert!(contents(directory) == before, "nothing was changed");
     }
+}
+
+/// Node 1 led, was cut off with a long log, and was sent a snapshot when it came back: it ended before its log began after that.
+#[test]
+fn a_log_that_a_snapshot_replaced_is_sound_and_worth_nothing() {
+    let scratch = scratch();
+    let mut stores = opened(scratch.path());
+    live(&mut stores, 10);
+    // The log holds entry 11 of term 1, and entry 12; the state stands at entry 11 of a later term.
+    for index in [11, 12] {
+        let entries = vec![Entry { term: 1, index, payload: Payload::Noop }];
+        let write = Persist { ticket: 1, compacted: None, vote: None, entries, promises: Vec::new() };
+        stores.log.write(&write).expect("the disk works");
+    }
+    let mut tables = stores.state.tables();
+    let mut applier = Applier::begin(&mut tables).expect("the state is whole");
+    applier.skip((4, 11));
+    applier.finish().expect("the disk works");
+    tables.finish().expect("the disk works");
+    stores.state.sync().expect("the disk works");
+    drop(stores);
+    let disk = ReadOnlyDisk::open(scratch.path()).expect("nobody runs there");
+    let checkup = check(&disk);
+    assert_eq!(checkup.findings, Vec::<String>::new());
+    assert_eq!(checkup.last(), Position { term: 4, index: 11 });
+    drop(disk);
+    let stores = opened(scratch.path());
+    assert_eq!(stores.recovered.following(checkup.last()), []);
+    assert_eq!(stores.recovered.following(Position { term: 1, index: 10 }).len(), 2);
 }
 
 #[test]

@@ -36,6 +36,16 @@ pub enum Happened {
     Unknown,
 }
 
+impl Happened {
+    /// As a header says it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// etcd's errors: what its clients know by code and text (`rpctypes/error.go` of etcd 3.6).
 pub(crate) mod etcd {
     use tonic::Code;
@@ -125,12 +135,8 @@ impl From<CallError> for Status {
         let is_outage = error.code == Code::Unavailable;
         let message = if is_outage { error.to_string() } else { error.message };
         let mut status = Self::new(error.code, message);
-        let happened = match error.happened {
-            Happened::No => "no",
-            Happened::Unknown => "unknown",
-        };
         let metadata = status.metadata_mut();
-        metadata.insert(HAPPENED_HEADER, MetadataValue::from_static(happened));
+        metadata.insert(HAPPENED_HEADER, MetadataValue::from_static(error.happened.name()));
         if !is_outage
             && !error.detail.is_empty()
             && let Ok(detail) = error.detail.parse()

@@ -9,7 +9,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use conclave::raft::{Configuration, NodeId, RoleName, Term};
+use conclave::raft::{Configuration, Index, NodeId, RoleName, Term};
 
 use crate::{
     Failure, FaultBudget, Oracle, Rule, Standings,
@@ -24,6 +24,8 @@ pub struct Bounds {
     pub until_led: Duration,
     /// Until a leader that hears no quorum leads no more.
     pub until_stepped_down: Duration,
+    /// Until a leader whose own disk stands still, and whom others would be served by, has handed over.
+    pub until_handed_over: Duration,
     /// Until it is sure that undisturbed voters that follow a leader hear it, too: nobody unseats it from then on.
     pub until_settled: Duration,
 }
@@ -57,6 +59,16 @@ pub struct Availability {
     reign: Option<Reign>,
     /// The leaders that hear no quorum, and since when.
     unheard: BTreeMap<(NodeId, Term), Duration>,
+    /// A leader that has committed more than its disk holds, and since when that holds no more.
+    stalled: Option<(Stalled, Duration)>,
+}
+
+/// A leader whose disk holds entries up to an index, and no more of what it has committed: it answers nobody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stalled {
+    leader: NodeId,
+    term: Term,
+    durable: Index,
 }
 
 /// A leader among undisturbed voters that are a quorum and follow it.
@@ -72,7 +84,8 @@ struct Reign {
 impl Availability {
     /// Nothing was seen yet.
     pub fn new(bounds: Bounds) -> Self {
-        Self { bounds, quorum: None, led: Duration::ZERO, reign: None, unheard: BTreeMap::new() }
+        let (quorum, reign, stalled) = (None, None, None);
+        Self { bounds, quorum, led: Duration::ZERO, reign, unheard: BTreeMap::new(), stalled }
     }
 
     /// Looks at how the nodes stand. What should have gone on and has not is a failure of the oracle's.
@@ -90,9 +103,10 @@ impl Availability {
         let judged = match &quorum {
             Some((set, since)) => self
                 .look_at_reign(oracle, around, set)
-                .and_then(|()| self.look_for_leader(oracle, around, set, *since)),
+                .and_then(|()| self.look_for_leader(oracle, around, set, *since))
+                .and_then(|()| self.look_for_the_stalled(oracle, around, set)),
             None => {
-                self.reign = None;
+                (self.reign, self.stalled) = (None, None);
                 Ok(())
             }
         };
@@ -190,6 +204,31 @@ impl Availability {
         Ok(())
     }
 
+    /// Who has committed what its own disk does not take must let another one lead, if there are some that can.
+    fn look_for_the_stalled(
+        &mut self,
+        oracle: &Oracle,
+        around: &Surroundings<'_>,
+        set: &BTreeMap<NodeId, u64>,
+    ) -> Result<(), Failure> {
+        let stalled = stalled_leader(oracle, around, set);
+        let before = self.stalled.filter(|(before, _)| Some(*before) == stalled);
+        self.stalled = before.or_else(|| Some((stalled?, around.now)));
+        let Some((Stalled { leader, term, durable }, since)) = self.stalled else { return Ok(()) };
+        let lasted = around.now.saturating_sub(since);
+        if lasted <= self.bounds.until_handed_over {
+            return Ok(());
+        }
+        let nodes: Vec<NodeId> = set.keys().copied().collect();
+        let detail = format!(
+            "node {leader} leads term {term}, and for {} ms its own disk has held entries up to {durable} and no more, though nodes {nodes:?}, \
+             undisturbed, have committed others with it: it answers nobody (within {} ms it must have handed over)",
+            lasted.as_millis(),
+            self.bounds.until_handed_over.as_millis(),
+        );
+        Err(Failure { term, ..failure(Rule::StalledLeaderHandsOver, vec![leader], oracle, detail) })
+    }
+
     /// Who cannot hear a quorum must not go on to lead.
     fn look_for_the_unheard(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
         let unheard: BTreeMap<NodeId, Term> = {
@@ -251,6 +290,22 @@ fn is_led(oracle: &Oracle, around: &Surroundings<'_>, set: &BTreeMap<NodeId, u64
     let is_sound = |id: &NodeId| (around.is_sound)(leader, *id) && (around.is_sound)(*id, leader);
     let is_disturbed = !around.undisturbed.contains_key(&leader) || !set.keys().all(is_sound);
     is_disturbed || (committed.is_some() && committed == term)
+}
+
+/// The leader, if it has committed more than its own disk holds, and undisturbed nodes that are a quorum reach it.
+fn stalled_leader(
+    oracle: &Oracle,
+    around: &Surroundings<'_>,
+    set: &BTreeMap<NodeId, u64>,
+) -> Option<Stalled> {
+    let leader = Standings::of(oracle).leader_of(around.runs)?;
+    let is_sound = |id: &NodeId| (around.is_sound)(leader, *id) && (around.is_sound)(*id, leader);
+    let node =
+        oracle.inner().facts.node(leader).map(|node| (term_led(node), node.view, node.disk.last().index));
+    let (term, view, durable) = node?;
+    let has_committed_more = view?.commit > durable;
+    let may_hand_over = !(around.is_stopping)(leader) && set.keys().all(is_sound);
+    (has_committed_more && may_hand_over).then_some(Stalled { leader, term: term?, durable })
 }
 
 /// The leader of these nodes, if all of them follow it.

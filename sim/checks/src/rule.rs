@@ -79,6 +79,7 @@ rules! {
     // availability.rs
     QuorumIsLed, "voters that run undisturbed, reach each other and are a quorum have a leader, and commit", "§5.2";
     LeaderHasFollowers, "a leader that no quorum can reach steps down", "thesis §6.2";
+    StalledLeaderHandsOver, "a leader whose own disk stands still, while others commit, hands over", "architecture";
     UndisturbedLeaderStays, "nobody unseats a leader that an undisturbed quorum follows", "thesis §9.6";
     // specification/: the guards of its actions
     RestartRemembers, "a node comes up with the term and the vote that it stored", "figure 2, raft.tla Restart";
@@ -106,7 +107,13 @@ rules! {
 impl Rule {
     /// Whether it says what must go on, rather than what must not be.
     pub fn is_of_availability(self) -> bool {
-        matches!(self, Self::QuorumIsLed | Self::LeaderHasFollowers | Self::UndisturbedLeaderStays)
+        matches!(
+            self,
+            Self::QuorumIsLed
+                | Self::LeaderHasFollowers
+                | Self::StalledLeaderHandsOver
+                | Self::UndisturbedLeaderStays
+        )
     }
 }
 

@@ -64,6 +64,8 @@ pub enum Outside {
     WithoutPower,
     /// It stands still.
     Paused,
+    /// Its disk does, and the rest goes on.
+    StalledDisk,
     /// It does not reach the core, nor does the core reach it.
     CutOff,
     /// It does not hear the core, which hears it.
@@ -112,7 +114,8 @@ impl Ending {
         if draw.chance(50) {
             return Self::default();
         }
-        let leader = Some(*draw.pick(&[Outside::Down, Outside::WithoutPower, Outside::CutOff]));
+        let fates = [Outside::Down, Outside::WithoutPower, Outside::CutOff, Outside::StalledDisk];
+        let leader = Some(*draw.pick(&fates));
         let moments = [&[Moment::Elected; 3], Moment::OF_LEADERS, Moment::OF_MEMBERS].concat();
         let moment = draw.chance(75).then(|| *draw.pick(&moments));
         let (late_ms, falls) = (*draw.pick(&[0, 0, 5, 30, 100]), *draw.pick(&[0, 0, 1, 2]));
@@ -135,6 +138,9 @@ impl Ending {
             let field = format!("ending.outsiders[{place}]");
             roster.check_machine(&format!("{field}.machine"), *machine)?;
             fate.check(&format!("{field}.fate"))?;
+            if *fate == Outside::StalledDisk && !matches!(machine, MachineId::Node(_)) {
+                return Err(format!("{field}.fate: {machine} has no disk: choose another one, or a node"));
+            }
         }
         if let Some(fate) = self.leader {
             fate.check("ending.leader")?;
@@ -171,6 +177,7 @@ impl Outside {
             Self::Down => "down",
             Self::WithoutPower => "without-power",
             Self::Paused => "paused",
+            Self::StalledDisk => "stalled-disk",
             Self::CutOff => "cut-off",
             Self::HearsNobody => "hears-nobody",
             Self::IsNotHeard => "is-not-heard",
@@ -192,8 +199,10 @@ fn fate(draw: &mut Draw, machine: MachineId) -> Outside {
         Outside::IsNotHeard,
         Outside::Flapping(Rhythm { period_ms, bad_ms: period_ms / 2 }),
         Outside::SlowLinks { bytes_per_s: 100_000 },
+        Outside::StalledDisk,
     ];
     match machine {
+        MachineId::Proxy(_) => *draw.pick(&fates[..fates.len() - 1]),
         // A client has no links that anybody waits for, and no power loss of its own.
         MachineId::Client(_) => *draw.pick(&[Outside::Down, Outside::CutOff]),
         _ => *draw.pick(&fates),
@@ -208,6 +217,7 @@ impl fmt::Display for Outsider {
             Outside::Down => write!(f, "{machine} is down"),
             Outside::WithoutPower => write!(f, "{machine} has no power"),
             Outside::Paused => write!(f, "{machine} stands still"),
+            Outside::StalledDisk => write!(f, "the disk of {machine} stands still"),
             Outside::CutOff => write!(f, "{machine} is cut off"),
             Outside::HearsNobody => write!(f, "{machine} hears nobody"),
             Outside::IsNotHeard => write!(f, "nobody hears {machine}"),

@@ -15,7 +15,7 @@ const NOWHERE: [&str; 2] = ["10.9.9.9:7000", "10.9.9.8:7000"];
 /// Asks for it once; `nodes` are those that it is about, where it is about some. Returns whether it was done.
 pub(super) async fn ask(client: &Client, mistake: Mistake, nodes: &[u64]) -> Result<bool, ClientError> {
     if mistake == Mistake::TransferToStranger {
-        return client.transfer(STRANGER).await.map(|answer| answer.done);
+        return client.transfer(0, STRANGER).await.map(|answer| answer.done);
     }
     client.change_members(request(mistake, nodes)).await.map(|answer| answer.done)
 }

@@ -23,7 +23,9 @@ use crate::trace::{Change, Event, Mistake, OperatorEvent, Recorder};
 /// How long an operator waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 const PAUSE: Duration = Duration::from_millis(100);
-/// An operator gives a transfer, or a mistake, up after so many attempts: nobody may be there, or the target of a transfer no voter.
+/// An operator gives a transfer up after that, as `conclave transfer` does: nobody may be there, or the target no voter.
+const TRANSFER_PATIENCE: Duration = Duration::from_secs(10);
+/// And a mistake after so many attempts.
 const ATTEMPTS: u32 = 10;
 
 /// The operators of a run: each sits at the console and asks for one thing.
@@ -253,13 +255,13 @@ async fn ask_for(
 async fn transfer(client: Client, recorder: Recorder, to: u64) {
     let tell = |event| recorder.record(Event::Operator { change: Change::Transfer { to }, event });
     tell(OperatorEvent::Asked);
-    for _ in 0..ATTEMPTS {
-        match client.transfer(to).await {
-            Ok(answer) if answer.done => return tell(OperatorEvent::Done),
-            _ => sleep(PAUSE).await,
+    let asking = async {
+        while !client.transfer(0, to).await.is_ok_and(|answer| answer.done) {
+            sleep(PAUSE).await;
         }
-    }
-    tell(OperatorEvent::GivenUp);
+    };
+    let is_done = timeout(TRANSFER_PATIENCE, asking).await.is_ok();
+    tell(if is_done { OperatorEvent::Done } else { OperatorEvent::GivenUp });
 }
 
 /// Asks until it is refused. What is begun counts as done, but for what may wait.

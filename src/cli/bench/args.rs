@@ -23,8 +23,9 @@ EXAMPLES
   conclave bench --cpu-of conclave           and the processor time of the cluster's programs
   conclave bench --compare 127.0.0.1:3379    in turns with another cluster, or with etcd
 
-Keys begin with 'bench/'; 'conclave del bench/ --prefix' removes them. Reads find what they ask for: all keys are
-written before the clock starts. Kill the leader meanwhile, and see the longest gap.";
+Keys begin with 'bench/'; 'conclave del bench/ --prefix' removes them. Reads find what they ask
+for: all keys are written before the clock starts. Kill the leader meanwhile, and see the longest
+gap.";
 
 /// Measure throughput, latency and interruptions
 ///
@@ -159,20 +160,12 @@ fn parse_interval(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::Parser;
-
     use super::*;
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::cli::testing::options;
 
     fn complaint(line: &str) -> String {
-        let words = ["bench"].into_iter().chain(line.split_whitespace());
-        match Line::try_parse_from(words) {
-            Ok(Line { args }) => args.check().expect_err(line).to_string(),
+        match options::<Args>(line) {
+            Ok(args) => args.check().expect_err(line).to_string(),
             Err(error) => error.to_string(),
         }
     }

@@ -7,7 +7,10 @@ use anyhow::Context;
 use serde_json::{Value, json};
 
 use super::{
-    super::{connection::Connection, output::print},
+    super::{
+        connection::Connection,
+        output::{print, tell},
+    },
     args::Args,
     report::{Figure, Report},
     side::Side,
@@ -52,9 +55,9 @@ pub(super) async fn compare(args: &Args, here: Side) -> anyhow::Result<ExitCode>
             found[number].add(&report);
             if !args.json {
                 if turn == 0 && number == 0 {
-                    print(&format!("{}\n\n", report.headline()));
+                    tell(&format!("{}\n\n", report.headline()));
                 }
-                print(&format!(
+                tell(&format!(
                     "turn {} of {}, {}: {}\n",
                     turn + 1,
                     args.turns,
@@ -65,8 +68,7 @@ pub(super) async fn compare(args: &Args, here: Side) -> anyhow::Result<ExitCode>
         }
     }
     let [here, there] = &found;
-    print(&if args.json { json(here, there) } else { text(here, there) });
-    Ok(ExitCode::SUCCESS)
+    print(&if args.json { json(here, there) } else { text(here, there) })
 }
 
 /// Which side is measured first may matter: it alternates.

@@ -44,7 +44,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     side.prepare(&args).await?;
     let measured = side.measure(&args).await?;
     let report = Report::new(&args, &measured);
-    print(&if args.json { report.json() } else { report.text() });
+    let printed = print(&if args.json { report.json() } else { report.text() });
     measured.check()?;
-    Ok(ExitCode::SUCCESS)
+    printed
 }

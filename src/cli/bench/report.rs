@@ -289,22 +289,16 @@ fn station_as_json(Station { name, ms, is_part }: &Station) -> Value {
 mod tests {
     use std::time::Duration;
 
-    use clap::Parser;
     use tokio::time::Instant;
 
     use super::{
         super::{tally::Tally, timeline::Timeline, window::Window, workload::Kind},
         *,
     };
-
-    #[derive(Debug, Parser)]
-    struct Line {
-        #[command(flatten)]
-        args: Args,
-    }
+    use crate::cli::testing::options;
 
     fn example() -> (Args, Measured) {
-        let args = Line::parse_from(["bench", "--op", "mixed", "--seconds", "2"]).args;
+        let args = options::<Args>("--op mixed --seconds 2").expect("good options");
         let start = Instant::now();
         let window = Window { start, end: start + args.seconds };
         let (mut tally, timeline) = (Tally::new(), Timeline::new(window));

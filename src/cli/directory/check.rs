@@ -15,10 +15,10 @@ EXAMPLES
   sudo -u conclave conclave check /var/lib/conclave/node
   sudo -u conclave conclave check /var/lib/conclave/node --json
 
-The node must be stopped. Nothing is changed: what a node would write while it opens its files stays
-in memory. All of the state is read; the log is held in memory, as a node holds it. Exit code 0: sound;
-1: damaged, with a line for each finding; 2: not checked, for there is no data directory, a node uses
-it, or this user may not read it.";
+The node must be stopped. Nothing is changed: what a node would write while it opens its files
+stays in memory. All of the state is read; the log is held in memory, as a node holds it. Exit code
+0: sound; 1: damaged, with a line for each finding; 2: not checked, for there is no data directory,
+a node uses it, or this user may not read it.";
 
 /// Exit code of a directory that is damaged.
 const DAMAGED: u8 = 1;
@@ -45,7 +45,10 @@ impl Args {
             Ok(disk) => check(&disk),
             Err(error) => return fail(NOT_CHECKED, &describe(&error.into())),
         };
-        print(&if self.json { format!("{:#}\n", as_json(&checkup)) } else { as_text(&checkup) });
+        let found = if self.json { format!("{:#}\n", as_json(&checkup)) } else { as_text(&checkup) };
+        if let Err(error) = print(&found) {
+            return fail(NOT_CHECKED, &describe(&error));
+        }
         if checkup.findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) }
     }
 }

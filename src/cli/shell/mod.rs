@@ -6,12 +6,13 @@ mod input;
 use std::{io::Write, process::ExitCode};
 
 use self::{
-    command::{Outcome, Request},
+    command::Outcome,
     input::{Input, Line},
 };
 use super::{
+    FAILED,
     connection::Connection,
-    output::{INTERRUPTED, describe, print},
+    output::{INTERRUPTED, describe, print, tell},
 };
 use crate::client::Client;
 
@@ -19,7 +20,7 @@ const EXAMPLES: &str = "\
 EXAMPLES
   conclave client
   conclave client --endpoints 10.0.0.5:2379,10.0.0.6:2379
-  echo 'put greeting hello' | conclave client      lines from a pipe or a file
+  echo 'put greeting hello' | conclave client      lines from a pipe or a file; exit code 1 if one fails
 
 In the shell, 'help' lists the commands.";
 
@@ -47,41 +48,37 @@ pub(super) async fn run(Args { connection }: Args) -> anyhow::Result<ExitCode> {
     if input.is_interactive() {
         greet(&connection);
     }
+    let mut has_failed = false;
     loop {
         // Other tasks run on other threads, so this one may wait for the keyboard.
-        match tokio::task::block_in_place(|| input.next_line())? {
-            Line::Text(text) => match command::parse(&text) {
-                Ok(None) => {}
-                Ok(Some(request)) => {
-                    if answer(&client, request).await == Outcome::Leave {
-                        return Ok(ExitCode::SUCCESS);
-                    }
-                }
-                Err(message) => complain(&message),
-            },
-            Line::Unreadable(reason) => complain(&reason),
-            Line::End => return Ok(ExitCode::SUCCESS),
+        let outcome = match tokio::task::block_in_place(|| input.next_line())? {
+            Line::Text(text) => carry_out(&client, &text).await,
+            Line::Unreadable(reason) => Err(reason),
+            Line::End => Ok(Outcome::Leave),
             Line::Interrupt => std::process::exit(INTERRUPTED.into()),
+        };
+        match outcome {
+            Ok(Outcome::Stay) => {}
+            // Who types has read what failed; a script looks at the exit code.
+            Ok(Outcome::Leave) if has_failed && !input.is_interactive() => return Ok(ExitCode::from(FAILED)),
+            Ok(Outcome::Leave) => return Ok(ExitCode::SUCCESS),
+            Err(message) => {
+                complain(&message);
+                has_failed = true;
+            }
         }
     }
 }
 
-async fn answer(client: &Client, request: Request) -> Outcome {
-    match request.run(client).await {
-        Ok((text, outcome)) => {
-            print(&text);
-            outcome
-        }
-        Err(error) => {
-            complain(&describe(&error));
-            Outcome::Stay
-        }
-    }
+async fn carry_out(client: &Client, line: &str) -> Result<Outcome, String> {
+    let Some(request) = command::parse(line)? else { return Ok(Outcome::Stay) };
+    let answered = request.run(client).await.and_then(|(text, outcome)| print(&text).map(|_| outcome));
+    answered.map_err(|error| describe(&error))
 }
 
 fn greet(connection: &Connection) {
     let endpoints = connection.endpoint_texts().join(", ");
-    print(&format!("conclave at {endpoints}; 'help' lists the commands, Ctrl+D leaves\n"));
+    tell(&format!("conclave at {endpoints}; 'help' lists the commands, Ctrl+D leaves\n"));
 }
 
 /// Says what is wrong with a line, and the shell goes on.

@@ -29,7 +29,7 @@ impl Offline {
         let identity = checkup.identity.clone().expect("what is sound is somebody's");
         let founding = Founding { identity: identity.clone(), bootstrap: Default::default(), incarnation: 0 };
         let opened = storage::open(&disk, &founding)?;
-        replay(&opened.state, &opened.header, &opened.recovered.entries)?;
+        replay(&opened.state, &opened.header, &opened.recovered)?;
         let view = opened.state.reader().view()?;
         let writer = BackupWriter::new(view.into(), &identity.cluster, identity.node, clock().unix_ms());
         let note = format!(

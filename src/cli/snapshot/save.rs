@@ -28,10 +28,10 @@ The cluster goes on meanwhile. The backup holds everything that was acknowledged
 command was given. It is written to FILE.part, verified, and then given its name. If the node that
 makes it ends meanwhile, it is begun again.
 
-With --data-dir the backup is of what one stopped node holds, for when a majority of the disks is lost:
-'snapshot restore' makes a new cluster of it. It holds the node's state and all of its log, whether that
-was ever committed or not. Of several disks that are left take the one with the latest last entry, as
-'conclave check' shows it: the higher term, then the higher index.";
+With --data-dir the backup is of what one stopped node holds, for when a majority of the disks is
+lost: 'snapshot restore' makes a new cluster of it. It holds the node's state and all of its log,
+whether that was ever committed or not. Of several disks that are left take the one with the latest
+last entry, as 'conclave check' shows it: the higher term, then the higher index.";
 
 /// Records of one piece of an offline backup.
 const PIECE_BYTES: usize = 1 << 20;

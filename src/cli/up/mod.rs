@@ -19,7 +19,7 @@ use self::{
     child::{Child, Ended},
     plan::Plan,
 };
-use super::{output::print, status, stop};
+use super::{output::tell, status, stop};
 
 /// How often the new cluster is asked who leads.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -32,7 +32,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut plan = Plan::new(&args)?;
     plan.check_ports()?;
     plan.prepare_directories()?;
-    print(&plan.warning());
+    tell(&plan.warning());
     if args.tls {
         plan.prepare_tls()?;
     }
@@ -49,7 +49,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let mut children = JoinSet::new();
     for part in plan.parts() {
         let child = Child::start(part)?;
-        print(&child.introduction());
+        tell(&child.introduction());
         children.spawn(child.watch(stop_rx.clone(), ended_tx.clone()));
     }
     drop(ended_tx);
@@ -60,7 +60,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
         error = announce(&plan) => Err(error),
         () = shown(page) => Ok(ExitCode::SUCCESS),
     };
-    print("stopping\n");
+    tell("stopping\n");
     drop(stop_tx);
     children.join_all().await;
     result
@@ -69,7 +69,7 @@ pub(super) async fn run(args: Args) -> anyhow::Result<ExitCode> {
 /// Tells of every child that ends before it is told to. Returns when none is left.
 async fn report_ends(mut ended: mpsc::UnboundedReceiver<Ended>) -> anyhow::Error {
     while let Some(child) = ended.recv().await {
-        print(&child.obituary());
+        tell(&child.obituary());
     }
     anyhow::anyhow!("every process of the cluster has ended; see above")
 }
@@ -78,7 +78,7 @@ async fn report_ends(mut ended: mpsc::UnboundedReceiver<Ended>) -> anyhow::Error
 async fn announce(plan: &Plan) -> anyhow::Error {
     match wait_for_leader(plan).await {
         Ok(leader) => {
-            print(&plan.welcome(leader));
+            tell(&plan.welcome(leader));
             std::future::pending().await
         }
         Err(error) => error,
@@ -98,7 +98,7 @@ async fn wait_for_leader(plan: &Plan) -> anyhow::Result<u64> {
         }
         if !complained && started.elapsed() > LEADER_PATIENCE {
             complained = true;
-            print(&format!("no leader after {LEADER_PATIENCE:?}, still waiting: see the log files\n"));
+            tell(&format!("no leader after {LEADER_PATIENCE:?}, still waiting: see the log files\n"));
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }

@@ -3,8 +3,8 @@
 use crate::{
     env::{Knob, knob},
     kv::{Applier as Transaction, Header, Reply, SESSION_IDLE_MS_MAX},
-    raft::{Entry, Payload},
-    storage::{self, StateStore, StorageError, Tables},
+    raft::{Entry, Payload, Position},
+    storage::{self, Recovered, StateStore, StorageError, Tables},
     wire::kv as wire,
 };
 
@@ -35,12 +35,12 @@ pub(super) fn session_idle_ms() -> u64 {
     knob(Knob::SessionIdleMs, SESSION_IDLE_MS_MAX as usize) as u64
 }
 
-/// Applies the entries of a log that follow a state which stands at `header`, committed or not.
+/// Applies the entries of a log that follow a state which stands at `header`, committed or not: see [`Recovered::following`].
 ///
 /// # Errors
 /// The disk failed, or an entry cannot be read.
-pub fn replay(state: &StateStore, header: &Header, log: &[Entry]) -> Result<(), StorageError> {
-    let following: Vec<&Entry> = log.iter().filter(|entry| entry.index > header.applied_index).collect();
+pub fn replay(state: &StateStore, header: &Header, log: &Recovered) -> Result<(), StorageError> {
+    let following = log.following(Position { term: header.applied_term, index: header.applied_index });
     for batch in following.chunks(knob(Knob::ReplayedEntries, BATCH_ENTRIES)) {
         let mut tables = state.tables();
         let mut transaction = Transaction::begin(&mut tables)?.with_session_idle_ms(session_idle_ms());

@@ -1,5 +1,5 @@
-//! Answers that arrive in pieces, and what they hold until they are sent to their callers: all together, so much and no
-//! more. A piece is kept as it came, encoded: an answer is never taken apart here.
+//! Large answers, and what they hold until they are sent to their callers: all together, so much and no more. Those to reads arrive
+//! in pieces. A piece is kept as it came, encoded: an answer is never taken apart here.
 
 use std::{
     collections::BTreeMap,
@@ -47,6 +47,24 @@ impl Assembly {
     /// There is no room for it: why.
     pub(super) fn add(&mut self, id: CallId, attempt: u16, piece: Bytes) -> Result<(), String> {
         let bytes = piece.len() + PIECE_OVERHEAD_BYTES;
+        self.reserve(bytes)?;
+        let new = || Pieces { pieces: Vec::new(), bytes: 0, held: self.held.clone() };
+        let answer = self.answers.entry((id, attempt)).or_insert_with(new);
+        answer.bytes += bytes;
+        answer.pieces.push(piece);
+        Ok(())
+    }
+
+    /// An answer of so many bytes has arrived whole.
+    ///
+    /// # Errors
+    /// There is no room for it: why.
+    pub(super) fn hold(&self, bytes: usize) -> Result<Pieces, String> {
+        self.reserve(bytes)?;
+        Ok(Pieces { pieces: Vec::new(), bytes, held: self.held.clone() })
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<(), String> {
         let held = self.held.load(Ordering::Relaxed);
         if held + bytes > self.bytes_max {
             return Err(format!(
@@ -56,10 +74,6 @@ impl Assembly {
             ));
         }
         self.held.fetch_add(bytes, Ordering::Relaxed);
-        let new = || Pieces { pieces: Vec::new(), bytes: 0, held: self.held.clone() };
-        let answer = self.answers.entry((id, attempt)).or_insert_with(new);
-        answer.bytes += bytes;
-        answer.pieces.push(piece);
         Ok(())
     }
 
@@ -85,6 +99,11 @@ impl Pieces {
 
     pub(in crate::proxy) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
+    }
+
+    /// The answer is large, and counts as held.
+    pub(in crate::proxy) fn are_held(&self) -> bool {
+        self.bytes > 0
     }
 }
 
@@ -132,7 +151,12 @@ mod tests {
         assert_eq!(taken.take().len(), 1);
         assert!(assembly.add(one, 1, piece()).is_err(), "what is being sent is held");
         drop(taken);
+        let whole = assembly.hold(400).expect("there is room");
+        assert!(whole.are_held() && whole.is_empty());
+        assert!(assembly.add(one, 1, piece()).is_err(), "what is whole is held too");
+        drop(whole);
         assembly.add(one, 1, piece()).expect("there is room");
+        assert!(assembly.hold(400).is_err_and(|why| why.contains("at most 1000")));
         assert_eq!(assembly.forget(one), [1]);
         assembly.add(two, 1, piece()).expect("there is room");
         assembly.check();

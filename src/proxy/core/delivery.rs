@@ -9,6 +9,7 @@ use super::{
     calls::{Calls, Outstanding},
     effects::{Answer, Answered, Effects},
     exactly_once::{SessionIds, Sessions},
+    limits::SMALL_ANSWER_BYTES_MAX,
     links::{LinkId, Links},
     outcome::{self, Next},
 };
@@ -171,10 +172,20 @@ impl Delivery {
     }
 
     fn answered(&mut self, id: CallId, attempt: u16, outcome: reply::Outcome) {
-        let pieces = self.assembly.take(id, attempt);
+        let mut pieces = self.assembly.take(id, attempt);
         if let Some(call) = self.calls.get_mut(id) {
             sometimes!(!call.attempts.is_latest(attempt), AnswerToEarlierAttempt);
             call.attempts.close(attempt);
+        }
+        let bytes = outcome::pairs_bytes(&outcome);
+        if bytes > SMALL_ANSWER_BYTES_MAX {
+            pieces = match self.assembly.hold(bytes) {
+                Ok(held) => held,
+                Err(why) => {
+                    sometimes!(AnswerTooLarge);
+                    return self.conclude(id, Err(outcome::done_and_not_told(&why)));
+                }
+            };
         }
         self.conclude(id, Ok(Answered { outcome, pieces }));
     }

@@ -87,6 +87,7 @@ mod tests;
 mod timers;
 mod waits;
 
+pub(super) use assembly::Pieces;
 pub(super) use call::{Call, CallId, Operation};
 pub(super) use effects::{Answer, Answered, Effects};
 pub(super) use limits::{ANSWERS_BYTES_MAX, SMALL_CALL_BYTES_MAX};

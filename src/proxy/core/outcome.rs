@@ -12,6 +12,7 @@
 //!
 //! A read that fails did not happen, whatever was sent: it changes nothing.
 
+use prost::Message as _;
 use tonic::Code;
 
 use super::{
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::wire::{
     CallError, etcd,
-    pb::v1::{self, refusal::Reason},
+    pb::v1::{self, refusal::Reason, reply::Outcome},
 };
 
 /// What follows a refusal of the latest attempt.
@@ -35,6 +36,21 @@ pub(super) enum Next {
     Fail(CallError),
     /// Nobody waits for it any more.
     Forget,
+}
+
+/// What the pairs take that an answer to a write brings: those that were there before.
+pub(super) fn pairs_bytes(outcome: &Outcome) -> usize {
+    match outcome {
+        Outcome::Put(response) => response.prev_kv.iter().map(|pair| pair.encoded_len()).sum(),
+        Outcome::DeleteRange(response) => response.prev_kvs.iter().map(|pair| pair.encoded_len()).sum(),
+        _ => 0,
+    }
+}
+
+/// A write whose answer finds no room: its caller is not told what it asked for, and must not think that nothing happened.
+pub(super) fn done_and_not_told(why: &str) -> CallError {
+    let words = format!("it is done, but the pairs that were there before cannot be told: {why}");
+    CallError::other(Code::ResourceExhausted, words).may_have_happened()
 }
 
 /// Whether an attempt that was refused so certainly did nothing.

@@ -11,7 +11,7 @@ use crate::{
     proxy::{call_queue::time_for, config::Config, metrics::Method, view::View, watched::Watcher},
     rpc::{self, Caller, Channel},
     wire::{
-        CallError, ClusterId, WithLimits,
+        CallError, ClusterId, Happened, WithLimits,
         pb::v1::{self, admin_client::AdminClient, admin_server},
     },
 };
@@ -57,19 +57,26 @@ impl AdminService {
         });
         match asked.await {
             Ok(Err(status)) => Err(match status.code() {
-                Code::Unavailable => unavailable(status.message()).into(),
+                Code::Unavailable if certainly_not(&status) => unavailable(status.message()).into(),
+                Code::Unavailable => unavailable(status.message()).may_have_happened().into(),
                 code @ (Code::InvalidArgument | Code::FailedPrecondition) => {
                     CallError::refused(code, status.message()).into()
                 }
                 _ => status,
             }),
             Ok(answer) => answer,
-            Err(_) => Err(unavailable("the leader does not answer: try again").into()),
+            Err(_) => Err(unavailable("the leader does not answer: try again").may_have_happened().into()),
         }
     }
 }
 
-/// Each request says what is wanted in the end: one that failed is asked again, whatever became of it.
+/// The leader said so itself, or was never asked.
+fn certainly_not(status: &Status) -> bool {
+    let said = status.metadata().get(rpc::HAPPENED_HEADER);
+    said.is_some_and(|said| said == Happened::No.name()) || rpc::was_not_sent(status)
+}
+
+/// Each request says what is wanted in the end: one that failed may be asked again, whatever became of it.
 fn unavailable(message: impl Into<String>) -> CallError {
     CallError::other(Code::Unavailable, message)
 }

@@ -2,14 +2,14 @@
 //! trip.
 
 use bytes::Bytes;
-use prost::Message as _;
+use prost::Message;
 use tonic::{Request, Response, Status};
 
 use super::log::{crossed, write};
 use crate::{
     proxy::{
         call_queue::CallSender,
-        core::{Answered, Operation},
+        core::{Answered, Operation, Pieces},
         metrics::Method,
         watched::{Watched, Watcher},
     },
@@ -35,6 +35,17 @@ pub(super) struct KvService {
 impl KvService {
     pub(super) fn new(calls: CallSender, watcher: Watcher) -> Self {
         Self { calls, watcher }
+    }
+
+    /// What is large of an answer waits in its encoding until the caller takes it, and is held meanwhile.
+    fn respond<M: Message>(
+        &self,
+        message: M,
+        large: impl IntoIterator<Item = M>,
+        held: Pieces,
+    ) -> Result<Response<M>, Status> {
+        let fields = large.into_iter().map(|field| field.encode_to_vec().into()).collect();
+        rpc::respond_with(message, fields, held, self.calls.clock())
     }
 
     async fn read(
@@ -70,8 +81,12 @@ impl kv_server::Kv for KvService {
     async fn put(&self, request: Request<PutRequest>) -> Result<Response<PutResponse>, Status> {
         let mut watched = self.watcher.begin(Method::Put, &request, &request.get_ref().key);
         let answer = write(&self.calls, request, command::Operation::Put, &mut watched).await;
-        watched.end(answer.and_then(|outcome| match outcome {
-            Outcome::Put(response) => Ok(Response::new(response)),
+        watched.end(answer.and_then(|Answered { outcome, pieces }| match outcome {
+            Outcome::Put(response) if !pieces.are_held() => Ok(Response::new(response)),
+            Outcome::Put(mut response) => {
+                let large = PutResponse { prev_kv: response.prev_kv.take(), ..Default::default() };
+                self.respond(response, [large], pieces)
+            }
             other => Err(crossed(&other)),
         }))
     }
@@ -82,8 +97,14 @@ impl kv_server::Kv for KvService {
     ) -> Result<Response<DeleteRangeResponse>, Status> {
         let mut watched = self.watcher.begin(Method::DeleteRange, &request, &request.get_ref().key);
         let answer = write(&self.calls, request, command::Operation::DeleteRange, &mut watched).await;
-        watched.end(answer.and_then(|outcome| match outcome {
-            Outcome::DeleteRange(response) => Ok(Response::new(response)),
+        watched.end(answer.and_then(|Answered { outcome, pieces }| match outcome {
+            Outcome::DeleteRange(response) if !pieces.are_held() => Ok(Response::new(response)),
+            Outcome::DeleteRange(mut response) => {
+                let pairs = std::mem::take(&mut response.prev_kvs).into_iter();
+                let large =
+                    pairs.map(|pair| DeleteRangeResponse { prev_kvs: vec![pair], ..Default::default() });
+                self.respond(response, large, pieces)
+            }
             other => Err(crossed(&other)),
         }))
     }
@@ -94,7 +115,7 @@ impl kv_server::Kv for KvService {
     ) -> Result<Response<CompactionResponse>, Status> {
         let mut watched = self.watcher.begin(Method::Compact, &request, &Bytes::new());
         let answer = write(&self.calls, request, command::Operation::Compact, &mut watched).await;
-        watched.end(answer.and_then(|outcome| match outcome {
+        watched.end(answer.and_then(|Answered { outcome, .. }| match outcome {
             Outcome::Compact(response) => Ok(Response::new(response)),
             other => Err(crossed(&other)),
         }))

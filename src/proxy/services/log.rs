@@ -4,7 +4,11 @@ use prost::Message;
 use tonic::{Request, Status};
 
 use crate::{
-    proxy::{call_queue::CallSender, core::Operation, watched::Watched},
+    proxy::{
+        call_queue::CallSender,
+        core::{Answered, Operation},
+        watched::Watched,
+    },
     wire::{
         kv as wire,
         pb::v1::{command, reply::Outcome},
@@ -17,13 +21,13 @@ pub(super) async fn write<T: Message>(
     request: Request<T>,
     operation: impl FnOnce(T) -> command::Operation,
     watched: &mut Watched<'_>,
-) -> Result<Outcome, Status> {
+) -> Result<Answered, Status> {
     let time = calls.time_for(&request);
     let request = request.into_inner();
     let bytes = request.encoded_len();
     let operation = operation(request);
     wire::check_write(&operation)?;
-    Ok(calls.call(Operation::Write(operation), bytes, time, watched).await?.outcome)
+    Ok(calls.call(Operation::Write(operation), bytes, time, watched).await?)
 }
 
 /// An answer of another kind than the question would be a crossed wire: never passed on as if it fitted.

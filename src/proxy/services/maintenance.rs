@@ -8,7 +8,7 @@ use super::{
     log::{crossed, write},
 };
 use crate::{
-    proxy::{call_queue::CallSender, metrics::Method, watched::Watcher},
+    proxy::{call_queue::CallSender, core::Answered, metrics::Method, watched::Watcher},
     wire::pb::{
         etcdserverpb::{AlarmRequest, AlarmResponse, AlarmType, SnapshotRequest, maintenance_server},
         v1::{command, reply::Outcome},
@@ -35,7 +35,7 @@ impl maintenance_server::Maintenance for MaintenanceService {
         let asked = request.get_ref().alarm;
         let mut watched = self.watcher.begin(Method::Alarm, &request, &Bytes::new());
         let answer = write(&self.calls, request, command::Operation::Alarm, &mut watched).await;
-        watched.end(answer.and_then(|outcome| match outcome {
+        watched.end(answer.and_then(|Answered { outcome, .. }| match outcome {
             Outcome::Alarm(mut response) => {
                 response.alarms.retain(|raised| asked == AlarmType::None as i32 || asked == raised.alarm);
                 Ok(Response::new(response))

@@ -4,6 +4,7 @@ use std::{
     io,
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::{
@@ -12,7 +13,7 @@ use tokio::{
 };
 use tonic::transport::server::Connected;
 
-use super::{HANDSHAKE_TIMEOUT, secured::Secured, stream::Gathering};
+use super::{HANDSHAKE_TIMEOUT, fields::IDLE_MAX, secured::Secured, stream::Gathering};
 use crate::{env::Clock, rpc::caller::Caller};
 
 /// A connection that the server can cut: tonic itself would wait for every stream to end, and ours never do.
@@ -24,6 +25,9 @@ pub(super) struct Connection {
     /// Ends when the connection is cut; `None` from then on.
     uncut: Option<Alarm>,
     handshake: Option<Handshake>,
+    clock: Clock,
+    /// Rings when the other side has taken nothing for long of what waits for it; `None` if nothing waits.
+    stalled: Option<Alarm>,
 }
 
 /// Ends when it is time.
@@ -48,13 +52,15 @@ impl Connection {
         mut uncut: watch::Receiver<()>,
     ) -> Self {
         let sender_lives = async move { while uncut.changed().await.is_ok() {} };
-        let is_late = Box::pin(async move { clock.sleep(HANDSHAKE_TIMEOUT).await });
+        let is_late = alarm(&clock, HANDSHAKE_TIMEOUT);
         Self {
             stream: Gathering::new(stream),
             caller,
             _place: place,
             uncut: Some(Box::pin(sender_lives)),
             handshake: Some(Handshake { missing_bytes: HANDSHAKE_BYTES, is_late }),
+            clock,
+            stalled: None,
         }
     }
 
@@ -64,6 +70,25 @@ impl Connection {
         }
         self.uncut.is_none()
     }
+
+    /// The outcome of an attempt to write, unless it has been in vain for too long. Nothing else would end such a connection: while
+    /// HTTP/2 cannot write it sends no ping, and does not read.
+    fn written<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        if self.is_cut(context) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let stalled = self.stalled.get_or_insert_with(|| alarm(&self.clock, IDLE_MAX));
+        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+fn alarm(clock: &Clock, after: Duration) -> Alarm {
+    let clock = clock.clone();
+    Box::pin(async move { clock.sleep(after).await })
 }
 
 impl AsyncRead for Connection {
@@ -96,15 +121,18 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let outcome = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(context, outcome)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let outcome = Pin::new(&mut self.stream).poll_flush(context);
+        self.written(context, outcome)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let outcome = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.written(context, outcome)
     }
 }
 
@@ -113,5 +141,39 @@ impl Connected for Connection {
 
     fn connect_info(&self) -> Caller {
         self.caller.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::AsyncWriteExt as _,
+        net::{TcpListener, TcpStream},
+        sync::Semaphore,
+    };
+
+    use super::*;
+    use crate::rpc::caller::Proof;
+
+    /// HTTP/2 that waits to write does not read: the cut must be seen there too.
+    #[tokio::test]
+    async fn a_connection_that_takes_nothing_is_cut_all_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("it is bound");
+        let (caller, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+        let (_reads_nothing, (stream, _)) = (caller.expect("it listens"), accepted.expect("it was called"));
+        let places = std::sync::Arc::new(Semaphore::new(1));
+        let place = places.clone().try_acquire_owned().expect("a place");
+        let (cut, uncut) = watch::channel(());
+        let caller = Caller { address: None, proof: Proof::NotAsked };
+        let clock = Clock::new(Duration::ZERO);
+        let mut connection = Connection::new(Secured::Plain(stream), caller, place, clock.clone(), uncut);
+        let writing = async { while connection.write_all(&[7; 1 << 16]).await.is_ok() {} };
+        let cutting = async {
+            clock.sleep(Duration::from_millis(300)).await;
+            drop(cut);
+        };
+        let both = async { tokio::join!(writing, cutting) };
+        assert!(clock.timeout(Duration::from_secs(5), both).await.is_ok(), "it is not cut");
     }
 }

@@ -12,7 +12,7 @@ use tokio_rustls::rustls::{
     CertificateError, ClientConfig, Error, RootCertStore, ServerConfig,
     crypto::{CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
-    server::WebPkiClientVerifier,
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
     version::{TLS12, TLS13},
 };
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
@@ -227,12 +227,15 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
     let verifier = if asks_clients { verifier } else { verifier.allow_unauthenticated() };
     let verifier = verifier.build().map_err(|error| refused(&files.ca, error))?;
-    let server = ServerConfig::builder_with_provider(provider())
+    let mut server = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13, &TLS12])
         .map_err(|error| refused(&own.certificate, error))?
         .with_client_cert_verifier(verifier)
         .with_single_cert(chain, key)
         .map_err(unfit)?;
+    // Who resumes a session shows no certificate again: it might have expired meanwhile.
+    server.session_storage = Arc::new(NoServerSessionStorage {});
+    server.send_tls13_tickets = 0;
     let loaded = Loaded {
         server: Some(with_http2(server, |config| &mut config.alpn_protocols)),
         client: with_http2(client, |config| &mut config.alpn_protocols),
@@ -329,6 +332,11 @@ mod tests {
         BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, SanType,
     };
     use time::OffsetDateTime;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio_rustls::{
+        TlsAcceptor, TlsConnector,
+        rustls::{HandshakeKind, client::Resumption},
+    };
 
     use super::*;
 
@@ -352,7 +360,9 @@ mod tests {
         let mut params = CertificateParams::default();
         let identity = "spiffe://conclave/node/1".try_into().expect("a URI");
         params.subject_alt_names.push(SanType::URI(identity));
-        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        params.subject_alt_names.push(SanType::DnsName("localhost".try_into().expect("a host")));
+        params.extended_key_usages =
+            vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         (params.not_before, params.not_after) = (end - 10 * DAY, end);
         let certificate = params.signed_by(&key, &maker.0).expect("a certificate");
         fs::write(path("ca.crt"), &believed.1).expect("it can be written");
@@ -374,6 +384,29 @@ mod tests {
         assert!(load(&ours, now + DAY, &ours).is_ok());
         // By the clocks of the others it may be valid already.
         assert!(load(&ours, now + 20 * DAY, &ours).is_ok());
+    }
+
+    #[tokio::test]
+    async fn who_connects_again_shows_its_certificate_again() {
+        let (ours, now) = (ca(), OffsetDateTime::now_utc());
+        let loaded = load(&ours, now + DAY, &ours).expect("good files").current();
+        let server = loaded.server.expect("it has a certificate");
+        let mut client = ClientConfig::clone(&loaded.client);
+        client.resumption = Resumption::in_memory_sessions(8);
+        let client = Arc::new(client);
+        for _ in 0..2 {
+            let (near, far) = tokio::io::duplex(1 << 16);
+            let name = "localhost".try_into().expect("a host");
+            let connecting = TlsConnector::from(client.clone()).connect(name, near);
+            let accepting = TlsAcceptor::from(server.clone()).accept(far);
+            let (connected, accepted) = tokio::join!(connecting, accepting);
+            let (mut connected, mut accepted) =
+                (connected.expect("they agree"), accepted.expect("they agree"));
+            // Before that byte it would read how to resume.
+            accepted.write_all(b"x").await.expect("it is connected");
+            connected.read_u8().await.expect("it is connected");
+            assert_eq!(accepted.get_ref().1.handshake_kind(), Some(HandshakeKind::Full));
+        }
     }
 
     #[test]

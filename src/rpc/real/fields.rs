@@ -21,7 +21,7 @@ use crate::env::Clock;
 const HEAD_BYTES: usize = 5;
 
 /// An answer of which its caller takes nothing for so long is given up: it would hold its place for ever.
-const IDLE_MAX: Duration = Duration::from_secs(20);
+pub(super) const IDLE_MAX: Duration = Duration::from_secs(20);
 
 /// A field is taken in parts of so many bytes: a line on which one of them takes longer than [`IDLE_MAX`] is as good as none.
 const PART_BYTES: usize = 32 << 10;

@@ -53,6 +53,8 @@ pub(crate) fn availability(world: &World, faults: &[Timed]) -> Bounds {
         until_led: until_leader(world) + ballot,
         // It looks once in the longest election timeout whether it was answered since it looked last; by a clock that may be slow.
         until_stepped_down: 3 * ballot + late,
+        // It looks twice, and tries once or twice more if the one that it chose does not take over.
+        until_handed_over: 8 * ballot,
         // By then a follower that does not hear it any more has given it up.
         until_settled: 2 * ballot,
     }

@@ -106,6 +106,7 @@ impl Core {
                 vec![Condition::Down(machine)]
             }
             Outside::Paused => vec![Condition::Paused(machine)],
+            Outside::StalledDisk => vec![Condition::StalledDisk(machine)],
             Outside::CutOff => cuts(lines),
             Outside::HearsNobody => cuts(inbound),
             Outside::IsNotHeard => cuts(outbound),

@@ -14,6 +14,7 @@ use crate::{Availability, Bounds, Surroundings};
 const BOUNDS: Bounds = Bounds {
     until_led: Duration::from_millis(100),
     until_stepped_down: Duration::from_millis(50),
+    until_handed_over: Duration::from_millis(60),
     until_settled: Duration::from_millis(20),
 };
 const ALL: [NodeId; 3] = [1, 2, 3];
@@ -95,6 +96,20 @@ impl<'a> Watched<'a> {
         let body = Body::AppendResponse { outcome, priority: 0 };
         let answer = Message { from: follower, to: leader, origin: origin(follower), term: last.term, body };
         self.hears(leader, answer);
+    }
+
+    /// Node 1, which leads, commits an entry that the others hold, and its own disk does not take.
+    fn commits_without_its_disk(&mut self) {
+        let core = self.cores.get_mut(&1).expect("one of them");
+        core.propose([[7].into()]).expect("it leads");
+        let write = self.cluster.steps(core).persist.expect("an entry to store");
+        let outcome = AppendOutcome::Accepted { matched: core.last().index };
+        for other in [2, 3] {
+            self.cluster.stores_entries(other, write.entries.clone());
+            let body = Body::AppendResponse { outcome, priority: 0 };
+            core.step(Message { from: other, to: 1, origin: origin(other), term: core.term(), body });
+        }
+        self.cluster.steps(core);
     }
 
     /// The others hear that node 1, which leads, belongs to the cluster no more.
@@ -204,6 +219,35 @@ pub(super) const LEADER_HAS_FOLLOWERS: &[Story] = &[
         history: |cluster, version| {
             // It died, and the next process of the same node reads its disk for a long time.
             excused_by(cluster, version, |watched| watched.cluster.oracle.begins(1));
+        },
+    },
+];
+
+pub(super) const STALLED_LEADER_HANDS_OVER: &[Story] = &[
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            let mut watched = Watched::new(cluster);
+            watched.elects(1);
+            watched.commits(1, 2);
+            watched.commits_without_its_disk();
+            watched.look(0, &ALL);
+            watched.look(version.of(61, 60), &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // Who is told to stop hands over anyway.
+            let mut watched = Watched::new(cluster);
+            watched.elects(1);
+            watched.commits(1, 2);
+            watched.commits_without_its_disk();
+            watched.stopping = (!version.is_broken()).then_some(1);
+            watched.look(0, &ALL);
+            watched.look(61, &ALL);
         },
     },
 ];

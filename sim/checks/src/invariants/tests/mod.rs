@@ -72,6 +72,7 @@ fn stories(rule: Rule) -> &'static [Story] {
         Rule::SilenceEndsFollowing => silence::SILENCE_ENDS_FOLLOWING,
         Rule::QuorumIsLed => availability::QUORUM_IS_LED,
         Rule::LeaderHasFollowers => availability::LEADER_HAS_FOLLOWERS,
+        Rule::StalledLeaderHandsOver => availability::STALLED_LEADER_HANDS_OVER,
         Rule::UndisturbedLeaderStays => availability::UNDISTURBED_LEADER_STAYS,
         guard if guard.is_guard() => &[],
         rule => panic!("{rule} has no history"),
