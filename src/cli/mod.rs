@@ -51,7 +51,7 @@ use tokio::runtime::Builder;
 
 use self::{
     connection::Connection,
-    output::{describe, fail, print},
+    output::{FAILED, describe, fail, print},
     settings::{SettingsFile, program_of},
     usage::UsageError,
 };
@@ -149,8 +149,6 @@ enum Command {
     Bench(bench::Args),
 }
 
-/// Exit code when the command was understood and failed.
-const FAILED: u8 = 1;
 /// Exit code when the command line is wrong.
 const MISUSED: u8 = 2;
 

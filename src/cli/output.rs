@@ -9,6 +9,8 @@ use anyhow::Context;
 
 use super::usage;
 
+/// Exit code when the command was understood and failed.
+pub(super) const FAILED: u8 = 1;
 /// Exit code after Ctrl+C, as shells report it.
 pub(super) const INTERRUPTED: u8 = 130;
 

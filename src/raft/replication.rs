@@ -279,7 +279,9 @@ impl Shared {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::raft::{Configuration, InitialState, Message, Options, Origin, Payload, Snapshot, Vote};
+    use crate::raft::{
+        Configuration, InitialState, Message, Options, Origin, Payload, RoleName, Snapshot, Vote,
+    };
 
     /// Node 2 of three, in term 2, with five entries of term 1 on its disk.
     fn follower() -> Raft {
@@ -309,6 +311,41 @@ mod tests {
         let promises = follower.effects().messages;
         let outcome = AppendOutcome::Accepted { matched: 2 };
         assert_eq!(promises[0].body, Body::AppendResponse { outcome, priority: 0 });
+    }
+
+    /// Node 1, which leads three nodes, has sent node 3 a snapshot, and commits with node 2.
+    #[test]
+    fn a_peer_that_is_a_little_behind_has_caught_up() {
+        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
+        let options = Options { caught_up_entries: 2, ..Options::plain(1) };
+        let mut leader = Raft::new(options, InitialState { configuration, ..InitialState::default() });
+        while leader.role() == RoleName::Follower {
+            leader.tick();
+        }
+        let hear = |leader: &mut Raft, from, body| {
+            leader.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
+            if let Some(persist) = leader.effects().persist {
+                leader.persisted(persist.ticket);
+            }
+        };
+        hear(&mut leader, 2, Body::PreVoteResponse { granted: true });
+        hear(&mut leader, 2, Body::VoteResponse { granted: true });
+        let command = std::sync::Arc::from([7]);
+        leader.propose(std::iter::repeat_n(command, 9)).expect("it leads");
+        let accepted = |matched| AppendOutcome::Accepted { matched };
+        let answer = |matched| Body::AppendResponse { outcome: accepted(matched), priority: 0 };
+        let catches_up = |leader: &mut Raft, matched| {
+            let Role::Leader(role) = &mut leader.role else { panic!("it leads") };
+            role.peers.get_mut(&3).expect("a peer").catches_up = true;
+            hear(leader, 3, answer(matched));
+            let Role::Leader(role) = &leader.role else { panic!("it leads") };
+            role.peers[&3].catches_up
+        };
+        // (What it proposed is durable after the first one.)
+        (0..2).for_each(|_| hear(&mut leader, 2, answer(10)));
+        assert_eq!(leader.commit(), 10);
+        assert!(catches_up(&mut leader, 7));
+        assert!(!catches_up(&mut leader, 8), "its answers always come a little after those of node 2");
     }
 
     #[test]

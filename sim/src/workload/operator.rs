@@ -255,11 +255,11 @@ async fn ask_for(
 async fn transfer(client: Client, recorder: Recorder, to: u64) {
     let tell = |event| recorder.record(Event::Operator { change: Change::Transfer { to }, event });
     tell(OperatorEvent::Asked);
-    let asking = async {
+    let asking = Box::pin(async {
         while !client.transfer(0, to).await.is_ok_and(|answer| answer.done) {
             sleep(PAUSE).await;
         }
-    };
+    });
     let is_done = timeout(TRANSFER_PATIENCE, asking).await.is_ok();
     tell(if is_done { OperatorEvent::Done } else { OperatorEvent::GivenUp });
 }

@@ -10,9 +10,8 @@ use self::{
     input::{Input, Line},
 };
 use super::{
-    FAILED,
     connection::Connection,
-    output::{INTERRUPTED, describe, print, tell},
+    output::{FAILED, INTERRUPTED, describe, print, tell},
 };
 use crate::client::Client;
 

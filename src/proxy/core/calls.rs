@@ -236,6 +236,11 @@ fn large(bytes: usize) -> usize {
 #[cfg(test)]
 impl Calls {
     /// The invariants, counted from the calls themselves.
+    /// The numbers that calls bear.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = super::call::Number> {
+        self.calls.values().filter_map(|call| call.work.number())
+    }
+
     pub(super) fn check_indexes(&self) {
         let mut places = Self::default();
         for (id, call) in &self.calls {

@@ -270,5 +270,6 @@ impl Delivery {
             let is_read = self.calls.get(id).is_some_and(|call| matches!(call.work, Work::Read(_)));
             assert!(is_read, "pieces of {id} are kept, and nobody waits for it");
         }
+        self.sessions.check(self.calls.numbers());
     }
 }

@@ -205,6 +205,16 @@ impl Sessions {
     }
 }
 
+#[cfg(test)]
+impl Sessions {
+    /// The invariant: what is unsettled is a call's. Otherwise the cluster would keep the answers to all later writes for ever.
+    pub(super) fn check(&self, numbers: impl Iterator<Item = Number>) {
+        let Present::Open(open) = &self.present else { return };
+        let borne = numbers.filter(|number| number.session == open.id).map(|number| number.sequence);
+        assert_eq!(borne.collect::<BTreeSet<_>>(), open.unsettled);
+    }
+}
+
 impl Session {
     fn next_sequence(&mut self) -> u64 {
         self.last_sequence += 1;
