@@ -1,6 +1,7 @@
 use std::{
     ops::{Bound, ControlFlow},
     thread,
+    time::Duration,
 };
 
 use tempfile::TempDir;
@@ -14,6 +15,7 @@ use crate::{
     },
     storage::{
         MemoryDisk,
+        durable::definition,
         testing::{identity, open_on, opened, scratch},
     },
 };
@@ -136,6 +138,32 @@ fn changes_go_on_while_others_are_flushed() {
 
 /// A disk that fails in the middle of a batch (here somebody who gives up): readers were shown some of it, under the header before, until
 /// the node had stopped.
+/// Each has a thread of its own, and whoever comes second waits for the other's transaction. (In simulation what a disk does is in one
+/// piece: there nothing comes in between.)
+#[test]
+fn a_flush_that_waited_for_an_installation_writes_nothing_over_it() {
+    let scratch = scratch();
+    let state = open(&scratch);
+    put(&state, b"before");
+    let file = state.file.clone();
+    file.write().take_all();
+    let installing = file.begin().expect("the disk works");
+    let flushing = thread::spawn({
+        let file = file.clone();
+        move || file.flush().map(drop)
+    });
+    // By then it has looked what there is to flush, and waits.
+    thread::sleep(Duration::from_millis(200));
+    let mut current = installing.open_table(definition(Table::Current)).expect("the disk works");
+    current.insert(b"after".as_slice(), b"value".as_slice()).expect("the disk works");
+    drop(current);
+    file.replace(installing).expect("the disk works");
+    flushing.join().expect("it does not panic").expect("the disk works");
+    assert_eq!(keys(&state, false, EVERYTHING, 9), [b"after"]);
+    drop((state, file));
+    assert_eq!(keys(&open(&scratch), false, EVERYTHING, 9), [b"after"]);
+}
+
 #[test]
 fn a_batch_that_broke_off_is_read_by_nobody_and_never_becomes_durable() {
     let disk = MemoryDisk::default();
