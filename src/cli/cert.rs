@@ -262,7 +262,9 @@ fn write_secret(path: &Path, text: &str) -> anyhow::Result<()> {
 
 /// Whole or not at all: programs read it when it changes.
 fn replace(path: &Path, text: &str, mode: u32) -> anyhow::Result<()> {
-    let beside = PathBuf::from(format!("{}.new", path.display()));
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = PathBuf::from(beside);
     let failed = || format!("cannot write {}", path.display());
     // What is left of an earlier attempt keeps the mode that it was made with: a mode is heeded for a new file only.
     match fs::remove_file(&beside) {

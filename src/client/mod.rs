@@ -81,7 +81,7 @@ struct Proxy {
 #[derive(Debug, Default)]
 struct Connection {
     channel: Option<Channel>,
-    /// When it was tried to make one in vain the last time, and why.
+    /// When an attempt to make one ended in vain the last time, and why.
     failed: Option<(Moment, ClientError)>,
 }
 
@@ -252,7 +252,7 @@ impl Client {
             };
             let is_lost = !error::came_from_proxy(&status);
             if is_lost {
-                proxy.forget().await;
+                proxy.forget();
             }
             // A write that reached nobody has changed as little as a read.
             let access = if is_lost && rpc::was_not_sent(&status) { Access::Read } else { access };
@@ -293,19 +293,23 @@ impl Proxy {
             return Err(error.clone());
         }
         let connected = clock.timeout(deadline.since(clock.now()), rpc::connect(&self.target, clock)).await;
-        let why = match connected {
-            Ok(Ok(connected)) => return Ok(connection.channel.insert(connected).clone()),
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => late(),
-        };
-        let error = ClientError::unreachable(&why);
-        connection.failed = Some((clock.now(), error.clone()));
-        Err(error)
+        match connected {
+            Ok(Ok(connected)) => Ok(connection.channel.insert(connected).clone()),
+            Ok(Err(error)) => {
+                let error = ClientError::unreachable(&error.to_string());
+                connection.failed = Some((clock.now(), error.clone()));
+                Err(error)
+            }
+            // This call has no more time, which says nothing of the proxy.
+            Err(_) => Err(ClientError::unreachable(&late())),
+        }
     }
 
-    /// The connection broke: the next request makes a new one, or learns that it cannot.
-    async fn forget(&self) {
-        self.connection.lock().await.channel = None;
+    /// The connection broke: the next request makes a new one, or learns that it cannot. Who has it at present makes one already.
+    fn forget(&self) {
+        if let Ok(mut connection) = self.connection.try_lock() {
+            connection.channel = None;
+        }
     }
 }
 

@@ -250,7 +250,7 @@ fn what_is_waited_for(core: &Raft) -> String {
     let configuration = core.configuration();
     let unheard = core.unrecorded_voters().into_iter().filter(|id| configuration.voters.contains(id)).map(|id| {
         format!(
-            "node {id} has never been heard: start it, or put another node in its place ('conclave member replace {id} N=HOST:PORT')"
+            "node {id} was not heard yet: start it, or put another node in its place ('conclave member replace {id} N=HOST:PORT')"
         )
     });
     let peers = core.peers();
@@ -439,7 +439,7 @@ mod tests {
         }
         let request = v1::ChangeMembersRequest { add: vec![new(4, "host-4:1")], ..Default::default() };
         let told = change_members(&mut core, &request).expect("it waits").waits_for;
-        for part in ["node 3 has never been heard", "'conclave member replace 3 ", "node 4 "] {
+        for part in ["node 3 was not heard yet", "'conclave member replace 3 ", "node 4 "] {
             assert!(told.contains(part), "{told}");
         }
     }

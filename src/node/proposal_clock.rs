@@ -42,7 +42,11 @@ impl ProposalClock {
             sometimes!(StampedTimeHeldBack);
             self.latest_ms = limit_ms;
         } else if wall_ms < self.latest_ms {
-            self.latest_ms = self.latest_ms.max(self.at_pace(PACE_BEHIND_PERCENT, now));
+            let paced_ms = self.at_pace(PACE_BEHIND_PERCENT, now);
+            // What time has passed is used up: it must not become the leap of a wall clock that is put right.
+            if self.anchor_ms < self.latest_ms || paced_ms > self.latest_ms {
+                self.anchor(self.latest_ms.max(paced_ms), now);
+            }
         } else {
             self.anchor(wall_ms, now);
         }
@@ -114,7 +118,14 @@ mod tests {
         let mut clock = ProposalClock::new(year_ms, at(0));
         let last = (0..=2 * HOUR_MS).step_by(100).map(|ms| clock.next(ms, at(ms))).last();
         assert_eq!(last, Some(year_ms + HOUR_MS));
-        assert_eq!(clock.next(year_ms + 2 * HOUR_MS, at(2 * HOUR_MS)), year_ms + 2 * HOUR_MS);
+        // It is put right: that is no leap.
+        let now_ms = 2 * HOUR_MS;
+        let right = |ms| year_ms + 3 * HOUR_MS + ms;
+        assert_eq!(clock.next(right(0), at(now_ms)), year_ms + HOUR_MS);
+        assert_eq!(clock.next(right(1_000), at(now_ms + 1_000)), year_ms + HOUR_MS + 1_100);
+        // And set back after that: it goes on at half the pace from there.
+        assert_eq!(clock.next(0, at(now_ms + 2_000)), year_ms + HOUR_MS + 1_100);
+        assert_eq!(clock.next(0, at(now_ms + 3_000)), year_ms + HOUR_MS + 1_600);
     }
 
     #[test]

@@ -95,6 +95,15 @@ impl Log {
         index
     }
 
+    /// Whether a log that exceeds no limit still holds all entries after an index.
+    pub(super) fn keeps(&self, index: Index, entries_max: usize, bytes_max: usize) -> bool {
+        let last = self.last().index;
+        let is_held = self.compacted.index <= index && index <= last;
+        is_held
+            && (last - index) as usize <= entries_max
+            && self.range(index + 1, last).map(Entry::size_bytes).sum::<usize>() <= bytes_max
+    }
+
     /// Consecutive entries from `from` on: as many as fit into `bytes_max`, but at least one if there is one.
     pub(super) fn slice(&self, from: Index, bytes_max: usize) -> Vec<Entry> {
         let start = (from - self.compacted.index - 1) as usize;

@@ -201,7 +201,7 @@ impl Leader {
                 progress.is_active()
                     && progress.is_replicating()
                     && progress.matched >= shared.log.compacted().index
-                    && !progress.lacks_more_than(shared.options.caught_up_entries, shared.commit)
+                    && shared.lacks_little(progress.matched)
             })
         };
         // (See `unrecorded_voters`.)

@@ -51,7 +51,7 @@ pub(super) struct Progress {
     pub(super) recently_active: bool,
     /// It had answered before the last check.
     was_active: bool,
-    /// It was sent a snapshot, and has not caught up yet with what was committed since.
+    /// It was sent a snapshot, and might need another one, if the log were kept no longer than usual.
     pub(super) catches_up: bool,
     /// The latest read round that it confirmed.
     pub(super) round: u64,
@@ -130,11 +130,6 @@ impl Progress {
             ProgressState::Snapshot { stream, .. } => Some(stream),
             ProgressState::Probe { .. } | ProgressState::Replicate { .. } => None,
         }
-    }
-
-    /// It lacks more committed entries than that.
-    pub(super) fn lacks_more_than(&self, entries: Index, commit: Index) -> bool {
-        self.matched.saturating_add(entries) < commit
     }
 
     /// The logs agree, and the peer is sent what it lacks.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AppendOutcome, Body, Entry, Index, NodeId, Position, SendSnapshot, StreamId,
+    AppendOutcome, Body, Entry, Index, NodeId, Options, Position, SendSnapshot, StreamId,
     lease::LeaderLease,
     progress::{Progress, ProgressState},
     quorum::quorum_value,
@@ -66,11 +66,11 @@ impl Raft {
     }
 
     pub(super) fn on_append_accepted(&mut self, from: NodeId, matched: Index, priority: u32) {
-        let (commit, caught_up_entries) = (self.shared.commit, self.shared.options.caught_up_entries);
+        let catches_up = self.catches_up(from) && !self.shared.has_caught_up(matched);
         let Some(progress) = self.heard_from(from, priority) else { return };
         let stream = progress.stream();
         progress.accepted(matched);
-        progress.catches_up &= progress.lacks_more_than(caught_up_entries, commit);
+        progress.catches_up = catches_up;
         let needs_no_snapshot = progress.stream().is_none();
         if needs_no_snapshot {
             self.shared.out.cancelled.extend(stream);
@@ -100,6 +100,11 @@ impl Raft {
         }
         progress.resume();
         self.probe_for_lost_appends(from);
+    }
+
+    fn catches_up(&self, peer: NodeId) -> bool {
+        let Role::Leader(leader) = &self.role else { return false };
+        leader.peers.get(&peer).is_some_and(|progress| progress.catches_up)
     }
 
     /// A peer in this leader's term answered.
@@ -198,6 +203,18 @@ impl Raft {
 }
 
 impl Shared {
+    /// A peer that holds everything up to an index lacks little, and nothing that the log forgets by its usual limits: it would
+    /// need another snapshot.
+    fn has_caught_up(&self, matched: Index) -> bool {
+        let Options { log_entries_max, log_bytes_max, .. } = self.options;
+        self.lacks_little(matched) && self.log.keeps(matched, log_entries_max, log_bytes_max)
+    }
+
+    /// Commits hardly stall if they wait for a peer that holds everything up to an index.
+    pub(super) fn lacks_little(&self, matched: Index) -> bool {
+        matched.saturating_add(self.options.caught_up_entries) >= self.commit
+    }
+
     fn has_news_for(&self, progress: &Progress) -> bool {
         let entries = progress.next <= self.log.last().index;
         let commit = self.commit.min(progress.next - 1) > progress.commit_sent;
@@ -346,6 +363,12 @@ mod tests {
         assert_eq!(leader.commit(), 10);
         assert!(catches_up(&mut leader, 7));
         assert!(!catches_up(&mut leader, 8), "its answers always come a little after those of node 2");
+        let weight = leader.entry(9).expect("it is there").size_bytes();
+        leader.shared.options.log_bytes_max = 2 * weight - 1;
+        assert!(catches_up(&mut leader, 8), "the log would forget entry 9");
+        assert!(!catches_up(&mut leader, 9));
+        leader.shared.options.log_entries_max = 0;
+        assert!(catches_up(&mut leader, 9), "and entry 10");
     }
 
     #[test]

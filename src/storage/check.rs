@@ -60,9 +60,11 @@ impl Checkup {
         })
     }
 
-    /// The last entry that the directory holds.
+    /// The last entry that the directory holds, as far as it can be read.
     pub fn last(&self) -> Position {
-        self.log.as_ref().map(Recovered::last).unwrap_or_default()
+        let applied = |state: &Header| Position { term: state.applied_term, index: state.applied_index };
+        let of_log = self.log.as_ref().map(Recovered::last);
+        of_log.or_else(|| self.state.as_ref().map(applied)).unwrap_or_default()
     }
 
     fn add(&mut self, finding: impl Into<String>) {

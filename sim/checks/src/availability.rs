@@ -104,7 +104,7 @@ impl Availability {
             Some((set, since)) => self
                 .look_at_reign(oracle, around, set)
                 .and_then(|()| self.look_for_leader(oracle, around, set, *since))
-                .and_then(|()| self.look_for_the_stalled(oracle, around, set)),
+                .and_then(|()| self.look_for_the_stalled(oracle, around, set, *since)),
             None => {
                 (self.reign, self.stalled) = (None, None);
                 Ok(())
@@ -210,19 +210,20 @@ impl Availability {
         oracle: &Oracle,
         around: &Surroundings<'_>,
         set: &BTreeMap<NodeId, u64>,
+        set_since: Duration,
     ) -> Result<(), Failure> {
         let stalled = stalled_leader(oracle, around, set);
         let before = self.stalled.filter(|(before, _)| Some(*before) == stalled);
         self.stalled = before.or_else(|| Some((stalled?, around.now)));
         let Some((Stalled { leader, term, durable }, since)) = self.stalled else { return Ok(()) };
-        let lasted = around.now.saturating_sub(since);
+        let lasted = around.now.saturating_sub(since.max(set_since));
         if lasted <= self.bounds.until_handed_over {
             return Ok(());
         }
         let nodes: Vec<NodeId> = set.keys().copied().collect();
         let detail = format!(
-            "node {leader} leads term {term}, and for {} ms its own disk has held entries up to {durable} and no more, though nodes {nodes:?}, \
-             undisturbed, have committed others with it: it answers nobody (within {} ms it must have handed over)",
+            "node {leader} leads term {term}, and for {} ms its own disk has held entries up to {durable} and no more, though it has committed others, \
+             and nodes {nodes:?}, undisturbed, could serve: it answers nobody (within {} ms it must have handed over)",
             lasted.as_millis(),
             self.bounds.until_handed_over.as_millis(),
         );
@@ -304,7 +305,7 @@ fn stalled_leader(
         oracle.inner().facts.node(leader).map(|node| (term_led(node), node.view, node.disk.last().index));
     let (term, view, durable) = node?;
     let has_committed_more = view?.commit > durable;
-    let may_hand_over = !(around.is_stopping)(leader) && set.keys().all(is_sound);
+    let may_hand_over = (around.runs)(leader) && !(around.is_stopping)(leader) && set.keys().all(is_sound);
     (has_committed_more && may_hand_over).then_some(Stalled { leader, term: term?, durable })
 }
 

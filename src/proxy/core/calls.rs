@@ -235,12 +235,12 @@ fn large(bytes: usize) -> usize {
 
 #[cfg(test)]
 impl Calls {
-    /// The invariants, counted from the calls themselves.
     /// The numbers that calls bear.
     pub(super) fn numbers(&self) -> impl Iterator<Item = super::call::Number> {
         self.calls.values().filter_map(|call| call.work.number())
     }
 
+    /// The invariants, counted from the calls themselves.
     pub(super) fn check_indexes(&self) {
         let mut places = Self::default();
         for (id, call) in &self.calls {

@@ -30,8 +30,8 @@ pub(super) const RETRY_PAUSE_MIN_US: u64 = 10_000;
 /// The pause doubles with every refusal up to this: a fraction of an election timeout.
 pub(super) const RETRY_PAUSE_MAX_US: u64 = 320_000;
 
-/// The pairs that an answer to a write brings are small up to so many bytes together: no more than the request that brought it. A node
-/// sends larger answers to reads in pieces.
+/// The pairs that an answer to a write brings are small up to so many bytes together: those of all calls take no more than 256 MiB. (A
+/// node sends larger answers to reads in pieces.)
 pub(super) const SMALL_ANSWER_BYTES_MAX: usize = 16 << 10;
 
 /// Bytes that large answers may hold, all together, from their first piece until they are sent: a few of the largest

@@ -48,14 +48,14 @@ impl AdminService {
     ) -> Result<Response<A>, Status> {
         let (cluster_id, leader) = self.leader()?;
         let question = question(self.config.cluster.clone(), cluster_id);
-        let asked = self.clock.timeout(time, async {
-            let channel = rpc::connect(&self.config.node_at(&leader), &self.clock)
-                .await
-                .map_err(|error| unavailable(error.to_string()))?;
-            let client = AdminClient::new(channel).with_limits();
-            asking(client, rpc::with_deadline(Request::new(question), time)).await
-        });
-        match asked.await {
+        let (target, began) = (self.config.node_at(&leader), self.clock.now());
+        let connected = self.clock.timeout(time, rpc::connect(&target, &self.clock)).await;
+        let connected = connected.map_err(|_| unavailable("the leader does not answer: try again"))?;
+        let channel = connected.map_err(|error| unavailable(error.to_string()))?;
+        let left = time.saturating_sub(self.clock.now().since(began));
+        let client = AdminClient::new(channel).with_limits();
+        let asking = asking(client, rpc::with_deadline(Request::new(question), left));
+        match self.clock.timeout(left, asking).await {
             Ok(Err(status)) => Err(match status.code() {
                 Code::Unavailable if certainly_not(&status) => unavailable(status.message()).into(),
                 Code::Unavailable => unavailable(status.message()).may_have_happened().into(),
@@ -70,7 +70,7 @@ impl AdminService {
     }
 }
 
-/// The leader said so itself, or was never asked.
+/// The leader said so itself, or the question never reached it.
 fn certainly_not(status: &Status) -> bool {
     let said = status.metadata().get(rpc::HAPPENED_HEADER);
     said.is_some_and(|said| said == Happened::No.name()) || rpc::was_not_sent(status)

@@ -26,8 +26,8 @@ pub(super) struct Connection {
     uncut: Option<Alarm>,
     handshake: Option<Handshake>,
     clock: Clock,
-    /// Rings when the other side has taken nothing for long of what waits for it; `None` if nothing waits.
-    stalled: Option<Alarm>,
+    /// Rings when the other side has taken nothing for long of what waits for it, after so many bytes; `None` if nothing waits.
+    stalled: Option<(u64, Alarm)>,
 }
 
 /// Ends when it is time.
@@ -74,15 +74,16 @@ impl Connection {
     /// The outcome of an attempt to write, unless it has been in vain for too long. Nothing else would end such a connection: while
     /// HTTP/2 cannot write it sends no ping, and does not read.
     fn written<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
+        let Some(taken) = self.stream.blocked_after().filter(|_| outcome.is_pending()) else {
             self.stalled = None;
             return outcome;
-        }
+        };
         if self.is_cut(context) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        let stalled = self.stalled.get_or_insert_with(|| alarm(&self.clock, IDLE_MAX));
-        stalled.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
+        let same = self.stalled.take().filter(|(before, _)| *before == taken);
+        let (_, rings) = self.stalled.insert(same.unwrap_or_else(|| (taken, alarm(&self.clock, IDLE_MAX))));
+        rings.as_mut().poll(context).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }
 

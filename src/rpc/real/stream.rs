@@ -23,19 +23,33 @@ pub(super) struct Gathering {
     sent: usize,
     /// It has let the other tasks have their turn.
     yielded: bool,
+    /// Bytes that were handed on so far.
+    handed_on: u64,
+    /// The other side, or the way there, takes no more for the moment.
+    is_blocked: bool,
 }
 
 impl Gathering {
     pub(super) fn new(stream: Secured) -> Self {
-        Self { stream, gathered: Vec::new(), sent: 0, yielded: false }
+        Self { stream, gathered: Vec::new(), sent: 0, yielded: false, handed_on: 0, is_blocked: false }
+    }
+
+    /// How many bytes had been handed on when it began to wait for the other side; `None` if it does not.
+    pub(super) fn blocked_after(&self) -> Option<u64> {
+        self.is_blocked.then_some(self.handed_on)
     }
 
     fn poll_send(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.sent < self.gathered.len() {
             let rest = &self.gathered[self.sent..];
-            match ready!(Pin::new(&mut self.stream).poll_write(context, rest))? {
+            let written = Pin::new(&mut self.stream).poll_write(context, rest);
+            self.is_blocked = written.is_pending();
+            match ready!(written)? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                sent => self.sent += sent,
+                sent => {
+                    self.sent += sent;
+                    self.handed_on += sent as u64;
+                }
             }
         }
         self.gathered.clear();
@@ -74,7 +88,9 @@ impl AsyncWrite for Gathering {
             return Poll::Pending;
         }
         ready!(self.poll_send(context))?;
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.is_blocked = flushed.is_pending();
+        flushed
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -136,8 +136,6 @@ fn changes_go_on_while_others_are_flushed() {
     assert_eq!(contents(&open_on_memory(&disk)), model.into_iter().collect::<Vec<_>>());
 }
 
-/// A disk that fails in the middle of a batch (here somebody who gives up): readers were shown some of it, under the header before, until
-/// the node had stopped.
 /// Each has a thread of its own, and whoever comes second waits for the other's transaction. (In simulation what a disk does is in one
 /// piece: there nothing comes in between.)
 #[test]
@@ -164,6 +162,8 @@ fn a_flush_that_waited_for_an_installation_writes_nothing_over_it() {
     assert_eq!(keys(&open(&scratch), false, EVERYTHING, 9), [b"after"]);
 }
 
+/// A disk that fails in the middle of a batch (here somebody who gives up): readers were shown some of it, under the header before, until
+/// the node had stopped.
 #[test]
 fn a_batch_that_broke_off_is_read_by_nobody_and_never_becomes_durable() {
     let disk = MemoryDisk::default();
