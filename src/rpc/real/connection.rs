@@ -74,10 +74,14 @@ impl Connection {
     /// The outcome of an attempt to write, unless it has been in vain for too long. Nothing else would end such a connection: while
     /// HTTP/2 cannot write it sends no ping, and does not read.
     fn written<T>(&mut self, context: &mut Context<'_>, outcome: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        let Some(taken) = self.stream.blocked_after().filter(|_| outcome.is_pending()) else {
+        let Some(taken) = self.stream.blocked_after() else {
             self.stalled = None;
             return outcome;
         };
+        // (What is written may gather here, while what came before it waits.)
+        if outcome.is_ready() {
+            return outcome;
+        }
         if self.is_cut(context) {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
