@@ -40,6 +40,8 @@ pub struct Surroundings<'a> {
     pub is_sound: &'a dyn Fn(NodeId, NodeId) -> bool,
     /// Whether anything that a node sends to another one may arrive, ever so late.
     pub may_arrive: &'a dyn Fn(NodeId, NodeId) -> bool,
+    /// Whether a node's disk takes its time: what it was asked long ago it may answer now.
+    pub answers_late: &'a dyn Fn(NodeId) -> bool,
     /// Whether a node runs, and its clock with it.
     pub runs: &'a dyn Fn(NodeId) -> bool,
     /// Whether a node was told to stop. It decides nothing any more when it has handed over, or tried; its disk may take longer.
@@ -332,12 +334,14 @@ fn term_led(node: &Node) -> Option<Term> {
     node.present_view().filter(|view| view.role == RoleName::Leader).map(|view| view.term())
 }
 
-/// Whether a leader may be heard by a quorum, and hear what it answers.
+/// Whether a leader may be heard by a quorum, or was, and hear what it answers.
 fn hears_quorum(leader: &Node, around: &Surroundings<'_>) -> bool {
     let id = leader.id;
     let answers = |other: NodeId| {
         other == id
-            || (around.runs)(other) && (around.may_arrive)(id, other) && (around.may_arrive)(other, id)
+            || (around.runs)(other)
+                && (around.may_arrive)(other, id)
+                && ((around.may_arrive)(id, other) || (around.answers_late)(other))
     };
     without_quorum(&leader.configuration, answers).is_none()
 }

@@ -48,6 +48,14 @@ impl Conditions {
         held.fold(healthy, Range::slower)
     }
 
+    /// Whether a machine's disk takes longer than a sound one, or stands still.
+    pub(super) fn has_slow_disk(&self, of: MachineId) -> bool {
+        self.0.keys().any(|condition| match condition {
+            Condition::SlowDisk { machine, .. } | Condition::StalledDisk(machine) => *machine == of,
+            _ => false,
+        })
+    }
+
     /// How a machine's disk fails: in each way as often as the worst of what holds.
     pub(super) fn disk_errors(&self, of: MachineId) -> DiskErrors {
         let held = self.0.keys().filter_map(|condition| match condition {

@@ -55,6 +55,7 @@ impl Watch {
             undisturbed: undisturbed_nodes(conditions, machines),
             is_sound: &|from, to| is_sound(MachineId::Node(from), MachineId::Node(to)),
             may_arrive: &|from, to| conditions.may_arrive(MachineId::Node(from), MachineId::Node(to)),
+            answers_late: &|id| conditions.has_slow_disk(MachineId::Node(id)),
             runs: &|id| node(id).is_some_and(is_at_work),
             is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
             is_changing,

@@ -28,6 +28,8 @@ struct Watched<'a> {
     stopping: Option<NodeId>,
     /// A way on which nothing arrives.
     cut: Option<(NodeId, NodeId)>,
+    /// What the others send arrives, and their disks are slow.
+    are_late: bool,
 }
 
 impl<'a> Watched<'a> {
@@ -39,7 +41,14 @@ impl<'a> Watched<'a> {
         ALL.iter().for_each(|id| cluster.stores(*id, &found(*id).write()));
         let cores: BTreeMap<NodeId, Raft> = ALL.map(|id| (id, cluster.starts(&found(id)))).into();
         cores.values().for_each(|core| cluster.sees(core));
-        Self { cluster, availability: Availability::new(BOUNDS), cores, stopping: None, cut: None }
+        Self {
+            cluster,
+            availability: Availability::new(BOUNDS),
+            cores,
+            stopping: None,
+            cut: None,
+            are_late: false,
+        }
     }
 
     /// Node 1 leads, and hears nobody from time 0 on.
@@ -134,7 +143,8 @@ impl<'a> Watched<'a> {
             now: Duration::from_millis(ms),
             undisturbed: undisturbed.iter().map(|id| (*id, 0)).collect(),
             is_sound: &is_sound,
-            may_arrive: &is_sound,
+            may_arrive: &|from, to| is_sound(from, to) || self.are_late && to == 1,
+            answers_late: &|_| self.are_late,
             runs: &|_| true,
             is_stopping: &|id| self.stopping == Some(id),
             is_changing: false,
@@ -203,6 +213,14 @@ pub(super) const LEADER_HAS_FOLLOWERS: &[Story] = &[
             let mut watched = Watched::with_unheard_leader(cluster);
             watched.look(30, if version.is_broken() { &[2, 3] } else { &[1, 3] });
             watched.look(51, &[2, 3]);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // What they were asked before they heard it no more they may answer late.
+            excused_by(cluster, version, |watched| watched.are_late = true);
         },
     },
     Story {
