@@ -203,11 +203,12 @@ impl Raft {
 }
 
 impl Shared {
-    /// A peer that holds everything up to an index lacks little, and nothing that the log forgets by its usual limits: it would
-    /// need another snapshot.
+    /// A peer that holds everything up to an index lacks nothing that is committed; or little, and nothing that the log forgets by its
+    /// usual limits: it would need another snapshot.
     fn has_caught_up(&self, matched: Index) -> bool {
         let Options { log_entries_max, log_bytes_max, .. } = self.options;
-        self.lacks_little(matched) && self.log.keeps(matched, log_entries_max, log_bytes_max)
+        let is_fed = || self.lacks_little(matched) && self.log.keeps(matched, log_entries_max, log_bytes_max);
+        matched >= self.commit || is_fed()
     }
 
     /// Commits hardly stall if they wait for a peer that holds everything up to an index.
