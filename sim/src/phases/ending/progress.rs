@@ -46,13 +46,14 @@ pub(super) async fn judge(
     };
     let served: Vec<u64> = core.clients().into_iter().filter(knows_one).collect();
     let (leader_bound, write_bound) = (bounds::until_leader(world), bounds::until_written(world, workload));
+    let is_measured = !is_led_from_a_stalled_disk(world, stays);
     loop {
         look(world)?;
         if times.to_leader.is_none() && leader(world, core).is_some() {
             times.to_leader = Some(since());
         }
         let written = clients_that_wrote(world, workload, began_ns);
-        if let Some(first_ns) = written.values().min() {
+        if let Some(first_ns) = written.values().min().filter(|_| is_measured) {
             times.to_first_write.get_or_insert(Duration::from_nanos(first_ns - began_ns));
         }
         let is_late = since() > write_bound;
@@ -79,6 +80,14 @@ pub(super) async fn judge(
         pass(world).await?;
     }
     converge(world, core, stays).await
+}
+
+/// Who leads hands over when somebody writes what its disk does not take: how soon that is, is for the clients to choose. Until then
+/// their reads wait.
+fn is_led_from_a_stalled_disk(world: &World, stays: &[Condition]) -> bool {
+    let runs = |id| world.machines.is_running(MachineId::Node(id));
+    let leader = Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node);
+    leader.is_some_and(|leader| stays.contains(&Condition::StalledDisk(leader)))
 }
 
 /// A node outside leads, a quorum hears it, and something is wrong with it or with a line of its: Raft lets it stay, and promises nothing to
