@@ -5,10 +5,7 @@ use std::fmt;
 use tonic::{Code, Status};
 
 pub use crate::wire::Happened;
-use crate::{
-    rpc::{self, HAPPENED_HEADER},
-    wire::DETAIL_HEADER,
-};
+use crate::{rpc, wire::DETAIL_HEADER};
 
 /// A failed request, in one line that says what to do.
 #[derive(Clone, Debug)]
@@ -42,9 +39,9 @@ impl ClientError {
     }
 
     pub(super) fn of_status(endpoint: &str, status: &Status, access: Access) -> Self {
-        let happened = match header(status, HAPPENED_HEADER) {
+        let happened = match Happened::of(status) {
             _ if access == Access::Read => Happened::No,
-            Some(said) if said == Happened::No.name() => Happened::No,
+            Some(Happened::No) => Happened::No,
             _ if matches!(status.code(), Code::Unimplemented | Code::InvalidArgument) => Happened::No,
             _ if is_too_large(status) => Happened::No,
             _ => Happened::Unknown,
@@ -86,7 +83,7 @@ pub(super) fn came_from_proxy(status: &Status) -> bool {
             | Code::Unimplemented
             | Code::Internal
     );
-    from_proxy || header(status, HAPPENED_HEADER).is_some()
+    from_proxy || Happened::of(status).is_some()
 }
 
 /// The request was not even read: it is over the limit of a message.

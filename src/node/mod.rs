@@ -96,7 +96,7 @@ use self::{
 use crate::{
     env::{Clock, Condition, Environment, Knob, knob},
     kv::Header,
-    raft::{Configuration, Incarnation, InitialState, Position, Raft, Snapshot},
+    raft::{Configuration, Incarnation, InitialState, Raft, Snapshot},
     rpc::SHUTDOWN_GRACE,
     storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
 };
@@ -219,7 +219,7 @@ impl Stores {
         }
         let old_promise = (own_us < inherited_us).then(|| OldPromise::new(inherited_us, own_us));
         let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
-        let last = Position { term: header.applied_term, index: header.applied_index };
+        let last = storage::applied_position(&header);
         let initial = InitialState {
             vote: recovered.vote,
             compacted: recovered.compacted,

@@ -113,8 +113,7 @@ impl Raft {
     /// Voters that a staged change keeps or makes, and of whose data directories there is no record: it waits until a leader has heard
     /// them, for they could elect nobody.
     pub fn unrecorded_voters(&self) -> BTreeSet<NodeId> {
-        let wanted = self.configuration().wanted.iter().copied();
-        wanted.filter(|&id| !self.shared.is_recorded(id)).collect()
+        self.shared.unrecorded(self.configuration()).collect()
     }
 
     fn append_configuration(&mut self, configuration: Configuration) {
@@ -204,13 +203,16 @@ impl Leader {
                     && shared.lacks_little(progress.matched)
             })
         };
-        // (See `unrecorded_voters`.)
-        configuration.arriving().all(|id| caught_up(&id))
-            && configuration.wanted.iter().all(|&id| shared.is_recorded(id))
+        configuration.arriving().all(|id| caught_up(&id)) && shared.unrecorded(configuration).next().is_none()
     }
 }
 
 impl Shared {
+    /// The voters that a change asks for, and that could elect nobody: they are not on record.
+    fn unrecorded(&self, changing: &Configuration) -> impl Iterator<Item = NodeId> {
+        changing.wanted.iter().copied().filter(|&id| !self.is_recorded(id))
+    }
+
     pub(super) fn configuration_index(&self) -> Index {
         self.configurations.last().expect("there is always a configuration").0
     }

@@ -207,8 +207,8 @@ impl Shared {
     /// usual limits: it would need another snapshot.
     fn has_caught_up(&self, matched: Index) -> bool {
         let Options { log_entries_max, log_bytes_max, .. } = self.options;
-        let is_fed = || self.lacks_little(matched) && self.log.keeps(matched, log_entries_max, log_bytes_max);
-        matched >= self.commit || is_fed()
+        matched >= self.commit
+            || self.lacks_little(matched) && self.log.keeps(matched, log_entries_max, log_bytes_max)
     }
 
     /// Commits hardly stall if they wait for a peer that holds everything up to an index.

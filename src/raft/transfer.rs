@@ -172,12 +172,13 @@ mod tests {
         let mut core = leader(&[]);
         core.propose([[7].into()]).expect("it leads");
         let persist = core.effects().persist.expect("an entry to store");
-        let answered = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
+        let all_say = |core: &mut Raft, body: &Body| {
+            for from in [2, 3, 4] {
+                core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body: body.clone() });
+            }
+        };
         let outcome = AppendOutcome::Accepted { matched: core.last().index };
-        for from in [2, 3, 4] {
-            let body = Body::AppendResponse { outcome, priority: 0 };
-            core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
-        }
+        all_say(&mut core, &Body::AppendResponse { outcome, priority: 0 });
         if is_durable {
             core.persisted(persist.ticket);
         }
@@ -185,10 +186,7 @@ mod tests {
         assert_eq!(core.commit(), core.last().index);
         for _ in 0..3 * core.shared.options.election_ticks_max {
             core.tick();
-            [2, 3, 4].into_iter().for_each(|from| {
-                let body = answered.clone();
-                core.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
-            });
+            all_say(&mut core, &Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 });
             sent.extend(core.effects().messages);
         }
         sent.iter().any(|message| message.body == Body::TimeoutNow)

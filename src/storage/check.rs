@@ -4,8 +4,8 @@
 use std::sync::{Arc, atomic::AtomicU64};
 
 use super::{
-    Disk, Identity, LOG_FILE, LogStore, Recovered, STATE_FILE, Scrub, StateStore, StorageError, database,
-    volume::Volume,
+    Disk, Identity, LOG_FILE, LogStore, Recovered, STATE_FILE, Scrub, StateStore, StorageError,
+    codec::applied_position, database, volume::Volume,
 };
 use crate::{
     kv::Header,
@@ -62,9 +62,8 @@ impl Checkup {
 
     /// The last entry that the directory holds, as far as it can be read.
     pub fn last(&self) -> Position {
-        let applied = |state: &Header| Position { term: state.applied_term, index: state.applied_index };
         let of_log = self.log.as_ref().map(Recovered::last);
-        of_log.or_else(|| self.state.as_ref().map(applied)).unwrap_or_default()
+        of_log.or_else(|| self.state.as_ref().map(applied_position)).unwrap_or_default()
     }
 
     fn add(&mut self, finding: impl Into<String>) {
@@ -170,12 +169,9 @@ impl Checkup {
     /// ended before the log began after it: the node will drop what the log holds.
     fn check_both(&mut self) {
         let (Some(log), Some(state)) = (&mut self.log, &self.state) else { return };
-        let applied = Position { term: state.applied_term, index: state.applied_index };
-        let compacted = log.compacted;
-        if applied.index < compacted.index {
-            self.add(format!(
-                "{STATE_FILE} ends at {applied}, but {LOG_FILE} begins after {compacted}: an older state was put in its place"
-            ));
+        let applied = applied_position(state);
+        if let Some(gap) = log.gap_after(applied) {
+            self.add(gap);
         } else if log.position_at(applied.index) != Some(applied) {
             (log.compacted, log.entries) = (applied, Vec::new());
         }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::raft::{Configuration, Entry, NodeId, Payload, Position, Vote};
+use crate::{
+    kv::Header,
+    raft::{Configuration, Entry, NodeId, Payload, Position, Vote},
+};
 
 const NOOP: u8 = 0;
 const COMMAND: u8 = 1;
@@ -26,6 +29,11 @@ fn checksum(key: &[u8], body: &[u8]) -> u32 {
     hasher.update(key);
     hasher.update(body);
     hasher.finalize()
+}
+
+/// The last entry that a state has applied.
+pub fn applied_position(header: &Header) -> Position {
+    Position { term: header.applied_term, index: header.applied_index }
 }
 
 pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {

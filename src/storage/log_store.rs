@@ -10,7 +10,7 @@ use redb::{
     TableError, WriteTransaction,
 };
 
-use super::{LOG_FILE, StorageError, block_sums::Keeping, codec, database, volume::Volume};
+use super::{LOG_FILE, STATE_FILE, StorageError, block_sums::Keeping, codec, database, volume::Volume};
 use crate::raft::{Compacted, Configuration, Entry, Index, Persist, Position, Vote};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -51,6 +51,16 @@ impl Recovered {
             0 => Some(self.compacted),
             offset => self.entries.get(offset as usize - 1).map(Entry::position),
         }
+    }
+
+    /// What is wrong with a state that stands there, if the log has forgotten what it lacks.
+    pub(super) fn gap_after(&self, applied: Position) -> Option<String> {
+        let compacted = self.compacted;
+        (applied.index < compacted.index).then(|| {
+            format!(
+                "{STATE_FILE} ends at {applied}, but {LOG_FILE} begins after {compacted}: an older state was put in its place"
+            )
+        })
     }
 
     /// The entries that follow a state which stands there. None does if the log does not hold that position: a snapshot of the leader

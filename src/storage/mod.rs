@@ -56,7 +56,7 @@ mod volume;
 pub use access::{Misplaced, misplaced_data};
 pub use backup::{About, BackupError, BackupReader, BackupWriter, Restoration, Summary, restore};
 pub use check::{Checkup, check};
-pub use codec::encode_members;
+pub use codec::{applied_position, encode_members};
 pub use defrag::{Defragged, defrag};
 pub use disk::{Disk, Job, run_on};
 pub use error::StorageError;

@@ -3,13 +3,10 @@
 
 use super::{
     Disk, Identity, LOG_FILE, LogStore, Recovered, STATE_FILE, StateStore, StorageError,
+    codec::applied_position,
     volume::{Owner, Volume},
 };
-use crate::{
-    env::sometimes,
-    kv::Header,
-    raft::{Configuration, Position},
-};
+use crate::{env::sometimes, kv::Header, raft::Configuration};
 
 /// With what an empty directory begins.
 #[derive(Clone, Debug)]
@@ -48,12 +45,7 @@ pub fn open(disk: &dyn Disk, founding: &Founding) -> Result<Opened, StorageError
     let (log, recovered) = LogStore::open(log, &founding.bootstrap)?;
     let state = StateStore::open(state, log.commits())?;
     let header = Header::load(&state.reader().slice())?;
-    let applied = Position { term: header.applied_term, index: header.applied_index };
-    if applied.index < recovered.compacted.index {
-        let what = format!(
-            "{STATE_FILE} ends at {applied}, but {LOG_FILE} begins after {}: an older state was put in its place",
-            recovered.compacted
-        );
+    if let Some(what) = recovered.gap_after(applied_position(&header)) {
         return Err(StorageError::Lost { what });
     }
     Ok(Opened { log, recovered, state, header, incarnation })

@@ -10,6 +10,7 @@ use redb::WriteTransaction;
 
 use super::{
     StorageError,
+    codec::applied_position,
     durable::{Durable, definition, failed, get_frozen, staged_definition},
     layer::Layer,
     state_file::{StateFile, members_of},
@@ -51,7 +52,7 @@ impl StateView {
         let mut view =
             StateView { layers, durable, header: Header::default(), snapshot: Snapshot::default() };
         view.header = Header::load(&view)?;
-        let last = Position { term: view.header.applied_term, index: view.header.applied_index };
+        let last = applied_position(&view.header);
         let configuration = members_of(&view)?.unwrap_or_default().into();
         view.snapshot = Snapshot { last, configuration };
         Ok(view)
@@ -197,7 +198,7 @@ impl Staging {
             return Ok(Err(InstallFailure::NotStaged));
         };
         let header = Header::load(&self.file.staged()?)?;
-        let last = Position { term: header.applied_term, index: header.applied_index };
+        let last = applied_position(&header);
         if last != snapshot.last || header.content != staged.content {
             return Ok(Err(InstallFailure::Damaged));
         }

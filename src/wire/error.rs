@@ -37,8 +37,14 @@ pub enum Happened {
 }
 
 impl Happened {
+    /// What a status says of it, if it does.
+    pub(crate) fn of(status: &Status) -> Option<Self> {
+        let said = status.metadata().get(HAPPENED_HEADER)?;
+        Some(if said == Self::No.name() { Self::No } else { Self::Unknown })
+    }
+
     /// As a header says it.
-    pub(crate) fn name(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
             Self::No => "no",
             Self::Unknown => "unknown",

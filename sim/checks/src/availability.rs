@@ -50,6 +50,13 @@ pub struct Surroundings<'a> {
     pub is_changing: bool,
 }
 
+impl Surroundings<'_> {
+    /// Whether what two nodes send to each other arrives, and in time.
+    fn are_sound(&self, one: NodeId, other: NodeId) -> bool {
+        (self.is_sound)(one, other) && (self.is_sound)(other, one)
+    }
+}
+
 /// What was seen so far.
 #[derive(Debug)]
 pub struct Availability {
@@ -271,9 +278,7 @@ fn together(
     around: &Surroundings<'_>,
 ) -> BTreeMap<NodeId, u64> {
     let mut set: BTreeMap<NodeId, u64> = nodes.collect();
-    let is_apart = |one: NodeId, other: NodeId| {
-        one != other && !((around.is_sound)(one, other) && (around.is_sound)(other, one))
-    };
+    let is_apart = |one: NodeId, other: NodeId| one != other && !around.are_sound(one, other);
     loop {
         let apart = |one: NodeId| set.keys().filter(|other| is_apart(one, **other)).count();
         match set.keys().map(|id| (apart(*id), Some(*id) != leader, *id)).max() {
@@ -290,7 +295,7 @@ fn is_led(oracle: &Oracle, around: &Surroundings<'_>, set: &BTreeMap<NodeId, u64
     let facts = &oracle.inner().facts;
     let term = facts.node(leader).and_then(|node| node.view).map(|view| view.term());
     let committed = facts.committed.at(facts.committed.last()).map(|entry| entry.term);
-    let is_sound = |id: &NodeId| (around.is_sound)(leader, *id) && (around.is_sound)(*id, leader);
+    let is_sound = |id: &NodeId| around.are_sound(leader, *id);
     let is_disturbed = !around.undisturbed.contains_key(&leader) || !set.keys().all(is_sound);
     is_disturbed || (committed.is_some() && committed == term)
 }
@@ -302,13 +307,13 @@ fn stalled_leader(
     set: &BTreeMap<NodeId, u64>,
 ) -> Option<Stalled> {
     let leader = Standings::of(oracle).leader_of(around.runs)?;
-    let is_sound = |id: &NodeId| (around.is_sound)(leader, *id) && (around.is_sound)(*id, leader);
-    let node =
-        oracle.inner().facts.node(leader).map(|node| (term_led(node), node.view, node.disk.last().index));
-    let (term, view, durable) = node?;
-    let has_committed_more = view?.commit > durable;
-    let may_hand_over = (around.runs)(leader) && !(around.is_stopping)(leader) && set.keys().all(is_sound);
-    (has_committed_more && may_hand_over).then_some(Stalled { leader, term: term?, durable })
+    let reaches_all = set.keys().all(|id| around.are_sound(leader, *id));
+    let may_hand_over = (around.runs)(leader) && !(around.is_stopping)(leader) && reaches_all;
+    let facts = &oracle.inner().facts;
+    let node = facts.node(leader)?;
+    let durable = node.disk.last().index;
+    let has_committed_more = node.view?.commit > durable;
+    (has_committed_more && may_hand_over).then_some(Stalled { leader, term: term_led(node)?, durable })
 }
 
 /// The leader of these nodes, if all of them follow it.

@@ -189,7 +189,7 @@ impl Outside {
 
 fn fate(draw: &mut Draw, machine: MachineId) -> Outside {
     let period_ms = *draw.pick(&[200, 1_000, 4_000]);
-    let fates = [
+    let mut fates = vec![
         Outside::AsItIs,
         Outside::Down,
         Outside::WithoutPower,
@@ -199,10 +199,11 @@ fn fate(draw: &mut Draw, machine: MachineId) -> Outside {
         Outside::IsNotHeard,
         Outside::Flapping(Rhythm { period_ms, bad_ms: period_ms / 2 }),
         Outside::SlowLinks { bytes_per_s: 100_000 },
-        Outside::StalledDisk,
     ];
+    if let MachineId::Node(_) = machine {
+        fates.push(Outside::StalledDisk);
+    }
     match machine {
-        MachineId::Proxy(_) => *draw.pick(&fates[..fates.len() - 1]),
         // A client has no links that anybody waits for, and no power loss of its own.
         MachineId::Client(_) => *draw.pick(&[Outside::Down, Outside::CutOff]),
         _ => *draw.pick(&fates),

@@ -3,7 +3,7 @@
 use crate::{
     env::{Knob, knob},
     kv::{Applier as Transaction, Header, Reply, SESSION_IDLE_MS_MAX},
-    raft::{Entry, Payload, Position},
+    raft::{Entry, Payload},
     storage::{self, Recovered, StateStore, StorageError, Tables},
     wire::kv as wire,
 };
@@ -40,7 +40,7 @@ pub(super) fn session_idle_ms() -> u64 {
 /// # Errors
 /// The disk failed, or an entry cannot be read.
 pub fn replay(state: &StateStore, header: &Header, log: &Recovered) -> Result<(), StorageError> {
-    let following = log.following(Position { term: header.applied_term, index: header.applied_index });
+    let following = log.following(storage::applied_position(header));
     for batch in following.chunks(knob(Knob::ReplayedEntries, BATCH_ENTRIES)) {
         let mut tables = state.tables();
         let mut transaction = Transaction::begin(&mut tables)?.with_session_idle_ms(session_idle_ms());

@@ -50,7 +50,8 @@ impl AdminService {
         let question = question(self.config.cluster.clone(), cluster_id);
         let (target, began) = (self.config.node_at(&leader), self.clock.now());
         let connected = self.clock.timeout(time, rpc::connect(&target, &self.clock)).await;
-        let connected = connected.map_err(|_| unavailable("the leader does not answer: try again"))?;
+        let silent = || unavailable("the leader does not answer: try again");
+        let connected = connected.map_err(|_| silent())?;
         let channel = connected.map_err(|error| unavailable(error.to_string()))?;
         let left = time.saturating_sub(self.clock.now().since(began));
         let client = AdminClient::new(channel).with_limits();
@@ -65,15 +66,14 @@ impl AdminService {
                 _ => status,
             }),
             Ok(answer) => answer,
-            Err(_) => Err(unavailable("the leader does not answer: try again").may_have_happened().into()),
+            Err(_) => Err(silent().may_have_happened().into()),
         }
     }
 }
 
 /// The leader said so itself, or the question never reached it.
 fn certainly_not(status: &Status) -> bool {
-    let said = status.metadata().get(rpc::HAPPENED_HEADER);
-    said.is_some_and(|said| said == Happened::No.name()) || rpc::was_not_sent(status)
+    Happened::of(status) == Some(Happened::No) || rpc::was_not_sent(status)
 }
 
 /// Each request says what is wanted in the end: one that failed may be asked again, whatever became of it.

@@ -5,7 +5,10 @@ use std::io::Read;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    super::snapshot::{Place, Record},
+    super::{
+        codec::applied_position,
+        snapshot::{Place, Record},
+    },
     error::BackupError,
     format::{
         About, BLOCK_BYTES, FRAME_BODY_BYTES_MAX, FRAME_HEAD_BYTES, FRAME_SUM_BYTES, HASH_BYTES, Kind, MAGIC,
@@ -167,7 +170,7 @@ impl<R: Read> BackupReader<R> {
     fn read_header(&self, record: &[u8]) -> Result<Header, BackupError> {
         let header = Header::of_record(record)
             .map_err(|what| BackupError::damaged(format!("the header of its state: {what}")))?;
-        let position = Position { term: header.applied_term, index: header.applied_index };
+        let position = applied_position(&header);
         let About { applied, revision, compacted_revision, .. } = &self.about;
         if (position, header.revision, header.compacted_revision)
             != (*applied, *revision, *compacted_revision)

@@ -85,19 +85,21 @@ pub(super) async fn judge(
 /// Who leads hands over when somebody writes what its disk does not take: how soon that is, is for the clients to choose. Until then
 /// their reads wait.
 fn is_led_from_a_stalled_disk(world: &World, stays: &[Condition]) -> bool {
-    let runs = |id| world.machines.is_running(MachineId::Node(id));
-    let leader = Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node);
-    leader.is_some_and(|leader| stays.contains(&Condition::StalledDisk(leader)))
+    present_leader(world).is_some_and(|leader| stays.contains(&Condition::StalledDisk(leader)))
 }
 
 /// A node outside leads, a quorum hears it, and something is wrong with it or with a line of its: Raft lets it stay, and promises nothing to
 /// those whom it does not reach. (Nor do proxies go by way of a follower.) Nodes outside belong to that quorum as well: with one node of
 /// the core they may be one, and that node elects nobody else.
 fn is_led_from_outside(world: &World, core: &Core, stays: &[Condition]) -> bool {
-    let runs = |id| world.machines.is_running(MachineId::Node(id));
-    let leader = Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node);
-    let outside = leader.filter(|&leader| !core.contains(leader));
+    let outside = present_leader(world).filter(|&leader| !core.contains(leader));
     outside.is_some_and(|leader| stays.iter().any(|condition| condition.is_about(leader)))
+}
+
+/// The leader that a quorum follows, wherever it is.
+fn present_leader(world: &World) -> Option<MachineId> {
+    let runs = |id| world.machines.is_running(MachineId::Node(id));
+    Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node)
 }
 
 /// The leader that a quorum follows, of the nodes of the core.

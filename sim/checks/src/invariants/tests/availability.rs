@@ -59,6 +59,15 @@ impl<'a> Watched<'a> {
         watched
     }
 
+    /// Node 1 leads, and has committed what its own disk does not take.
+    fn with_stalled_leader(cluster: &'a Cluster) -> Self {
+        let mut watched = Self::new(cluster);
+        watched.elects(1);
+        watched.commits(1, 2);
+        watched.commits_without_its_disk();
+        watched
+    }
+
     /// A node wins the next term with the votes of the others, who follow it.
     fn elects(&mut self, id: NodeId) -> Term {
         let term = self.cores[&id].term() + 1;
@@ -246,10 +255,7 @@ pub(super) const STALLED_LEADER_HANDS_OVER: &[Story] = &[
         nodes: &[1],
         term: 2,
         history: |cluster, version| {
-            let mut watched = Watched::new(cluster);
-            watched.elects(1);
-            watched.commits(1, 2);
-            watched.commits_without_its_disk();
+            let mut watched = Watched::with_stalled_leader(cluster);
             watched.look(0, &ALL);
             watched.look(version.of(61, 60), &ALL);
         },
@@ -259,10 +265,7 @@ pub(super) const STALLED_LEADER_HANDS_OVER: &[Story] = &[
         term: 2,
         history: |cluster, version| {
             // Who is told to stop hands over anyway.
-            let mut watched = Watched::new(cluster);
-            watched.elects(1);
-            watched.commits(1, 2);
-            watched.commits_without_its_disk();
+            let mut watched = Watched::with_stalled_leader(cluster);
             watched.stopping = (!version.is_broken()).then_some(1);
             watched.look(0, &ALL);
             watched.look(61, &ALL);
