@@ -12,9 +12,10 @@ use std::{
     },
 };
 
+use tokio::sync::mpsc;
 use tonic::Response;
 
-use super::config::Config;
+use super::{config::Config, event::Event, refusals::Refusals};
 use crate::{
     env::{Environment, Knob, knob, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
@@ -48,6 +49,9 @@ struct Shared {
     followed: AtomicU64,
     /// What this node says of itself on every stream.
     introduction: Arc<Mutex<v1::Sender>>,
+    /// The nodes that call and do not know where they are reached, and the last word for each.
+    unreached: Mutex<BTreeMap<NodeId, Option<Message>>>,
+    inbox: Inbox,
 }
 
 /// What leads to a peer.
@@ -65,7 +69,12 @@ struct PeerLinks {
 }
 
 impl Links {
-    pub(super) fn new(config: &Config, environment: &Environment) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        environment: &Environment,
+        events: &mpsc::Sender<Event>,
+        refusals: &Refusals,
+    ) -> Self {
         let introduction = v1::Sender { id: config.id, ..Default::default() };
         Self(Arc::new(Shared {
             config: config.clone(),
@@ -73,6 +82,8 @@ impl Links {
             peers: Mutex::default(),
             followed: AtomicU64::new(0),
             introduction: Arc::new(Mutex::new(introduction)),
+            unreached: Mutex::default(),
+            inbox: Inbox { events: events.clone(), refusals: refusals.clone() },
         }))
     }
 
@@ -131,9 +142,14 @@ impl Links {
     /// as it is there: a leader that this node does not know yet, or a former member that was not told. False: there are too
     /// many of those.
     pub(super) fn heard_from(&self, sender: &v1::Sender) -> bool {
-        if sender.address.is_empty() || sender.id == self.0.config.id {
+        if sender.id == self.0.config.id {
             return true;
         }
+        if sender.address.is_empty() {
+            self.0.keep_words_for(sender.id);
+            return true;
+        }
+        self.0.unreached().remove(&sender.id);
         let mut peers = self.peers();
         match peers.get_mut(&sender.id) {
             Some(peer) if !peer.is_gone() => {
@@ -179,10 +195,18 @@ impl Links {
     pub(super) fn send(&self, messages: Vec<Message>) {
         let mut peers = self.peers();
         for message in messages {
-            if let Some(peer) = peers.get_mut(&message.to) {
-                peer.send(message);
+            match peers.get_mut(&message.to) {
+                Some(peer) => peer.send(message),
+                None => self.0.keep(message),
             }
         }
+    }
+
+    /// What is to be said to a node on the stream that it has opened, for there is no other way to it.
+    pub(super) fn words_for(&self, caller: NodeId) -> Option<Message> {
+        let word = self.0.unreached().get_mut(&caller)?.take();
+        sometimes!(word.is_some(), AnsweredOnItsStream);
+        word
     }
 
     fn peers(&self) -> MutexGuard<'_, BTreeMap<NodeId, PeerLinks>> {
@@ -193,6 +217,26 @@ impl Links {
 impl Shared {
     fn introduction(&self) -> MutexGuard<'_, v1::Sender> {
         self.introduction.lock().expect("nobody panics with it")
+    }
+
+    fn unreached(&self) -> MutexGuard<'_, BTreeMap<NodeId, Option<Message>>> {
+        self.unreached.lock().expect("nobody panics with it")
+    }
+
+    /// A node calls that does not know where it is reached: it was added, and started again before it had that from the log. If it
+    /// was removed meanwhile nobody calls it any more.
+    fn keep_words_for(&self, caller: NodeId) {
+        let mut unreached = self.unreached();
+        if unreached.len() >= STRANGERS_MAX && !unreached.contains_key(&caller) {
+            unreached.pop_first();
+        }
+        unreached.entry(caller).or_default();
+    }
+
+    fn keep(&self, message: Message) {
+        if let Some(word) = self.unreached().get_mut(&message.to) {
+            *word = Some(message);
+        }
     }
 
     /// A member says that it is reached elsewhere than this node is told, and cannot be reached there. As long as this node knows
@@ -220,6 +264,7 @@ impl Shared {
                 address: address.to_owned(),
                 introduction: self.introduction.clone(),
                 outbox: Mutex::default(),
+                inbox: self.inbox.clone(),
             });
             let target = Target {
                 address: address.to_owned(),
@@ -335,6 +380,33 @@ struct PeerProtocol {
     introduction: Arc<Mutex<v1::Sender>>,
     /// Present while the stream is open.
     outbox: Mutex<Option<Outbox<Message>>>,
+    inbox: Inbox,
+}
+
+/// Takes what a peer says on a stream of this node's.
+#[derive(Clone)]
+struct Inbox {
+    events: mpsc::Sender<Event>,
+    refusals: Refusals,
+}
+
+impl Inbox {
+    /// What does not fit is dropped: it is said again to who asks again.
+    fn take(&self, peer: NodeId, messages: Vec<v1::RaftMessage>) {
+        for message in messages {
+            match Message::try_from(message) {
+                Ok(message) if message.from == peer => {
+                    let _ = self.events.try_send(Event::Messages(vec![message]));
+                }
+                Ok(message) => self.refusals.note(
+                    "other_sender",
+                    peer,
+                    format!("node {peer} sends a message of node {}", message.from),
+                ),
+                Err(malformed) => self.refusals.note("malformed", peer, malformed),
+            }
+        }
+    }
 }
 
 impl Protocol for PeerProtocol {
@@ -370,7 +442,7 @@ impl Protocol for PeerProtocol {
         let mut outbox = self.outbox.lock().expect("nobody panics with it");
         match event {
             LinkEvent::Up(opened) => *outbox = Some(opened),
-            LinkEvent::Received(v1::Alive {}) => {}
+            LinkEvent::Received(v1::Alive { messages }) => self.inbox.take(self.peer, messages),
             LinkEvent::Down(_) => *outbox = None,
         }
         true
@@ -384,14 +456,19 @@ mod tests {
     use super::*;
     use crate::env::{Clock, Health, Nobody};
 
-    fn links() -> Links {
+    fn links_and_inbox() -> (Links, mpsc::Receiver<Event>) {
         let environment = Environment {
             clock: Clock::new(Duration::ZERO),
             seed: 1,
             observer: Arc::new(Nobody),
             health: Health::default(),
         };
-        Links::new(&Config::plain(9), &environment)
+        let (events, inbox) = mpsc::channel(8);
+        (Links::new(&Config::plain(9), &environment, &events, &Refusals::new(&environment.clock)), inbox)
+    }
+
+    fn links() -> Links {
+        links_and_inbox().0
     }
 
     #[tokio::test]
@@ -480,5 +557,37 @@ mod tests {
         assert!(sequence.admits(100, 1, false));
         assert!(sequence.admits(80, 1, true), "the leader took it back, and nothing waits");
         assert!(sequence.admits(81, 1, false));
+    }
+
+    #[tokio::test]
+    async fn who_does_not_know_where_it_is_reached_is_answered_on_its_own_stream() {
+        let (answering, _) = links_and_inbox();
+        let (asking, mut inbox) = links_and_inbox();
+        let says = |address: &str| {
+            let address = address.to_owned();
+            assert!(answering.heard_from(&v1::Sender { id: 3, address, ..v1::Sender::default() }));
+        };
+        let word = |term| Message {
+            from: 9,
+            to: 3,
+            origin: Origin::default(),
+            term,
+            body: Body::PreVoteResponse { granted: false },
+        };
+        answering.send(vec![word(1)]);
+        assert_eq!(answering.words_for(3), None, "it has not called");
+        says("");
+        answering.send(vec![word(2), word(3)]);
+        assert_eq!(answering.words_for(3), Some(word(3)), "the last one counts");
+        assert_eq!(answering.words_for(3), None, "it is said once");
+        says("127.0.0.1:1");
+        answering.send(vec![word(4)]);
+        assert_eq!(answering.words_for(3), None, "there is a way to it");
+
+        asking.0.inbox.take(8, vec![word(5).into()]);
+        assert!(inbox.try_recv().is_err(), "node 8 speaks for another one");
+        asking.0.inbox.take(9, vec![word(6).into()]);
+        let Ok(Event::Messages(heard)) = inbox.try_recv() else { panic!("it is heard") };
+        assert_eq!(heard, [word(6)]);
     }
 }

@@ -125,13 +125,13 @@ pub async fn run(
     let core = Raft::new(config.raft_options(&environment, incarnation), initial);
     let (view_tx, view_rx) =
         watch::channel(NodeView::of(&core, &header, Scrubbed::default(), core.configuration()));
-    let links = Links::new(&config, &environment);
+    let refusals = Refusals::new(&environment.clock);
+    let links = Links::new(&config, &environment, &events_tx, &refusals);
     links.belong_to(core.origin());
     // Its log may end with a configuration without it, which it does not know to be committed: it asks, and is to be answered.
     core.own_address().into_iter().for_each(|address| links.are_answered_at(address));
     let writer =
         log_writer::start(config.id, log, &environment, disk.clone(), links.clone(), reports_tx.clone());
-    let refusals = Refusals::new(&environment.clock);
     let read_server =
         ReadServer::new(&config, state.reader(), &environment.clock, disk.clone(), reports_tx.clone());
     let backups = Backups::new(&config, &environment.clock, read_server.clone());

@@ -306,7 +306,8 @@ impl v1::peer_server::Peer for Services {
                     _ => Err(services.malformed(0, Malformed("a stream begins with who speaks on it")))?,
                 }
                 if envelope.messages.is_empty() {
-                    yield v1::Alive {};
+                    let word = services.links.words_for(from);
+                    yield v1::Alive { messages: word.into_iter().map(Into::into).collect() };
                     continue;
                 }
                 let messages = services.decode_all(from, envelope.messages)?;
