@@ -5,7 +5,7 @@
 //! | --- | --- |
 //! | `clock.rs` | the only clock: sleeps, timeouts, deadlines, wall time |
 //! | `alarm.rs` | a timer that is set again and again |
-//! | `observer.rs` | who watches what a node does |
+//! | `observer.rs` | who watches what a node or a proxy does |
 //! | `health.rs` | whether a process lives, and is ready |
 //! | `metric.rs` | what is measured, and how |
 //! | `rare.rs` | rare states that a simulation should reach |
@@ -37,7 +37,7 @@ pub use hooks::{Hooked, Hooks, hook};
 pub(crate) use hooks::{buggify, buggify_pause, buggify_stall, knob, reached, sometimes};
 pub use knob::Knob;
 pub use metric::Metric;
-pub use observer::{Nobody, Observer};
+pub use observer::{Nobody, Observer, Routing};
 pub use rare::Rare;
 
 /// Target of the spans of calls, which only who collects traces wants.

@@ -1,8 +1,11 @@
-//! What the testbed sees of a node: every step of the core and every applied entry, as it happens.
+//! What the testbed sees of a node: every step of the core and every applied entry, as it happens; and of a proxy: how its calls
+//! stand after every step.
 
-use crate::raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot};
+use std::{collections::BTreeSet, time::Duration};
 
-/// Watches a node. Production has nobody watching; the simulation's oracles live here.
+use crate::raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot, Term};
+
+/// Watches a node, or a proxy. Production has nobody watching; the simulation's oracles live here.
 pub trait Observer: Send + Sync + 'static {
     /// The node came up and recovered this from its disk.
     fn started(&self, _core: &Raft) {}
@@ -21,6 +24,20 @@ pub trait Observer: Send + Sync + 'static {
 
     /// A snapshot took the state machine's place, durably, and its state has this hash.
     fn installed(&self, _node: NodeId, _snapshot: &Snapshot, _state_hash: u64) {}
+
+    /// The proxy took its inputs and carried out what follows; its calls stand so.
+    fn routed(&self, _routing: &dyn Fn() -> Routing) {}
+}
+
+/// How the calls of a proxy stand.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Routing {
+    /// Whom it sends them to: the node that it takes for the leader and has an open link to, and of which term.
+    pub leader: Option<(Term, NodeId)>,
+    /// The nodes that it has open links to.
+    pub linked: BTreeSet<NodeId>,
+    /// For how long the first of the small calls that wait for the leader's answer has done so.
+    pub longest_wait: Option<Duration>,
 }
 
 /// Nobody watches.

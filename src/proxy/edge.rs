@@ -163,6 +163,7 @@ impl Edge {
             }
         }
         self.publish(view_changed);
+        self.dialer.environment.observer.routed(&|| self.router.routing());
         let now_us = self.clock.elapsed_us();
         wake_at_us.map_or(IDLE_MAX, |at_us| Duration::from_micros(at_us.saturating_sub(now_us))).min(IDLE_MAX)
     }

@@ -7,13 +7,17 @@
 //! A set of voters that are undisturbed together is followed for as long as it stays a quorum. Nothing is judged while members change,
 //! or one has lost its disk: which set is a quorum then is for the changes to say.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use conclave::raft::{Configuration, Index, NodeId, RoleName, Term};
 
 use crate::{
     Failure, FaultBudget, Oracle, Rule, Standings,
     facts::{Facts, Node},
+    service::{Led, Proxy, Service, Unserved},
     without_quorum,
 };
 
@@ -28,6 +32,12 @@ pub struct Bounds {
     pub until_handed_over: Duration,
     /// Until it is sure that undisturbed voters that follow a leader hear it, too: nobody unseats it from then on.
     pub until_settled: Duration,
+    /// Until a proxy that reaches a leader, and those that follow it, has a link to it.
+    pub until_found: Duration,
+    /// Until a proxy that has a link to a leader sends its calls there.
+    pub until_told: Duration,
+    /// Until a call that was sent there is answered, or one that came since.
+    pub until_answered: Duration,
 }
 
 /// The world as it is at a moment.
@@ -48,6 +58,10 @@ pub struct Surroundings<'a> {
     pub is_stopping: &'a dyn Fn(NodeId) -> bool,
     /// Who belongs to the cluster is about to change.
     pub is_changing: bool,
+    /// The proxies that run undisturbed.
+    pub proxies: BTreeMap<u64, Proxy>,
+    /// Whether what a proxy and a node send to each other arrives, and in time.
+    pub is_reached: &'a dyn Fn(u64, NodeId) -> bool,
 }
 
 impl Surroundings<'_> {
@@ -70,6 +84,7 @@ pub struct Availability {
     unheard: BTreeMap<(NodeId, Term), Duration>,
     /// A leader that has committed more than its disk holds, and since when that holds no more.
     stalled: Option<(Stalled, Duration)>,
+    service: Service,
 }
 
 /// A leader whose disk holds entries up to an index, and no more of what it has committed: it answers nobody.
@@ -94,7 +109,8 @@ impl Availability {
     /// Nothing was seen yet.
     pub fn new(bounds: Bounds) -> Self {
         let (quorum, reign, stalled) = (None, None, None);
-        Self { bounds, quorum, led: Duration::ZERO, reign, unheard: BTreeMap::new(), stalled }
+        let (unheard, service) = (BTreeMap::new(), Service::default());
+        Self { bounds, quorum, led: Duration::ZERO, reign, unheard, stalled, service }
     }
 
     /// Looks at how the nodes stand. What should have gone on and has not is a failure of the oracle's.
@@ -119,6 +135,7 @@ impl Availability {
                 Ok(())
             }
         };
+        let judged = judged.and_then(|()| self.look_at_service(oracle, around, &quorum));
         self.quorum = quorum;
         judged
     }
@@ -237,6 +254,24 @@ impl Availability {
             self.bounds.until_handed_over.as_millis(),
         );
         Err(Failure { term, ..failure(Rule::StalledLeaderHandsOver, vec![leader], oracle, detail) })
+    }
+
+    /// Proxies that reach a leader, and those that follow it, must serve.
+    fn look_at_service(
+        &mut self,
+        oracle: &Oracle,
+        around: &Surroundings<'_>,
+        quorum: &Option<(BTreeMap<NodeId, u64>, Duration)>,
+    ) -> Result<(), Failure> {
+        let settled =
+            self.reign.filter(|reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled);
+        let (Some(Reign { leader, term, .. }), Some((set, _))) = (settled, quorum) else {
+            self.service.forget();
+            return Ok(());
+        };
+        let followers: BTreeSet<NodeId> = set.keys().copied().collect();
+        let judged = self.service.look(Led { term, leader, followers: &followers }, around, &self.bounds);
+        judged.map_err(|Unserved { rule, detail }| failure(rule, vec![leader], oracle, detail))
     }
 
     /// Who cannot hear a quorum must not go on to lead.

@@ -12,7 +12,7 @@
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
 //! | `standing.rs` | how a node stands, and what keeps it from getting on |
-//! | `availability.rs` | what must go on while faults last |
+//! | `availability.rs`, `service.rs` | what must go on while faults last: at the voters, and at the proxies |
 //! | `fault_budget.rs` | what faults may take away for good |
 //! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
@@ -44,6 +44,7 @@ mod oracle;
 mod probe;
 mod probes;
 mod rule;
+mod service;
 mod specification;
 mod standing;
 mod trace;
@@ -59,5 +60,6 @@ pub use invariants::{is_promise_kept, may_follow, may_wait, without_quorum};
 pub use oracle::{Counts, Oracle};
 pub use probe::Probe;
 pub use rule::Rule;
+pub use service::Proxy;
 pub use standing::Standings;
 pub use trace::{Timed, Trace};

@@ -81,6 +81,9 @@ rules! {
     LeaderHasFollowers, "a leader that no quorum can reach steps down", "thesis §6.2";
     StalledLeaderHandsOver, "a leader whose own disk stands still, while others commit, hands over", "architecture";
     UndisturbedLeaderStays, "nobody unseats a leader that an undisturbed quorum follows", "thesis §9.6";
+    // service.rs
+    ProxyFindsLeader, "a proxy that reaches a leader, and those that follow it, sends its calls there", "architecture";
+    CallsAreAnswered, "a call that was sent to a leader which serves is answered", "architecture";
     // specification/: the guards of its actions
     RestartRemembers, "a node comes up with the term and the vote that it stored", "figure 2, raft.tla Restart";
     TermIsReached, "a term rises by a campaign, or by a message of that term", "§5.1, raft.tla Timeout, UpdateTerm";
@@ -113,6 +116,8 @@ impl Rule {
                 | Self::LeaderHasFollowers
                 | Self::StalledLeaderHandsOver
                 | Self::UndisturbedLeaderStays
+                | Self::ProxyFindsLeader
+                | Self::CallsAreAnswered
         )
     }
 }

@@ -1,12 +1,18 @@
-//! Every step of every node, shown to the oracle.
+//! Every step of every node, shown to the oracle; and how the calls of every proxy stand.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard},
+    time::Duration,
+};
 
 use conclave::{
-    env::Observer,
+    env::{Observer, Routing},
     raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
 };
 use conclave_checks::Oracle;
 
-use super::moments::Moments;
+use super::{clock::now_ns, moments::Moments};
 use crate::trace::Recorder;
 
 /// What nodes are handed as their observer.
@@ -61,5 +67,36 @@ impl Observer for OracleObserver {
     fn installed(&self, node: NodeId, snapshot: &Snapshot, state_hash: u64) {
         self.oracle.installed(node, snapshot, state_hash);
         self.note(|_| ());
+    }
+}
+
+/// What a proxy is handed as its observer.
+pub(super) struct ProxyObserver {
+    pub(super) number: u64,
+    pub(super) routings: Routings,
+}
+
+/// How the calls of each proxy that runs stand, and since when that is so, in the time of the run.
+#[derive(Clone, Default)]
+pub(super) struct Routings(Arc<Mutex<BTreeMap<u64, (Duration, Routing)>>>);
+
+impl Routings {
+    pub(super) fn forget(&self, proxy: u64) {
+        self.all().remove(&proxy);
+    }
+
+    pub(super) fn of(&self, proxy: u64) -> Option<(Duration, Routing)> {
+        self.all().get(&proxy).cloned()
+    }
+
+    fn all(&self) -> MutexGuard<'_, BTreeMap<u64, (Duration, Routing)>> {
+        self.0.lock().expect("nobody panics with it")
+    }
+}
+
+impl Observer for ProxyObserver {
+    fn routed(&self, routing: &dyn Fn() -> Routing) {
+        let now = Duration::from_nanos(now_ns());
+        self.routings.all().insert(self.number, (now, routing()));
     }
 }

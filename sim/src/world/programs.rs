@@ -23,7 +23,7 @@ use super::{
     addresses,
     machine::Machine,
     moments::Moments,
-    observer::OracleObserver,
+    observer::{OracleObserver, ProxyObserver, Routings},
     shape::{Retention, Shape},
 };
 use crate::{
@@ -44,6 +44,8 @@ pub(super) struct Programs {
     moments: Moments,
     /// The nodes that each proxy was told of when it was last started.
     proxies_told: BTreeMap<u64, Vec<u64>>,
+    /// How their calls stand.
+    pub(super) routings: Routings,
     clients_finish: Arc<AtomicBool>,
     /// The nodes that said last, when they ended, that their disk is the reason.
     stopped_for_disk: Arc<Mutex<BTreeSet<MachineId>>>,
@@ -58,8 +60,18 @@ impl Programs {
         moments: Moments,
     ) -> Self {
         let (proxies_told, clients_finish) = (BTreeMap::new(), Arc::default());
-        let stopped_for_disk = Arc::default();
-        Self { shape, workload, recorder, oracle, moments, proxies_told, clients_finish, stopped_for_disk }
+        let (routings, stopped_for_disk) = (Routings::default(), Arc::default());
+        Self {
+            shape,
+            workload,
+            recorder,
+            oracle,
+            moments,
+            proxies_told,
+            routings,
+            clients_finish,
+            stopped_for_disk,
+        }
     }
 
     pub(super) fn tell(&self, machine: MachineId, event: MachineEvent) {
@@ -118,7 +130,9 @@ impl Programs {
             server_limits: ServerLimits::default(),
         };
         self.proxies_told.insert(number, members);
-        let environment = self.environment(machine, "proxy", Arc::new(Nobody));
+        self.routings.forget(number);
+        let observer = ProxyObserver { number, routings: self.routings.clone() };
+        let environment = self.environment(machine, "proxy", Arc::new(observer));
         let ended = self.on_end(machine.id);
         machine.run(|stop| async move { ended(proxy::run(config, environment, told(stop)).await) });
     }

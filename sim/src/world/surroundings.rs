@@ -5,7 +5,8 @@ use std::{
     time::Duration,
 };
 
-use conclave_checks::{Availability, Bounds, Oracle, Surroundings};
+use conclave::env::Routing;
+use conclave_checks::{Availability, Bounds, Oracle, Proxy, Surroundings};
 
 use super::{conditions::Conditions, machine::Machine, machines::Machines};
 use crate::trace::{Condition, MachineId};
@@ -50,6 +51,10 @@ impl Watch {
         let node = |id| machines.machines.get(&MachineId::Node(id));
         let passing = std::mem::take(&mut self.passing);
         let is_sound = |from, to| conditions.is_sound_line(from, to) && !passing.contains(&(from, to));
+        let is_reached = |proxy, node| {
+            let (proxy, node) = (MachineId::Proxy(proxy), MachineId::Node(node));
+            is_sound(proxy, node) && is_sound(node, proxy)
+        };
         let around = Surroundings {
             now,
             undisturbed: undisturbed_nodes(conditions, machines),
@@ -59,6 +64,8 @@ impl Watch {
             runs: &|id| node(id).is_some_and(is_at_work),
             is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
             is_changing,
+            proxies: undisturbed_proxies(conditions, machines, &is_reached),
+            is_reached: &is_reached,
         };
         self.availability.look(oracle, &around);
     }
@@ -75,6 +82,28 @@ fn undisturbed_nodes(conditions: &Conditions, machines: &Machines) -> BTreeMap<u
         is_well.then_some((id, machine.disturbances))
     });
     nodes.collect()
+}
+
+/// The proxies whose machines run as they should, and that were told of enough nodes of today which they reach.
+fn undisturbed_proxies(
+    conditions: &Conditions,
+    machines: &Machines,
+    is_reached: &dyn Fn(u64, u64) -> bool,
+) -> BTreeMap<u64, Proxy> {
+    if conditions.is_everybody_disturbed() {
+        return BTreeMap::new();
+    }
+    let proxies = machines.machines.values().filter_map(|machine| {
+        let MachineId::Proxy(id) = machine.id else { return None };
+        let is_well = is_undisturbed(machine) && !conditions.is_disturbed(machine.id);
+        let is_reached = |node| is_reached(id, node);
+        let knows_enough = is_well && machines.programs.proxy_knows_the_members(id, is_reached);
+        let (at, routing) = machines.programs.routings.of(id).filter(|_| knows_enough)?;
+        let Routing { leader, linked, longest_wait } = routing;
+        let asked = longest_wait.map(|wait| at.saturating_sub(wait));
+        Some((id, Proxy { number: machine.disturbances, leader, linked, asked }))
+    });
+    proxies.collect()
 }
 
 /// Its process is at work, and not that of another cluster.

@@ -1,7 +1,10 @@
 //! The outstanding calls, and an index for every question that is asked of them: which are overdue, which are to be
 //! tried again, which wait for what, which are under way on a link. Each event touches its own calls only.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::{
     call::{CallId, Lane, Place, Queue, Work},
@@ -207,6 +210,18 @@ impl Calls {
     /// Whether a call may go through a link now.
     pub(super) fn fits(&self, id: CallId, link: LinkId) -> bool {
         self.calls.get(&id).is_some_and(|call| self.in_flight.has_room_for(link, call.bytes))
+    }
+
+    /// For how long the first of the small calls has waited that the leader is to answer, and whose callers are there. (A large one may
+    /// take its time.)
+    pub(super) fn longest_small_wait(&self) -> Option<Duration> {
+        let is_looked_at = |(id, call): &(&CallId, &Outstanding)| {
+            let is_small = Lane::of(call.bytes) == Lane::Small;
+            is_small && !call.work.is_serializable() && !self.abandoned.contains(id)
+        };
+        let (_, first) = self.calls.iter().find(is_looked_at)?;
+        let waited_us = first.waits.total_us() + self.now_us.saturating_sub(first.since_us);
+        Some(Duration::from_micros(waited_us))
     }
 
     pub(super) fn timers(&self) -> &Timers {

@@ -261,6 +261,11 @@ impl Links {
         self.trusted().map(|(id, _)| id)
     }
 
+    /// The nodes of this cluster that take requests.
+    pub(super) fn answering(&self) -> impl Iterator<Item = NodeId> {
+        self.trusted().map(|(_, claim)| claim.node)
+    }
+
     pub(super) fn address(&self, link: LinkId) -> Option<&str> {
         self.links.get(&link).map(|link| link.address.as_str())
     }

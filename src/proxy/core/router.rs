@@ -8,7 +8,7 @@ use super::{
     links::{Changes, DownReason, KnownNode, Leader, LinkId, Links},
 };
 use crate::{
-    env::sometimes,
+    env::{Routing, sometimes},
     wire::{ClusterId, Leadership, NodeId, pb::v1},
 };
 
@@ -115,6 +115,16 @@ impl Router {
     /// Calls that wait for an answer, the core's own request included.
     pub(in crate::proxy) fn outstanding(&self) -> usize {
         self.delivery.calls().len()
+    }
+
+    /// How calls stand, for whoever watches.
+    pub(in crate::proxy) fn routing(&self) -> Routing {
+        let leader = self.links.leader().filter(|leader| leader.link.is_some());
+        Routing {
+            leader: leader.map(|leader| (leader.term, leader.node)),
+            linked: self.links.answering().collect(),
+            longest_wait: self.delivery.calls().longest_small_wait(),
+        }
     }
 
     /// The nodes as far as they are known, with their numbers if those are known.

@@ -32,8 +32,12 @@ impl Waits {
         }
     }
 
+    pub(super) fn total_us(&self) -> u64 {
+        self.leader_us + self.session_us + self.pause_us + self.answer_us
+    }
+
     pub(super) fn are_long(&self) -> bool {
-        self.leader_us + self.session_us + self.pause_us + self.answer_us >= SLOW_US
+        self.total_us() >= SLOW_US
     }
 }
 

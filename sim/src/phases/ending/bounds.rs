@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use conclave::rpc::CONNECT_TIMEOUT;
+use conclave::{
+    env::{Hooks as _, Knob},
+    rpc::CONNECT_TIMEOUT,
+};
 use conclave_checks::Bounds;
 
-use crate::{faults::Fault, scenario::Timed, workload::Workload, world::World};
+use crate::{faults::Fault, scenario::Scenario, workload::Workload, world::World};
 
 /// A stream of before is found dead (`SILENCE_MAX` of `src/rpc/link.rs`), a pause follows (`PAUSE_MAX`), and then perhaps a
 /// connection is waited for that was begun when there was still nobody.
@@ -13,6 +16,9 @@ pub(crate) const LINKS: Duration = Duration::from_millis(1_000 + 400).saturating
 
 /// A connection without a stream of ours, as of a call, is found dead by HTTP/2's keepalive (`src/rpc/sim/network.rs`).
 const KEEPALIVE: Duration = Duration::from_secs(4);
+
+/// A call that is refused for the moment pauses, for twice as long as before (`src/proxy/core/limits.rs`).
+const PAUSES: Duration = Duration::from_millis(1_000);
 
 /// A ballot takes the longest election timeout, twice the shortest, at most. Two candidates may split it, which happens to less than
 /// half of them: ten in a row fail in less than one of a thousand cases, and so many are allowed.
@@ -38,8 +44,16 @@ pub(super) fn until_written(world: &World, workload: &Workload) -> Duration {
     until_leader(world) + KEEPALIVE + CALLS * Duration::from_millis(workload.patience_ms)
 }
 
-/// How long voters that nothing disturbs may be without a leader, and who has lost its quorum may lead, while faults last elsewhere.
-pub(crate) fn availability(world: &World, faults: &[Timed]) -> Bounds {
+/// Clients compete with large values for narrow lines, or for links that take few calls at a time: that a call gets through soon is
+/// not promised then.
+pub(super) fn are_calls_crowded(world: &World, workload: &Workload) -> bool {
+    let takes_few_calls = world.instruments.knob(Knob::InFlightBytes).is_some();
+    workload.large.is_some() && (world.shape.bandwidth_bytes_per_s.is_some() || takes_few_calls)
+}
+
+/// How long voters that nothing disturbs may be without a leader, who has lost its quorum may lead, and proxies that reach those that
+/// serve may keep their clients waiting, while faults last elsewhere.
+pub(crate) fn availability(world: &World, Scenario { faults, workload, .. }: &Scenario) -> Bounds {
     // What went astray before a line was cut arrives all the same.
     let late_ms = faults.iter().filter_map(|timed| match &timed.fault {
         Fault::Astray(astray) => Some(astray.messages.late_ms.high),
@@ -57,6 +71,15 @@ pub(crate) fn availability(world: &World, faults: &[Timed]) -> Bounds {
         until_handed_over: 8 * ballot,
         // By then a follower that does not hear it any more has given it up.
         until_settled: 2 * ballot,
+        // It may have to hear from another node first where the leader is.
+        until_found: 2 * LINKS,
+        // A node says at once who leads.
+        until_told: ballot,
+        // A transfer keeps writes from it for a ballot, and may be asked for again as soon as it has come to nothing.
+        until_answered: match are_calls_crowded(world, workload) {
+            true => Duration::MAX,
+            false => 4 * ballot + PAUSES,
+        },
     }
 }
 

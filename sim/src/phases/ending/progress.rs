@@ -6,7 +6,6 @@ use std::{
     time::Duration,
 };
 
-use conclave::env::{Hooks as _, Knob};
 use conclave_checks::Standings;
 
 use super::{
@@ -132,16 +131,13 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 }
 
 /// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
-/// values for narrow lines, or for links that take few calls at a time, any answer counts: that a write gets through within a short
-/// patience is not promised then. So it does of who asks so seldom that it may not come to a write. Whose patience is not worth
+/// values, any answer counts: that a write gets through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write. Whose patience is not worth
 /// two large values on such a line, for one may be before it to the leader and one from there, may not be answered in time at all.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
-    let takes_few_calls = world.instruments.knob(Knob::InFlightBytes).is_some();
-    let is_narrow = world.shape.bandwidth_bytes_per_s.is_some() || takes_few_calls;
-    let is_loaded = workload.large.is_some() && is_narrow;
+    let are_crowded = bounds::are_calls_crowded(world, workload);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
-    let any_counts = is_loaded || asks_seldom || workload.reads_percent == 100;
-    let is_hasty = is_loaded && workload.patience_ms <= 2 * large_value_ms(world, workload);
+    let any_counts = are_crowded || asks_seldom || workload.reads_percent == 100;
+    let is_hasty = are_crowded && workload.patience_ms <= 2 * large_value_ms(world, workload);
     let mut written = BTreeMap::new();
     world.recorder.look_since(began_ns, |operation| {
         let Some((at_ns, answer)) = &operation.answer else { return };

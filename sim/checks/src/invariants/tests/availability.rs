@@ -9,18 +9,21 @@ use super::{
     cluster::{Cluster, append, at, heartbeat},
     node::{change, node},
 };
-use crate::{Availability, Bounds, Surroundings};
+use crate::{Availability, Bounds, Proxy, Surroundings};
 
 const BOUNDS: Bounds = Bounds {
     until_led: Duration::from_millis(100),
     until_stepped_down: Duration::from_millis(50),
     until_handed_over: Duration::from_millis(60),
     until_settled: Duration::from_millis(20),
+    until_found: Duration::from_millis(80),
+    until_told: Duration::from_millis(15),
+    until_answered: Duration::from_millis(40),
 };
-const ALL: [NodeId; 3] = [1, 2, 3];
+pub(super) const ALL: [NodeId; 3] = [1, 2, 3];
 
 /// Nodes that all have directories on record, with the founding entry committed in term 1, and what is looked at.
-struct Watched<'a> {
+pub(super) struct Watched<'a> {
     cluster: &'a Cluster,
     availability: Availability,
     cores: BTreeMap<NodeId, Raft>,
@@ -30,10 +33,14 @@ struct Watched<'a> {
     cut: Option<(NodeId, NodeId)>,
     /// What the others send arrives, and their disks are slow.
     are_late: bool,
+    /// The one that runs undisturbed, if there is one.
+    pub(super) proxy: Option<Proxy>,
+    /// A node that it does not reach.
+    pub(super) unreached: Option<NodeId>,
 }
 
 impl<'a> Watched<'a> {
-    fn new(cluster: &'a Cluster) -> Self {
+    pub(super) fn new(cluster: &'a Cluster) -> Self {
         let incarnations = ALL.map(|id| (id, id)).into();
         let founding = Configuration { incarnations, ..Configuration::of(ALL) };
         let found = |id| node(id).term(1).entries(vec![change(1, 1, founding.clone())]).commit(1);
@@ -48,6 +55,8 @@ impl<'a> Watched<'a> {
             stopping: None,
             cut: None,
             are_late: false,
+            proxy: None,
+            unreached: None,
         }
     }
 
@@ -69,7 +78,7 @@ impl<'a> Watched<'a> {
     }
 
     /// A node wins the next term with the votes of the others, who follow it.
-    fn elects(&mut self, id: NodeId) -> Term {
+    pub(super) fn elects(&mut self, id: NodeId) -> Term {
         let term = self.cores[&id].term() + 1;
         while self.cores[&id].role() == RoleName::Follower {
             self.cores.get_mut(&id).expect("one of them").tick();
@@ -106,7 +115,7 @@ impl<'a> Watched<'a> {
     }
 
     /// The leader commits the first entry of its term, which another one holds.
-    fn commits(&mut self, leader: NodeId, follower: NodeId) {
+    pub(super) fn commits(&mut self, leader: NodeId, follower: NodeId) {
         let last = self.cores[&leader].last();
         let entry = self.cores[&leader].entry(last.index).expect("its first entry").clone();
         self.cluster.stores_entries(follower, vec![entry]);
@@ -144,7 +153,7 @@ impl<'a> Watched<'a> {
     }
 
     /// It is looked at these nodes, which run undisturbed, at a time. Others run, and hear nobody.
-    fn look(&mut self, ms: u64, undisturbed: &[NodeId]) {
+    pub(super) fn look(&mut self, ms: u64, undisturbed: &[NodeId]) {
         let is_among = |id: NodeId| undisturbed.contains(&id);
         let is_sound =
             |from: NodeId, to: NodeId| is_among(from) && is_among(to) && self.cut != Some((from, to));
@@ -157,6 +166,8 @@ impl<'a> Watched<'a> {
             runs: &|_| true,
             is_stopping: &|id| self.stopping == Some(id),
             is_changing: false,
+            proxies: self.proxy.iter().map(|proxy| (0, proxy.clone())).collect(),
+            is_reached: &|_, node| self.unreached != Some(node),
         };
         self.availability.look(&self.cluster.oracle, &around);
     }

@@ -18,6 +18,7 @@ mod log;
 mod messages;
 mod node;
 mod reads;
+mod service;
 mod silence;
 mod snapshot;
 mod state;
@@ -74,6 +75,8 @@ fn stories(rule: Rule) -> &'static [Story] {
         Rule::LeaderHasFollowers => availability::LEADER_HAS_FOLLOWERS,
         Rule::StalledLeaderHandsOver => availability::STALLED_LEADER_HANDS_OVER,
         Rule::UndisturbedLeaderStays => availability::UNDISTURBED_LEADER_STAYS,
+        Rule::ProxyFindsLeader => service::PROXY_FINDS_LEADER,
+        Rule::CallsAreAnswered => service::CALLS_ARE_ANSWERED,
         guard if guard.is_guard() => &[],
         rule => panic!("{rule} has no history"),
     }

@@ -1,0 +1,123 @@
+//! What proxies must do while faults last.
+
+use std::time::Duration;
+
+use conclave::raft::{NodeId, Term};
+
+use super::{
+    Story,
+    availability::{ALL, Watched},
+    cluster::Cluster,
+};
+use crate::Proxy;
+
+/// Node 1 leads term 2, and has done so for long enough to be sure that it is followed when it is looked at the proxy first, after 21 ms.
+fn led<'a>(cluster: &'a Cluster, linked: &[NodeId], leader: Option<(Term, NodeId)>) -> Watched<'a> {
+    let mut watched = Watched::new(cluster);
+    let term = watched.elects(1);
+    assert_eq!(term, 2, "what the proxy may know");
+    watched.commits(1, 2);
+    watched.look(0, &ALL);
+    let linked = linked.iter().copied().collect();
+    watched.proxy = Some(Proxy { number: 0, leader, linked, asked: None });
+    watched.look(21, &ALL);
+    watched
+}
+
+fn proxy<'a>(watched: &'a mut Watched<'_>) -> &'a mut Proxy {
+    watched.proxy.as_mut().expect("there is one")
+}
+
+pub(super) const PROXY_FINDS_LEADER: &[Story] = &[
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // It has a link to the leader, and takes nobody for it.
+            let mut watched = led(cluster, &ALL, None);
+            watched.look(version.of(37, 36), &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // It takes another one for the leader, or the leader for that of an earlier term.
+            let mut watched = led(cluster, &ALL, Some((1, 1)));
+            watched.look(30, &ALL);
+            proxy(&mut watched).leader = Some(version.of((3, 2), (2, 1)));
+            watched.look(37, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // It never gets a link to the leader.
+            let mut watched = led(cluster, &[2, 3], Some((2, 1)));
+            watched.look(version.of(102, 101), &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // One of those that follow it was not reached meanwhile.
+            let mut watched = led(cluster, &ALL, None);
+            watched.unreached = (!version.is_broken()).then_some(3);
+            watched.look(30, &ALL);
+            watched.unreached = None;
+            watched.look(37, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // It was disturbed meanwhile, however short that was.
+            let mut watched = led(cluster, &ALL, None);
+            proxy(&mut watched).number = version.of(0, 1);
+            watched.look(37, &ALL);
+        },
+    },
+];
+
+pub(super) const CALLS_ARE_ANSWERED: &[Story] = &[
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // A call that came before the leader was found.
+            let mut watched = led(cluster, &ALL, Some((2, 1)));
+            proxy(&mut watched).asked = Some(Duration::from_millis(1));
+            watched.look(version.of(62, 61), &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // A call that came later; or it was answered, and the next one waits.
+            let mut watched = led(cluster, &ALL, Some((2, 1)));
+            proxy(&mut watched).asked = Some(Duration::from_millis(30));
+            watched.look(70, &ALL);
+            proxy(&mut watched).asked = Some(Duration::from_millis(version.of(30, 31)));
+            watched.look(71, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // The link was lost meanwhile: it is sent again.
+            let mut watched = led(cluster, &ALL, Some((2, 1)));
+            proxy(&mut watched).asked = Some(Duration::from_millis(1));
+            if !version.is_broken() {
+                proxy(&mut watched).leader = None;
+                watched.look(30, &ALL);
+                proxy(&mut watched).leader = Some((2, 1));
+            }
+            watched.look(62, &ALL);
+        },
+    },
+];
