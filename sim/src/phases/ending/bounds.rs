@@ -75,10 +75,10 @@ pub(crate) fn availability(world: &World, Scenario { faults, workload, .. }: &Sc
         until_found: 2 * LINKS,
         // A node says at once who leads.
         until_told: ballot,
-        // A transfer keeps writes from it for a ballot, and may be asked for again as soon as it has come to nothing.
+        // A transfer that comes to nothing keeps writes from it for a ballot.
         until_answered: match are_calls_crowded(world, workload) {
             true => Duration::MAX,
-            false => 4 * ballot + PAUSES,
+            false => 2 * ballot + PAUSES,
         },
     }
 }
