@@ -36,8 +36,8 @@ pub struct Routing {
     pub leader: Option<(Term, NodeId)>,
     /// The nodes that it has open links to.
     pub linked: BTreeSet<NodeId>,
-    /// For how long the first of the small calls that wait for the leader's answer has done so.
-    pub longest_wait: Option<Duration>,
+    /// For how long the first of the calls waits that are about one small key, and that the leader is to answer.
+    pub first_wait: Option<Duration>,
 }
 
 /// Nobody watches.

@@ -15,7 +15,12 @@ use std::{
 use tokio::sync::mpsc;
 use tonic::Response;
 
-use super::{config::Config, event::Event, refusals::Refusals};
+use super::{
+    config::Config,
+    event::Event,
+    refusals::Refusals,
+    unreached::{self, Unreached},
+};
 use crate::{
     env::{Environment, Knob, knob, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
@@ -49,8 +54,7 @@ struct Shared {
     followed: AtomicU64,
     /// What this node says of itself on every stream.
     introduction: Arc<Mutex<v1::Sender>>,
-    /// The nodes that call and do not know where they are reached, and the last word for each.
-    unreached: Mutex<BTreeMap<NodeId, Option<Message>>>,
+    unreached: Mutex<Unreached>,
     inbox: Inbox,
 }
 
@@ -145,12 +149,13 @@ impl Links {
         if sender.id == self.0.config.id {
             return true;
         }
+        let mut peers = self.peers();
+        if !peers.get(&sender.id).is_some_and(PeerLinks::may_be_reached) {
+            self.0.unreached().called(sender.id);
+        }
         if sender.address.is_empty() {
-            self.0.keep_words_for(sender.id);
             return true;
         }
-        self.0.unreached().remove(&sender.id);
-        let mut peers = self.peers();
         match peers.get_mut(&sender.id) {
             Some(peer) if !peer.is_gone() => {
                 if peer.address == sender.address || peer.is_open() {
@@ -196,17 +201,15 @@ impl Links {
         let mut peers = self.peers();
         for message in messages {
             match peers.get_mut(&message.to) {
-                Some(peer) => peer.send(message),
-                None => self.0.keep(message),
+                Some(peer) if peer.may_be_reached() => peer.send(message),
+                _ => self.0.unreached().keep(message),
             }
         }
     }
 
     /// What is to be said to a node on the stream that it has opened, for there is no other way to it.
-    pub(super) fn words_for(&self, caller: NodeId) -> Option<Message> {
-        let word = self.0.unreached().get_mut(&caller)?.take();
-        sometimes!(word.is_some(), AnsweredOnItsStream);
-        word
+    pub(super) fn answer_for(&self, caller: NodeId) -> Option<Message> {
+        self.0.unreached().take(caller)
     }
 
     fn peers(&self) -> MutexGuard<'_, BTreeMap<NodeId, PeerLinks>> {
@@ -219,24 +222,8 @@ impl Shared {
         self.introduction.lock().expect("nobody panics with it")
     }
 
-    fn unreached(&self) -> MutexGuard<'_, BTreeMap<NodeId, Option<Message>>> {
+    fn unreached(&self) -> MutexGuard<'_, Unreached> {
         self.unreached.lock().expect("nobody panics with it")
-    }
-
-    /// A node calls that does not know where it is reached: it was added, and started again before it had that from the log. If it
-    /// was removed meanwhile nobody calls it any more.
-    fn keep_words_for(&self, caller: NodeId) {
-        let mut unreached = self.unreached();
-        if unreached.len() >= STRANGERS_MAX && !unreached.contains_key(&caller) {
-            unreached.pop_first();
-        }
-        unreached.entry(caller).or_default();
-    }
-
-    fn keep(&self, message: Message) {
-        if let Some(word) = self.unreached().get_mut(&message.to) {
-            *word = Some(message);
-        }
     }
 
     /// A member says that it is reached elsewhere than this node is told, and cannot be reached there. As long as this node knows
@@ -333,6 +320,11 @@ impl PeerLinks {
         }
     }
 
+    /// A member's links are made again whenever they are lost; those of others are there, or not.
+    fn may_be_reached(&self) -> bool {
+        !self.is_stranger || self.is_open()
+    }
+
     fn is_open(&self) -> bool {
         self.control.protocol.outbox.lock().expect("nobody panics with it").is_some()
     }
@@ -391,20 +383,12 @@ struct Inbox {
 }
 
 impl Inbox {
-    /// What does not fit is dropped: it is said again to who asks again.
-    fn take(&self, peer: NodeId, messages: Vec<v1::RaftMessage>) {
-        for message in messages {
-            match Message::try_from(message) {
-                Ok(message) if message.from == peer => {
-                    let _ = self.events.try_send(Event::Messages(vec![message]));
-                }
-                Ok(message) => self.refusals.note(
-                    "other_sender",
-                    peer,
-                    format!("node {peer} sends a message of node {}", message.from),
-                ),
-                Err(malformed) => self.refusals.note("malformed", peer, malformed),
-            }
+    /// A peer answers on the stream of this node's. What does not fit is dropped: who asks again is answered again.
+    fn take(&self, peer: NodeId, answer: v1::RaftMessage) {
+        if let Ok(message) = self.refusals.decode(peer, answer)
+            && unreached::is_answer(&message)
+        {
+            let _ = self.events.try_send(Event::Messages(vec![message]));
         }
     }
 }
@@ -439,11 +423,13 @@ impl Protocol for PeerProtocol {
     }
 
     fn on_event(&self, event: LinkEvent<Message, v1::Alive>) -> bool {
-        let mut outbox = self.outbox.lock().expect("nobody panics with it");
+        let outbox = || self.outbox.lock().expect("nobody panics with it");
         match event {
-            LinkEvent::Up(opened) => *outbox = Some(opened),
-            LinkEvent::Received(v1::Alive { messages }) => self.inbox.take(self.peer, messages),
-            LinkEvent::Down(_) => *outbox = None,
+            LinkEvent::Up(opened) => *outbox() = Some(opened),
+            LinkEvent::Received(v1::Alive { answer }) => {
+                answer.into_iter().for_each(|answer| self.inbox.take(self.peer, answer));
+            }
+            LinkEvent::Down(_) => *outbox() = None,
         }
         true
     }
@@ -560,34 +546,30 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_does_not_know_where_it_is_reached_is_answered_on_its_own_stream() {
+    async fn who_was_removed_and_is_not_reached_is_told_on_the_stream_that_it_has_opened() {
         let (answering, _) = links_and_inbox();
         let (asking, mut inbox) = links_and_inbox();
-        let says = |address: &str| {
+        let calls = |address: &str| {
             let address = address.to_owned();
             assert!(answering.heard_from(&v1::Sender { id: 3, address, ..v1::Sender::default() }));
         };
-        let word = |term| Message {
-            from: 9,
-            to: 3,
-            origin: Origin::default(),
-            term,
-            body: Body::PreVoteResponse { granted: false },
-        };
-        answering.send(vec![word(1)]);
-        assert_eq!(answering.words_for(3), None, "it has not called");
-        says("");
-        answering.send(vec![word(2), word(3)]);
-        assert_eq!(answering.words_for(3), Some(word(3)), "the last one counts");
-        assert_eq!(answering.words_for(3), None, "it is said once");
-        says("127.0.0.1:1");
-        answering.send(vec![word(4)]);
-        assert_eq!(answering.words_for(3), None, "there is a way to it");
+        let configuration = Arc::new(Configuration { gone: [3].into(), ..Configuration::of([9]) });
+        let body = Body::Removed { configuration };
+        let word = || Message { from: 9, to: 3, origin: Origin::default(), term: 1, body: body.clone() };
+        // It says where it is; there is nothing; and once it is started again it does not know where it is.
+        for address in ["127.0.0.1:1", ""] {
+            calls(address);
+            answering.send(vec![word()]);
+            assert_eq!(answering.answer_for(3), Some(word()));
+            assert_eq!(answering.answer_for(3), None, "it is said once");
+        }
 
-        asking.0.inbox.take(8, vec![word(5).into()]);
+        asking.0.inbox.take(8, word().into());
         assert!(inbox.try_recv().is_err(), "node 8 speaks for another one");
-        asking.0.inbox.take(9, vec![word(6).into()]);
+        asking.0.inbox.take(9, Message { body: Body::TimeoutNow, ..word() }.into());
+        assert!(inbox.try_recv().is_err(), "nothing else is said so");
+        asking.0.inbox.take(9, word().into());
         let Ok(Event::Messages(heard)) = inbox.try_recv() else { panic!("it is heard") };
-        assert_eq!(heard, [word(6)]);
+        assert_eq!(heard, [word()]);
     }
 }

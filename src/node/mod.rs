@@ -22,6 +22,7 @@
 //! | `applier/` | committed entries into the state machine, answers out |
 //! | `scrub.rs` | the whole state is read now and then: damage is found early |
 //! | `links.rs` | one stream to every peer |
+//! | `unreached.rs` | what is said to removed nodes that are not reached |
 //! | `snapshots.rs` | the state, to peers that are too far behind |
 //! | `backups.rs`, `read_barriers.rs` | the state, to whoever takes a backup, and that it misses nothing |
 //! | `services.rs`, `receiving.rs`, `view.rs` | the gRPC services, how they receive, and what status shows |
@@ -68,6 +69,7 @@ mod scrub;
 mod services;
 mod snapshot_pace;
 mod snapshots;
+mod unreached;
 mod upkeep;
 mod view;
 mod write_times;

@@ -9,11 +9,13 @@ use std::{
 };
 
 use ::metrics::Counter;
+use tonic::Status;
 
 use super::metrics;
 use crate::{
     env::{Clock, Moment},
-    wire::pb::v1,
+    raft::{Message, NodeId},
+    wire::{Malformed, pb::v1},
 };
 
 /// The log hears of each kind at most this often.
@@ -37,6 +39,22 @@ struct Kind {
 impl Refusals {
     pub(super) fn new(clock: &Clock) -> Self {
         Self { clock: clock.clone(), kinds: Arc::default() }
+    }
+
+    /// A message of the core's, from the node that sends it. What breaks its form never gets there, nor what speaks for another.
+    pub(super) fn decode(&self, sender: NodeId, message: v1::RaftMessage) -> Result<Message, Status> {
+        let from = message.from;
+        if from != sender && from != 0 {
+            let why = format!("node {sender} sends a message of node {from}");
+            self.note("other_sender", sender, &why);
+            return Err(Status::permission_denied(why));
+        }
+        Message::try_from(message).map_err(|malformed| self.malformed(sender, malformed))
+    }
+
+    pub(super) fn malformed(&self, from: NodeId, malformed: Malformed) -> Status {
+        self.note("malformed", from, malformed);
+        malformed.into()
     }
 
     /// Something was refused, from a node that calls itself `from`.

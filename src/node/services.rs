@@ -196,20 +196,9 @@ impl Services {
         checked.inspect_err(|status| self.refusals.note("other_certificate", from, status.message()))
     }
 
-    /// A message of the core's, from the node that sends it. What breaks its form never gets there, nor what speaks for another.
-    fn decode(&self, sender: NodeId, message: v1::RaftMessage) -> Result<Message, Status> {
-        let from = message.from;
-        if from != sender && from != 0 {
-            let why = format!("node {sender} sends a message of node {from}");
-            self.refusals.note("other_sender", sender, &why);
-            return Err(Status::permission_denied(why));
-        }
-        Message::try_from(message).map_err(|malformed| self.malformed(sender, malformed))
-    }
-
     fn decode_all(&self, sender: NodeId, messages: Vec<v1::RaftMessage>) -> Result<Vec<Message>, Status> {
         self.check_count(sender, messages.len())?;
-        messages.into_iter().map(|message| self.decode(sender, message)).collect()
+        messages.into_iter().map(|message| self.refusals.decode(sender, message)).collect()
     }
 
     fn check_count(&self, sender: NodeId, items: usize) -> Result<(), Status> {
@@ -220,8 +209,7 @@ impl Services {
     }
 
     fn malformed(&self, from: NodeId, malformed: Malformed) -> Status {
-        self.refusals.note("malformed", from, malformed);
-        malformed.into()
+        self.refusals.malformed(from, malformed)
     }
 
     async fn send(&self, event: Event) -> Result<(), Status> {
@@ -264,7 +252,7 @@ impl v1::peer_server::Peer for Services {
         let records = match piece {
             None => return Err(self.malformed(from, Malformed("an empty piece of a snapshot"))),
             Some(Piece::End(message)) => {
-                let message = self.decode(from, message)?;
+                let message = self.refusals.decode(from, message)?;
                 self.send(Event::Messages(vec![message])).await?;
                 return Ok(Response::new(v1::SnapshotStaged { place: None }));
             }
@@ -306,8 +294,7 @@ impl v1::peer_server::Peer for Services {
                     _ => Err(services.malformed(0, Malformed("a stream begins with who speaks on it")))?,
                 }
                 if envelope.messages.is_empty() {
-                    let word = services.links.words_for(from);
-                    yield v1::Alive { messages: word.into_iter().map(Into::into).collect() };
+                    yield v1::Alive { answer: services.links.answer_for(from).map(Into::into) };
                     continue;
                 }
                 let messages = services.decode_all(from, envelope.messages)?;

@@ -32,11 +32,11 @@ pub struct Bounds {
     pub until_handed_over: Duration,
     /// Until it is sure that undisturbed voters that follow a leader hear it, too: nobody unseats it from then on.
     pub until_settled: Duration,
-    /// Until a proxy that reaches a leader, and those that follow it, has a link to it.
+    /// Until a proxy that reaches a leader, and those that follow it, sends its calls there.
     pub until_found: Duration,
     /// Until a proxy that has a link to a leader sends its calls there.
     pub until_told: Duration,
-    /// Until a call that was sent there is answered, or one that came since.
+    /// Until a call is answered that is about one small key, and was sent there.
     pub until_answered: Duration,
 }
 
@@ -135,7 +135,8 @@ impl Availability {
                 Ok(())
             }
         };
-        let judged = judged.and_then(|()| self.look_at_service(oracle, around, &quorum));
+        let judged =
+            judged.and_then(|()| self.look_at_service(oracle, around, quorum.as_ref().map(|(set, _)| set)));
         self.quorum = quorum;
         judged
     }
@@ -256,20 +257,20 @@ impl Availability {
         Err(Failure { term, ..failure(Rule::StalledLeaderHandsOver, vec![leader], oracle, detail) })
     }
 
-    /// Proxies that reach a leader, and those that follow it, must serve.
+    /// Proxies that reach a leader which is sure to serve must serve, too.
     fn look_at_service(
         &mut self,
         oracle: &Oracle,
         around: &Surroundings<'_>,
-        quorum: &Option<(BTreeMap<NodeId, u64>, Duration)>,
+        quorum: Option<&BTreeMap<NodeId, u64>>,
     ) -> Result<(), Failure> {
-        let settled =
-            self.reign.filter(|reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled);
-        let (Some(Reign { leader, term, .. }), Some((set, _))) = (settled, quorum) else {
+        let lasts = |reign: &Reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled;
+        let followers: BTreeSet<NodeId> = quorum.into_iter().flat_map(|set| set.keys().copied()).collect();
+        let serving = self.reign.filter(|reign| lasts(reign) && serves(oracle, reign, &followers));
+        let Some(Reign { leader, term, .. }) = serving else {
             self.service.forget();
             return Ok(());
         };
-        let followers: BTreeSet<NodeId> = set.keys().copied().collect();
         let judged = self.service.look(Led { term, leader, followers: &followers }, around, &self.bounds);
         judged.map_err(|Unserved { rule, detail }| failure(rule, vec![leader], oracle, detail))
     }
@@ -367,6 +368,17 @@ fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
         let is_of_term = node.present_view().is_some_and(|view| view.term() == reign.term);
         is_of_term && node.leader == Some(reign.leader)
     })
+}
+
+/// Whether a leader commits what it is asked for: those that follow it and hold all that is committed are a quorum, and it does not hand
+/// over. (Others must catch up first, which takes its time.)
+fn serves(oracle: &Oracle, reign: &Reign, followers: &BTreeSet<NodeId>) -> bool {
+    let facts: &Facts = &oracle.inner().facts;
+    let (committed, configuration) = (facts.committed.last(), facts.committed.latest_configuration());
+    let holds_all =
+        |id| followers.contains(&id) && facts.node(id).is_some_and(|it| it.disk.last().index >= committed);
+    let hands_over = facts.node(reign.leader).is_none_or(|leader| leader.transferring.is_some());
+    !hands_over && configuration.is_some_and(|members| without_quorum(members, holds_all).is_none())
 }
 
 /// The term that a node leads.

@@ -1,8 +1,8 @@
 //! Service while faults last: an undisturbed proxy that reaches voters which serve answers its clients.
 //!
-//! What is looked at is a leader that undisturbed voters follow which are a quorum (`availability.rs`), and the proxies whose lines to
-//! all of these are sound. Such a proxy finds the leader within a bound; and once it sends its calls there, each is answered within
-//! another one, whatever becomes of the other nodes and of the other proxies.
+//! What is looked at is a leader that undisturbed voters follow which are a quorum (`availability.rs`), and the proxies whose line to it
+//! is sound. Such a proxy finds the leader within a bound; and once it sends its calls there, each is answered within another one,
+//! whatever becomes of the other nodes and of the other proxies.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,12 +22,11 @@ pub struct Proxy {
     pub leader: Option<(Term, NodeId)>,
     /// The nodes that it has open links to.
     pub linked: BTreeSet<NodeId>,
-    /// When the first of the small calls came that wait for the leader's answer. `None`: there is none, or more stands in their way
-    /// than a leader.
+    /// When the first of the calls came that are about one small key, and wait for the leader's answer.
     pub asked: Option<Duration>,
 }
 
-/// A leader that is followed, and the nodes that follow it.
+/// A leader that is followed and serves, and the nodes that follow it.
 #[derive(Clone, Copy)]
 pub(crate) struct Led<'a> {
     pub(crate) term: Term,
@@ -35,7 +34,7 @@ pub(crate) struct Led<'a> {
     pub(crate) followers: &'a BTreeSet<NodeId>,
 }
 
-/// What was seen so far of every proxy that reaches the leader and those that follow it.
+/// What was seen so far of every proxy that reaches the leader.
 #[derive(Debug, Default)]
 pub(crate) struct Service(BTreeMap<u64, Reaching>);
 
@@ -44,12 +43,12 @@ pub(crate) struct Service(BTreeMap<u64, Reaching>);
 struct Reaching {
     number: u64,
     leader: (Term, NodeId),
-    /// It reaches all of them.
-    since: Duration,
-    /// Its link to the leader is open.
-    linked: Option<Duration>,
-    /// It sends its calls there.
+    /// It sends its calls to the leader.
     routed: Option<Duration>,
+    /// It does not, though it reaches those that follow it, too.
+    lost: Option<Duration>,
+    /// It does not, though it has a link to it.
+    mistaken: Option<Duration>,
 }
 
 /// A proxy does not serve as it should.
@@ -59,31 +58,32 @@ pub(crate) struct Unserved {
 }
 
 impl Service {
-    /// Nobody leads, or not for long enough.
+    /// Nobody leads, or not for long enough, or who leads hands over.
     pub(crate) fn forget(&mut self) {
         self.0.clear();
     }
 
-    /// Looks at the proxies that reach a leader and those that follow it.
+    /// Looks at the proxies that reach the leader.
     pub(crate) fn look(
         &mut self,
         led: Led<'_>,
         around: &Surroundings<'_>,
         bounds: &Bounds,
     ) -> Result<(), Unserved> {
-        let reaches_all = |id: u64| led.followers.iter().all(|node| (around.is_reached)(id, *node));
-        self.0.retain(|id, _| around.proxies.contains_key(id) && reaches_all(*id));
-        for (id, proxy) in around.proxies.iter().filter(|(id, _)| reaches_all(**id)) {
-            let begun = Reaching::new(proxy, led, around.now);
+        let Led { term, leader, followers } = led;
+        let reaches_leader = |id: u64| (around.is_reached)(id, leader);
+        self.0.retain(|id, _| around.proxies.contains_key(id) && reaches_leader(*id));
+        for (id, proxy) in around.proxies.iter().filter(|(id, _)| reaches_leader(**id)) {
+            let begun = Reaching::new(proxy.number, (term, leader));
             let reaching = self.0.entry(*id).or_insert(begun);
             if (reaching.number, reaching.leader) != (begun.number, begun.leader) {
                 *reaching = begun;
             }
-            reaching.look(proxy, around.now);
+            let reaches_all = followers.iter().all(|node| (around.is_reached)(*id, *node));
+            reaching.look(proxy, reaches_all, around.now);
             reaching.judge(proxy, around.now, bounds).map_err(|(rule, what)| {
-                let Led { term, leader, followers } = led;
                 let detail = format!(
-                    "proxy {id} runs undisturbed and reaches node {leader}, which leads term {term}, and nodes {followers:?}, which follow it; and {what}"
+                    "proxy {id} runs undisturbed and reaches node {leader}, which leads term {term} and is followed by nodes {followers:?}; and {what}"
                 );
                 Unserved { rule, detail }
             })?;
@@ -93,52 +93,51 @@ impl Service {
 }
 
 impl Reaching {
-    fn new(proxy: &Proxy, led: Led<'_>, now: Duration) -> Self {
-        let leader = (led.term, led.leader);
-        Self { number: proxy.number, leader, since: now, linked: None, routed: None }
+    fn new(number: u64, leader: (Term, NodeId)) -> Self {
+        Self { number, leader, routed: None, lost: None, mistaken: None }
     }
 
-    fn look(&mut self, proxy: &Proxy, now: Duration) {
+    fn look(&mut self, proxy: &Proxy, reaches_all: bool, now: Duration) {
         let (_, leader) = self.leader;
-        let since = |before: Option<Duration>, is_so: bool| if is_so { before.or(Some(now)) } else { None };
-        self.linked = since(self.linked, proxy.linked.contains(&leader));
-        self.routed = since(self.routed, proxy.leader == Some(self.leader));
+        let is_routed = proxy.leader == Some(self.leader);
+        let since = |before: Option<Duration>, is_so: bool| is_so.then(|| before.unwrap_or(now));
+        self.routed = since(self.routed, is_routed);
+        self.lost = since(self.lost, !is_routed && reaches_all);
+        self.mistaken = since(self.mistaken, !is_routed && proxy.linked.contains(&leader));
     }
 
     fn judge(&self, proxy: &Proxy, now: Duration, bounds: &Bounds) -> Result<(), (Rule, String)> {
-        let is_late = |since: Duration, bound: Duration| now.saturating_sub(since) > bound;
-        let (ms, ago) =
-            (|bound: Duration| bound.as_millis(), |at: Duration| now.saturating_sub(at).as_millis());
-        match (self.linked, self.routed, proxy.asked) {
-            (_, Some(routed), Some(asked)) if is_late(routed.max(asked), bounds.until_answered) => {
-                let what = format!(
-                    "it has sent its calls there for {} ms, and the first that waits came {} ms ago and has no answer (within {} ms it must)",
-                    ago(routed),
-                    ago(asked),
-                    ms(bounds.until_answered),
-                );
-                Err((Rule::CallsAreAnswered, what))
-            }
-            (Some(linked), None, _) if is_late(linked, bounds.until_told) => {
-                let what = format!(
-                    "it has had an open link to that leader for {} ms, and {} (within {} ms it must know)",
-                    ago(linked),
-                    whom(proxy.leader),
-                    ms(bounds.until_told),
-                );
-                Err((Rule::ProxyFindsLeader, what))
-            }
-            (None, _, _) if is_late(self.since, bounds.until_found) => {
-                let what = format!(
-                    "it has reached them for {} ms, has links to nodes {:?}, and none to the leader (within {} ms it must have one)",
-                    ago(self.since),
-                    proxy.linked,
-                    ms(bounds.until_found),
-                );
-                Err((Rule::ProxyFindsLeader, what))
-            }
-            _ => Ok(()),
+        let ago = |at: Duration| now.saturating_sub(at);
+        if let (Some(routed), Some(asked)) = (self.routed, proxy.asked)
+            && ago(routed.max(asked)) > bounds.until_answered
+        {
+            let what = format!(
+                "it has sent its calls there for {} ms, and the first that waits came {} ms ago and has no answer (within {} ms it must)",
+                ago(routed).as_millis(),
+                ago(asked).as_millis(),
+                bounds.until_answered.as_millis(),
+            );
+            return Err((Rule::CallsAreAnswered, what));
         }
+        if let Some(since) = self.mistaken.filter(|since| ago(*since) > bounds.until_told) {
+            let what = format!(
+                "it has had an open link to that leader for {} ms, and {} (within {} ms it must know)",
+                ago(since).as_millis(),
+                whom(proxy.leader),
+                bounds.until_told.as_millis(),
+            );
+            return Err((Rule::ProxyFindsLeader, what));
+        }
+        if let Some(since) = self.lost.filter(|since| ago(*since) > bounds.until_found) {
+            let what = format!(
+                "it has reached all of them for {} ms, has links to nodes {:?}, and none to the leader (within {} ms it must have one)",
+                ago(since).as_millis(),
+                proxy.linked,
+                bounds.until_found.as_millis(),
+            );
+            return Err((Rule::ProxyFindsLeader, what));
+        }
+        Ok(())
     }
 }
 

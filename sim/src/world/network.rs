@@ -7,7 +7,7 @@ use conclave::{
     rpc::{LineFaults, Lines, Payload},
     wire::pb::{
         self,
-        v1::{Envelope, SnapshotPiece, snapshot_piece::Piece},
+        v1::{Alive, Envelope, SnapshotPiece, snapshot_piece::Piece},
     },
 };
 use madsim::{net::NetSim, task::NodeId};
@@ -88,6 +88,11 @@ fn note_arrival(recorder: &Recorder, arrived: &dyn Any) {
     if let Some(Envelope { messages, .. }) = arrived.downcast_ref() {
         let readable = messages.iter().filter_map(|message| Message::try_from(message.clone()).ok());
         readable.for_each(|message| recorder.arrived(&message));
+    }
+    if let Some(Alive { answer: Some(message) }) = arrived.downcast_ref()
+        && let Ok(message) = Message::try_from(message.clone())
+    {
+        recorder.arrived(&message);
     }
     if let Some(SnapshotPiece { piece: Some(Piece::End(_)), from, to, term, stream, .. }) =
         arrived.downcast_ref()

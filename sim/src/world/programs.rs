@@ -230,11 +230,17 @@ impl Programs {
     /// Whether most of the nodes that a proxy was told of are members today, have not lost their disks, and can be reached; or it
     /// was told of all there are.
     pub(super) fn proxy_knows_the_members(&self, number: u64, is_reached: impl Fn(u64) -> bool) -> bool {
+        let is_told_of_all = self.proxies_told.get(&number) == Some(&self.members_of_today());
+        is_told_of_all || self.proxy_knows_most(number, is_reached)
+    }
+
+    /// Whether most of the nodes that a proxy was told of are members today, have not lost their disks, and can be reached.
+    pub(super) fn proxy_knows_most(&self, number: u64, is_reached: impl Fn(u64) -> bool) -> bool {
         let members = self.members_of_today();
         let told = self.proxies_told.get(&number).map_or(&[][..], Vec::as_slice);
         let budget = FaultBudget::of(&self.oracle);
         let speaks = |id: &&u64| members.contains(id) && !budget.has_lost_disk(**id) && is_reached(**id);
-        told == members || 2 * told.iter().filter(speaks).count() > told.len()
+        2 * told.iter().filter(speaks).count() > told.len()
     }
 
     /// Whether a proxy was told of this node and of no other, or would be if it started now. Should another cluster use that

@@ -84,7 +84,8 @@ fn undisturbed_nodes(conditions: &Conditions, machines: &Machines) -> BTreeMap<u
     nodes.collect()
 }
 
-/// The proxies whose machines run as they should, and that were told of enough nodes of today which they reach.
+/// The proxies whose machines run as they should, and that reach enough of the nodes that they were told of to know which cluster is
+/// meant.
 fn undisturbed_proxies(
     conditions: &Conditions,
     machines: &Machines,
@@ -96,11 +97,11 @@ fn undisturbed_proxies(
     let proxies = machines.machines.values().filter_map(|machine| {
         let MachineId::Proxy(id) = machine.id else { return None };
         let is_well = is_undisturbed(machine) && !conditions.is_disturbed(machine.id);
-        let is_reached = |node| is_reached(id, node);
-        let knows_enough = is_well && machines.programs.proxy_knows_the_members(id, is_reached);
+        let is_there = |node| is_reached(id, node) && machines.is_running(MachineId::Node(node));
+        let knows_enough = is_well && machines.programs.proxy_knows_most(id, is_there);
         let (at, routing) = machines.programs.routings.of(id).filter(|_| knows_enough)?;
-        let Routing { leader, linked, longest_wait } = routing;
-        let asked = longest_wait.map(|wait| at.saturating_sub(wait));
+        let Routing { leader, linked, first_wait } = routing;
+        let asked = first_wait.map(|wait| at.saturating_sub(wait));
         Some((id, Proxy { number: machine.disturbances, leader, linked, asked }))
     });
     proxies.collect()

@@ -98,6 +98,15 @@ impl Work {
         matches!(self, Work::Read(range) if range.serializable)
     }
 
+    /// A client asks the leader for one key, or puts one.
+    pub(super) fn is_of_one_key_at_leader(&self) -> bool {
+        match self {
+            Work::Read(range) => range.range_end.is_empty() && !range.serializable,
+            Work::Write { operation: command::Operation::Put(_), .. } => true,
+            Work::Write { .. } | Work::OpenSession(_) | Work::Abandoned(_) => false,
+        }
+    }
+
     /// Where it waits to be sent.
     pub(super) fn queue(&self, bytes: usize) -> Queue {
         let lane = Lane::of(bytes);

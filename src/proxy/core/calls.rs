@@ -212,12 +212,12 @@ impl Calls {
         self.calls.get(&id).is_some_and(|call| self.in_flight.has_room_for(link, call.bytes))
     }
 
-    /// For how long the first of the small calls has waited that the leader is to answer, and whose callers are there. (A large one may
-    /// take its time.)
-    pub(super) fn longest_small_wait(&self) -> Option<Duration> {
+    /// For how long the first of the calls has waited that are about one small key, which the leader is to answer, and whose callers are
+    /// there. (What is large, or of many keys, may take its time; and what is answered by any node may be so late.)
+    pub(super) fn first_wait(&self) -> Option<Duration> {
         let is_looked_at = |(id, call): &(&CallId, &Outstanding)| {
             let is_small = Lane::of(call.bytes) == Lane::Small;
-            is_small && !call.work.is_serializable() && !self.abandoned.contains(id)
+            is_small && call.work.is_of_one_key_at_leader() && !self.abandoned.contains(id)
         };
         let (_, first) = self.calls.iter().find(is_looked_at)?;
         let waited_us = first.waits.total_us() + self.now_us.saturating_sub(first.since_us);

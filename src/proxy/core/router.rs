@@ -123,7 +123,7 @@ impl Router {
         Routing {
             leader: leader.map(|leader| (leader.term, leader.node)),
             linked: self.links.answering().collect(),
-            longest_wait: self.delivery.calls().longest_small_wait(),
+            first_wait: self.delivery.calls().first_wait(),
         }
     }
 

@@ -17,8 +17,12 @@ pub(crate) const LINKS: Duration = Duration::from_millis(1_000 + 400).saturating
 /// A connection without a stream of ours, as of a call, is found dead by HTTP/2's keepalive (`src/rpc/sim/network.rs`).
 const KEEPALIVE: Duration = Duration::from_secs(4);
 
-/// A call that is refused for the moment pauses, for twice as long as before (`src/proxy/core/limits.rs`).
+/// A call that is refused for the moment pauses for 0.32 s at most (`src/proxy/core/limits.rs`), and may be so once more; a flush that it
+/// waits for takes some hundred jobs of a quick disk.
 const PAUSES: Duration = Duration::from_millis(1_000);
+
+/// The slowest job of a disk that is not slow.
+const QUICK_DISK_US: u64 = 1_000;
 
 /// A ballot takes the longest election timeout, twice the shortest, at most. Two candidates may split it, which happens to less than
 /// half of them: ten in a row fail in less than one of a thousand cases, and so many are allowed.
@@ -51,11 +55,16 @@ pub(super) fn are_calls_crowded(world: &World, workload: &Workload) -> bool {
     workload.large.is_some() && (world.shape.bandwidth_bytes_per_s.is_some() || takes_few_calls)
 }
 
+/// Nothing stands in the way of a call but what faults do: no limit is lowered, and lines and disks are quick.
+fn is_answered_soon(Scenario { shape, knobs, .. }: &Scenario) -> bool {
+    knobs.is_empty() && shape.bandwidth_bytes_per_s.is_none() && shape.disk_us.high <= QUICK_DISK_US
+}
+
 /// How long voters that nothing disturbs may be without a leader, who has lost its quorum may lead, and proxies that reach those that
 /// serve may keep their clients waiting, while faults last elsewhere.
-pub(crate) fn availability(world: &World, Scenario { faults, workload, .. }: &Scenario) -> Bounds {
+pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
     // What went astray before a line was cut arrives all the same.
-    let late_ms = faults.iter().filter_map(|timed| match &timed.fault {
+    let late_ms = scenario.faults.iter().filter_map(|timed| match &timed.fault {
         Fault::Astray(astray) => Some(astray.messages.late_ms.high),
         _ => None,
     });
@@ -75,10 +84,9 @@ pub(crate) fn availability(world: &World, Scenario { faults, workload, .. }: &Sc
         until_found: 2 * LINKS,
         // A node says at once who leads.
         until_told: ballot,
-        // A transfer that comes to nothing keeps writes from it for a ballot.
-        until_answered: match are_calls_crowded(world, workload) {
-            true => Duration::MAX,
-            false => 2 * ballot + PAUSES,
+        until_answered: match is_answered_soon(scenario) {
+            true => ballot + PAUSES,
+            false => Duration::MAX,
         },
     }
 }

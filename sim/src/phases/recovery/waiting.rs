@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use conclave::env::{Hooks as _, Knob};
+
 use super::super::supervise::{look, pass};
 use crate::{
     trace::{Answer, Call, MachineId},
@@ -15,10 +17,26 @@ const RUN_ITSELF: u64 = 999;
 /// How long it waits for one answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// An entry with a value of a flood (`workload/flood.rs`).
+const ENTRY_BYTES: u64 = 30_000;
+/// The jobs of a disk that make a state durable.
+const FLUSH_JOBS: u64 = 100;
+
 /// How long a healed cluster may take: links are found dead and made anew, calls of before are given up after 5 s, several
-/// elections may fail, and snapshots may have to cross narrow lines.
+/// elections may fail, snapshots may have to cross narrow lines, and who lags behind has to catch up.
 pub(in crate::phases) fn bound(world: &World) -> Duration {
-    Duration::from_secs(15) + Duration::from_millis(world.shape.election_timeout_ms * 20)
+    let elections = Duration::from_millis(world.shape.election_timeout_ms * 20);
+    Duration::from_secs(15) + elections + catching_up(world)
+}
+
+/// Where little of the log may wait for the disk of the state, who lags behind takes a few entries at a time, and then waits for that disk.
+fn catching_up(world: &World) -> Duration {
+    let Some(backlog_bytes) = world.instruments.knob(Knob::BacklogBytes) else { return Duration::ZERO };
+    let committed = world.oracle.committed();
+    let members = world.oracle.configuration();
+    let lacking = members.members().map(|id| committed.saturating_sub(world.oracle.applied_by(id))).max();
+    let flushes = lacking.unwrap_or(0) / (backlog_bytes / ENTRY_BYTES).max(1);
+    Duration::from_micros(flushes * FLUSH_JOBS * world.shape.disk_us.high)
 }
 
 /// Waits until this is so: `None` from `missing`. Otherwise it has told what was missing, in words.
