@@ -125,6 +125,13 @@ impl<'a> Watched<'a> {
         self.hears(leader, answer);
     }
 
+    /// A leader begins to hand over.
+    pub(super) fn hands_over(&mut self, leader: NodeId, target: NodeId) {
+        let core = self.cores.get_mut(&leader).expect("one of them");
+        core.transfer(target).expect("it leads");
+        self.cluster.steps(core);
+    }
+
     /// Node 1, which leads, commits an entry that the others hold, and its own disk does not take.
     fn commits_without_its_disk(&mut self) {
         let core = self.cores.get_mut(&1).expect("one of them");

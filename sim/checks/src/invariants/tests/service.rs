@@ -54,7 +54,7 @@ pub(super) const PROXY_FINDS_LEADER: &[Story] = &[
         term: 2,
         history: |cluster, version| {
             // It never gets a link to the leader.
-            let mut watched = led(cluster, &[2, 3], Some((2, 1)));
+            let mut watched = led(cluster, &[2, 3], None);
             watched.look(version.of(102, 101), &ALL);
         },
     },
@@ -62,12 +62,24 @@ pub(super) const PROXY_FINDS_LEADER: &[Story] = &[
         nodes: &[1],
         term: 2,
         history: |cluster, version| {
-            // One of those that follow it was not reached meanwhile.
+            // The leader was not reached meanwhile; others need not be.
             let mut watched = led(cluster, &ALL, None);
-            watched.unreached = (!version.is_broken()).then_some(3);
+            watched.unreached = Some(version.of(3, 1));
             watched.look(30, &ALL);
             watched.unreached = None;
             watched.look(37, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // Who has no link to it may hear from any of the others where it is.
+            let mut watched = led(cluster, &[2, 3], None);
+            watched.unreached = (!version.is_broken()).then_some(3);
+            watched.look(60, &ALL);
+            watched.unreached = None;
+            watched.look(102, &ALL);
         },
     },
     Story {
@@ -103,6 +115,32 @@ pub(super) const CALLS_ARE_ANSWERED: &[Story] = &[
             watched.look(70, &ALL);
             proxy(&mut watched).asked = Some(Duration::from_millis(version.of(30, 31)));
             watched.look(71, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // The leader hands over, and takes nothing meanwhile.
+            let mut watched = led(cluster, &ALL, Some((2, 1)));
+            proxy(&mut watched).asked = Some(Duration::from_millis(1));
+            if !version.is_broken() {
+                watched.hands_over(1, 2);
+            }
+            watched.look(62, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // One of two that follow it holds what is committed, or has to catch up first.
+            let mut watched = led(cluster, &ALL, Some((2, 1)));
+            proxy(&mut watched).asked = Some(Duration::from_millis(1));
+            let followers = version.of([1, 2], [1, 3]);
+            for ms in [30, 51, 92] {
+                watched.look(ms, &followers);
+            }
         },
     },
     Story {
