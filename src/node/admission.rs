@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// Proposals that may wait; the proxies of more hear at once that it is too much.
-const PROPOSALS_MAX: usize = 20_000;
+pub(super) const PROPOSALS_MAX: usize = 20_000;
 /// Bytes of proposals that may wait: they lie in memory, here and on their way to every peer.
 const PROPOSALS_BYTES_MAX: usize = 256 << 20;
 
@@ -50,11 +50,16 @@ impl Admission {
         sizes.take(count_max.saturating_sub(self.count)).take_while(fits).count()
     }
 
-    /// A batch was proposed; its last entry is at this index. What it replaces in the log is gone for good.
-    pub(super) fn proposed(&mut self, last: Index, count: usize, bytes: usize) {
-        while self.batches.back().is_some_and(|batch| batch.last >= last) {
+    /// The log ends here: what was proposed beyond that was cut off, and is gone for good.
+    pub(super) fn log_ends(&mut self, last: Index) {
+        while self.batches.back().is_some_and(|batch| batch.last > last) {
             self.batches.pop_back().into_iter().for_each(|batch| self.forget(&batch));
         }
+    }
+
+    /// A batch was proposed; its last entry is at this index. What it replaces in the log is gone for good.
+    pub(super) fn proposed(&mut self, last: Index, count: usize, bytes: usize) {
+        self.log_ends(last.saturating_sub(count as Index));
         self.count += count;
         self.bytes += bytes;
         self.batches.push_back(Batch { last, count, bytes });

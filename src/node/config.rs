@@ -214,6 +214,13 @@ impl Config {
         if self.peers_override { told.or(known) } else { known.or(told) }
     }
 
+    /// Where this node says that it is reached. A configuration without it takes nothing back: what it was told at its start may be long
+    /// out of date.
+    pub(super) fn own_address<'a>(&'a self, configuration: &'a Configuration) -> Option<&'a String> {
+        let (told, known) = (self.peers.get(&self.id), configuration.addresses.get(&self.id));
+        if self.peers_override { told.or(known) } else { known }
+    }
+
     /// How reads are served by lease, if they are.
     pub(super) fn lease(&self) -> Option<Lease> {
         let ticks = self.timing.ticks(self.timing.election_timeout);

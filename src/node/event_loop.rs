@@ -193,10 +193,11 @@ impl EventLoop {
         }
     }
 
-    /// Proposes what keeps the state small, if this node leads.
+    /// Proposes what keeps the state small, if this node leads, and has applied all that was committed before: a state that is behind its
+    /// own log may be too large, and no more so where the log ends.
     fn keep_small(&mut self) {
         let due = self.upkeep.due(&self.header, self.environment.clock.now());
-        if self.core.is_leader() {
+        if self.core.is_leader() && self.header.applied_term == self.core.term() {
             for operation in due {
                 self.proposals.propose_own(&mut self.core, &self.environment.clock, operation);
             }

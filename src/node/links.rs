@@ -15,12 +15,7 @@ use std::{
 use tokio::sync::mpsc;
 use tonic::Response;
 
-use super::{
-    config::Config,
-    event::Event,
-    refusals::Refusals,
-    unreached::{self, Unreached},
-};
+use super::{config::Config, event::Event, refusals::Refusals, unreached::Unreached};
 use crate::{
     env::{Environment, Knob, knob, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
@@ -119,7 +114,7 @@ impl Links {
             }
         }
         // Who is removed goes on saying where it is reached: or nobody could acknowledge its last entries, or tell it.
-        if let Some(address) = address(self.0.config.id) {
+        if let Some(address) = self.0.config.own_address(configuration) {
             let mut introduction = self.0.introduction();
             introduction.address.clone_from(address);
             introduction.configuration = index;
@@ -208,7 +203,7 @@ impl Links {
     }
 
     /// What is to be said to a node on the stream that it has opened, for there is no other way to it.
-    pub(super) fn answer_for(&self, caller: NodeId) -> Option<Message> {
+    pub(super) fn word_for(&self, caller: NodeId) -> Option<Message> {
         self.0.unreached().take(caller)
     }
 
@@ -383,10 +378,10 @@ struct Inbox {
 }
 
 impl Inbox {
-    /// A peer answers on the stream of this node's. What does not fit is dropped: who asks again is answered again.
-    fn take(&self, peer: NodeId, answer: v1::RaftMessage) {
-        if let Ok(message) = self.refusals.decode(peer, answer)
-            && unreached::is_answer(&message)
+    /// A peer says that this node was removed. What does not fit is dropped: who asks again is told again.
+    fn take(&self, peer: NodeId, removed: v1::RaftMessage) {
+        if let Ok(message) = self.refusals.decode(peer, removed)
+            && matches!(message.body, Body::Removed { .. })
         {
             let _ = self.events.try_send(Event::Messages(vec![message]));
         }
@@ -426,8 +421,8 @@ impl Protocol for PeerProtocol {
         let outbox = || self.outbox.lock().expect("nobody panics with it");
         match event {
             LinkEvent::Up(opened) => *outbox() = Some(opened),
-            LinkEvent::Received(v1::Alive { answer }) => {
-                answer.into_iter().for_each(|answer| self.inbox.take(self.peer, answer));
+            LinkEvent::Received(v1::Alive { removed }) => {
+                removed.into_iter().for_each(|removed| self.inbox.take(self.peer, removed));
             }
             LinkEvent::Down(_) => *outbox() = None,
         }
@@ -560,8 +555,8 @@ mod tests {
         for address in ["127.0.0.1:1", ""] {
             calls(address);
             answering.send(vec![word()]);
-            assert_eq!(answering.answer_for(3), Some(word()));
-            assert_eq!(answering.answer_for(3), None, "it is said once");
+            assert_eq!(answering.word_for(3), Some(word()));
+            assert_eq!(answering.word_for(3), None, "it is said once");
         }
 
         asking.0.inbox.take(8, word().into());

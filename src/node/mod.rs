@@ -100,7 +100,7 @@ use crate::{
     kv::Header,
     raft::{Configuration, Incarnation, InitialState, Raft, Snapshot},
     rpc::SHUTDOWN_GRACE,
-    storage::{self, Disk, Founding, Identity, LogStore, Opened, StateStore},
+    storage::{self, Disk, Founding, Identity, LogStore, Opened, Recovered, StateStore},
 };
 
 /// Batches of requests or messages that may wait for the event loop; beyond them the streams are not read.
@@ -172,7 +172,11 @@ pub async fn run(
         () = shutdown => {
             health.set(Condition::Stopping);
             leave(&events_tx, &clock, patience).await;
-            Ok(())
+            // A disk that failed meanwhile is no less a reason to say so.
+            match deciding.is_finished() {
+                true => (&mut deciding).await.unwrap_or(Err(NodeError::Part("event loop"))),
+                false => Ok(()),
+            }
         }
     };
     scrubbing.abort();
@@ -220,6 +224,7 @@ impl Stores {
             log.note_promise(own_us)?;
         }
         let old_promise = (own_us < inherited_us).then(|| OldPromise::new(inherited_us, own_us));
+        let recovered = with_addresses_of_today(recovered, &founding.bootstrap);
         let configuration = state.configuration()?.unwrap_or_else(|| recovered.configuration.clone());
         let last = storage::applied_position(&header);
         let initial = InitialState {
@@ -234,10 +239,37 @@ impl Stores {
     }
 }
 
+/// The founders are reached where an operator says today, who may have put it right since the first start: nobody else says so before
+/// they have founded a cluster.
+fn with_addresses_of_today(mut recovered: Recovered, told: &Configuration) -> Recovered {
+    if recovered.compacted.index == 0 && recovered.configuration.voters == told.voters {
+        recovered.configuration.addresses.clone_from(&told.addresses);
+    }
+    recovered
+}
+
 #[cfg(all(test, not(madsim)))]
 mod tests {
     use super::*;
     use crate::storage::MemoryDisk;
+
+    #[test]
+    fn as_long_as_no_cluster_is_founded_the_addresses_of_today_count() {
+        let disk = MemoryDisk::default();
+        let open = |peers: &[(u64, &str)]| {
+            let peers = peers.iter().map(|(id, address)| (*id, (*address).to_owned())).collect();
+            let config = Config { cluster: "a".to_owned(), peers, ..Config::plain(1) };
+            let identity = Identity { cluster: "a".to_owned(), node: 1 };
+            let founding = Founding { identity, bootstrap: config.bootstrap(), incarnation: 5 };
+            let stores = Stores::open_blocking(&config, &founding, &disk);
+            let stores = stores.unwrap_or_else(|error| panic!("{error}"));
+            let Configuration { voters, addresses, .. } = &*stores.initial.configuration;
+            (voters.len(), addresses[&1].clone())
+        };
+        assert_eq!(open(&[(1, "here:1"), (2, "there:1")]), (2, "here:1".to_owned()));
+        assert_eq!(open(&[(1, "here:2"), (2, "there:1")]), (2, "here:2".to_owned()));
+        assert_eq!(open(&[(1, "here:3")]), (2, "here:1".to_owned()), "these would be other founders");
+    }
 
     #[test]
     fn a_promise_outlives_the_life_that_gave_it() {

@@ -294,7 +294,7 @@ impl v1::peer_server::Peer for Services {
                     _ => Err(services.malformed(0, Malformed("a stream begins with who speaks on it")))?,
                 }
                 if envelope.messages.is_empty() {
-                    yield v1::Alive { answer: services.links.answer_for(from).map(Into::into) };
+                    yield v1::Alive { removed: services.links.word_for(from).map(Into::into) };
                     continue;
                 }
                 let messages = services.decode_all(from, envelope.messages)?;

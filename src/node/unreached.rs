@@ -1,5 +1,5 @@
 //! Nodes that were removed, call, and are not reached: they do not know their own address yet, or say one where they are not any more.
-//! They ask for pre-votes, for they hear from no leader. The answer to each waits here, until it is said on the stream that it has opened.
+//! That they were removed waits here, until it is said to each on the stream that it has opened.
 
 use std::collections::VecDeque;
 
@@ -25,25 +25,20 @@ impl Unreached {
         }
     }
 
-    /// Something is to be said to a node that there is no way to.
+    /// Something is to be said to a node that there is no way to. All that it needs to hear is that it was removed.
     pub(super) fn keep(&mut self, message: Message) {
         let caller = self.0.iter_mut().find(|(id, _)| *id == message.to);
-        if let Some((_, answer)) = caller.filter(|_| is_answer(&message)) {
-            *answer = Some(message);
+        if let (Some((_, word)), Body::Removed { .. }) = (caller, &message.body) {
+            *word = Some(message);
         }
     }
 
     /// What is to be said on the stream that a node has opened.
     pub(super) fn take(&mut self, caller: NodeId) -> Option<Message> {
-        let (_, answer) = self.0.iter_mut().find(|(id, _)| *id == caller)?;
-        sometimes!(answer.is_some(), AnsweredOnItsStream);
-        answer.take()
+        let (_, word) = self.0.iter_mut().find(|(id, _)| *id == caller)?;
+        sometimes!(word.is_some(), AnsweredOnItsStream);
+        word.take()
     }
-}
-
-/// Whether this is what a node needs to hear that asks for pre-votes: that it was removed, or before that in which term to ask.
-pub(super) fn is_answer(message: &Message) -> bool {
-    matches!(message.body, Body::Removed { .. } | Body::PreVoteResponse { .. })
 }
 
 #[cfg(test)]
@@ -53,24 +48,22 @@ mod tests {
     use super::*;
     use crate::raft::{Configuration, Origin};
 
-    fn answer(to: NodeId, term: u64) -> Message {
-        let body = Body::PreVoteResponse { granted: false };
-        Message { from: 9, to, origin: Origin::default(), term, body }
+    fn word(to: NodeId, term: u64) -> Message {
+        let configuration = Arc::new(Configuration { gone: [to].into(), ..Configuration::of([9]) });
+        Message { from: 9, to, origin: Origin::default(), term, body: Body::Removed { configuration } }
     }
 
     #[test]
-    fn the_last_answer_is_given_once_to_who_has_called() {
+    fn the_last_word_is_said_once_to_who_has_called() {
         let mut unreached = Unreached::default();
-        unreached.keep(answer(3, 1));
+        unreached.keep(word(3, 1));
         assert_eq!(unreached.take(3), None, "it has not called");
         unreached.called(3);
-        unreached.keep(answer(3, 2));
-        let configuration = Arc::new(Configuration { gone: [3].into(), ..Configuration::of([9]) });
-        let removed = Message { body: Body::Removed { configuration }, ..answer(3, 3) };
-        unreached.keep(removed.clone());
-        unreached.keep(Message { body: Body::TimeoutNow, ..answer(3, 4) });
+        unreached.keep(word(3, 2));
+        unreached.keep(word(3, 3));
+        unreached.keep(Message { body: Body::PreVoteResponse { granted: false }, ..word(3, 4) });
         unreached.called(3);
-        assert_eq!(unreached.take(3), Some(removed));
+        assert_eq!(unreached.take(3), Some(word(3, 3)));
         assert_eq!(unreached.take(3), None);
     }
 
@@ -79,7 +72,7 @@ mod tests {
         let mut unreached = Unreached::default();
         let callers = 1..=CALLERS_MAX as NodeId;
         callers.clone().chain([1, 99]).for_each(|id| unreached.called(id));
-        callers.chain([99]).for_each(|id| unreached.keep(answer(id, 1)));
+        callers.chain([99]).for_each(|id| unreached.keep(word(id, 1)));
         assert_eq!(unreached.take(2), None);
         assert!([1, 3, 99].into_iter().all(|id| unreached.take(id).is_some()));
     }

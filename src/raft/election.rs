@@ -40,13 +40,16 @@ impl Raft {
         self.count(self.shared.options.id, true);
     }
 
-    /// From a learner this asks only whether anybody is there, and whether it is still a member.
+    /// From a learner this asks only whether anybody is there, and whether it is still a member. Who joins, and has no configuration
+    /// yet, knows nobody to ask but the leader that it heard last.
     fn request_pre_votes(&mut self) {
         if self.removed_by().is_some() {
             return;
         }
         let last = self.shared.log.last();
-        for peer in self.shared.peers() {
+        let joins = self.configuration().members().next().is_none();
+        let asked = if joins { self.shared.last_leader.into_iter().collect() } else { self.shared.peers() };
+        for peer in asked {
             self.shared.send(peer, Body::PreVoteRequest { last });
             let request = self.shared.out.messages.last_mut().expect("just sent");
             request.term += 1;
@@ -200,10 +203,25 @@ impl Raft {
 
 #[cfg(test)]
 mod tests {
-    use crate::raft::{InitialState, Options, Raft, Vote};
+    use crate::raft::{Body, InitialState, Message, Options, Origin, Raft, Vote};
 
     fn voted(vote: Vote) -> Raft {
         Raft::new(Options::plain(1), InitialState { vote, ..InitialState::default() })
+    }
+
+    #[test]
+    fn who_joins_and_hears_nobody_any_more_asks_the_leader_that_it_heard() {
+        let mut core = Raft::new(Options::plain(4), InitialState::default());
+        let body = Body::HeartbeatRequest { round: 1, commit: 0 };
+        core.step(Message { from: 1, to: 4, origin: Origin::default(), term: 3, body });
+        core.effects().persist.into_iter().for_each(|write| core.persisted(write.ticket));
+        let mut asked = Vec::new();
+        for _ in 0..4 * Options::plain(4).election_ticks_max {
+            core.tick();
+            asked.extend(core.effects().messages);
+        }
+        let asks = |message: &Message| matches!(message.body, Body::PreVoteRequest { .. }) && message.to == 1;
+        assert!(asked.len() > 1 && asked.iter().all(asks), "{asked:?}");
     }
 
     #[test]

@@ -149,6 +149,8 @@ pub(super) struct Shared {
     pub(super) installing: Option<Installing>,
     /// The data directories of members, as they were heard in this life.
     pub(super) heard: BTreeMap<NodeId, Incarnation>,
+    /// The leader that was followed last in this life.
+    pub(super) last_leader: Option<NodeId>,
     /// This node was told that it was removed: the configuration without it.
     pub(super) removed_by: Option<Arc<Configuration>>,
     /// What this node's clock shows.
@@ -186,6 +188,7 @@ impl Raft {
             state_durable: compacted.index,
             installing: None,
             heard: BTreeMap::new(),
+            last_leader: None,
             removed_by: None,
             last_stream: 0,
             receiving: None,
@@ -250,17 +253,24 @@ impl Raft {
         &mut self,
         commands: impl IntoIterator<Item = Arc<[u8]>>,
     ) -> Result<Proposed, ProposeError> {
-        let Role::Leader(leader) = &self.role else {
-            return Err(ProposeError::NotLeader { leader: self.leader() });
-        };
-        if leader.transfer.is_some() {
-            return Err(ProposeError::Transferring);
-        }
+        self.check_proposals()?;
         let proposed = Proposed { term: self.term(), first: self.shared.log.last().index + 1 };
         for command in commands {
             self.shared.append_own(Payload::Command(command));
         }
         Ok(proposed)
+    }
+
+    /// Whether commands can be proposed now.
+    ///
+    /// # Errors
+    /// As of [`Raft::propose`].
+    pub fn check_proposals(&self) -> Result<(), ProposeError> {
+        match &self.role {
+            Role::Leader(leader) if leader.transfer.is_none() => Ok(()),
+            Role::Leader(_) => Err(ProposeError::Transferring),
+            _ => Err(ProposeError::NotLeader { leader: self.leader() }),
+        }
     }
 
     /// The write of this ticket, and every earlier one, is durable.
@@ -322,10 +332,13 @@ impl Raft {
         true
     }
 
-    /// A sender of an earlier term learns the present one; its answers are worth nothing any more.
+    /// A sender of an earlier term learns the present one, or that it was removed; its answers are worth nothing any more.
     fn answer_stale(&mut self, message: &Message) {
         let body = match message.body {
-            Body::PreVoteRequest { .. } => Body::PreVoteResponse { granted: false },
+            Body::PreVoteRequest { .. } => match self.shared.configuration_without(message.from) {
+                Some(configuration) => Body::Removed { configuration: configuration.clone() },
+                None => Body::PreVoteResponse { granted: false },
+            },
             Body::VoteRequest { .. } => Body::VoteResponse { granted: false },
             Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::InstallSnapshot { .. } => {
                 let priority = self.shared.options.priority;
@@ -387,6 +400,7 @@ impl Raft {
     /// Follows `leader` (or waits for one) in `term`, which is never an earlier one.
     pub(super) fn become_follower(&mut self, term: Term, leader: Option<NodeId>) {
         self.shared.enter_term(term);
+        self.shared.last_leader = leader.or(self.shared.last_leader);
         self.transition(Role::Follower(Follower { leader, ..Follower::default() }));
     }
 }

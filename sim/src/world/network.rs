@@ -89,7 +89,7 @@ fn note_arrival(recorder: &Recorder, arrived: &dyn Any) {
         let readable = messages.iter().filter_map(|message| Message::try_from(message.clone()).ok());
         readable.for_each(|message| recorder.arrived(&message));
     }
-    if let Some(Alive { answer: Some(message) }) = arrived.downcast_ref()
+    if let Some(Alive { removed: Some(message) }) = arrived.downcast_ref()
         && let Ok(message) = Message::try_from(message.clone())
     {
         recorder.arrived(&message);
