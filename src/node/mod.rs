@@ -76,7 +76,10 @@ mod write_times;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 
 pub use applier::replay;
 pub use config::{AutoCompaction, Config, ReadLimits, Retention, Timing, Upkeep};
@@ -172,11 +175,7 @@ pub async fn run(
         () = shutdown => {
             health.set(Condition::Stopping);
             leave(&events_tx, &clock, patience).await;
-            // A disk that failed meanwhile is no less a reason to say so.
-            match deciding.is_finished() {
-                true => (&mut deciding).await.unwrap_or(Err(NodeError::Part("event loop"))),
-                false => Ok(()),
-            }
+            failed_meanwhile(&mut deciding).await
         }
     };
     scrubbing.abort();
@@ -193,6 +192,14 @@ async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) 
     let (left_tx, left_rx) = oneshot::channel();
     if events.send(Event::Leave(left_tx)).await.is_ok() {
         let _ = clock.timeout(patience, left_rx).await;
+    }
+}
+
+/// A disk that fails while the node stops is no less a reason to say so.
+async fn failed_meanwhile(deciding: &mut JoinHandle<Result<(), NodeError>>) -> Result<(), NodeError> {
+    match deciding.is_finished() {
+        true => deciding.await.unwrap_or(Err(NodeError::Part("event loop"))),
+        false => Ok(()),
     }
 }
 

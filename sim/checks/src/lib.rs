@@ -13,6 +13,7 @@
 //! | `observation.rs` | what it is told |
 //! | `standing.rs` | how a node stands, and what keeps it from getting on |
 //! | `availability.rs`, `service.rs` | what must go on while faults last: at the voters, and at the proxies |
+//! | `surroundings.rs` | what they are told of the world, and how long things may take |
 //! | `fault_budget.rs` | what faults may take away for good |
 //! | `disk.rs` | what a log's disk holds, by what was written to it |
 //! | `facts/` | what is true of all nodes together; no judging |
@@ -47,11 +48,12 @@ mod rule;
 mod service;
 mod specification;
 mod standing;
+mod surroundings;
 mod trace;
 #[cfg(test)]
 mod trial;
 
-pub use availability::{Availability, Bounds, Surroundings};
+pub use availability::Availability;
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
 pub use fault_budget::FaultBudget;
@@ -60,6 +62,6 @@ pub use invariants::{is_promise_kept, may_follow, may_wait, without_quorum};
 pub use oracle::{Counts, Oracle};
 pub use probe::Probe;
 pub use rule::Rule;
-pub use service::Proxy;
 pub use standing::Standings;
+pub use surroundings::{Bounds, Proxy, Surroundings};
 pub use trace::{Timed, Trace};

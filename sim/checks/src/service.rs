@@ -11,20 +11,10 @@ use std::{
 
 use conclave::raft::{NodeId, Term};
 
-use crate::{Bounds, Rule, Surroundings};
-
-/// A proxy that runs undisturbed, at a moment.
-#[derive(Clone, Debug)]
-pub struct Proxy {
-    /// Another one after each disturbance, however short.
-    pub number: u64,
-    /// Whom it sends its calls to, as the leader of which term.
-    pub leader: Option<(Term, NodeId)>,
-    /// The nodes that it has open links to.
-    pub linked: BTreeSet<NodeId>,
-    /// When the first of the calls came that are about one small key, and wait for the leader's answer.
-    pub asked: Option<Duration>,
-}
+use crate::{
+    Rule,
+    surroundings::{Bounds, Proxy, Surroundings},
+};
 
 /// A leader that is followed and serves, and the nodes that follow it.
 #[derive(Clone, Copy)]

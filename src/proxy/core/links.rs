@@ -256,14 +256,9 @@ impl Links {
         self.links.get(&link).is_some_and(|link| link.claim().is_some())
     }
 
-    /// Open links, in their order.
-    pub(super) fn open(&self) -> impl Iterator<Item = LinkId> {
-        self.trusted().map(|(id, _)| id)
-    }
-
-    /// The nodes of this cluster that take requests.
-    pub(super) fn answering(&self) -> impl Iterator<Item = NodeId> {
-        self.trusted().map(|(_, claim)| claim.node)
+    /// Open links, in their order, and the nodes that they lead to.
+    pub(super) fn open(&self) -> impl Iterator<Item = (LinkId, NodeId)> {
+        self.trusted().map(|(id, claim)| (id, claim.node))
     }
 
     pub(super) fn address(&self, link: LinkId) -> Option<&str> {

@@ -122,7 +122,7 @@ impl Router {
         let leader = self.links.leader().filter(|leader| leader.link.is_some());
         Routing {
             leader: leader.map(|leader| (leader.term, leader.node)),
-            linked: self.links.answering().collect(),
+            linked: self.links.open().map(|(_, node)| node).collect(),
             first_wait: self.delivery.calls().first_wait(),
         }
     }
@@ -197,7 +197,7 @@ impl Router {
 
     /// The link for a call that any node can answer: they take turns, by the call's name.
     fn any_link(&self, id: CallId) -> Option<LinkId> {
-        let open: Vec<LinkId> = self.links.open().collect();
+        let open: Vec<LinkId> = self.links.open().map(|(link, _)| link).collect();
         let turn = id.0.checked_rem(open.len() as u64)? as usize;
         let links = open[turn..].iter().chain(&open[..turn]);
         links.copied().find(|link| self.delivery.calls().fits(id, *link))
