@@ -76,10 +76,7 @@ mod write_times;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 pub use applier::replay;
 pub use config::{AutoCompaction, Config, ReadLimits, Retention, Timing, Upkeep};
@@ -174,8 +171,11 @@ pub async fn run(
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
         () = shutdown => {
             health.set(Condition::Stopping);
-            leave(&events_tx, &clock, patience).await;
-            failed_meanwhile(&mut deciding).await
+            match leave(&events_tx, &clock, patience).await {
+                Leaving::Over => Ok(()),
+                // A disk that failed meanwhile is no less a reason to say so.
+                Leaving::BrokenOff => (&mut deciding).await.unwrap_or(Err(NodeError::Part("event loop"))),
+            }
         }
     };
     scrubbing.abort();
@@ -187,19 +187,20 @@ pub async fn run(
     result
 }
 
-/// Lets a node that leads hand over, so that nobody has to notice that it is gone.
-async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) {
-    let (left_tx, left_rx) = oneshot::channel();
-    if events.send(Event::Leave(left_tx)).await.is_ok() {
-        let _ = clock.timeout(patience, left_rx).await;
-    }
+/// How it went to hand over.
+enum Leaving {
+    /// It is done, or there was nobody to take over.
+    Over,
+    /// The event loop has ended.
+    BrokenOff,
 }
 
-/// A disk that fails while the node stops is no less a reason to say so.
-async fn failed_meanwhile(deciding: &mut JoinHandle<Result<(), NodeError>>) -> Result<(), NodeError> {
-    match deciding.is_finished() {
-        true => deciding.await.unwrap_or(Err(NodeError::Part("event loop"))),
-        false => Ok(()),
+/// Lets a node that leads hand over, so that nobody has to notice that it is gone.
+async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) -> Leaving {
+    let (left_tx, left_rx) = oneshot::channel();
+    match events.send(Event::Leave(left_tx)).await {
+        Ok(()) if !matches!(clock.timeout(patience, left_rx).await, Ok(Err(_))) => Leaving::Over,
+        _ => Leaving::BrokenOff,
     }
 }
 

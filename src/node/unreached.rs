@@ -16,12 +16,14 @@ const CALLERS_MAX: usize = 16;
 pub(super) struct Unreached(VecDeque<(NodeId, Option<Message>)>);
 
 impl Unreached {
-    /// A node calls that there is no way to. If there are too many, who has not called for longest is forgotten.
+    /// A node calls that there is no way to. If there are too many, who has not called for longest is forgotten, of those for whom there is
+    /// nothing to say.
     pub(super) fn called(&mut self, caller: NodeId) {
         let before = self.0.iter().position(|(id, _)| *id == caller).and_then(|at| self.0.remove(at));
         self.0.push_back(before.unwrap_or((caller, None)));
         if self.0.len() > knob(Knob::Strangers, CALLERS_MAX) {
-            self.0.pop_front();
+            let at = self.0.iter().position(|(_, word)| word.is_none()).unwrap_or(0);
+            self.0.remove(at);
         }
     }
 
@@ -71,9 +73,11 @@ mod tests {
     fn who_has_not_called_for_longest_is_forgotten_first() {
         let mut unreached = Unreached::default();
         let callers = 1..=CALLERS_MAX as NodeId;
-        callers.clone().chain([1, 99]).for_each(|id| unreached.called(id));
+        callers.clone().for_each(|id| unreached.called(id));
+        unreached.keep(word(2, 1));
+        [1, 99].into_iter().for_each(|id| unreached.called(id));
         callers.chain([99]).for_each(|id| unreached.keep(word(id, 1)));
-        assert_eq!(unreached.take(2), None);
-        assert!([1, 3, 99].into_iter().all(|id| unreached.take(id).is_some()));
+        assert_eq!(unreached.take(3), None);
+        assert!([1, 2, 4, 99].into_iter().all(|id| unreached.take(id).is_some()));
     }
 }

@@ -203,7 +203,7 @@ impl Raft {
 
 #[cfg(test)]
 mod tests {
-    use crate::raft::{Body, InitialState, Message, Options, Origin, Raft, Vote};
+    use crate::raft::{Body, InitialState, Message, Options, Origin, Position, Raft, Vote};
 
     fn voted(vote: Vote) -> Raft {
         Raft::new(Options::plain(1), InitialState { vote, ..InitialState::default() })
@@ -211,17 +211,32 @@ mod tests {
 
     #[test]
     fn who_joins_and_hears_nobody_any_more_asks_the_leader_that_it_heard() {
-        let mut core = Raft::new(Options::plain(4), InitialState::default());
-        let body = Body::HeartbeatRequest { round: 1, commit: 0 };
-        core.step(Message { from: 1, to: 4, origin: Origin::default(), term: 3, body });
-        core.effects().persist.into_iter().for_each(|write| core.persisted(write.ticket));
-        let mut asked = Vec::new();
-        for _ in 0..4 * Options::plain(4).election_ticks_max {
-            core.tick();
-            asked.extend(core.effects().messages);
+        let heartbeat = |from, term| {
+            let body = Body::HeartbeatRequest { round: 1, commit: 0 };
+            Message { from, to: 1, origin: Origin::default(), term, body }
+        };
+        let request = Body::VoteRequest { last: Position::default(), leadership_transfer: false };
+        let request = Message { body: request, ..heartbeat(2, 4) };
+        // It hears of the term from the leader itself; or knows the term before, from its disk or from a candidate.
+        let joining = || voted(Vote::default());
+        let restarted = || voted(Vote { term: 3, candidate: None });
+        for (mut core, heard, leader) in [
+            (joining(), vec![heartbeat(5, 3)], 5),
+            (restarted(), vec![heartbeat(5, 3)], 5),
+            (joining(), vec![heartbeat(5, 3), request, heartbeat(2, 4)], 2),
+        ] {
+            heard.into_iter().for_each(|message| core.step(message));
+            let mut asked = Vec::new();
+            for _ in 0..4 * Options::plain(1).election_ticks_max {
+                let effects = core.effects();
+                effects.persist.into_iter().for_each(|write| core.persisted(write.ticket));
+                asked.extend(effects.messages);
+                core.tick();
+            }
+            let asks = |message: &&Message| matches!(message.body, Body::PreVoteRequest { .. });
+            let asked: Vec<_> = asked.iter().filter(asks).map(|message| message.to).collect();
+            assert!(asked.len() > 1 && asked.iter().all(|id| *id == leader), "{asked:?}");
         }
-        let asks = |message: &Message| matches!(message.body, Body::PreVoteRequest { .. }) && message.to == 1;
-        assert!(asked.len() > 1 && asked.iter().all(asks), "{asked:?}");
     }
 
     #[test]

@@ -198,6 +198,7 @@ impl Raft {
             }
             _ => self.become_follower(self.term(), Some(from)),
         }
+        self.shared.last_leader = Some(from);
         self.shared.elapsed_ticks = 0;
     }
 }

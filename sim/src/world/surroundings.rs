@@ -64,7 +64,7 @@ impl Watch {
             runs: &|id| node(id).is_some_and(is_at_work),
             is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
             is_changing,
-            proxies: undisturbed_proxies(conditions, machines, &is_reached),
+            proxies: undisturbed_proxies(conditions, machines, oracle, &is_reached),
             is_reached: &is_reached,
         };
         self.availability.look(oracle, &around);
@@ -89,6 +89,7 @@ fn undisturbed_nodes(conditions: &Conditions, machines: &Machines) -> BTreeMap<u
 fn undisturbed_proxies(
     conditions: &Conditions,
     machines: &Machines,
+    oracle: &Oracle,
     is_reached: &dyn Fn(u64, u64) -> bool,
 ) -> BTreeMap<u64, Proxy> {
     if conditions.is_everybody_disturbed() {
@@ -97,8 +98,13 @@ fn undisturbed_proxies(
     let proxies = machines.machines.values().filter_map(|machine| {
         let MachineId::Proxy(id) = machine.id else { return None };
         let is_well = is_undisturbed(machine) && !conditions.is_disturbed(machine.id);
-        let is_there = |node| is_reached(id, node) && machines.is_running(MachineId::Node(node));
-        let knows_enough = is_well && machines.programs.proxy_knows_most(id, is_there);
+        // Who has applied nothing may not know itself which cluster it belongs to.
+        let speaks = |node| {
+            is_reached(id, node)
+                && machines.machines.get(&MachineId::Node(node)).is_some_and(is_at_work)
+                && oracle.applied_by(node) > 0
+        };
+        let knows_enough = is_well && machines.programs.proxy_knows_most(id, speaks);
         let (at, routing) = machines.programs.routings.of(id).filter(|_| knows_enough)?;
         let Routing { leader, linked, first_wait } = routing;
         let asked = first_wait.map(|wait| at.saturating_sub(wait));

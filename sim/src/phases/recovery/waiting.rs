@@ -21,6 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const ENTRY_BYTES: u64 = 30_000;
 /// The jobs of a disk that make a state durable.
 const FLUSH_JOBS: u64 = 100;
+/// Nobody who gets on at all takes longer to catch up.
+const CATCHING_UP_MAX: Duration = Duration::from_secs(60);
 
 /// How long a healed cluster may take: links are found dead and made anew, calls of before are given up after 5 s, several
 /// elections may fail, snapshots may have to cross narrow lines, and who lags behind has to catch up.
@@ -36,7 +38,7 @@ fn catching_up(world: &World) -> Duration {
     let members = world.oracle.configuration();
     let lacking = members.members().map(|id| committed.saturating_sub(world.oracle.applied_by(id))).max();
     let flushes = lacking.unwrap_or(0) / (backlog_bytes / ENTRY_BYTES).max(1);
-    Duration::from_micros(flushes * FLUSH_JOBS * world.shape.disk_us.high)
+    Duration::from_micros(flushes * FLUSH_JOBS * world.shape.disk_us.high).min(CATCHING_UP_MAX)
 }
 
 /// Waits until this is so: `None` from `missing`. Otherwise it has told what was missing, in words.
