@@ -76,7 +76,10 @@ mod write_times;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    task::JoinHandle,
+};
 
 pub use applier::replay;
 pub use config::{AutoCompaction, Config, ReadLimits, Retention, Timing, Upkeep};
@@ -171,11 +174,7 @@ pub async fn run(
         ended = &mut serving => ended.map_or(Err(NodeError::Part("server")), |served| served.map_err(NodeError::from)),
         () = shutdown => {
             health.set(Condition::Stopping);
-            match leave(&events_tx, &clock, patience).await {
-                Leaving::Over => Ok(()),
-                // A disk that failed meanwhile is no less a reason to say so.
-                Leaving::BrokenOff => (&mut deciding).await.unwrap_or(Err(NodeError::Part("event loop"))),
-            }
+            leave(&events_tx, &clock, patience, &mut deciding).await
         }
     };
     scrubbing.abort();
@@ -187,20 +186,22 @@ pub async fn run(
     result
 }
 
-/// How it went to hand over.
-enum Leaving {
-    /// It is done, or there was nobody to take over.
-    Over,
-    /// The event loop has ended.
-    BrokenOff,
-}
-
-/// Lets a node that leads hand over, so that nobody has to notice that it is gone.
-async fn leave(events: &mpsc::Sender<Event>, clock: &Clock, patience: Duration) -> Leaving {
+/// Lets a node that leads hand over, so that nobody has to notice that it is gone. A disk that fails meanwhile is no less a reason to
+/// say so.
+async fn leave(
+    events: &mpsc::Sender<Event>,
+    clock: &Clock,
+    patience: Duration,
+    deciding: &mut JoinHandle<Result<(), NodeError>>,
+) -> Result<(), NodeError> {
     let (left_tx, left_rx) = oneshot::channel();
-    match events.send(Event::Leave(left_tx)).await {
-        Ok(()) if !matches!(clock.timeout(patience, left_rx).await, Ok(Err(_))) => Leaving::Over,
-        _ => Leaving::BrokenOff,
+    let has_ended = match events.send(Event::Leave(left_tx)).await {
+        Ok(()) => matches!(clock.timeout(patience, left_rx).await, Ok(Err(_))),
+        Err(_) => true,
+    };
+    match has_ended {
+        true => deciding.await.unwrap_or(Err(NodeError::Part("event loop"))),
+        false => Ok(()),
     }
 }
 
