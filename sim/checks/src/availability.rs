@@ -218,11 +218,12 @@ impl Availability {
         let lasts = |reign: &Reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled;
         let followers: BTreeSet<NodeId> = quorum.into_iter().flat_map(|set| set.keys().copied()).collect();
         let serving = self.reign.filter(|reign| lasts(reign) && serves(oracle, reign, &followers));
-        let Some(Reign { leader, term, .. }) = serving else {
+        let Some(Reign { leader, term, since, .. }) = serving else {
             self.service.forget();
             return Ok(());
         };
-        let judged = self.service.look(Led { term, leader, followers: &followers }, around, &self.bounds);
+        let judged =
+            self.service.look(Led { term, leader, since, followers: &followers }, around, &self.bounds);
         judged.map_err(|Unserved { rule, detail }| failure(rule, vec![leader], oracle, detail))
     }
 

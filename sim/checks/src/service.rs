@@ -21,6 +21,8 @@ use crate::{
 pub(crate) struct Led<'a> {
     pub(crate) term: Term,
     pub(crate) leader: NodeId,
+    /// They have done so, undisturbed, since then.
+    pub(crate) since: Duration,
     pub(crate) followers: &'a BTreeSet<NodeId>,
 }
 
@@ -60,7 +62,7 @@ impl Service {
         around: &Surroundings<'_>,
         bounds: &Bounds,
     ) -> Result<(), Unserved> {
-        let Led { term, leader, followers } = led;
+        let Led { term, leader, since, followers } = led;
         let reaches_leader = |id: u64| (around.is_reached)(id, leader);
         self.0.retain(|id, _| around.proxies.contains_key(id) && reaches_leader(*id));
         for (id, proxy) in around.proxies.iter().filter(|(id, _)| reaches_leader(**id)) {
@@ -71,7 +73,7 @@ impl Service {
             }
             let reaches_all = followers.iter().all(|node| (around.is_reached)(*id, *node));
             reaching.look(proxy, reaches_all, around.now);
-            reaching.judge(proxy, around.now, bounds).map_err(|(rule, what)| {
+            reaching.judge(proxy, since, around.now, bounds).map_err(|(rule, what)| {
                 let detail = format!(
                     "proxy {id} runs undisturbed and reaches node {leader}, which leads term {term} and is followed by nodes {followers:?}; and {what}"
                 );
@@ -96,9 +98,16 @@ impl Reaching {
         self.mistaken = since(self.mistaken, !is_routed && proxy.linked.contains(&leader));
     }
 
-    fn judge(&self, proxy: &Proxy, now: Duration, bounds: &Bounds) -> Result<(), (Rule, String)> {
+    /// A call that came before they followed may be one that the leader had when it was disturbed: a clock that leaps ends what waits there.
+    fn judge(
+        &self,
+        proxy: &Proxy,
+        followed: Duration,
+        now: Duration,
+        bounds: &Bounds,
+    ) -> Result<(), (Rule, String)> {
         let ago = |at: Duration| now.saturating_sub(at);
-        if let (Some(routed), Some(asked)) = (self.routed, proxy.asked)
+        if let (Some(routed), Some(asked)) = (self.routed, proxy.asked.filter(|asked| *asked >= followed))
             && ago(routed.max(asked)) > bounds.until_answered
         {
             let what = format!(

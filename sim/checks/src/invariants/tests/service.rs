@@ -13,14 +13,24 @@ use crate::Proxy;
 
 /// Node 1 leads term 2, and has done so for long enough to be sure that it is followed when it is looked at the proxy first, after 21 ms.
 fn led<'a>(cluster: &'a Cluster, linked: &[NodeId], leader: Option<(Term, NodeId)>) -> Watched<'a> {
+    led_from(0, cluster, linked, leader)
+}
+
+/// The same, later by so many milliseconds.
+fn led_from<'a>(
+    ms: u64,
+    cluster: &'a Cluster,
+    linked: &[NodeId],
+    leader: Option<(Term, NodeId)>,
+) -> Watched<'a> {
     let mut watched = Watched::new(cluster);
     let term = watched.elects(1);
     assert_eq!(term, 2, "what the proxy may know");
     watched.commits(1, 2);
-    watched.look(0, &ALL);
+    watched.look(ms, &ALL);
     let linked = linked.iter().copied().collect();
     watched.proxy = Some(Proxy { number: 0, leader, linked, asked: None });
-    watched.look(21, &ALL);
+    watched.look(ms + 21, &ALL);
     watched
 }
 
@@ -115,6 +125,16 @@ pub(super) const CALLS_ARE_ANSWERED: &[Story] = &[
             watched.look(70, &ALL);
             proxy(&mut watched).asked = Some(Duration::from_millis(version.of(30, 31)));
             watched.look(71, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // It came when they followed the leader already, or may have been lost when that was disturbed.
+            let mut watched = led_from(10, cluster, &ALL, Some((2, 1)));
+            proxy(&mut watched).asked = Some(Duration::from_millis(version.of(10, 9)));
+            watched.look(72, &ALL);
         },
     },
     Story {
