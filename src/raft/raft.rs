@@ -335,10 +335,9 @@ impl Raft {
     /// A sender of an earlier term learns the present one, or that it was removed; its answers are worth nothing any more.
     fn answer_stale(&mut self, message: &Message) {
         let body = match message.body {
-            Body::PreVoteRequest { .. } => match self.shared.configuration_without(message.from) {
-                Some(configuration) => Body::Removed { configuration: configuration.clone() },
-                None => Body::PreVoteResponse { granted: false },
-            },
+            Body::PreVoteRequest { last } => {
+                return self.on_pre_vote_request(message.from, message.term, last);
+            }
             Body::VoteRequest { .. } => Body::VoteResponse { granted: false },
             Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::InstallSnapshot { .. } => {
                 let priority = self.shared.options.priority;
@@ -400,7 +399,6 @@ impl Raft {
     /// Follows `leader` (or waits for one) in `term`, which is never an earlier one.
     pub(super) fn become_follower(&mut self, term: Term, leader: Option<NodeId>) {
         self.shared.enter_term(term);
-        self.shared.last_leader = leader.or(self.shared.last_leader);
         self.transition(Role::Follower(Follower { leader, ..Follower::default() }));
     }
 }

@@ -80,14 +80,14 @@ impl Availability {
             Some((set, since)) => self
                 .look_at_reign(oracle, around, set)
                 .and_then(|()| self.look_for_leader(oracle, around, set, *since))
-                .and_then(|()| self.look_for_the_stalled(oracle, around, set, *since)),
+                .and_then(|()| self.look_for_the_stalled(oracle, around, set, *since))
+                .and_then(|()| self.look_at_service(oracle, around, set)),
             None => {
                 (self.reign, self.stalled) = (None, None);
+                self.service.forget();
                 Ok(())
             }
         };
-        let judged =
-            judged.and_then(|()| self.look_at_service(oracle, around, quorum.as_ref().map(|(set, _)| set)));
         self.quorum = quorum;
         judged
     }
@@ -213,15 +213,15 @@ impl Availability {
         &mut self,
         oracle: &Oracle,
         around: &Surroundings<'_>,
-        quorum: Option<&BTreeMap<NodeId, u64>>,
+        set: &BTreeMap<NodeId, u64>,
     ) -> Result<(), Failure> {
         let lasts = |reign: &Reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled;
-        let followers: BTreeSet<NodeId> = quorum.into_iter().flat_map(|set| set.keys().copied()).collect();
-        let serving = self.reign.filter(|reign| lasts(reign) && serves(oracle, reign, &followers));
+        let serving = self.reign.filter(|reign| lasts(reign) && serves(oracle, reign, set));
         let Some(Reign { leader, term, since, .. }) = serving else {
             self.service.forget();
             return Ok(());
         };
+        let followers: BTreeSet<NodeId> = set.keys().copied().collect();
         let judged =
             self.service.look(Led { term, leader, since, followers: &followers }, around, &self.bounds);
         judged.map_err(|Unserved { rule, detail }| failure(rule, vec![leader], oracle, detail))
@@ -324,11 +324,12 @@ fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
 
 /// Whether a leader commits what it is asked for: those that follow it and hold all that is committed are a quorum, and it does not hand
 /// over. (Others must catch up first, which takes its time.)
-fn serves(oracle: &Oracle, reign: &Reign, followers: &BTreeSet<NodeId>) -> bool {
+fn serves(oracle: &Oracle, reign: &Reign, followers: &BTreeMap<NodeId, u64>) -> bool {
     let facts: &Facts = &oracle.inner().facts;
     let (committed, configuration) = (facts.committed.last(), facts.committed.latest_configuration());
-    let holds_all =
-        |id| followers.contains(&id) && facts.node(id).is_some_and(|it| it.disk.last().index >= committed);
+    let holds_all = |id| {
+        followers.contains_key(&id) && facts.node(id).is_some_and(|it| it.disk.last().index >= committed)
+    };
     let hands_over = facts.node(reign.leader).is_none_or(|leader| leader.transferring.is_some());
     !hands_over && configuration.is_some_and(|members| without_quorum(members, holds_all).is_none())
 }
