@@ -44,6 +44,7 @@ points! {
     "early-read-round" EarlyReadRound "a node asks for a read round for which nobody waits";
     // node: the log, the state
     "short-log-batch" ShortLogBatch "the log's disk takes one write, whatever waits";
+    "journal-full" JournalFull "the log's journal has no room for a commit";
     "late-promise" LatePromise "a write is durable, and its promises leave later";
     "short-apply" ShortApply "one entry is applied, whatever waits";
     "late-apply" LateApply "applying begins later";

@@ -6,14 +6,13 @@
 
 use std::sync::Arc;
 
-use redb::{CompactionError, Database, StorageBackend};
+use redb::{CompactionError, Database};
 
 use super::{
-    Disk, LOG_FILE, STATE_FILE, StorageError,
-    block_sums::Keeping,
-    database, log_store, state_file,
-    volume::{BLOCK_BYTES, Volume},
+    Disk, LOG_FILE, LogStore, STATE_FILE, StorageError, block_sums::Keeping, database, log_store, state_file,
+    volume::Volume,
 };
+use crate::raft::Configuration;
 
 /// Pages kept in memory meanwhile.
 const CACHE_BYTES: usize = 64 << 20;
@@ -36,10 +35,20 @@ pub struct Defragged {
 pub fn defrag(disk: &dyn Disk) -> Result<Vec<Defragged>, StorageError> {
     let log = |database: &Database| log_store::last_commit(database);
     let state = |database: &Database| Ok(state_file::read_commits(database)?.0);
+    hand_over_journal(disk)?;
     Ok(vec![
         defrag_file(disk, LOG_FILE, Keeping::InMemory, log)?,
         defrag_file(disk, STATE_FILE, Keeping::InFile, state)?,
     ])
+}
+
+/// The engine gets what the log's journal holds: only its own file is made small.
+fn hand_over_journal(disk: &dyn Disk) -> Result<(), StorageError> {
+    let volume = Volume::open(disk, LOG_FILE)?;
+    match volume.commits {
+        0 => Ok(()),
+        _ => LogStore::open(volume, &Configuration::default()).map(drop),
+    }
 }
 
 fn defrag_file(
@@ -49,13 +58,7 @@ fn defrag_file(
     last_commit: impl Fn(&Database) -> Result<u64, StorageError>,
 ) -> Result<Defragged, StorageError> {
     let volume = Arc::new(Volume::open(disk, file)?);
-    let bytes = |volume: &Volume| {
-        let behind_first = volume.len();
-        behind_first
-            .map(|bytes| bytes + BLOCK_BYTES as u64)
-            .map_err(|error| StorageError::Disk { file, reason: error.to_string() })
-    };
-    let before = bytes(&volume)?;
+    let before = volume.file_bytes()?;
     // Nothing was committed: it is hardly begun, or not a node's.
     if volume.commits > 0 {
         database::opening(file, || {
@@ -67,7 +70,7 @@ fn defrag_file(
             })
         })?;
     }
-    Ok(Defragged { file, before, after: bytes(&volume)? })
+    Ok(Defragged { file, before, after: volume.file_bytes()? })
 }
 
 #[cfg(all(test, not(madsim)))]

@@ -1,4 +1,5 @@
-//! The log's file: vote, entries, and where the log begins. Everything that waits is one commit and one fsync.
+//! The log's file: vote, entries, and where the log begins. Everything that waits is one commit and one fsync: a small one in the
+//! journal, from where many go to the engine together, a large one in the engine at once.
 
 use std::sync::{
     Arc,
@@ -10,8 +11,17 @@ use redb::{
     TableError, WriteTransaction,
 };
 
-use super::{LOG_FILE, STATE_FILE, StorageError, block_sums::Keeping, codec, database, volume::Volume};
-use crate::raft::{Compacted, Configuration, Entry, Index, Persist, Position, Vote};
+use super::{
+    LOG_FILE, STATE_FILE, StorageError,
+    block_sums::Keeping,
+    codec, database,
+    journal::{Journal, Record},
+    volume::Volume,
+};
+use crate::{
+    env::sometimes,
+    raft::{Compacted, Configuration, Entry, Index, Persist, Position, Vote},
+};
 
 const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 const ENTRIES: TableDefinition<u64, &[u8]> = TableDefinition::new("entries");
@@ -80,8 +90,12 @@ pub struct LogStore {
     /// a second commit, in memory, follows each one for that alone, and costs a quarter of it. Dropped before the database.
     reader: Option<ReadTransaction>,
     database: Database,
+    journal: Journal,
     volume: Arc<Volume>,
+    /// The end of what the engine holds.
     last: Index,
+    /// The end of the log; beyond it where a new beginning took away what followed.
+    end: Index,
     /// The number of the last commit, for the state to record.
     commits: Arc<AtomicU64>,
 }
@@ -99,16 +113,35 @@ impl LogStore {
     fn open_file(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
         let volume = Arc::new(volume);
         let database = database::open(&volume, Keeping::InMemory, CACHE_BYTES)?;
-        let mut log = Self { reader: None, database, volume, last: 0, commits: Arc::default() };
-        let commits = last_commit(&log.database)?;
-        log.volume.check_commits(commits)?;
+        let (journal, commits) = Journal::open(volume.clone(), last_commit(&database)?)?;
+        volume.check_commits(commits)?;
+        let mut log =
+            Self { reader: None, database, journal, volume, last: 0, end: 0, commits: Arc::default() };
         log.commits.store(commits, Ordering::Relaxed);
         if commits == 0 {
-            log.transact(|meta, _| begin(meta, bootstrap))?;
+            log.transact(|meta, _, last| begin(meta, bootstrap).map(|()| last))?;
         }
+        log.last = log.last_of_engine()?;
+        log.empty_journal()?;
         let recovered = log.recover()?;
-        log.last = recovered.entries.last().map_or(recovered.compacted.index, |entry| entry.index);
+        log.end = recovered.last().index;
         Ok((log, recovered))
+    }
+
+    /// Hands to the engine what the journal held when the process ended. Where that was nothing, what was read of the engine may be in
+    /// the system's memory only, and must not be there alone when the journal begins anew.
+    fn empty_journal(&mut self) -> Result<(), StorageError> {
+        match self.journal.pending().is_empty() {
+            true => {
+                self.volume.sync()?;
+                self.journal.restart();
+                Ok(())
+            }
+            false => {
+                sometimes!(JournalReplayed);
+                self.transact(|_, _, last| Ok(last))
+            }
+        }
     }
 
     /// Counts the commits: what a state saw of its log tells whether it is given an older one.
@@ -129,26 +162,17 @@ impl LogStore {
     /// # Errors
     /// The disk failed: what of the writes is durable is unknown, and the node must stop.
     pub fn write_all(&mut self, writes: &[Persist]) -> Result<(), StorageError> {
-        let stores =
-            |write: &Persist| write.compacted.is_some() || write.vote.is_some() || !write.entries.is_empty();
-        if !writes.iter().any(stores) {
-            return Ok(());
+        let records: Vec<Record> = writes.iter().flat_map(records_of).collect();
+        if records.is_empty() { Ok(()) } else { self.commit(&records) }
+    }
+
+    fn commit(&mut self, records: &[Record]) -> Result<(), StorageError> {
+        self.end = records.iter().fold(self.end, end_after);
+        let number = self.commits.load(Ordering::Relaxed) + 1;
+        if self.journal.append(number, records)? {
+            return self.note(number);
         }
-        let mut last = self.last;
-        self.transact(|meta, entries| {
-            if let Some(vote) = writes.iter().filter_map(|write| write.vote).next_back() {
-                put(meta, VOTE_KEY, &codec::encode_vote(vote))?;
-            }
-            for write in writes {
-                if let Some(compacted) = &write.compacted {
-                    last = rebase(meta, entries, last, compacted)?;
-                }
-                last = append(entries, last, &write.entries)?;
-            }
-            Ok(())
-        })?;
-        self.last = last;
-        Ok(())
+        self.transact(|meta, entries, last| carry_out(meta, entries, last, records))
     }
 
     /// How long a promise of a lease may be in force that was given by now, in microseconds, by what was noted; 0: there is none.
@@ -156,6 +180,13 @@ impl LogStore {
     /// # Errors
     /// The disk failed, or what is noted is damaged.
     pub fn promise_us(&self) -> Result<u64, StorageError> {
+        let promise_of = |record: &Record| match record {
+            Record::Promise(promise_us) => Some(*promise_us),
+            _ => None,
+        };
+        if let Some(promise_us) = self.journal.pending().iter().rev().find_map(promise_of) {
+            return Ok(promise_us);
+        }
         let meta = self.database.begin_read().map_err(failed)?.open_table(META).map_err(failed)?;
         let Some(body) = get(&meta, PROMISE_KEY)? else { return Ok(0) };
         body.try_into().map(u64::from_le_bytes).map_err(|_| corrupt("the promise of a lease"))
@@ -166,7 +197,7 @@ impl LogStore {
     /// # Errors
     /// The disk failed.
     pub fn note_promise(&mut self, promise_us: u64) -> Result<(), StorageError> {
-        self.transact(|meta, _| put(meta, PROMISE_KEY, &promise_us.to_le_bytes()))
+        self.commit(&[Record::Promise(promise_us)])
     }
 
     /// Takes the number of the last commit to the disk, which else the next commit does: until then a power loss forgets it, and
@@ -178,24 +209,44 @@ impl LogStore {
         self.volume.sync()
     }
 
+    /// A commit of the engine: what is in the journal, then a change that is told the end of the log, and tells the new one.
     fn transact(
         &mut self,
-        change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>) -> Result<(), StorageError>,
+        change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>, Index) -> Result<Index, StorageError>,
     ) -> Result<(), StorageError> {
         let commit = self.commits.load(Ordering::Relaxed) + 1;
         self.reader = Some(self.database.begin_read().map_err(failed)?);
         let mut transaction = self.database.begin_write().map_err(failed)?;
         transaction.set_durability(Durability::Immediate).map_err(failed)?;
-        {
+        let last = {
             let (mut meta, mut entries) = open_tables(&transaction)?;
-            change(&mut meta, &mut entries)?;
+            let last = carry_out(&mut meta, &mut entries, self.last, self.journal.pending())?;
+            let last = change(&mut meta, &mut entries, last)?;
             let record = codec::seal(&COMMIT_KEY.to_le_bytes(), &commit.to_le_bytes());
             entries.insert(COMMIT_KEY, record.as_slice()).map_err(failed)?;
-        }
+            last
+        };
         transaction.commit().map_err(failed)?;
+        self.journal.restart();
+        self.last = last;
+        self.note(commit)
+    }
+
+    /// A commit is durable.
+    fn note(&self, commit: u64) -> Result<(), StorageError> {
         self.volume.note_commit(commit)?;
         self.commits.store(commit, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// The end of what the engine holds.
+    fn last_of_engine(&self) -> Result<Index, StorageError> {
+        let transaction = self.database.begin_read().map_err(failed)?;
+        let entries = transaction.open_table(ENTRIES).map_err(failed)?;
+        if let Some(item) = entries.range(..COMMIT_KEY).map_err(failed)?.next_back() {
+            return Ok(item.map_err(failed)?.0.value());
+        }
+        Ok(base(&transaction.open_table(META).map_err(failed)?)?.0.index)
     }
 
     fn recover(&self) -> Result<Recovered, StorageError> {
@@ -203,9 +254,7 @@ impl LogStore {
         let meta = transaction.open_table(META).map_err(failed)?;
         let vote = get(&meta, VOTE_KEY)?.ok_or_else(|| corrupt("the vote, which is missing"))?;
         let vote = codec::decode_vote(&vote).ok_or_else(|| corrupt("the vote"))?;
-        let base = get(&meta, BASE_KEY)?.ok_or_else(|| corrupt("the log's beginning, which is missing"))?;
-        let (compacted, configuration) =
-            codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))?;
+        let (compacted, configuration) = base(&meta)?;
         let mut entries = Vec::new();
         for item in transaction.open_table(ENTRIES).map_err(failed)?.range(..COMMIT_KEY).map_err(failed)? {
             let (index, record) = item.map_err(failed)?;
@@ -235,6 +284,14 @@ pub(super) fn last_commit(database: &Database) -> Result<u64, StorageError> {
     number.ok_or_else(|| corrupt("the number of its last commit"))
 }
 
+/// Where the log begins.
+fn base(
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<(Position, Configuration), StorageError> {
+    let base = get(meta, BASE_KEY)?.ok_or_else(|| corrupt("the log's beginning, which is missing"))?;
+    codec::decode_base(&base).ok_or_else(|| corrupt("the log's beginning"))
+}
+
 fn open_tables(transaction: &WriteTransaction) -> Result<(Meta<'_>, Entries<'_>), StorageError> {
     Ok((transaction.open_table(META).map_err(failed)?, transaction.open_table(ENTRIES).map_err(failed)?))
 }
@@ -244,18 +301,52 @@ fn begin(meta: &mut Meta<'_>, bootstrap: &Configuration) -> Result<(), StorageEr
     put(meta, BASE_KEY, &codec::encode_base(Position::default(), bootstrap))
 }
 
-/// Appends entries, replacing what is there from the first one's index on. Returns the new end of the log.
-fn append(table: &mut Entries<'_>, last: Index, entries: &[Entry]) -> Result<Index, StorageError> {
-    let (Some(first), Some(end)) = (entries.first(), entries.last()) else { return Ok(last) };
-    assert!(first.index <= last + 1, "entry {} would leave a gap after {last}", first.index);
-    for index in end.index + 1..=last {
-        table.remove(index).map_err(failed)?;
+/// What a write changes, in order.
+fn records_of(write: &Persist) -> impl Iterator<Item = Record> {
+    let vote = write.vote.map(Record::Vote);
+    let base = write.compacted.clone().map(Record::Base);
+    vote.into_iter().chain(base).chain(write.entries.iter().cloned().map(Record::Entry))
+}
+
+/// The end of a log after a change of it, if that takes nothing away.
+fn end_after(end: Index, record: &Record) -> Index {
+    match record {
+        Record::Entry(Entry { index, .. }) => {
+            assert!(*index <= end + 1, "entry {index} would leave a gap after {end}");
+            *index
+        }
+        Record::Base(Compacted { position, .. }) => end.max(position.index),
+        Record::Vote(_) | Record::Promise(_) => end,
     }
-    for entry in entries {
-        let record = codec::seal(&entry.index.to_le_bytes(), &codec::encode_entry(entry));
-        table.insert(entry.index, record.as_slice()).map_err(failed)?;
+}
+
+/// Makes changes to a log that ends at `last`. Returns its new end.
+fn carry_out(
+    meta: &mut Meta<'_>,
+    entries: &mut Entries<'_>,
+    mut last: Index,
+    records: &[Record],
+) -> Result<Index, StorageError> {
+    for record in records {
+        match record {
+            Record::Vote(vote) => put(meta, VOTE_KEY, &codec::encode_vote(*vote))?,
+            Record::Promise(promise_us) => put(meta, PROMISE_KEY, &promise_us.to_le_bytes())?,
+            Record::Base(compacted) => last = rebase(meta, entries, last, compacted)?,
+            Record::Entry(entry) => last = append(entries, last, entry)?,
+        }
     }
-    Ok(end.index)
+    Ok(last)
+}
+
+/// Appends an entry, replacing what is there from its index on. Returns the new end of the log.
+fn append(table: &mut Entries<'_>, last: Index, entry: &Entry) -> Result<Index, StorageError> {
+    let index = entry.index;
+    for replaced in index + 1..=last {
+        table.remove(replaced).map_err(failed)?;
+    }
+    let record = codec::seal(&index.to_le_bytes(), &codec::encode_entry(entry));
+    table.insert(index, record.as_slice()).map_err(failed)?;
+    Ok(index)
 }
 
 /// Lets the log begin after `compacted`: what is there up to it goes, and unless it is there itself so does the rest.

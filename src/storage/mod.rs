@@ -7,7 +7,8 @@
 //!
 //! Under each file lie, from the top: the engine (redb), which commits atomically; checksums of all blocks
 //! (`block_sums.rs`), so that no damage is served; the first block (`volume.rs`), which says whose file it is and which
-//! commit was acknowledged; the [`Disk`].
+//! commit was acknowledged; the [`Disk`]. Beside the engine the log's file has a journal (`journal.rs`), where small commits are
+//! durable by one write, until the engine takes many of them at once.
 //!
 //! | | log | state |
 //! | --- | --- | --- |
@@ -32,6 +33,7 @@ mod durable;
 mod error;
 #[cfg(not(madsim))]
 mod file_disk;
+mod journal;
 mod layer;
 mod log_store;
 #[cfg(all(not(madsim), any(test, feature = "fuzzing")))]

@@ -90,7 +90,7 @@ fn another_format_and_what_is_no_file_of_ours_are_refused() {
             let scratch = scratch();
             fs::write(scratch.path().join(file), [first, &[0; 9000]].concat()).expect("writable");
             match refusal(scratch.path()) {
-                StorageError::Format { found: 3, known: 4, .. } if known => {}
+                StorageError::Format { found: 3, .. } if known => {}
                 StorageError::Corrupt { .. } if !known => {}
                 other => panic!("{other}"),
             }
@@ -301,7 +301,8 @@ fn damage_is_noticed_or_harmless_and_never_served() {
                 noticed[2] += usize::from(sound.notices(file, |bytes| bytes.truncate(length)));
             }
             println!("{file} of {bytes} bytes, killed: {killed}: noticed {noticed:?} of [125, 25, 25]");
-            assert!(noticed.iter().zip([20, 5, 25]).all(|(noticed, min)| *noticed >= min), "{noticed:?}");
+            // Of the log's file more than half is room for the journal that is not used yet.
+            assert!(noticed.iter().zip([10, 5, 25]).all(|(noticed, min)| *noticed >= min), "{noticed:?}");
         }
     }
 }

@@ -1,5 +1,5 @@
-//! A file of a node. Its first block says whose it is, and how many commits are known to be durable; the engine's
-//! file follows.
+//! A file of a node. Its first block says whose it is, and how many commits are known to be durable; in the log's file the
+//! journal follows (`journal.rs`), then in both the engine's file.
 //!
 //! The number of commits is what makes a silent fall-back impossible. The engine commits with one fsync; if the last
 //! commit cannot be read after a crash it takes the one before, because the crash may have torn the last one. That is
@@ -18,11 +18,19 @@ use crate::env::sometimes;
 /// The unit of the file's layout, and of checksums. The engine's pages are multiples of it.
 pub(super) const BLOCK_BYTES: usize = 4096;
 
-/// Layout of both files and of everything in them. Another one is refused.
-const FORMAT: u64 = 4;
+/// Layout of the log's file and of everything in it. Another one is refused, but for the one before.
+const LOG_FORMAT: u64 = 5;
+/// A log without a journal, as releases before began it. It is kept as it is.
+const LOG_FORMAT_WITHOUT_JOURNAL: u64 = 4;
+/// Layout of the state's file and of everything in it. Another one is refused.
+const STATE_FORMAT: u64 = 4;
+/// Room for the journal: 128 commits of a few small entries. What waits there is replayed at the next start, and every so often written
+/// to the engine in one commit, which takes as long as some ten commits of one entry: too little to be seen in a percentile.
+const JOURNAL_BYTES: usize = 128 * BLOCK_BYTES;
 const MAGIC: [u8; 8] = *b"conclave";
 /// What a file without a first block of ours begins with: format 2 and before.
 const ENGINE_MAGIC: [u8; 4] = *b"redb";
+const FORMAT_WITHOUT_FIRST_BLOCK: u64 = 3;
 
 /// Two places for the number of commits, in turns and in sectors of their own: a torn one leaves the other.
 const MARKS: [usize; 2] = [BLOCK_BYTES - 1024, BLOCK_BYTES - 512];
@@ -55,6 +63,8 @@ pub(super) struct Volume {
     backend: Box<dyn StorageBackend>,
     /// `None`: nobody's yet.
     owner: Option<Owner>,
+    /// Where the engine's file begins.
+    engine_at: usize,
     /// The highest number noted when the file was opened; 0 for none.
     pub(super) commits: u64,
     /// A mark that cannot be read, if there was one.
@@ -73,20 +83,32 @@ impl Volume {
         let file_bytes = backend.len().map_err(failed)?;
         let bytes = BLOCK_BYTES.min(file_bytes as usize);
         backend.read(0, &mut first[..bytes]).map_err(failed)?;
-        let owner = match read_owner(file, &first) {
+        let begun_at = engine_at(file, format_of(file));
+        let (owner, engine_at) = match read_owner(file, &first) {
             // The first block is written into a file that is as long already. What is shorter was cut, and what it says of commits
             // with it: it must not pass for a file without any.
             Ok(_) if bytes < BLOCK_BYTES => {
                 let what = format!("it was cut to {file_bytes} bytes, within its first block");
                 return Err(StorageError::Corrupt { file, what });
             }
-            Ok(owner) => Some(owner),
-            // The process died while it began the file.
-            Err(StorageError::Corrupt { .. }) if file_bytes == 0 || file_bytes == BLOCK_BYTES as u64 => None,
+            Ok((_, format)) if file_bytes < engine_at(file, format) as u64 => {
+                if noted(&first).0 > 0 {
+                    let what = format!("it was cut to {file_bytes} bytes, within its journal");
+                    return Err(StorageError::Corrupt { file, what });
+                }
+                // The process died while it began the file.
+                (None, begun_at)
+            }
+            Ok((owner, format)) => (Some(owner), engine_at(file, format)),
+            Err(StorageError::Corrupt { .. })
+                if [0, BLOCK_BYTES, begun_at].contains(&(file_bytes as usize)) =>
+            {
+                (None, begun_at)
+            }
             Err(error) => return Err(error),
         };
         let (commits, torn_mark) = noted(&first);
-        Ok(Self { file, backend, owner, commits, torn_mark })
+        Ok(Self { file, backend, owner, engine_at, commits, torn_mark })
     }
 
     /// Whose file this is; `None` for nobody's yet.
@@ -103,20 +125,52 @@ impl Volume {
             file: self.file,
             reason: format!("a cluster's name has at most {} bytes", OWNER_SUM - OWNER_FIXED_BYTES),
         })?;
-        let written = self.backend.set_len(0).and_then(|()| self.backend.set_len(BLOCK_BYTES as u64));
-        let written = written.and_then(|()| self.backend.write(0, &first));
+        // The journal is written, not only reserved: a sync of a block that the file system has no place for yet costs twice as much.
+        let mut begun = first;
+        begun.resize(engine_at(self.file, format_of(self.file)), 0);
+        let written = self.backend.set_len(0).and_then(|()| self.backend.set_len(begun.len() as u64));
+        let written = written.and_then(|()| self.backend.write(0, &begun));
         written.and_then(|()| self.backend.sync_data()).map_err(|error| self.failed(&error))?;
         self.owner = Some(owner.clone());
-        (self.commits, self.torn_mark) = (0, None);
+        (self.engine_at, self.commits, self.torn_mark) = (begun.len(), 0, None);
         Ok(())
     }
 
-    /// Forgets everything behind the first block.
+    /// Forgets everything that the engine holds.
     ///
     /// # Errors
     /// The disk failed.
     pub(super) fn empty(&self) -> Result<(), StorageError> {
-        self.backend.set_len(BLOCK_BYTES as u64).map_err(|error| self.failed(&error))
+        self.backend.set_len(self.engine_at as u64).map_err(|error| self.failed(&error))
+    }
+
+    /// Bytes of the whole file.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn file_bytes(&self) -> Result<u64, StorageError> {
+        self.backend.len().map_err(|error| self.failed(&error))
+    }
+
+    /// Room for the journal, in bytes; 0 where there is none.
+    pub(super) fn journal_bytes(&self) -> usize {
+        self.engine_at - BLOCK_BYTES
+    }
+
+    /// Reads a part of the journal.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn read_journal(&self, offset: usize, out: &mut [u8]) -> Result<(), StorageError> {
+        self.backend.read((BLOCK_BYTES + offset) as u64, out).map_err(|error| self.failed(&error))
+    }
+
+    /// Writes a part of the journal.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn write_journal(&self, offset: usize, data: &[u8]) -> Result<(), StorageError> {
+        self.backend.write((BLOCK_BYTES + offset) as u64, data).map_err(|error| self.failed(&error))
     }
 
     /// Notes that a commit is durable. To be called after its fsync, and before anybody is told of it.
@@ -133,7 +187,7 @@ impl Volume {
         self.backend.write(place as u64, &mark).map_err(|error| self.failed(&error))
     }
 
-    /// Makes the number noted last durable.
+    /// Makes the journal and the number noted last durable.
     ///
     /// # Errors
     /// The disk failed.
@@ -169,18 +223,18 @@ impl fmt::Debug for Volume {
     }
 }
 
-/// The engine's file, behind the first block. Locks are not passed on: the whole directory is this process's.
+/// The engine's file, behind what is ours. Locks are not passed on: the whole directory is this process's.
 impl StorageBackend for Volume {
     fn len(&self) -> io::Result<u64> {
-        Ok(self.backend.len()?.saturating_sub(BLOCK_BYTES as u64))
+        Ok(self.backend.len()?.saturating_sub(self.engine_at as u64))
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.backend.read(offset + BLOCK_BYTES as u64, out)
+        self.backend.read(offset + self.engine_at as u64, out)
     }
 
     fn set_len(&self, len: u64) -> io::Result<()> {
-        self.backend.set_len(len + BLOCK_BYTES as u64)
+        self.backend.set_len(len + self.engine_at as u64)
     }
 
     fn sync_data(&self) -> io::Result<()> {
@@ -188,7 +242,7 @@ impl StorageBackend for Volume {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.backend.write(offset + BLOCK_BYTES as u64, data)
+        self.backend.write(offset + self.engine_at as u64, data)
     }
 
     fn close(&self) -> io::Result<()> {
@@ -199,7 +253,18 @@ impl StorageBackend for Volume {
 /// Whose a file is, by its first block, if it says so.
 #[cfg(not(madsim))]
 pub(super) fn identity_in(file: &'static str, first: &[u8]) -> Option<Identity> {
-    read_owner(file, first.get(..BLOCK_BYTES)?).ok().map(|owner| owner.identity)
+    read_owner(file, first.get(..BLOCK_BYTES)?).ok().map(|(owner, _)| owner.identity)
+}
+
+/// The format of files that are begun now.
+fn format_of(file: &str) -> u64 {
+    if file == LOG_FILE { LOG_FORMAT } else { STATE_FORMAT }
+}
+
+/// Where the engine's file begins.
+fn engine_at(file: &str, format: u64) -> usize {
+    let has_journal = file == LOG_FILE && format == LOG_FORMAT;
+    BLOCK_BYTES + if has_journal { JOURNAL_BYTES } else { 0 }
 }
 
 fn number_of(file: &str) -> u64 {
@@ -208,7 +273,8 @@ fn number_of(file: &str) -> u64 {
 
 fn encode_owner(file: &str, Owner { identity, incarnation }: &Owner) -> Option<Vec<u8>> {
     let mut first = MAGIC.to_vec();
-    for number in [FORMAT, number_of(file), *incarnation, identity.node, identity.cluster.len() as u64] {
+    let length = identity.cluster.len() as u64;
+    for number in [format_of(file), number_of(file), *incarnation, identity.node, length] {
         first.extend_from_slice(&number.to_le_bytes());
     }
     first.extend_from_slice(identity.cluster.as_bytes());
@@ -221,10 +287,11 @@ fn encode_owner(file: &str, Owner { identity, incarnation }: &Owner) -> Option<V
     Some(first)
 }
 
-fn read_owner(file: &'static str, first: &[u8]) -> Result<Owner, StorageError> {
+/// Whose file it is, and its format.
+fn read_owner(file: &'static str, first: &[u8]) -> Result<(Owner, u64), StorageError> {
     let corrupt = |what: &str| StorageError::Corrupt { file, what: what.to_owned() };
     if first.starts_with(&ENGINE_MAGIC) {
-        return Err(StorageError::Format { file, found: FORMAT - 1, known: FORMAT });
+        return Err(StorageError::Format { file, found: FORMAT_WITHOUT_FIRST_BLOCK, known: format_of(file) });
     }
     let sum = u32::from_le_bytes(first[OWNER_SUM..MARKS[0]].try_into().expect("four bytes"));
     if !first.starts_with(&MAGIC) || crc32fast::hash(&first[..OWNER_SUM]) != sum {
@@ -236,17 +303,18 @@ fn read_owner(file: &'static str, first: &[u8]) -> Result<Owner, StorageError> {
     let [format, number, incarnation, node, length] = numbers[..] else {
         return Err(corrupt("its first block"));
     };
-    if format != FORMAT {
-        return Err(StorageError::Format { file, found: format, known: FORMAT });
-    }
     if number != number_of(file) {
         let found = if number == number_of(LOG_FILE) { LOG_FILE } else { STATE_FILE };
         return Err(StorageError::WrongFile { file, found });
     }
+    let is_known = format == format_of(file) || file == LOG_FILE && format == LOG_FORMAT_WITHOUT_JOURNAL;
+    if !is_known {
+        return Err(StorageError::Format { file, found: format, known: format_of(file) });
+    }
     let cluster = first.get(OWNER_FIXED_BYTES..OWNER_FIXED_BYTES + length as usize);
     let cluster = cluster.and_then(|name| String::from_utf8(name.to_vec()).ok());
     let cluster = cluster.ok_or_else(|| corrupt("its first block: the cluster's name"))?;
-    Ok(Owner { identity: Identity { cluster, node }, incarnation })
+    Ok((Owner { identity: Identity { cluster, node }, incarnation }, format))
 }
 
 /// The number of commits that a first block notes, 0 for none; and the place of a mark that cannot be read.

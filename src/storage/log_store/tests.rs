@@ -118,7 +118,7 @@ fn tamper(change: impl FnOnce(&mut Meta<'_>, &mut Entries<'_>) -> Result<(), Sto
     let disk = MemoryDisk::default();
     let (mut log, _) = open(&disk);
     log.write(&persist(None, &[entry(1, 1), entry(1, 2), entry(1, 3)])).expect("the disk works");
-    log.transact(change).expect("the disk works");
+    log.transact(|meta, entries, last| change(meta, entries).map(|()| last)).expect("the disk works");
     drop(log);
     try_open(&disk).map(drop).expect_err("the log is damaged")
 }
