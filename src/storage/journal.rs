@@ -1,0 +1,209 @@
+//! The journal of the log: where a small commit becomes durable, by one write to one place and one sync.
+//!
+//! A commit of the engine writes seven pages to seven places, and costs ten times the processor time that its entries do. So small commits
+//! are written here, one behind the other, and are handed to the engine together when there is no room for the next one. Then the
+//! journal begins anew at its first block: what it held is in the engine.
+//!
+//! A commit begins on a block of its own, so that a crash which tears it leaves those before it whole. It bears its number, and the next one
+//! follows the one before; what an earlier turn left behind it has a lower number. Whether the last one that can be read is the last one that
+//! anybody was told of, the number in the file's first block says ([`Volume::check_commits`]), which each commit takes to the disk for
+//! the one before it: damage never passes for a torn end.
+
+use std::sync::Arc;
+
+use super::{
+    StorageError, codec,
+    volume::{BLOCK_BYTES, Volume},
+};
+use crate::{
+    env::{Buggify, buggify, sometimes},
+    raft::{Compacted, Entry, Vote},
+};
+
+/// Number, length of the records, and the checksum.
+const HEADER_BYTES: usize = 16;
+/// A commit that takes more of the journal than one in so many is large enough for the engine: here it would be written twice.
+const LARGE_PART: usize = 4;
+
+/// A change of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Record {
+    /// This is the vote now.
+    Vote(Vote),
+    /// The log begins after this position.
+    Base(Compacted),
+    /// This entry is the last one: it, and what follows, replaces what is there.
+    Entry(Entry),
+    /// So long a promise of a lease may be in force, in microseconds.
+    Promise(u64),
+}
+
+/// The commits that the engine has not got yet.
+#[derive(Debug)]
+pub(super) struct Journal {
+    volume: Arc<Volume>,
+    /// Told to nobody outside: what a client has stored never looks like a commit.
+    incarnation: u64,
+    /// Where the next commit goes, in blocks.
+    end: usize,
+    /// What is in the journal alone, in order.
+    pending: Vec<Record>,
+    /// Kept for its memory.
+    commit: Vec<u8>,
+}
+
+impl Journal {
+    /// Reads what the engine has not got, whose last commit is `durable`. Returns the number of the last commit of both too.
+    ///
+    /// # Errors
+    /// A commit is missing between the two, or is not what this program writes; or the disk failed.
+    pub(super) fn open(volume: Arc<Volume>, durable: u64) -> Result<(Self, u64), StorageError> {
+        let incarnation = volume.owner().map_or(0, |owner| owner.incarnation);
+        let mut bytes = vec![0; volume.journal_bytes()];
+        volume.read_journal(0, &mut bytes)?;
+        let mut journal = Self { volume, incarnation, end: 0, pending: Vec::new(), commit: Vec::new() };
+        let mut last = None;
+        while let Some((number, body)) = journal.commit_at(&bytes[journal.end * BLOCK_BYTES..])
+            && last.is_none_or(|last| number == last + 1)
+        {
+            if number > durable + 1 && last.is_none() {
+                return Err(journal.corrupt(format!("commit {} is missing before its journal", number - 1)));
+            }
+            if number > durable {
+                let records =
+                    decode(body).ok_or_else(|| journal.corrupt(format!("commit {number} in its journal")))?;
+                journal.pending.extend(records);
+            }
+            journal.end += blocks(body.len());
+            last = Some(number);
+        }
+        Ok((journal, last.unwrap_or(0).max(durable)))
+    }
+
+    /// The commit that begins there, if one does and is whole: its number, and its records.
+    fn commit_at<'a>(&self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
+        let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
+        let number = u64::from_le_bytes(*header.first_chunk()?);
+        let length = u32::from_le_bytes(header[8..12].try_into().ok()?);
+        let body = rest.get(..length as usize)?;
+        (number > 0 && header[12..] == self.checksum(number, body).to_le_bytes()).then_some((number, body))
+    }
+
+    /// What the engine has not got, in order.
+    pub(super) fn pending(&self) -> &[Record] {
+        &self.pending
+    }
+
+    /// Makes a commit durable, if it is small and there is room for it; else nothing is done.
+    ///
+    /// # Errors
+    /// The disk failed: whether the commit is durable is unknown.
+    pub(super) fn append(&mut self, number: u64, records: &[Record]) -> Result<bool, StorageError> {
+        let room = self.volume.journal_bytes();
+        if room == 0 || size_bytes(records) > room / LARGE_PART || buggify(Buggify::JournalFull) {
+            return Ok(false);
+        }
+        let mut commit = std::mem::take(&mut self.commit);
+        commit.clear();
+        commit.resize(HEADER_BYTES, 0);
+        records.iter().for_each(|record| encode(record, &mut commit));
+        let at = self.end * BLOCK_BYTES;
+        let is_room = at + commit.len().next_multiple_of(BLOCK_BYTES) <= room;
+        if is_room {
+            let body = &commit[HEADER_BYTES..];
+            let (length, sum) = (body.len() as u32, self.checksum(number, body));
+            commit[..8].copy_from_slice(&number.to_le_bytes());
+            commit[8..12].copy_from_slice(&length.to_le_bytes());
+            commit[12..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+            commit.resize(commit.len().next_multiple_of(BLOCK_BYTES), 0);
+            self.volume.write_journal(at, &commit)?;
+            self.volume.sync()?;
+            self.end += commit.len() / BLOCK_BYTES;
+            self.pending.extend_from_slice(records);
+        } else {
+            sometimes!(JournalFull);
+        }
+        self.commit = commit;
+        Ok(is_room)
+    }
+
+    /// The engine has everything, durably: the next commit is the first one again.
+    pub(super) fn restart(&mut self) {
+        self.end = 0;
+        self.pending.clear();
+    }
+
+    fn checksum(&self, number: u64, body: &[u8]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        for number in [self.incarnation, number, body.len() as u64] {
+            hasher.update(&number.to_le_bytes());
+        }
+        hasher.update(body);
+        hasher.finalize()
+    }
+
+    fn corrupt(&self, what: String) -> StorageError {
+        StorageError::Corrupt { file: self.volume.file, what }
+    }
+}
+
+/// Blocks of a commit whose records take so many bytes.
+fn blocks(body_bytes: usize) -> usize {
+    (HEADER_BYTES + body_bytes).div_ceil(BLOCK_BYTES)
+}
+
+const VOTE: u8 = 1;
+const BASE: u8 = 2;
+const ENTRY: u8 = 3;
+const PROMISE: u8 = 4;
+
+/// About as many bytes as records take: what is large of them is the entries.
+fn size_bytes(records: &[Record]) -> usize {
+    let entries = records.iter().filter_map(|record| match record {
+        Record::Entry(entry) => Some(entry.size_bytes()),
+        _ => None,
+    });
+    entries.sum()
+}
+
+fn encode(record: &Record, commit: &mut Vec<u8>) {
+    let (kind, body) = match record {
+        Record::Vote(vote) => (VOTE, codec::encode_vote(*vote)),
+        Record::Base(Compacted { position, configuration }) => {
+            (BASE, codec::encode_base(*position, configuration))
+        }
+        Record::Entry(entry) => {
+            (ENTRY, [&entry.index.to_le_bytes()[..], &codec::encode_entry(entry)].concat())
+        }
+        Record::Promise(promise_us) => (PROMISE, promise_us.to_le_bytes().to_vec()),
+    };
+    commit.push(kind);
+    commit.extend_from_slice(&(body.len() as u32).to_le_bytes());
+    commit.extend_from_slice(&body);
+}
+
+fn decode(mut bytes: &[u8]) -> Option<Vec<Record>> {
+    let mut records = Vec::new();
+    while let Some((&kind, rest)) = bytes.split_first() {
+        let (length, rest) = rest.split_first_chunk()?;
+        let (body, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+        bytes = rest;
+        records.push(match kind {
+            VOTE => Record::Vote(codec::decode_vote(body)?),
+            BASE => {
+                let (position, configuration) = codec::decode_base(body)?;
+                Record::Base(Compacted { position, configuration: configuration.into() })
+            }
+            ENTRY => {
+                let (index, body) = body.split_first_chunk()?;
+                Record::Entry(codec::decode_entry(u64::from_le_bytes(*index), body)?)
+            }
+            PROMISE => Record::Promise(u64::from_le_bytes(body.try_into().ok()?)),
+            _ => return None,
+        });
+    }
+    Some(records)
+}
+
+#[cfg(all(test, not(madsim)))]
+mod tests;
