@@ -38,6 +38,12 @@ pub fn applied_position(header: &Header) -> Position {
 
 pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
     let mut body = Vec::with_capacity(entry.size_bytes());
+    append_entry(entry, &mut body);
+    body
+}
+
+/// The same, behind what is there.
+pub(super) fn append_entry(entry: &Entry, body: &mut Vec<u8>) {
     body.extend_from_slice(&entry.term.to_le_bytes());
     match &entry.payload {
         Payload::Noop => body.push(NOOP),
@@ -47,10 +53,9 @@ pub(super) fn encode_entry(entry: &Entry) -> Vec<u8> {
         }
         Payload::Configuration(configuration) => {
             body.push(CONFIGURATION);
-            encode_configuration(configuration, &mut body);
+            encode_configuration(configuration, body);
         }
     }
-    body
 }
 
 pub(super) fn decode_entry(index: u64, body: &[u8]) -> Option<Entry> {

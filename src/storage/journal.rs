@@ -156,6 +156,8 @@ const VOTE: u8 = 1;
 const BASE: u8 = 2;
 const ENTRY: u8 = 3;
 const PROMISE: u8 = 4;
+/// Kind and length.
+const RECORD_HEADER_BYTES: usize = 5;
 
 /// About as many bytes as records take: what is large of them is the entries.
 fn size_bytes(records: &[Record]) -> usize {
@@ -167,19 +169,30 @@ fn size_bytes(records: &[Record]) -> usize {
 }
 
 fn encode(record: &Record, commit: &mut Vec<u8>) {
-    let (kind, body) = match record {
-        Record::Vote(vote) => (VOTE, codec::encode_vote(*vote)),
+    let at = commit.len();
+    commit.extend_from_slice(&[0; RECORD_HEADER_BYTES]);
+    let kind = match record {
+        Record::Vote(vote) => {
+            commit.extend_from_slice(&codec::encode_vote(*vote));
+            VOTE
+        }
         Record::Base(Compacted { position, configuration }) => {
-            (BASE, codec::encode_base(*position, configuration))
+            commit.extend_from_slice(&codec::encode_base(*position, configuration));
+            BASE
         }
         Record::Entry(entry) => {
-            (ENTRY, [&entry.index.to_le_bytes()[..], &codec::encode_entry(entry)].concat())
+            commit.extend_from_slice(&entry.index.to_le_bytes());
+            codec::append_entry(entry, commit);
+            ENTRY
         }
-        Record::Promise(promise_us) => (PROMISE, promise_us.to_le_bytes().to_vec()),
+        Record::Promise(promise_us) => {
+            commit.extend_from_slice(&promise_us.to_le_bytes());
+            PROMISE
+        }
     };
-    commit.push(kind);
-    commit.extend_from_slice(&(body.len() as u32).to_le_bytes());
-    commit.extend_from_slice(&body);
+    let body_bytes = (commit.len() - at - RECORD_HEADER_BYTES) as u32;
+    commit[at] = kind;
+    commit[at + 1..at + RECORD_HEADER_BYTES].copy_from_slice(&body_bytes.to_le_bytes());
 }
 
 fn decode(mut bytes: &[u8]) -> Option<Vec<Record>> {
