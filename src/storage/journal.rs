@@ -5,9 +5,9 @@
 //! journal begins anew at its first block: what it held is in the engine.
 //!
 //! A commit begins on a block of its own, so that a crash which tears it leaves those before it whole. It bears its number, and the next one
-//! follows the one before; what an earlier turn left behind it has a lower number. Whether the last one that can be read is the last one that
-//! anybody was told of, the number in the file's first block says ([`Volume::check_commits`]), which each commit takes to the disk for
-//! the one before it: damage never passes for a torn end.
+//! follows the one before; what an earlier turn left behind it has a lower number. That a commit is durable, and others may have been
+//! told of it, the next one shows. For the last one it is noted where the next one will be (without a sync of its own: the next
+//! commit's takes it to the disk, or one as soon as the log is idle). So damage never passes for a torn end.
 
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ use crate::{
 
 /// Number, length of the records, and the checksum.
 const HEADER_BYTES: usize = 16;
+/// Instead of a length: the commit of this number is durable.
+const NOTE: u32 = u32::MAX;
 /// A commit that takes more of the journal than one in so many is large enough for the engine: here it would be written twice.
 const LARGE_PART: usize = 4;
 
@@ -56,7 +58,7 @@ impl Journal {
     /// Reads what the engine has not got, whose last commit is `durable`. Returns the number of the last commit of both too.
     ///
     /// # Errors
-    /// A commit is missing between the two, or is not what this program writes; or the disk failed.
+    /// A commit is missing that was durable, or is not what this program writes; or the disk failed.
     pub(super) fn open(volume: Arc<Volume>, durable: u64) -> Result<(Self, u64), StorageError> {
         let incarnation = volume.owner().map_or(0, |owner| owner.incarnation);
         let mut bytes = vec![0; volume.journal_bytes()];
@@ -77,16 +79,26 @@ impl Journal {
             journal.end += blocks(body.len());
             last = Some(number);
         }
-        Ok((journal, last.unwrap_or(0).max(durable)))
+        let last = last.unwrap_or(0).max(durable);
+        match bytes.chunks(BLOCK_BYTES).filter_map(|block| journal.note_in(block)).max() {
+            Some(noted) if noted > last => Err(journal.corrupt(format!("commit {noted} in its journal"))),
+            _ => Ok((journal, last)),
+        }
     }
 
     /// The commit that begins there, if one does and is whole: its number, and its records.
     fn commit_at<'a>(&self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
-        let (header, rest) = bytes.split_first_chunk::<HEADER_BYTES>()?;
-        let number = u64::from_le_bytes(*header.first_chunk()?);
-        let length = u32::from_le_bytes(header[8..12].try_into().ok()?);
+        let (header, rest) = bytes.split_first_chunk()?;
+        let (number, length) = numbers_of(header);
         let body = rest.get(..length as usize)?;
-        (number > 0 && header[12..] == self.checksum(number, body).to_le_bytes()).then_some((number, body))
+        (number > 0 && *header == self.header(number, length, body)).then_some((number, body))
+    }
+
+    /// The commit that is noted there to be durable, if one is.
+    fn note_in(&self, block: &[u8]) -> Option<u64> {
+        let header = block.first_chunk()?;
+        let (number, length) = numbers_of(header);
+        (length == NOTE && *header == self.header(number, NOTE, &[])).then_some(number)
     }
 
     /// What the engine has not got, in order.
@@ -111,10 +123,8 @@ impl Journal {
         let is_room = at + commit.len().next_multiple_of(BLOCK_BYTES) <= room;
         if is_room {
             let body = &commit[HEADER_BYTES..];
-            let (length, sum) = (body.len() as u32, self.checksum(number, body));
-            commit[..8].copy_from_slice(&number.to_le_bytes());
-            commit[8..12].copy_from_slice(&length.to_le_bytes());
-            commit[12..HEADER_BYTES].copy_from_slice(&sum.to_le_bytes());
+            let header = self.header(number, body.len() as u32, body);
+            commit[..HEADER_BYTES].copy_from_slice(&header);
             commit.resize(commit.len().next_multiple_of(BLOCK_BYTES), 0);
             self.volume.write_journal(at, &commit)?;
             self.volume.sync()?;
@@ -133,18 +143,40 @@ impl Journal {
         self.pending.clear();
     }
 
-    fn checksum(&self, number: u64, body: &[u8]) -> u32 {
-        let mut hasher = crc32fast::Hasher::new();
-        for number in [self.incarnation, number, body.len() as u64] {
-            hasher.update(&number.to_le_bytes());
+    /// Notes that a commit is durable. To be called after it, and before anybody is told of it.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn note(&self, number: u64) -> Result<(), StorageError> {
+        let at = self.end * BLOCK_BYTES;
+        match at < self.volume.journal_bytes() {
+            true => self.volume.write_journal(at, &self.header(number, NOTE, &[])),
+            false => self.volume.note_commit(number),
         }
+    }
+
+    fn header(&self, number: u64, length: u32, body: &[u8]) -> [u8; HEADER_BYTES] {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(&self.incarnation.to_le_bytes());
+        hasher.update(&number.to_le_bytes());
+        hasher.update(&length.to_le_bytes());
         hasher.update(body);
-        hasher.finalize()
+        let mut header = [0; HEADER_BYTES];
+        header[..8].copy_from_slice(&number.to_le_bytes());
+        header[8..12].copy_from_slice(&length.to_le_bytes());
+        header[12..].copy_from_slice(&hasher.finalize().to_le_bytes());
+        header
     }
 
     fn corrupt(&self, what: String) -> StorageError {
         StorageError::Corrupt { file: self.volume.file, what }
     }
+}
+
+/// The number and the length in a header.
+fn numbers_of(header: &[u8; HEADER_BYTES]) -> (u64, u32) {
+    let number = u64::from_le_bytes(header[..8].try_into().expect("eight bytes"));
+    (number, u32::from_le_bytes(header[8..12].try_into().expect("four bytes")))
 }
 
 /// Blocks of a commit whose records take so many bytes.

@@ -113,8 +113,10 @@ impl LogStore {
     fn open_file(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
         let volume = Arc::new(volume);
         let database = database::open(&volume, Keeping::InMemory, CACHE_BYTES)?;
-        let (journal, commits) = Journal::open(volume.clone(), last_commit(&database)?)?;
-        volume.check_commits(commits)?;
+        let durable = last_commit(&database)?;
+        let (journal, commits) = Journal::open(volume.clone(), durable)?;
+        // What the first block notes is a commit of the engine, or the last one for which there was room in the journal.
+        volume.check_commits(if volume.commits > durable { commits } else { durable })?;
         let mut log =
             Self { reader: None, database, journal, volume, last: 0, end: 0, commits: Arc::default() };
         log.commits.store(commits, Ordering::Relaxed);
@@ -170,7 +172,9 @@ impl LogStore {
         self.end = records.iter().fold(self.end, end_after);
         let number = self.commits.load(Ordering::Relaxed) + 1;
         if self.journal.append(number, records)? {
-            return self.note(number);
+            self.journal.note(number)?;
+            self.commits.store(number, Ordering::Relaxed);
+            return Ok(());
         }
         self.transact(|meta, entries, last| carry_out(meta, entries, last, records))
     }
@@ -229,11 +233,6 @@ impl LogStore {
         transaction.commit().map_err(failed)?;
         self.journal.restart();
         self.last = last;
-        self.note(commit)
-    }
-
-    /// A commit is durable.
-    fn note(&self, commit: u64) -> Result<(), StorageError> {
         self.volume.note_commit(commit)?;
         self.commits.store(commit, Ordering::Relaxed);
         Ok(())

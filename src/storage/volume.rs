@@ -6,7 +6,7 @@
 //! right only for a commit that nobody was told of. So each commit bears a number, and after its fsync the number is
 //! noted in the first block (without an fsync of its own: the page cache survives the process, and the next commit's
 //! fsync takes it to the disk, or one of its own as soon as the log is idle). A file that opens with a lower number than was
-//! noted has lost a commit to damage.
+//! noted has lost a commit to damage. (The journal notes its own.)
 
 use std::{fmt, io};
 
@@ -320,7 +320,7 @@ fn read_owner(file: &'static str, first: &[u8]) -> Result<(Owner, u64), StorageE
 /// The number of commits that a first block notes, 0 for none; and the place of a mark that cannot be read.
 ///
 /// Of two marks the one that is written is the older. If it cannot be read, power failed meanwhile, and the commit that it was to note
-/// was durable before: so there is one more than the other mark says. Should that commit not be there, mark and commit are damaged.
+/// was durable before: so there is at least one more than the other mark says. Should that commit not be there, mark and commit are damaged.
 fn noted(first: &[u8]) -> (u64, Option<usize>) {
     let mark = |place: usize| &first[place..place + MARK_BYTES];
     let is_torn =

@@ -94,6 +94,31 @@ fn a_torn_commit_leaves_those_before_it() {
     }
 }
 
+/// Damage of a commit that others were told of is no torn end: not of the last one either, and not of one that fills the journal.
+#[test]
+fn a_damaged_commit_that_was_durable_is_noticed() {
+    for count in [3, 128] {
+        let disk = MemoryDisk::default();
+        let (mut journal, _) = open(&disk, 0).expect("it is new");
+        for number in 1..=count {
+            assert!(append(&mut journal, number, &[entry(number, 100)]));
+            journal.note(number).expect("the disk works");
+        }
+        drop(journal);
+        assert_eq!(open(&disk, 0).expect("it is whole").1, count);
+        for number in 1..=count {
+            let damaged = disk.clone();
+            damaged.change(LOG_FILE, |bytes| bytes[number as usize * BLOCK_BYTES + 50] ^= 1);
+            let is_noticed = match open(&damaged, 0) {
+                Ok((journal, last)) => journal.volume.check_commits(last).is_err(),
+                Err(error) => error.to_string().contains(&format!("commit {count} in its journal")),
+            };
+            assert!(is_noticed, "commit {number} of {count}");
+            open(&damaged, count).expect("the engine has it all");
+        }
+    }
+}
+
 /// What clients store is theirs to choose: it never passes for a commit.
 #[test]
 fn a_commit_of_another_directory_is_none() {
