@@ -80,8 +80,12 @@ impl Journal {
             last = Some(number);
         }
         let last = last.unwrap_or(0).max(durable);
-        match bytes.chunks(BLOCK_BYTES).filter_map(|block| journal.note_in(block)).max() {
-            Some(noted) if noted > last => Err(journal.corrupt(format!("commit {noted} in its journal"))),
+        let shown =
+            (0..bytes.len()).step_by(BLOCK_BYTES).filter_map(|at| journal.durable_at(&bytes[at..])).max();
+        match shown {
+            Some(shown) if shown > last => {
+                Err(journal.corrupt(format!("commit {shown} in its journal, or one before it")))
+            }
             _ => Ok((journal, last)),
         }
     }
@@ -94,11 +98,12 @@ impl Journal {
         (number > 0 && *header == self.header(number, length, body)).then_some((number, body))
     }
 
-    /// The commit that is noted there to be durable, if one is.
-    fn note_in(&self, block: &[u8]) -> Option<u64> {
-        let header = block.first_chunk()?;
+    /// A commit that is durable by what begins there: by a note, or by the commit itself that is there.
+    fn durable_at(&self, bytes: &[u8]) -> Option<u64> {
+        let header = bytes.first_chunk()?;
         let (number, length) = numbers_of(header);
-        (length == NOTE && *header == self.header(number, NOTE, &[])).then_some(number)
+        let is_note = length == NOTE && *header == self.header(number, NOTE, &[]);
+        if is_note { Some(number) } else { self.commit_at(bytes).map(|(number, _)| number) }
     }
 
     /// What the engine has not got, in order.

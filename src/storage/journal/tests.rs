@@ -94,19 +94,22 @@ fn a_torn_commit_leaves_those_before_it() {
     }
 }
 
-/// Damage of a commit that others were told of is no torn end: not of the last one either, and not of one that fills the journal.
+/// Damage of a commit that others were told of is no torn end: not of the last one either, and not of one that fills the journal. (A seed
+/// found a write that was never made, whose commit no note showed any more, but only the next commit.)
 #[test]
 fn a_damaged_commit_that_was_durable_is_noticed() {
-    for count in [3, 128] {
+    for (count, notes) in [(3, 3), (3, 2), (128, 128)] {
         let disk = MemoryDisk::default();
         let (mut journal, _) = open(&disk, 0).expect("it is new");
         for number in 1..=count {
             assert!(append(&mut journal, number, &[entry(number, 100)]));
-            journal.note(number).expect("the disk works");
+            if number <= notes {
+                journal.note(number).expect("the disk works");
+            }
         }
         drop(journal);
         assert_eq!(open(&disk, 0).expect("it is whole").1, count);
-        for number in 1..=count {
+        for number in 1..=notes {
             let damaged = disk.clone();
             damaged.change(LOG_FILE, |bytes| bytes[number as usize * BLOCK_BYTES + 50] ^= 1);
             let is_noticed = match open(&damaged, 0) {
