@@ -32,6 +32,7 @@ rare! {
     "half-founded" HalfFounded "a node died when it had begun its log's file, and not its state's";
     "batch-broke-off" BatchBrokeOff "the state is to be read, and a change of it broke off, for the disk failed";
     "commit-number-lost" CommitNumberLost "a power loss took the number of a commit that is there";
+    "journal-damaged" JournalDamaged "a commit that was durable is missing in the log's journal, and the node stops";
     "journal-full" JournalFull "the log's journal has no room, and the engine takes what it holds";
     "journal-replayed" JournalReplayed "a restart finds commits in the log's journal that the engine has not got";
     "staged-forgotten" StagedForgotten "a restart forgets what had arrived of a snapshot";

@@ -84,6 +84,7 @@ impl Journal {
             (0..bytes.len()).step_by(BLOCK_BYTES).filter_map(|at| journal.durable_at(&bytes[at..])).max();
         match shown {
             Some(shown) if shown > last => {
+                sometimes!(JournalDamaged);
                 Err(journal.corrupt(format!("commit {shown} in its journal, or one before it")))
             }
             _ => Ok((journal, last)),

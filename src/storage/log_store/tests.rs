@@ -1,7 +1,11 @@
 use super::*;
 use crate::{
     raft::Payload,
-    storage::{MemoryDisk, testing::identity, volume::Owner},
+    storage::{
+        MemoryDisk,
+        testing::identity,
+        volume::{BLOCK_BYTES, Owner},
+    },
 };
 
 fn open(disk: &MemoryDisk) -> (LogStore, Recovered) {
@@ -15,6 +19,21 @@ fn try_open(disk: &MemoryDisk) -> Result<(LogStore, Recovered), StorageError> {
         volume.begin(&Owner { identity: identity("a", 1), incarnation: 1 })?;
     }
     LogStore::open(volume, &Configuration::of([1, 2, 3]))
+}
+
+/// A disk with a log that the release before began, and nothing in it: it has no journal.
+fn without_journal() -> MemoryDisk {
+    let disk = MemoryDisk::default();
+    drop(open(&disk));
+    let sum_at = BLOCK_BYTES - 1024 - 4;
+    disk.change(LOG_FILE, |bytes| {
+        bytes.truncate(BLOCK_BYTES);
+        bytes[8..16].copy_from_slice(&4_u64.to_le_bytes());
+        let sum = crc32fast::hash(&bytes[..sum_at]);
+        bytes[sum_at..sum_at + 4].copy_from_slice(&sum.to_le_bytes());
+        bytes[sum_at + 4..].fill(0);
+    });
+    disk
 }
 
 fn entry(term: u64, index: u64) -> Entry {
@@ -75,6 +94,42 @@ fn a_restart_recovers_vote_and_entries() {
     let (_, recovered) = open(&disk);
     assert_eq!(Some(recovered.vote), vote(2));
     assert_eq!(recovered.entries, [noop, entry(1, 2), members]);
+}
+
+/// Each commit of one entry, of one as large as a journal, and of a promise: with a journal and without.
+#[test]
+fn a_log_without_a_journal_is_kept_as_it_is() {
+    for (disk, has_journal) in [(MemoryDisk::default(), true), (without_journal(), false)] {
+        for index in (1..80).step_by(2) {
+            let (mut log, recovered) = open(&disk);
+            assert_eq!(recovered.last().index + 1, index);
+            let large = Entry { payload: Payload::Command(vec![7; 600_000].into()), ..entry(1, index + 1) };
+            let next = if index % 20 == 1 { large } else { entry(1, index + 1) };
+            log.write(&persist(vote(index), &[entry(1, index)])).expect("the disk works");
+            log.write(&persist(None, std::slice::from_ref(&next))).expect("the disk works");
+            assert_eq!(log.volume.journal_bytes() > 0, has_journal);
+            drop(log);
+            let (_, recovered) = open(&disk);
+            assert_eq!(Some(recovered.vote), vote(index));
+            assert_eq!(recovered.entries.last(), Some(&next));
+        }
+    }
+}
+
+#[test]
+fn the_engine_takes_what_the_journal_has_no_room_for() {
+    let disk = MemoryDisk::default();
+    let (mut log, _) = open(&disk);
+    for index in 1..=1_000 {
+        log.write(&persist(None, &[entry(1, index)])).expect("the disk works");
+        assert!(log.journal.pending().len() <= 128);
+    }
+    // Of the last ones the journal holds some, and a conflict with them is replaced as anywhere.
+    log.write(&persist(vote(2), &[entry(2, 990)])).expect("the disk works");
+    drop(log);
+    let (_, recovered) = open(&disk);
+    assert_eq!(recovered.last(), Position { term: 2, index: 990 });
+    assert_eq!(recovered.entries.len(), 990);
 }
 
 #[test]
