@@ -6,8 +6,9 @@
 //!
 //! A commit begins on a block of its own, so that a crash which tears it leaves those before it whole. It bears its number, and the next one
 //! follows the one before; what an earlier turn left behind it has a lower number. That a commit is durable, and others may have been
-//! told of it, the next one shows. For the last one it is noted where the next one will be (without a sync of its own: the next
-//! commit's takes it to the disk, or one as soon as the log is idle). So damage never passes for a torn end.
+//! told of it, is noted where the next one will be (without a sync of its own: the next commit's takes it to the disk, or one as soon
+//! as the log is idle), and each commit begins with that note, so that it stays when the commit is torn. So damage never passes for a
+//! torn end: any note, and any whole commit, of a later number than can be read shows that something is missing.
 
 use std::sync::Arc;
 
@@ -20,8 +21,10 @@ use crate::{
     raft::{Compacted, Entry, Vote},
 };
 
-/// Number, length of the records, and the checksum.
+/// Number, length of the records, and a checksum over them.
 const HEADER_BYTES: usize = 16;
+/// A note of the commit before, and the header.
+const BEGIN_BYTES: usize = 2 * HEADER_BYTES;
 /// Instead of a length: the commit of this number is durable.
 const NOTE: u32 = u32::MAX;
 /// A commit that takes more of the journal than one in so many is large enough for the engine: here it would be written twice.
@@ -44,7 +47,7 @@ pub(super) enum Record {
 #[derive(Debug)]
 pub(super) struct Journal {
     volume: Arc<Volume>,
-    /// Told to nobody outside: what a client has stored never looks like a commit.
+    /// Told to no client: what one has stored never looks like a commit.
     incarnation: u64,
     /// Where the next commit goes, in blocks.
     end: usize,
@@ -64,47 +67,38 @@ impl Journal {
         let mut bytes = vec![0; volume.journal_bytes()];
         volume.read_journal(0, &mut bytes)?;
         let mut journal = Self { volume, incarnation, end: 0, pending: Vec::new(), commit: Vec::new() };
-        let mut last = None;
+        let mut last = durable;
         while let Some((number, body)) = journal.commit_at(&bytes[journal.end * BLOCK_BYTES..])
-            && last.is_none_or(|last| number == last + 1)
+            && number == last + 1
         {
-            if number > durable + 1 && last.is_none() {
-                return Err(journal.corrupt(format!("commit {} is missing before its journal", number - 1)));
-            }
-            if number > durable {
-                let records =
-                    decode(body).ok_or_else(|| journal.corrupt(format!("commit {number} in its journal")))?;
-                journal.pending.extend(records);
-            }
-            journal.end += blocks(body.len());
-            last = Some(number);
+            let records = decode(body);
+            journal.pending.extend(records.ok_or_else(|| journal.corrupt(format!("commit {number}")))?);
+            journal.end += (BEGIN_BYTES + body.len()).div_ceil(BLOCK_BYTES);
+            last = number;
         }
-        let last = last.unwrap_or(0).max(durable);
-        let shown =
-            (0..bytes.len()).step_by(BLOCK_BYTES).filter_map(|at| journal.durable_at(&bytes[at..])).max();
-        match shown {
-            Some(shown) if shown > last => {
-                sometimes!(JournalDamaged);
-                Err(journal.corrupt(format!("commit {shown} in its journal, or one before it")))
-            }
-            _ => Ok((journal, last)),
+        let blocks = (0..bytes.len()).step_by(BLOCK_BYTES);
+        let shown = blocks.filter_map(|at| journal.shown_by(&bytes[at..])).max().unwrap_or(0);
+        sometimes!(shown > last, JournalDamaged);
+        match shown > last {
+            true => Err(journal.corrupt(format!("one of the commits {} to {shown}", last + 1))),
+            false => Ok((journal, last)),
         }
     }
 
     /// The commit that begins there, if one does and is whole: its number, and its records.
     fn commit_at<'a>(&self, bytes: &'a [u8]) -> Option<(u64, &'a [u8])> {
-        let (header, rest) = bytes.split_first_chunk()?;
+        let (header, rest) = bytes.get(HEADER_BYTES..)?.split_first_chunk()?;
         let (number, length) = numbers_of(header);
         let body = rest.get(..length as usize)?;
         (number > 0 && *header == self.header(number, length, body)).then_some((number, body))
     }
 
-    /// A commit that is durable by what begins there: by a note, or by the commit itself that is there.
-    fn durable_at(&self, bytes: &[u8]) -> Option<u64> {
-        let header = bytes.first_chunk()?;
-        let (number, length) = numbers_of(header);
-        let is_note = length == NOTE && *header == self.header(number, NOTE, &[]);
-        if is_note { Some(number) } else { self.commit_at(bytes).map(|(number, _)| number) }
+    /// The last commit that was durable, by what begins there.
+    fn shown_by(&self, bytes: &[u8]) -> Option<u64> {
+        let note = bytes.first_chunk()?;
+        let (noted, _) = numbers_of(note);
+        let noted = (*note == self.header(noted, NOTE, &[])).then_some(noted);
+        self.commit_at(bytes).map(|(number, _)| number).or(noted)
     }
 
     /// What the engine has not got, in order.
@@ -123,14 +117,15 @@ impl Journal {
         }
         let mut commit = std::mem::take(&mut self.commit);
         commit.clear();
-        commit.resize(HEADER_BYTES, 0);
+        commit.resize(BEGIN_BYTES, 0);
         records.iter().for_each(|record| encode(record, &mut commit));
         let at = self.end * BLOCK_BYTES;
         let is_room = at + commit.len().next_multiple_of(BLOCK_BYTES) <= room;
         if is_room {
-            let body = &commit[HEADER_BYTES..];
+            let body = &commit[BEGIN_BYTES..];
             let header = self.header(number, body.len() as u32, body);
-            commit[..HEADER_BYTES].copy_from_slice(&header);
+            commit[..HEADER_BYTES].copy_from_slice(&self.header(number - 1, NOTE, &[]));
+            commit[HEADER_BYTES..BEGIN_BYTES].copy_from_slice(&header);
             commit.resize(commit.len().next_multiple_of(BLOCK_BYTES), 0);
             self.volume.write_journal(at, &commit)?;
             self.volume.sync()?;
@@ -175,7 +170,7 @@ impl Journal {
     }
 
     fn corrupt(&self, what: String) -> StorageError {
-        StorageError::Corrupt { file: self.volume.file, what }
+        StorageError::Corrupt { file: self.volume.file, what: format!("its journal: {what}") }
     }
 }
 
@@ -183,11 +178,6 @@ impl Journal {
 fn numbers_of(header: &[u8; HEADER_BYTES]) -> (u64, u32) {
     let number = u64::from_le_bytes(header[..8].try_into().expect("eight bytes"));
     (number, u32::from_le_bytes(header[8..12].try_into().expect("four bytes")))
-}
-
-/// Blocks of a commit whose records take so many bytes.
-fn blocks(body_bytes: usize) -> usize {
-    (HEADER_BYTES + body_bytes).div_ceil(BLOCK_BYTES)
 }
 
 const VOTE: u8 = 1;

@@ -130,20 +130,14 @@ impl LogStore {
         Ok((log, recovered))
     }
 
-    /// Hands to the engine what the journal held when the process ended. Where that was nothing, what was read of the engine may be in
-    /// the system's memory only, and must not be there alone when the journal begins anew.
+    /// Hands to the engine what the journal held when the process ended. Where that was nothing, what was read of the engine must not be
+    /// in the system's memory alone when the journal begins anew.
     fn empty_journal(&mut self) -> Result<(), StorageError> {
-        match self.journal.pending().is_empty() {
-            true => {
-                self.volume.sync()?;
-                self.journal.restart();
-                Ok(())
-            }
-            false => {
-                sometimes!(JournalReplayed);
-                self.transact(|_, _, last| Ok(last))
-            }
+        if self.journal.pending().is_empty() {
+            return self.volume.sync();
         }
+        sometimes!(JournalReplayed);
+        self.transact(|_, _, last| Ok(last))
     }
 
     /// Counts the commits: what a state saw of its log tells whether it is given an older one.

@@ -75,6 +75,9 @@ fn claim(log: &mut Volume, state: &mut Volume, founding: &Founding) -> Result<u6
     for file in [log, state] {
         if file.owner().is_none() {
             file.begin(&owner)?;
+        } else if file.commits == 0 {
+            // Whoever began it may have died before that was durable.
+            file.sync()?;
         }
     }
     Ok(incarnation)

@@ -32,7 +32,7 @@ const MAGIC: [u8; 8] = *b"conclave";
 const ENGINE_MAGIC: [u8; 4] = *b"redb";
 const FORMAT_WITHOUT_FIRST_BLOCK: u64 = 3;
 
-/// Two places for the number of commits, in turns and in sectors of their own: a torn one leaves the other.
+/// Two places for the number of commits, for even ones and odd ones, in sectors of their own: a torn one leaves the other, which is older.
 const MARKS: [usize; 2] = [BLOCK_BYTES - 1024, BLOCK_BYTES - 512];
 const MARK_BYTES: usize = 12;
 /// Where the checksum of what goes before lies.
@@ -205,11 +205,13 @@ impl Volume {
             let what = format!("commit {} is damaged: what can be read is commit {found}", self.commits);
             return Err(StorageError::Corrupt { file: self.file, what });
         }
-        if found > self.commits {
-            sometimes!(CommitNumberLost);
-            self.note_commit(found)?;
+        sometimes!(found > self.commits, CommitNumberLost);
+        match self.torn_mark {
+            // The other one stays as it is: if the power fails again, what is torn then is no more than this.
+            Some(place) => self.write_mark(place, found),
+            None if found > self.commits => self.note_commit(found),
+            None => Ok(()),
         }
-        self.torn_mark.map_or(Ok(()), |place| self.write_mark(place, found))
     }
 
     fn failed(&self, error: &io::Error) -> StorageError {
