@@ -98,7 +98,8 @@ impl Journal {
         let note = bytes.first_chunk()?;
         let (noted, _) = numbers_of(note);
         let noted = (*note == self.header(noted, NOTE, &[])).then_some(noted);
-        self.commit_at(bytes).map(|(number, _)| number).or(noted)
+        // Behind a new note a commit of an earlier turn may stand.
+        noted.max(self.commit_at(bytes).map(|(number, _)| number))
     }
 
     /// What the engine has not got, in order.

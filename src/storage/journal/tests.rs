@@ -144,6 +144,23 @@ fn a_torn_commit_hides_no_damage_of_the_one_before() {
     }
 }
 
+/// A seed found that a note was overlooked, before a commit of an earlier turn that stood behind it.
+#[test]
+fn a_note_counts_whatever_stands_behind_it() {
+    let disk = MemoryDisk::default();
+    let (mut journal, _) = open(&disk, 0).expect("it is new");
+    for number in 1..=3 {
+        assert!(append(&mut journal, number, &[entry(number, 100)]));
+    }
+    journal.restart();
+    assert!(append(&mut journal, 5, &[entry(5, 100)]));
+    journal.note(5).expect("the disk works");
+    drop(journal);
+    disk.change(LOG_FILE, |bytes| bytes[BLOCK_BYTES + 50] ^= 1);
+    let error = open(&disk, 4).map(drop).expect_err("commit 5 was durable").to_string();
+    assert!(error.contains("one of the commits 5 to 5"), "{error}");
+}
+
 /// What clients store is theirs to choose: it never passes for a commit.
 #[test]
 fn a_commit_of_another_directory_is_none() {
