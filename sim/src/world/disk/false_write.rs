@@ -8,8 +8,9 @@ use super::{content::BLOCK_BYTES, file::File};
 
 /// After so many changes of files the process is killed, at most, so that it sees what is left.
 const CRASHES_AFTER: u64 = 30;
-/// After so many the next commit of the file has not ended: what was lost is the last one.
-const CRASHES_AT_ONCE_AFTER: u64 = 5;
+/// After so many the next commit of the file has not ended: what was lost is the last one. In the log's journal that is to be noted, and
+/// the next one to be written and synced.
+const CRASHES_AT_ONCE_AFTER: u64 = 3;
 
 /// The block of a file that notes how many commits are durable (`src/storage/volume.rs`).
 const NOTES: usize = 0;
@@ -37,7 +38,8 @@ impl FalseWrite {
     ///
     /// The number of the last commit is durable with the sync that follows. Whoever loses both has a disk that lies and a power loss
     /// within a moment, which nothing can tell from a torn commit: so the files then keep all that they hold until their next sync.
-    /// Nor does the block that notes it go over the very commit that it is to note: it goes over a block of another file, or nowhere.
+    /// Nor does the block that notes it go over the very commit that it is to note: it goes over a block of another file, or nowhere. (A
+    /// block of the log's journal may: what it holds tells by itself.)
     pub(super) fn sync(&mut self, files: &mut BTreeMap<String, File>, name: &str) -> Option<u64> {
         let file = files.get_mut(name).expect("an open file exists");
         let blocks = file.dirty_blocks();
