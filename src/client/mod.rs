@@ -22,7 +22,7 @@ pub use error::{ClientError, Happened};
 
 use crate::{
     env::{Clock, Moment, sometimes},
-    rpc::{self, Channel, Expected, Security, Target},
+    rpc::{self, Channel, Expected, Security, Target, happy_eyeballs::first_connected},
     wire::{
         WithLimits,
         pb::{
@@ -65,7 +65,7 @@ pub type DeleteOptions = DeleteRangeRequest;
 #[derive(Debug)]
 pub struct Client {
     proxies: Vec<Proxy>,
-    /// The proxy that answered last, or the one after it, if its answer was that it reaches no leader.
+    /// The proxy that was asked last, or the one after it, if it did not answer or reaches no leader.
     preferred: AtomicUsize,
     options: Options,
     clock: Clock,
@@ -215,7 +215,7 @@ impl Client {
         self.call(Access::Write, wanted, calling).await
     }
 
-    /// Calls the preferred proxy, and the next ones as long as the request certainly did not arrive, or changes nothing.
+    /// Calls the preferred proxy, and others as long as the request certainly did not arrive, or changes nothing.
     async fn call<Q: Clone, A>(
         &self,
         access: Access,
@@ -224,23 +224,11 @@ impl Client {
     ) -> Result<A, ClientError> {
         let deadline = self.clock.now() + self.options.timeout;
         let first = self.preferred.load(Ordering::Relaxed);
-        let mut last = None;
-        for offset in 0..self.proxies.len() {
-            let number = (first + offset) % self.proxies.len();
+        let mut untried: Vec<usize> = (first..self.proxies.len()).chain(0..first).collect();
+        loop {
+            let (number, channel) = self.connected(&untried, deadline).await?;
+            sometimes!(number != first, ClientFailsOver);
             let proxy = &self.proxies[number];
-            let channel = match proxy.channel(&self.clock, deadline).await {
-                Ok(channel) => channel,
-                Err(error) => {
-                    self.prefer_after(number);
-                    last = Some(error);
-                    // Whoever is left was not tried: the next call begins with the one after this.
-                    if self.clock.now() >= deadline {
-                        break;
-                    }
-                    continue;
-                }
-            };
-            sometimes!(offset > 0, ClientFailsOver);
             self.preferred.store(number, Ordering::Relaxed);
             let left = deadline.since(self.clock.now());
             // The channel waits for the beginning of an answer, and the rest may never come.
@@ -261,17 +249,27 @@ impl Client {
             if is_lost || error.code == Code::Unavailable {
                 self.prefer_after(number);
             }
-            let may_go_on = is_lost && access == Access::Read;
+            untried.retain(|&other| other != number);
+            let may_go_on = is_lost && access == Access::Read && !untried.is_empty();
             if !may_go_on || self.clock.now() >= deadline {
                 return Err(error);
             }
-            last = Some(error);
         }
-        Err(last.expect("a client has at least one proxy"))
     }
-}
 
-impl Client {
+    /// The first of these proxies, or whoever is connected sooner: one that is silent takes no more of a call than its turn.
+    async fn connected(&self, numbers: &[usize], deadline: Moment) -> Result<(usize, Channel), ClientError> {
+        let attempts = numbers.iter().copied().map(async |number| {
+            let channel = self.proxies[number].channel(&self.clock, deadline).await?;
+            Ok((number, channel))
+        });
+        first_connected(attempts, &self.clock).await.map_err(|last: Option<ClientError>| {
+            // Not all may have had their turn: the next call begins with the one after this.
+            self.prefer_after(numbers[0]);
+            last.expect("a proxy is left to be tried")
+        })
+    }
+
     /// The next call begins with the proxy after this one.
     fn prefer_after(&self, number: usize) {
         self.preferred.store((number + 1) % self.proxies.len(), Ordering::Relaxed);
@@ -336,5 +334,22 @@ mod tests {
         assert_eq!(prefix_range_end(b"a\xff"), Bytes::from_static(b"b"));
         assert_eq!(prefix_range_end(b"\xff\xff"), Bytes::from_static(b"\0"));
         assert_eq!(prefix_range_end(b""), Bytes::from_static(b"\0"));
+    }
+
+    #[cfg(not(madsim))]
+    #[tokio::test]
+    async fn proxies_that_swallow_everything_take_no_call_from_one_that_answers() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let good = listener.local_addr().expect("it is bound").to_string();
+        let (swallows, _full) = rpc::swallowing().await;
+        let endpoints = [swallows.to_string(), swallows.to_string(), good];
+        let client =
+            Client::new(&endpoints, Options::default(), Clock::new(Duration::ZERO)).expect("good endpoints");
+        let soon = |client: &Client| client.clock.now() + rpc::CONNECT_TIMEOUT;
+        let (number, _) = client.connected(&[0, 1, 2], soon(&client)).await.expect("the last is there");
+        assert_eq!(number, 2);
+        let error = client.connected(&[1, 0], soon(&client)).await.expect_err("they are silent");
+        assert_eq!((error.code, error.happened), (Code::Unavailable, Happened::No));
+        assert_eq!(client.preferred.load(Ordering::Relaxed), 2, "who was not asked in vain comes next");
     }
 }

@@ -84,8 +84,7 @@ knobs! {
     "batch-items" BatchItems 1..=1_024, [1, 16], "messages that travel together";
     "batch-bytes" BatchBytes 1..=131_072, [1, 5_000], "their bytes; one always goes";
     "batches-ahead" BatchesAhead 1..=4, [1], "batches that go ahead of one that is left behind";
-    // A newcomer takes all members for strangers, until it is sent the configuration.
-    "strangers" Strangers 12..=16, [12], "links to nodes that are no members";
+    "strangers" Strangers 3..=16, [3], "links to nodes that are no members";
     // proxy
     "calls" Calls 1..=16_384, [2, 20], "calls that wait at a proxy";
     "large-calls-bytes" LargeCallsBytes 2_097_152..=268_435_456, [2_097_152], "bytes of large calls that wait";

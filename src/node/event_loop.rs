@@ -461,10 +461,14 @@ impl EventLoop {
         let configuration = removed_by.unwrap_or(self.core.configuration());
         let was_removed = removed_by.is_some();
         let index = self.core.configuration_index();
-        if self.followed_index != index || self.followed != *configuration {
+        let is_another = self.followed != *configuration;
+        if self.followed_index != index || is_another {
             self.followed = configuration.clone();
             self.followed_index = index;
             self.parts.links.follow(&self.followed, index);
+        }
+        if is_another {
+            self.parts.links.warn_of_other_addresses(&self.followed);
         }
         if was_removed && self.ends_at.is_none() {
             let node = self.core.id();

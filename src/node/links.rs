@@ -17,7 +17,7 @@ use tonic::Response;
 
 use super::{config::Config, event::Event, refusals::Refusals, unreached::Unreached};
 use crate::{
-    env::{Environment, Knob, knob, sometimes},
+    env::{Environment, Knob, Moment, knob, sometimes},
     raft::{Body, Configuration, Index, Message, NodeId, Origin},
     rpc::{
         Channel, Expected, Target,
@@ -31,9 +31,11 @@ use crate::{
 const APPENDS_BYTES_MAX: usize = 32 << 20;
 /// Bytes of all other messages that may wait for a peer.
 const CONTROL_BYTES_MAX: usize = 4 << 20;
-/// Nodes that are no members and have links, because they say where they are: leaders that this node does not know yet, and
-/// former members. Of either there are few.
+/// Nodes that are no members, as far as this node knows, and have links, because they say where they are: former members, leaders that
+/// it does not know yet, and, as long as it knows no configuration, all that dial whoever joins. Few of them are to be answered.
 const STRANGERS_MAX: usize = 16;
+/// Of those, one that has asked nothing for so many election timeouts makes way for one that asks. (A leader is heard more often.)
+const QUIET_ELECTION_TIMEOUTS: u32 = 2;
 /// What a message weighs besides its entries.
 const MESSAGE_BYTES: usize = 64;
 
@@ -53,9 +55,20 @@ struct Shared {
     inbox: Inbox,
 }
 
+/// What was heard from another node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// It is there, and says who and where it is.
+    Greeting,
+    /// Raft messages, which may want an answer.
+    Messages,
+}
+
 /// What leads to a peer.
 struct PeerLinks {
     address: String,
+    /// When Raft messages last came from there.
+    asked_at: Option<Moment>,
     /// The peer is no member, and gets one connection.
     is_stranger: bool,
     control: Lane,
@@ -101,7 +114,6 @@ impl Links {
 
     /// Keeps links to every member, and to nobody else, by the configuration in force as of this index.
     pub(super) fn follow(&self, configuration: &Configuration, index: Index) {
-        self.warn_of_other_addresses(configuration);
         let address = |id| self.0.config.address_of(id, configuration);
         let mut peers = self.peers();
         self.0.followed.store(index, Ordering::Relaxed);
@@ -122,7 +134,7 @@ impl Links {
     }
 
     /// An operator who gave other addresses at the start hears which ones count.
-    fn warn_of_other_addresses(&self, configuration: &Configuration) {
+    pub(super) fn warn_of_other_addresses(&self, configuration: &Configuration) {
         for (node, told) in &self.0.config.peers {
             let Some(used) = self.0.config.address_of(*node, configuration).filter(|used| *used != told)
             else {
@@ -138,9 +150,9 @@ impl Links {
     }
 
     /// A node says where it is reached. One that is no member (as far as this node knows) gets links as well, as long
-    /// as it is there: a leader that this node does not know yet, or a former member that was not told. False: there are too
-    /// many of those.
-    pub(super) fn heard_from(&self, sender: &v1::Sender) -> bool {
+    /// as it is there: a leader that this node does not know yet, or a former member that was not told. False: it cannot be
+    /// answered, for there are too many of those.
+    pub(super) fn heard_from(&self, sender: &v1::Sender, heard: Heard) -> bool {
         if sender.id == self.0.config.id {
             return true;
         }
@@ -151,8 +163,10 @@ impl Links {
         if sender.address.is_empty() {
             return true;
         }
+        let asked_at = (heard == Heard::Messages).then(|| self.0.environment.clock.now());
         match peers.get_mut(&sender.id) {
             Some(peer) if !peer.is_gone() => {
+                peer.asked_at = peer.asked_at.max(asked_at);
                 if peer.address == sender.address || peer.is_open() {
                     return true;
                 }
@@ -174,13 +188,12 @@ impl Links {
             }
             _ => {
                 peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
-                if peers.values().filter(|peer| peer.is_stranger).count()
-                    >= knob(Knob::Strangers, STRANGERS_MAX)
-                {
-                    return false;
+                if !self.0.has_room_for_stranger(&mut peers, asked_at) {
+                    return heard == Heard::Greeting;
                 }
                 sometimes!(LinkToStranger);
-                peers.insert(sender.id, self.0.start(sender.id, &sender.address, true));
+                let links = self.0.start(sender.id, &sender.address, true);
+                peers.insert(sender.id, PeerLinks { asked_at, ..links });
             }
         }
         true
@@ -238,6 +251,27 @@ impl Shared {
         !is_told && is_certain(sender.origin) && sender.configuration > followed
     }
 
+    /// Whether there is room for links to one more stranger, who asked something just now, or only says that it is there. Who joins
+    /// is dialled by all members, though the leader alone speaks: the one that has been quiet for longest makes way.
+    fn has_room_for_stranger(&self, peers: &mut BTreeMap<NodeId, PeerLinks>, asked: Option<Moment>) -> bool {
+        let strangers = || peers.iter().filter(|(_, peer)| peer.is_stranger);
+        if strangers().count() < knob(Knob::Strangers, STRANGERS_MAX) {
+            return true;
+        }
+        let patience = self.config.timing.election_timeout * QUIET_ELECTION_TIMEOUTS;
+        let quietest = strangers().map(|(id, peer)| (peer.asked_at, *id)).min();
+        match (asked, quietest) {
+            (Some(now), Some((quiet_since, id)))
+                if quiet_since.is_none_or(|since| now.since(since) > patience) =>
+            {
+                sometimes!(QuietStrangerMakesWay);
+                peers.remove(&id);
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn start(&self, peer: NodeId, address: &str, is_stranger: bool) -> PeerLinks {
         let lane = |name: &str, outbox_bytes_max| {
             let protocol = Arc::new(PeerProtocol {
@@ -264,6 +298,7 @@ impl Shared {
         };
         PeerLinks {
             address: address.to_owned(),
+            asked_at: None,
             is_stranger,
             control: lane("control", knob(Knob::ControlOutboxBytes, CONTROL_BYTES_MAX)),
             appends: lane("entries", knob(Knob::EntriesOutboxBytes, APPENDS_BYTES_MAX)),
@@ -457,7 +492,7 @@ mod tests {
         let links = links();
         let hears = |id| {
             let address = "127.0.0.1:1".to_owned();
-            links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() })
+            links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() }, Heard::Messages)
         };
         let strangers = 100..100 + STRANGERS_MAX as u64;
         assert!(strangers.clone().all(hears));
@@ -468,6 +503,25 @@ mod tests {
             tokio::task::yield_now().await;
         }
         assert!(hears(99));
+    }
+
+    /// All members of a large cluster dial a node that joins it, and one of them leads.
+    #[tokio::test]
+    async fn who_only_says_that_it_is_there_makes_way_for_who_asks() {
+        let links = links();
+        let hears = |id, heard| {
+            let address = "127.0.0.1:1".to_owned();
+            links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() }, heard)
+        };
+        let has_links_to = |id| links.peers().contains_key(&id);
+        let members = 100..200;
+        assert!(members.clone().all(|id| hears(id, Heard::Greeting)), "there is nothing to answer");
+        assert_eq!(members.clone().filter(|id| has_links_to(*id)).count(), STRANGERS_MAX);
+        assert!(hears(199, Heard::Messages) && has_links_to(199), "it leads");
+        assert!(members.clone().all(|id| hears(id, Heard::Greeting)) && has_links_to(199));
+        assert!((100..99 + STRANGERS_MAX as u64).all(|id| hears(id, Heard::Messages)));
+        assert!(!hears(198, Heard::Messages), "all the others ask, too");
+        assert_eq!(members.filter(|id| has_links_to(*id)).count(), STRANGERS_MAX);
     }
 
     #[tokio::test]
@@ -483,7 +537,7 @@ mod tests {
         let says = |address: &str, configuration| {
             let address = address.to_owned();
             let sender = v1::Sender { id: 1, address, configuration, origin: Some(origin.into()) };
-            assert!(links.heard_from(&sender));
+            assert!(links.heard_from(&sender, Heard::Messages));
             links.address_of(1).expect("a member")
         };
         assert_eq!(follows("127.0.0.1:1", 10), "127.0.0.1:1");
@@ -546,7 +600,8 @@ mod tests {
         let (asking, mut inbox) = links_and_inbox();
         let calls = |address: &str| {
             let address = address.to_owned();
-            assert!(answering.heard_from(&v1::Sender { id: 3, address, ..v1::Sender::default() }));
+            let caller = v1::Sender { id: 3, address, ..v1::Sender::default() };
+            assert!(answering.heard_from(&caller, Heard::Messages));
         };
         let configuration = Arc::new(Configuration { gone: [3].into(), ..Configuration::of([9]) });
         let body = Body::Removed { configuration };

@@ -10,7 +10,7 @@ use super::{
     backups::Backups,
     config::Config,
     event::{Answer, Event, Stage},
-    links::Links,
+    links::{Heard, Links},
     reads::Caller,
     receiving::Receiving,
     refusals::Refusals,
@@ -151,13 +151,13 @@ impl Services {
             return Err(Status::failed_precondition(why));
         }
         self.check_address(sender.id, &sender.address)?;
-        self.hear_from(sender);
+        self.hear_from(sender, Heard::Greeting);
         Ok(())
     }
 
     /// A node that is no member can be answered as long as there are not too many of them.
-    fn hear_from(&self, sender: &v1::Sender) {
-        if !self.links.heard_from(sender) {
+    fn hear_from(&self, sender: &v1::Sender, heard: Heard) {
+        if !self.links.heard_from(sender, heard) {
             let why = "it is no member, and there are links to as many others already: it is not answered";
             self.refusals.note("stranger", sender.id, why);
         }
@@ -290,7 +290,7 @@ impl v1::peer_server::Peer for Services {
                         sender = Some(introduced);
                     }
                     // It may have been removed just now, and be a leader who waits to hear that this has arrived.
-                    (None, Some(known)) => services.hear_from(known),
+                    (None, Some(known)) => services.hear_from(known, Heard::Messages),
                     _ => Err(services.malformed(0, Malformed("a stream begins with who speaks on it")))?,
                 }
                 if envelope.messages.is_empty() {

@@ -17,6 +17,7 @@ mod caller;
 mod channel;
 mod deadline;
 mod error;
+pub(crate) mod happy_eyeballs;
 mod health;
 mod identity;
 mod limits;
@@ -43,6 +44,8 @@ pub use identity::{Identity, Role};
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE, ServerLimits};
 pub use security::Security;
 pub use target::{Expected, Target};
+#[cfg(all(test, not(madsim)))]
+pub(crate) use transport::swallowing;
 #[cfg(madsim)]
 pub use transport::{
     Astray, Duplicate, LineFaults, Lines, Network, Payload, Poor, Rhythm, Split, Straying, Watcher, swallow,

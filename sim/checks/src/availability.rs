@@ -277,7 +277,8 @@ fn together(
 }
 
 /// Whether a quorum follows a leader that has committed an entry of its term. One that is disturbed, or whose lines to these nodes are,
-/// need not have: what it sends to a follower that lags behind may take any time.
+/// need not have: what it sends to a follower that lags behind may take any time. So it may over narrow lines, if too few hold all that
+/// is committed.
 fn is_led(oracle: &Oracle, around: &Surroundings<'_>, set: &BTreeMap<NodeId, u64>) -> bool {
     let Some(leader) = Standings::of(oracle).leader_of(around.runs) else { return false };
     let facts = &oracle.inner().facts;
@@ -285,7 +286,8 @@ fn is_led(oracle: &Oracle, around: &Surroundings<'_>, set: &BTreeMap<NodeId, u64
     let committed = facts.committed.at(facts.committed.last()).map(|entry| entry.term);
     let is_sound = |id: &NodeId| around.are_sound(leader, *id);
     let is_disturbed = !around.undisturbed.contains_key(&leader) || !set.keys().all(is_sound);
-    is_disturbed || (committed.is_some() && committed == term)
+    let is_catching_up = || around.are_lines_narrow && !hold_all_committed(facts, set);
+    is_disturbed || (committed.is_some() && committed == term) || is_catching_up()
 }
 
 /// The leader, if it has committed more than its own disk holds, and undisturbed nodes that are a quorum reach it.
@@ -326,12 +328,16 @@ fn follows(facts: &Facts, id: NodeId, reign: &Reign) -> bool {
 /// over. (Others must catch up first, which takes its time.)
 fn serves(oracle: &Oracle, reign: &Reign, followers: &BTreeMap<NodeId, u64>) -> bool {
     let facts: &Facts = &oracle.inner().facts;
-    let (committed, configuration) = (facts.committed.last(), facts.committed.latest_configuration());
-    let holds_all = |id| {
-        followers.contains_key(&id) && facts.node(id).is_some_and(|it| it.disk.last().index >= committed)
-    };
     let hands_over = facts.node(reign.leader).is_none_or(|leader| leader.transferring.is_some());
-    !hands_over && configuration.is_some_and(|members| without_quorum(members, holds_all).is_none())
+    !hands_over && hold_all_committed(facts, followers)
+}
+
+/// Whether those of a set that hold all that is committed are a quorum.
+fn hold_all_committed(facts: &Facts, set: &BTreeMap<NodeId, u64>) -> bool {
+    let (committed, configuration) = (facts.committed.last(), facts.committed.latest_configuration());
+    let holds_all =
+        |id| set.contains_key(&id) && facts.node(id).is_some_and(|it| it.disk.last().index >= committed);
+    configuration.is_some_and(|members| without_quorum(members, holds_all).is_none())
 }
 
 /// The term that a node leads.

@@ -42,6 +42,8 @@ pub struct Surroundings<'a> {
     pub runs: &'a dyn Fn(NodeId) -> bool,
     /// Whether a node was told to stop. It decides nothing any more when it has handed over, or tried; its disk may take longer.
     pub is_stopping: &'a dyn Fn(NodeId) -> bool,
+    /// Lines carry so little that whoever lags behind may take any time to catch up.
+    pub are_lines_narrow: bool,
     /// Who belongs to the cluster is about to change.
     pub is_changing: bool,
     /// The proxies that run undisturbed.

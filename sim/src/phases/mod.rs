@@ -36,7 +36,7 @@ pub(crate) async fn live(
     enter(world, Phase::Chaos);
     // Points in the programs make anybody late, for whatever reason.
     if scenario.buggify.points().next().is_none() && !scenario.shape.beyond {
-        world.watch = Some(Watch::new(ending::bounds::availability(world, scenario)));
+        world.watch = Some(Watch::new(ending::bounds::availability(world, scenario), &world.shape));
     }
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);
     let lasting = chaos::chaos(world, scenario).await?;

@@ -1,7 +1,7 @@
 //! What operators ask of a cluster in the middle of everything: other members, another leader.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -41,6 +41,7 @@ pub(crate) struct Operators {
     /// Of members that are out of space, until there is room again.
     alarms: Vec<JoinHandle<()>>,
     contested: Contested,
+    waiting: Waiting,
     /// Closed when nothing goes unnoticed any more: that wakes those who wait in the order in which they came.
     all_is_noticed: Arc<Semaphore>,
 }
@@ -56,6 +57,28 @@ struct AskedFor {
     added: BTreeSet<u64>,
     removed: BTreeSet<u64>,
     promoted: BTreeSet<u64>,
+}
+
+/// The changes of members that are not done yet, in the order in which they were asked for, each with what was answered last.
+#[derive(Clone, Debug, Default)]
+struct Waiting(Arc<Mutex<BTreeMap<usize, String>>>);
+
+impl Waiting {
+    /// One more is asked for: its number.
+    fn begin(&self, change: &Change) -> usize {
+        let mut waiting = self.0.lock().expect("nobody panics with it");
+        let number = waiting.last_key_value().map_or(0, |(last, _)| last + 1);
+        waiting.insert(number, format!("{change}: was not answered"));
+        number
+    }
+
+    fn answered(&self, number: usize, change: &Change, answer: &str) {
+        self.0.lock().expect("nobody panics with it").insert(number, format!("{change}: {answer}"));
+    }
+
+    fn end(&self, number: usize) {
+        self.0.lock().expect("nobody panics with it").remove(&number);
+    }
 }
 
 impl Contested {
@@ -97,21 +120,32 @@ pub(crate) enum Unexpected {
 impl Operators {
     pub(crate) fn new(console: Console, recorder: Recorder) -> Self {
         let (changes, moves, mistakes, errands, alarms) = Default::default();
-        let (contested, all_is_noticed) = (Contested::default(), Arc::new(Semaphore::new(0)));
-        Self { console, recorder, changes, moves, mistakes, errands, alarms, contested, all_is_noticed }
+        let (contested, waiting) = Default::default();
+        let all_is_noticed = Arc::new(Semaphore::new(0));
+        Self {
+            console,
+            recorder,
+            changes,
+            moves,
+            mistakes,
+            errands,
+            alarms,
+            contested,
+            waiting,
+            all_is_noticed,
+        }
     }
 
     /// An operator asks for other members, until that is done. What is the reason for it he notices after so long, or when
     /// [`Operators::notice_everything`] is called.
     pub(crate) fn change_members(&mut self, add: Vec<NewNode>, remove: Vec<u64>, noticed: Duration) {
-        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         self.contested.ask(&add, &remove);
-        let (contested, all_is_noticed) = (self.contested.clone(), self.all_is_noticed.clone());
+        let (asking, all_is_noticed) = (self.asking(), self.all_is_noticed.clone());
         self.changes.push(self.console.spawn(async move {
             if !noticed.is_zero() {
                 let _ = timeout(noticed, all_is_noticed.acquire()).await;
             }
-            change_members(client, recorder, contested, add, remove).await
+            asking.change_members(add, remove).await
         }));
     }
 
@@ -122,22 +156,27 @@ impl Operators {
 
     /// An operator says where members are reached, until the cluster knows it.
     pub(crate) fn move_members(&mut self, addresses: Vec<(u64, String)>) {
-        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         let change = Change::Move { members: addresses.iter().map(|(id, _)| *id).collect() };
         let move_to = addresses.into_iter().map(|(id, address)| MemberAddress { id, address }).collect();
         let request = ChangeMembersRequest { move_to, ..ChangeMembersRequest::default() };
-        let contested = self.contested.clone();
-        self.moves.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
+        self.moves.push(self.console.spawn(self.asking().ask_for(change, request)));
     }
 
     /// An operator lets a learner vote, until it does.
     pub(crate) fn promote(&mut self, node: u64) {
-        let (client, recorder) = (self.console.client(PATIENCE), self.recorder.clone());
         let request = ChangeMembersRequest { promote: vec![node], ..ChangeMembersRequest::default() };
         let change = Change::Promote { node };
         self.contested.promote(node);
-        let contested = self.contested.clone();
-        self.changes.push(self.console.spawn(ask_for(client, recorder, contested, change, request)));
+        self.changes.push(self.console.spawn(self.asking().ask_for(change, request)));
+    }
+
+    fn asking(&self) -> Asking {
+        Asking {
+            client: self.console.client(PATIENCE),
+            recorder: self.recorder.clone(),
+            contested: self.contested.clone(),
+            waiting: self.waiting.clone(),
+        }
     }
 
     /// An operator takes a backup.
@@ -168,6 +207,11 @@ impl Operators {
     /// A change that was asked for is not done yet.
     pub(crate) fn are_changing_members(&self) -> bool {
         self.changes.iter().any(|change| !change.is_finished()) || self.are_moving_members()
+    }
+
+    /// Which these are, and what each waits for.
+    pub(crate) fn unfinished(&self) -> Vec<String> {
+        self.waiting.0.lock().expect("nobody panics with it").values().cloned().collect()
     }
 
     /// Of these, one that says where members are reached.
@@ -211,43 +255,48 @@ impl Operators {
     }
 }
 
-async fn change_members(
+/// An operator who asks for other members.
+struct Asking {
     client: Client,
     recorder: Recorder,
     contested: Contested,
-    add: Vec<NewNode>,
-    remove: Vec<u64>,
-) -> Result<(), Unexpected> {
-    let added = |learner| add.iter().filter(|new| new.learner == learner).map(|new| new.id).collect();
-    let change = Change::Members { voters: added(false), learners: added(true), remove: remove.clone() };
-    let add: Vec<NewMember> =
-        add.into_iter().map(|NewNode { id, address, learner }| NewMember { id, address, learner }).collect();
-    let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
-    ask_for(client, recorder, contested, change, request).await
+    waiting: Waiting,
 }
 
-/// Asks until the members are so. To remove may be refused, for somebody has to be left, and to move or add who has left meanwhile.
-async fn ask_for(
-    client: Client,
-    recorder: Recorder,
-    contested: Contested,
-    change: Change,
-    request: ChangeMembersRequest,
-) -> Result<(), Unexpected> {
-    let tell = |event| recorder.record(Event::Operator { change: change.clone(), event });
-    tell(OperatorEvent::Asked);
-    loop {
-        match client.change_members(request.clone()).await {
-            Ok(answer) if answer.done => {
-                tell(OperatorEvent::Done);
-                return Ok(());
+impl Asking {
+    async fn change_members(self, add: Vec<NewNode>, remove: Vec<u64>) -> Result<(), Unexpected> {
+        let added = |learner| add.iter().filter(|new| new.learner == learner).map(|new| new.id).collect();
+        let change = Change::Members { voters: added(false), learners: added(true), remove: remove.clone() };
+        let add: Vec<NewMember> = add
+            .into_iter()
+            .map(|NewNode { id, address, learner }| NewMember { id, address, learner })
+            .collect();
+        let request = ChangeMembersRequest { add, remove, ..ChangeMembersRequest::default() };
+        self.ask_for(change, request).await
+    }
+
+    /// Asks until the members are so. To remove may be refused, for somebody has to be left, and to move or add who has left meanwhile.
+    async fn ask_for(self, change: Change, request: ChangeMembersRequest) -> Result<(), Unexpected> {
+        let tell = |event| self.recorder.record(Event::Operator { change: change.clone(), event });
+        tell(OperatorEvent::Asked);
+        let number = self.waiting.begin(&change);
+        loop {
+            match self.client.change_members(request.clone()).await {
+                Ok(answer) if answer.done => {
+                    tell(OperatorEvent::Done);
+                    self.waiting.end(number);
+                    return Ok(());
+                }
+                Err(error) if error.code == Code::InvalidArgument => {
+                    tell(OperatorEvent::Refused { error: error.message.clone() });
+                    self.waiting.end(number);
+                    let may_be_refused = request.add.is_empty() || self.contested.is_about(&request);
+                    return if may_be_refused { Ok(()) } else { Err(Unexpected::Refused { change, error }) };
+                }
+                Ok(answer) => self.waiting.answered(number, &change, &answer.waits_for),
+                Err(error) => self.waiting.answered(number, &change, &error.message),
             }
-            Err(error) if error.code == Code::InvalidArgument => {
-                tell(OperatorEvent::Refused { error: error.message.clone() });
-                let may_be_refused = request.add.is_empty() || contested.is_about(&request);
-                return if may_be_refused { Ok(()) } else { Err(Unexpected::Refused { change, error }) };
-            }
-            Ok(_) | Err(_) => sleep(PAUSE).await,
+            sleep(PAUSE).await;
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use conclave::env::Routing;
 use conclave_checks::{Availability, Bounds, Oracle, Proxy, Surroundings};
 
-use super::{conditions::Conditions, machine::Machine, machines::Machines};
+use super::{conditions::Conditions, machine::Machine, machines::Machines, shape::Shape};
 use crate::trace::{Condition, MachineId};
 
 /// So much time passes between two looks: a fraction of any election timeout.
@@ -18,6 +18,8 @@ const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 pub(crate) struct Watch {
     availability: Availability,
     looks_at: Duration,
+    /// Each line carries so many bytes a second at most, from the beginning to the end.
+    are_lines_narrow: bool,
     /// The lines on which something has held since the last look, be it over by the next one: a connection that broke in between is
     /// not back at once.
     passing: BTreeSet<(MachineId, MachineId)>,
@@ -25,8 +27,13 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// What must go on is watched from now on.
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { availability: Availability::new(bounds), looks_at: Duration::ZERO, passing: BTreeSet::new() }
+    pub(crate) fn new(bounds: Bounds, shape: &Shape) -> Self {
+        Self {
+            availability: Availability::new(bounds),
+            looks_at: Duration::ZERO,
+            are_lines_narrow: shape.bandwidth_bytes_per_s.is_some(),
+            passing: BTreeSet::new(),
+        }
     }
 
     /// This holds from now on, for however short a time.
@@ -63,6 +70,7 @@ impl Watch {
             answers_late: &|id| conditions.has_slow_disk(MachineId::Node(id)),
             runs: &|id| node(id).is_some_and(is_at_work),
             is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
+            are_lines_narrow: self.are_lines_narrow,
             is_changing,
             proxies: undisturbed_proxies(conditions, machines, oracle, &is_reached),
             is_reached: &is_reached,

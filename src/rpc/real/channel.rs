@@ -2,7 +2,6 @@
 
 use std::{io, net::SocketAddr, time::Duration};
 
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
 use tonic::transport::{Endpoint, Uri};
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     env::Clock,
-    rpc::{CONNECT_TIMEOUT, Target, root_cause},
+    rpc::{CONNECT_TIMEOUT, Target, happy_eyeballs::first_connected, root_cause},
 };
 
 /// How long the first attempt to connect is waited for. TCP itself repeats a lost SYN after a whole second (RFC 6298, section 2),
@@ -53,26 +52,11 @@ async fn dial(uri: Uri, target: Target, clock: Clock) -> io::Result<TokioIo<Gath
     Ok(TokioIo::new(Gathering::new(stream)))
 }
 
-/// Dials the addresses that a name stands for, each a little after the one before, or as soon as that has failed: one that swallows
-/// everything holds up none of the others (RFC 8305, section 5).
-async fn connect(mut addresses: impl Iterator<Item = SocketAddr>, clock: &Clock) -> io::Result<TcpStream> {
-    let mut attempts = FuturesUnordered::new();
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "this name stands for no address");
-    loop {
-        let ended = match addresses.next() {
-            Some(address) => {
-                attempts.push(attempt(address, clock));
-                clock.timeout(ATTEMPT_MIN, attempts.next()).await.ok()
-            }
-            None => Some(attempts.next().await),
-        };
-        match ended {
-            Some(Some(Ok(connected))) => return Ok(connected),
-            Some(Some(Err(error))) => last = error,
-            Some(None) => return Err(last),
-            None => {}
-        }
-    }
+/// Dials the addresses that a name stands for: the first that answers is taken.
+async fn connect(addresses: impl Iterator<Item = SocketAddr>, clock: &Clock) -> io::Result<TcpStream> {
+    let attempts = addresses.map(|address| attempt(address, clock));
+    let no_address = || io::Error::new(io::ErrorKind::NotFound, "this name stands for no address");
+    first_connected(attempts, clock).await.map_err(|last| last.unwrap_or_else(no_address))
 }
 
 /// Each attempt is waited for twice as long as the one before: the way may be long. [`CONNECT_TIMEOUT`] ends them.
@@ -86,26 +70,32 @@ async fn attempt(address: SocketAddr, clock: &Clock) -> io::Result<TcpStream> {
     }
 }
 
+/// A socket that swallows everything: nobody accepts there, and once as many wait as may, the rest is not answered.
+#[cfg(test)]
+pub(crate) async fn swallowing() -> (SocketAddr, impl Sized) {
+    let full = tokio::net::TcpSocket::new_v4().expect("a socket");
+    full.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let full = full.listen(1).expect("it is bound");
+    let address = full.local_addr().expect("it is bound");
+    let mut waiting = Vec::new();
+    while let Ok(connected) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    {
+        waiting.push(connected.expect("it listens"));
+    }
+    (address, (full, waiting))
+}
+
 #[cfg(test)]
 mod tests {
-    use tokio::net::{TcpListener, TcpSocket};
+    use tokio::net::TcpListener;
 
     use super::*;
 
     #[tokio::test]
     async fn an_address_that_swallows_everything_does_not_hide_the_others() {
         let clock = Clock::new(Duration::ZERO);
-        // Nobody accepts there, and once as many wait as may, the rest is not answered.
-        let full = TcpSocket::new_v4().expect("a socket");
-        full.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-        let full = full.listen(1).expect("it is bound");
-        let swallows = full.local_addr().expect("it is bound");
-        let mut waiting = Vec::new();
-        while let Ok(connected) =
-            clock.timeout(Duration::from_millis(100), TcpStream::connect(swallows)).await
-        {
-            waiting.push(connected.expect("it listens"));
-        }
+        let (swallows, _full) = swallowing().await;
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let good = listener.local_addr().expect("it is bound");
         let closed = SocketAddr::from(([127, 0, 0, 1], 1));

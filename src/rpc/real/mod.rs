@@ -17,6 +17,8 @@ mod trace;
 use std::time::Duration;
 
 pub(super) use channel::establish;
+#[cfg(test)]
+pub(crate) use channel::swallowing;
 pub use credentials::{Credentials, CredentialsError, OwnFiles, TlsFiles, identity_of};
 pub use deadline::{Channel, was_not_sent};
 pub use fields::respond_with;

@@ -16,8 +16,14 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> {
     let bound = bound(world);
-    let late = |_| Err(failed(format!("a change of members has not ended {bound:?} after healing")));
-    timeout(bound, finish_changes(world)).await.unwrap_or_else(late)?;
+    if let Ok(finished) = timeout(bound, finish_changes(world)).await {
+        finished?;
+    } else {
+        let unfinished = world.operators.unfinished().join("; ");
+        return Err(failed(format!(
+            "a change of members has not ended {bound:?} after healing, and this is what operators were told last: {unfinished}"
+        )));
+    }
     look(world)
 }
 

@@ -33,6 +33,8 @@ pub(super) struct Watched<'a> {
     cut: Option<(NodeId, NodeId)>,
     /// What the others send arrives, and their disks are slow.
     are_late: bool,
+    /// Lines carry little.
+    are_narrow: bool,
     /// The one that runs undisturbed, if there is one.
     pub(super) proxy: Option<Proxy>,
     /// A node that it does not reach.
@@ -55,6 +57,7 @@ impl<'a> Watched<'a> {
             stopping: None,
             cut: None,
             are_late: false,
+            are_narrow: false,
             proxy: None,
             unreached: None,
         }
@@ -90,7 +93,8 @@ impl<'a> Watched<'a> {
             self.hears(id, message(other, id, Body::PreVoteResponse { granted: true }));
         }
         for other in others.clone() {
-            self.hears(other, message(id, other, Body::VoteRequest { last, leadership_transfer: false }));
+            // (They may have heard from a leader just now.)
+            self.hears(other, message(id, other, Body::VoteRequest { last, leadership_transfer: true }));
             self.hears(id, message(other, id, Body::VoteResponse { granted: true }));
         }
         assert!(self.cores[&id].is_leader(), "it was elected");
@@ -172,6 +176,7 @@ impl<'a> Watched<'a> {
             answers_late: &|_| self.are_late,
             runs: &|_| true,
             is_stopping: &|id| self.stopping == Some(id),
+            are_lines_narrow: self.are_narrow,
             is_changing: false,
             proxies: self.proxy.iter().map(|proxy| (0, proxy.clone())).collect(),
             is_reached: &|_, node| self.unreached != Some(node),
@@ -228,6 +233,21 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
             }
             watched.look(90, &ALL);
             watched.look(120, &ALL);
+        },
+    },
+    Story {
+        nodes: &[1, 3],
+        term: 4,
+        history: |cluster, version| {
+            // Node 3 lacks what nodes 1 and 2 have committed, and it may take any time to cross a narrow line.
+            let mut watched = Watched::new(cluster);
+            let term = watched.elects(1);
+            watched.commits(1, 2);
+            watched.is_told(1, 3, term + 1);
+            watched.elects(1);
+            watched.are_narrow = !version.is_broken();
+            watched.look(0, &[1, 3]);
+            watched.look(101, &[1, 3]);
         },
     },
 ];
