@@ -81,7 +81,7 @@ struct Proxy {
 #[derive(Debug, Default)]
 struct Connection {
     channel: Option<Channel>,
-    /// When an attempt to make one ended in vain the last time, and why.
+    /// When an attempt to make one ended in vain the last time, and why. (One that another proxy forestalled leaves no word.)
     failed: Option<(Moment, ClientError)>,
 }
 
@@ -250,6 +250,8 @@ impl Client {
                 self.prefer_after(number);
             }
             untried.retain(|&other| other != number);
+            // Those before it had their turn, and were silent.
+            untried.sort_by_key(|&other| (other + self.proxies.len() - number) % self.proxies.len());
             let may_go_on = is_lost && access == Access::Read && !untried.is_empty();
             if !may_go_on || self.clock.now() >= deadline {
                 return Err(error);
@@ -257,7 +259,8 @@ impl Client {
         }
     }
 
-    /// The first of these proxies, or whoever is connected sooner: one that is silent takes no more of a call than its turn.
+    /// The first of these proxies, or whoever is connected sooner: one that no connection comes to takes no more of a call than its
+    /// turn.
     async fn connected(&self, numbers: &[usize], deadline: Moment) -> Result<(usize, Channel), ClientError> {
         let attempts = numbers.iter().copied().map(async |number| {
             let channel = self.proxies[number].channel(&self.clock, deadline).await?;
@@ -281,6 +284,10 @@ impl Proxy {
     async fn channel(&self, clock: &Clock, deadline: Moment) -> Result<Channel, ClientError> {
         let asked = clock.now();
         let late = || format!("cannot reach {}: no answer in time", self.target.address);
+        // Nothing is begun for a call that is over, on a connection that is there either.
+        if asked >= deadline {
+            return Err(ClientError::unreachable(&late()));
+        }
         let locked = clock.timeout(deadline.since(asked), self.connection.lock()).await;
         let mut connection = locked.map_err(|_| ClientError::unreachable(&late()))?;
         if let Some(channel) = &connection.channel {
@@ -351,5 +358,20 @@ mod tests {
         let error = client.connected(&[1, 0], soon(&client)).await.expect_err("they are silent");
         assert_eq!((error.code, error.happened), (Code::Unavailable, Happened::No));
         assert_eq!(client.preferred.load(Ordering::Relaxed), 2, "who was not asked in vain comes next");
+    }
+
+    #[cfg(not(madsim))]
+    #[tokio::test]
+    async fn a_call_that_is_over_is_begun_nowhere() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let good = listener.local_addr().expect("it is bound").to_string();
+        let (swallows, _full) = rpc::swallowing().await;
+        let endpoints = [swallows.to_string(), swallows.to_string(), good];
+        let options = Options { timeout: Duration::from_millis(400), ..Options::default() };
+        let client = Client::new(&endpoints, options, Clock::new(Duration::ZERO)).expect("good endpoints");
+        let soon = client.clock.now() + rpc::CONNECT_TIMEOUT;
+        client.connected(&[2], soon).await.expect("it is there");
+        let error = client.put("key", "value", PutOptions::default()).await.expect_err("none had the time");
+        assert_eq!((error.code, error.happened), (Code::Unavailable, Happened::No), "{error}");
     }
 }

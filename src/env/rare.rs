@@ -69,7 +69,7 @@ rare! {
     "batch-cut" BatchCut "a batch of messages is cut by its size";
     "append-left-out" AppendLeftOut "an append is left out that others wait before";
     "link-to-stranger" LinkToStranger "a node that is no member gets a link";
-    "quiet-stranger-makes-way" QuietStrangerMakesWay "a node that is no member and asks nothing makes way for one that asks";
+    "quiet-stranger-makes-way" QuietStrangerMakesWay "a node that is no member and says nothing makes way for one that speaks";
     "answered-on-its-stream" AnsweredOnItsStream "a removed node that is not reached is told so on the stream that it has opened";
     "peer-elsewhere" PeerElsewhere "a node hears from a member where that is by a later configuration than its own";
     "snapshot-view-kept" SnapshotViewKept "another snapshot is sent of a view that was kept";

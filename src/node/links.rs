@@ -34,8 +34,9 @@ const CONTROL_BYTES_MAX: usize = 4 << 20;
 /// Nodes that are no members, as far as this node knows, and have links, because they say where they are: former members, leaders that
 /// it does not know yet, and, as long as it knows no configuration, all that dial whoever joins. Few of them are to be answered.
 const STRANGERS_MAX: usize = 16;
-/// Of those, one that has asked nothing for so many election timeouts makes way for one that asks. (A leader is heard more often.)
-const QUIET_ELECTION_TIMEOUTS: u32 = 2;
+/// Of those, one that has said nothing for so many election timeouts makes way for one that speaks. (A candidate asks again within two,
+/// and leaders are heard more often.)
+const QUIET_ELECTION_TIMEOUTS: u32 = 3;
 /// What a message weighs besides its entries.
 const MESSAGE_BYTES: usize = 64;
 
@@ -68,7 +69,7 @@ pub(super) enum Heard {
 struct PeerLinks {
     address: String,
     /// When Raft messages last came from there.
-    asked_at: Option<Moment>,
+    heard_at: Option<Moment>,
     /// The peer is no member, and gets one connection.
     is_stranger: bool,
     control: Lane,
@@ -163,10 +164,10 @@ impl Links {
         if sender.address.is_empty() {
             return true;
         }
-        let asked_at = (heard == Heard::Messages).then(|| self.0.environment.clock.now());
+        let heard_at = (heard == Heard::Messages).then(|| self.0.environment.clock.now());
         match peers.get_mut(&sender.id) {
             Some(peer) if !peer.is_gone() => {
-                peer.asked_at = peer.asked_at.max(asked_at);
+                peer.heard_at = peer.heard_at.max(heard_at);
                 if peer.address == sender.address || peer.is_open() {
                     return true;
                 }
@@ -188,12 +189,12 @@ impl Links {
             }
             _ => {
                 peers.retain(|_, peer| !(peer.is_stranger && peer.is_gone()));
-                if !self.0.has_room_for_stranger(&mut peers, asked_at) {
+                if !self.0.make_room_for_stranger(&mut peers, heard_at) {
                     return heard == Heard::Greeting;
                 }
                 sometimes!(LinkToStranger);
                 let links = self.0.start(sender.id, &sender.address, true);
-                peers.insert(sender.id, PeerLinks { asked_at, ..links });
+                peers.insert(sender.id, PeerLinks { heard_at, ..links });
             }
         }
         true
@@ -251,16 +252,20 @@ impl Shared {
         !is_told && is_certain(sender.origin) && sender.configuration > followed
     }
 
-    /// Whether there is room for links to one more stranger, who asked something just now, or only says that it is there. Who joins
-    /// is dialled by all members, though the leader alone speaks: the one that has been quiet for longest makes way.
-    fn has_room_for_stranger(&self, peers: &mut BTreeMap<NodeId, PeerLinks>, asked: Option<Moment>) -> bool {
+    /// Whether there is room for links to one more stranger, who was heard just now, or only says that it is there. Who joins is
+    /// dialled by all members, though the leader alone speaks: the one that has been quiet for longest makes way.
+    fn make_room_for_stranger(
+        &self,
+        peers: &mut BTreeMap<NodeId, PeerLinks>,
+        heard_at: Option<Moment>,
+    ) -> bool {
         let strangers = || peers.iter().filter(|(_, peer)| peer.is_stranger);
         if strangers().count() < knob(Knob::Strangers, STRANGERS_MAX) {
             return true;
         }
         let patience = self.config.timing.election_timeout * QUIET_ELECTION_TIMEOUTS;
-        let quietest = strangers().map(|(id, peer)| (peer.asked_at, *id)).min();
-        match (asked, quietest) {
+        let quietest = strangers().map(|(id, peer)| (peer.heard_at, *id)).min();
+        match (heard_at, quietest) {
             (Some(now), Some((quiet_since, id)))
                 if quiet_since.is_none_or(|since| now.since(since) > patience) =>
             {
@@ -298,7 +303,7 @@ impl Shared {
         };
         PeerLinks {
             address: address.to_owned(),
-            asked_at: None,
+            heard_at: None,
             is_stranger,
             control: lane("control", knob(Knob::ControlOutboxBytes, CONTROL_BYTES_MAX)),
             appends: lane("entries", knob(Knob::EntriesOutboxBytes, APPENDS_BYTES_MAX)),
@@ -472,7 +477,18 @@ mod tests {
     use super::*;
     use crate::env::{Clock, Health, Nobody};
 
+    /// Who has said nothing for longer than this makes way.
+    fn links_where_quiet_is(patience: Duration) -> Links {
+        let mut config = Config::plain(9);
+        config.timing.election_timeout = patience / QUIET_ELECTION_TIMEOUTS;
+        links_and_inbox_of(&config).0
+    }
+
     fn links_and_inbox() -> (Links, mpsc::Receiver<Event>) {
+        links_and_inbox_of(&Config::plain(9))
+    }
+
+    fn links_and_inbox_of(config: &Config) -> (Links, mpsc::Receiver<Event>) {
         let environment = Environment {
             clock: Clock::new(Duration::ZERO),
             seed: 1,
@@ -480,48 +496,61 @@ mod tests {
             health: Health::default(),
         };
         let (events, inbox) = mpsc::channel(8);
-        (Links::new(&Config::plain(9), &environment, &events, &Refusals::new(&environment.clock)), inbox)
+        (Links::new(config, &environment, &events, &Refusals::new(&environment.clock)), inbox)
     }
 
     fn links() -> Links {
         links_and_inbox().0
     }
 
+    /// They are not reached where these say that they are.
+    fn hears(links: &Links, id: NodeId, heard: Heard) -> bool {
+        let address = "127.0.0.1:1".to_owned();
+        links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() }, heard)
+    }
+
     #[tokio::test]
     async fn so_many_strangers_are_answered_and_no_more() {
-        let links = links();
-        let hears = |id| {
-            let address = "127.0.0.1:1".to_owned();
-            links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() }, Heard::Messages)
-        };
+        let links = links_where_quiet_is(Duration::from_secs(3_600));
         let strangers = 100..100 + STRANGERS_MAX as u64;
-        assert!(strangers.clone().all(hears));
-        assert!(!hears(99), "it is one too many");
-        assert!(hears(100), "it has its links");
+        assert!(strangers.clone().all(|id| hears(&links, id, Heard::Messages)));
+        assert!(!hears(&links, 99, Heard::Messages), "it is one too many");
+        assert!(hears(&links, 100, Heard::Messages), "it has its links");
         // None of them can be reached: their places are free again.
         while !links.peers().values().all(PeerLinks::is_gone) {
             tokio::task::yield_now().await;
         }
-        assert!(hears(99));
+        assert!(hears(&links, 99, Heard::Messages));
     }
 
     /// All members of a large cluster dial a node that joins it, and one of them leads.
     #[tokio::test]
-    async fn who_only_says_that_it_is_there_makes_way_for_who_asks() {
-        let links = links();
-        let hears = |id, heard| {
-            let address = "127.0.0.1:1".to_owned();
-            links.heard_from(&v1::Sender { id, address, ..v1::Sender::default() }, heard)
-        };
+    async fn who_only_says_that_it_is_there_makes_way_for_who_speaks() {
+        let links = links_where_quiet_is(Duration::from_secs(3_600));
         let has_links_to = |id| links.peers().contains_key(&id);
         let members = 100..200;
-        assert!(members.clone().all(|id| hears(id, Heard::Greeting)), "there is nothing to answer");
+        assert!(members.clone().all(|id| hears(&links, id, Heard::Greeting)), "there is nothing to answer");
         assert_eq!(members.clone().filter(|id| has_links_to(*id)).count(), STRANGERS_MAX);
-        assert!(hears(199, Heard::Messages) && has_links_to(199), "it leads");
-        assert!(members.clone().all(|id| hears(id, Heard::Greeting)) && has_links_to(199));
-        assert!((100..99 + STRANGERS_MAX as u64).all(|id| hears(id, Heard::Messages)));
-        assert!(!hears(198, Heard::Messages), "all the others ask, too");
+        assert!(hears(&links, 199, Heard::Messages) && has_links_to(199), "it leads");
+        assert!(members.clone().all(|id| hears(&links, id, Heard::Greeting)) && has_links_to(199));
+        assert!((100..99 + STRANGERS_MAX as u64).all(|id| hears(&links, id, Heard::Messages)));
+        assert!(!hears(&links, 198, Heard::Messages), "all the others speak, too");
         assert_eq!(members.filter(|id| has_links_to(*id)).count(), STRANGERS_MAX);
+    }
+
+    #[tokio::test]
+    async fn who_has_been_quiet_for_longest_makes_way() {
+        let links = links_where_quiet_is(Duration::ZERO);
+        let strangers = 100..100 + STRANGERS_MAX as u64;
+        assert!(strangers.clone().all(|id| hears(&links, id, Heard::Messages)));
+        assert!(hears(&links, 100, Heard::Messages), "it speaks again");
+        let clock = &links.0.environment.clock;
+        let last_heard = clock.now();
+        while clock.now() == last_heard {
+            tokio::task::yield_now().await;
+        }
+        assert!(hears(&links, 99, Heard::Messages));
+        assert!(!links.peers().contains_key(&101) && links.peers().contains_key(&100));
     }
 
     #[tokio::test]

@@ -138,7 +138,7 @@ impl Services {
     }
 
     /// Lets a node speak that says who it is; not one of another cluster, nor one that has lost its disk.
-    fn admit(&self, sender: &v1::Sender) -> Result<(), Status> {
+    fn admit(&self, sender: &v1::Sender, heard: Heard) -> Result<(), Status> {
         let origin = sender.origin.map(Origin::from).unwrap_or_default();
         self.check_cluster_id(sender.id, origin.certain_cluster())?;
         let recorded = self.view.borrow().configuration.incarnations.get(&sender.id).copied();
@@ -151,7 +151,7 @@ impl Services {
             return Err(Status::failed_precondition(why));
         }
         self.check_address(sender.id, &sender.address)?;
-        self.hear_from(sender, Heard::Greeting);
+        self.hear_from(sender, heard);
         Ok(())
     }
 
@@ -282,15 +282,16 @@ impl v1::peer_server::Peer for Services {
                 services.check_cluster(&envelope.cluster)?;
                 let from = envelope.sender.as_ref().or(sender.as_ref()).map_or(0, |sender| sender.id);
                 services.check_receiver(from, envelope.to)?;
+                let heard = if envelope.messages.is_empty() { Heard::Greeting } else { Heard::Messages };
                 match (envelope.sender, &sender) {
                     (Some(introduced), _) if introduced.id != 0 => {
                         services.check_caller(&caller, introduced.id)?;
-                        services.admit(&introduced)?;
+                        services.admit(&introduced, heard)?;
                         services.hear_of_own_address(introduced.id, &envelope.to_address)?;
                         sender = Some(introduced);
                     }
                     // It may have been removed just now, and be a leader who waits to hear that this has arrived.
-                    (None, Some(known)) => services.hear_from(known, Heard::Messages),
+                    (None, Some(known)) => services.hear_from(known, heard),
                     _ => Err(services.malformed(0, Malformed("a stream begins with who speaks on it")))?,
                 }
                 if envelope.messages.is_empty() {

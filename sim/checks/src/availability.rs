@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use conclave::raft::{Configuration, Index, NodeId, RoleName, Term};
+use conclave::raft::{Configuration, Index, NodeId, Position, RoleName, Term};
 
 use crate::{
     Failure, FaultBudget, Oracle, Rule, Standings,
@@ -278,7 +278,7 @@ fn together(
 
 /// Whether a quorum follows a leader that has committed an entry of its term. One that is disturbed, or whose lines to these nodes are,
 /// need not have: what it sends to a follower that lags behind may take any time. So it may over narrow lines, if too few hold all that
-/// is committed.
+/// is committed. (That all of it arrives is asked for at the end of a run.)
 fn is_led(oracle: &Oracle, around: &Surroundings<'_>, set: &BTreeMap<NodeId, u64>) -> bool {
     let Some(leader) = Standings::of(oracle).leader_of(around.runs) else { return false };
     let facts = &oracle.inner().facts;
@@ -334,9 +334,10 @@ fn serves(oracle: &Oracle, reign: &Reign, followers: &BTreeMap<NodeId, u64>) -> 
 
 /// Whether those of a set that hold all that is committed are a quorum.
 fn hold_all_committed(facts: &Facts, set: &BTreeMap<NodeId, u64>) -> bool {
-    let (committed, configuration) = (facts.committed.last(), facts.committed.latest_configuration());
-    let holds_all =
-        |id| set.contains_key(&id) && facts.node(id).is_some_and(|it| it.disk.last().index >= committed);
+    let (index, configuration) = (facts.committed.last(), facts.committed.latest_configuration());
+    let last = facts.committed.at(index).map(|entry| Position { term: entry.term, index });
+    let holds = |id| facts.node(id).is_some_and(|it| last.is_none_or(|last| it.disk.holds(last)));
+    let holds_all = |id| set.contains_key(&id) && holds(id);
     configuration.is_some_and(|members| without_quorum(members, holds_all).is_none())
 }
 

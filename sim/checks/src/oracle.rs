@@ -82,6 +82,11 @@ impl Oracle {
         inner.specify(|specification| specification.start(Started::of(core)));
     }
 
+    /// A process that is not watched, of another cluster at a node's address, says this: what is answered to it has a reason.
+    pub fn overheard(&self, messages: &[Message], streams: &[SendSnapshot]) {
+        self.inner().overhear(messages, streams);
+    }
+
     /// A core took its inputs; these effects are about to be carried out.
     pub fn stepped(&self, core: &Raft, effects: &Effects) {
         match self.inner_of(core.id()) {

@@ -70,6 +70,19 @@ impl Observer for OracleObserver {
     }
 }
 
+/// What a node of another cluster is handed: nobody judges what it does, but what is answered to it is judged by what it asked.
+pub(super) struct Overhearer(pub(super) Oracle);
+
+impl Observer for Overhearer {
+    fn stepped(&self, _: &Raft, effects: &Effects) {
+        self.0.overheard(&effects.messages, &effects.snapshots);
+    }
+
+    fn persisted(&self, _: NodeId, write: &Persist) {
+        self.0.overheard(&write.promises, &[]);
+    }
+}
+
 /// What a proxy is handed as its observer.
 pub(super) struct ProxyObserver {
     pub(super) number: u64,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use conclave::{
-    env::{Environment, Health, Nobody, Observer},
+    env::{Environment, Health, Observer},
     node::{self, AutoCompaction, NodeError, ReadLimits, Timing},
     proxy,
     rpc::{Security, ServerLimits},
@@ -23,7 +23,7 @@ use super::{
     addresses,
     machine::Machine,
     moments::Moments,
-    observer::{OracleObserver, ProxyObserver, Routings},
+    observer::{OracleObserver, Overhearer, ProxyObserver, Routings},
     shape::{Retention, Shape},
 };
 use crate::{
@@ -106,13 +106,14 @@ impl Programs {
         });
     }
 
-    /// A node of another cluster, which has the same name and no other node. Nobody watches it.
+    /// A node of another cluster, which has the same name and no other node. Nobody judges it.
     pub(super) fn start_foreign_node(&self, machine: &mut Machine) {
         let MachineId::Node(id) = machine.id else { return };
         machine.starts += 1;
         let peers = BTreeMap::from([(id, addresses::node_endpoint(id))]);
         let config = node::Config { peers, ..self.node_config(id, machine.starts) };
-        let environment = self.environment(machine, "foreign node", Arc::new(Nobody));
+        let environment =
+            self.environment(machine, "foreign node", Arc::new(Overhearer(self.oracle.clone())));
         let disk = Arc::new(machine.foreign_disk.clone());
         machine.run(|stop| async move { drop(node::run(config, environment, disk, told(stop)).await) });
     }

@@ -19,10 +19,14 @@ pub(super) async fn come_to_their_end(world: &mut World) -> Result<(), Failure> 
     if let Ok(finished) = timeout(bound, finish_changes(world)).await {
         finished?;
     } else {
-        let unfinished = world.operators.unfinished().join("; ");
-        return Err(failed(format!(
-            "a change of members has not ended {bound:?} after healing, and this is what operators were told last: {unfinished}"
-        )));
+        let unfinished = world.operators.unfinished();
+        return Err(failed(match unfinished.is_empty() {
+            true => format!("a mistake or an errand of an operator has not ended {bound:?} after healing"),
+            false => format!(
+                "a change of members has not ended {bound:?} after healing, and this is what operators were told last: {}",
+                unfinished.join("; ")
+            ),
+        }));
     }
     look(world)
 }

@@ -236,6 +236,22 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
         },
     },
     Story {
+        nodes: &ALL,
+        term: 2,
+        history: |cluster, version| {
+            // So it is over narrow lines, as long as nobody lags behind.
+            let mut watched = Watched::new(cluster);
+            watched.are_narrow = true;
+            watched.look(0, &ALL);
+            watched.elects(1);
+            if !version.is_broken() {
+                watched.commits(1, 2);
+            }
+            watched.look(90, &ALL);
+            watched.look(120, &ALL);
+        },
+    },
+    Story {
         nodes: &[1, 3],
         term: 4,
         history: |cluster, version| {
