@@ -11,6 +11,7 @@
 //! | --- | --- |
 //! | `oracle.rs` | sees all nodes of a run at once, and their disks across crashes |
 //! | `observation.rs` | what it is told |
+//! | `overhearer.rs` | tells it what processes say that nobody judges |
 //! | `standing.rs` | how a node stands, and what keeps it from getting on |
 //! | `availability.rs`, `service.rs` | what must go on while faults last: at the voters, and at the proxies |
 //! | `surroundings.rs` | what they are told of the world, and how long things may take |
@@ -42,6 +43,7 @@ pub mod host;
 mod invariants;
 mod observation;
 mod oracle;
+mod overhearer;
 mod probe;
 mod probes;
 mod rule;
@@ -60,6 +62,7 @@ pub use fault_budget::FaultBudget;
 pub use hash::StableHash;
 pub use invariants::{is_promise_kept, may_follow, may_wait, without_quorum};
 pub use oracle::{Counts, Oracle};
+pub use overhearer::Overhearer;
 pub use probe::Probe;
 pub use rule::Rule;
 pub use standing::Standings;

@@ -82,11 +82,6 @@ impl Oracle {
         inner.specify(|specification| specification.start(Started::of(core)));
     }
 
-    /// A process that is not watched, of another cluster at a node's address, says this: what is answered to it has a reason.
-    pub fn overheard(&self, messages: &[Message], streams: &[SendSnapshot]) {
-        self.inner().overhear(messages, streams);
-    }
-
     /// A core took its inputs; these effects are about to be carried out.
     pub fn stepped(&self, core: &Raft, effects: &Effects) {
         match self.inner_of(core.id()) {
@@ -244,7 +239,7 @@ impl Inner {
     }
 
     /// A node that is not watched says this.
-    fn overhear(&mut self, messages: &[Message], streams: &[SendSnapshot]) {
+    pub(crate) fn overhear(&mut self, messages: &[Message], streams: &[SendSnapshot]) {
         if let Some(specification) = &mut self.specification {
             specification.overhear(messages, streams);
         }

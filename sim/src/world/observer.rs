@@ -10,7 +10,7 @@ use conclave::{
     env::{Observer, Routing},
     raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
 };
-use conclave_checks::Oracle;
+use conclave_checks::{Oracle, Overhearer};
 
 use super::{clock::now_ns, moments::Moments};
 use crate::trace::Recorder;
@@ -70,16 +70,16 @@ impl Observer for OracleObserver {
     }
 }
 
-/// What a node of another cluster is handed: nobody judges what it does, but what is answered to it is judged by what it asked.
-pub(super) struct Overhearer(pub(super) Oracle);
+/// What a node of another cluster is handed.
+pub(super) struct ForeignObserver(pub(super) Overhearer);
 
-impl Observer for Overhearer {
+impl Observer for ForeignObserver {
     fn stepped(&self, _: &Raft, effects: &Effects) {
-        self.0.overheard(&effects.messages, &effects.snapshots);
+        self.0.stepped(effects);
     }
 
     fn persisted(&self, _: NodeId, write: &Persist) {
-        self.0.overheard(&write.promises, &[]);
+        self.0.persisted(write);
     }
 }
 

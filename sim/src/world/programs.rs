@@ -16,14 +16,14 @@ use conclave::{
     proxy,
     rpc::{Security, ServerLimits},
 };
-use conclave_checks::{FaultBudget, Oracle};
+use conclave_checks::{FaultBudget, Oracle, Overhearer};
 use tokio::sync::oneshot;
 
 use super::{
     addresses,
     machine::Machine,
     moments::Moments,
-    observer::{OracleObserver, Overhearer, ProxyObserver, Routings},
+    observer::{ForeignObserver, OracleObserver, ProxyObserver, Routings},
     shape::{Retention, Shape},
 };
 use crate::{
@@ -112,8 +112,11 @@ impl Programs {
         machine.starts += 1;
         let peers = BTreeMap::from([(id, addresses::node_endpoint(id))]);
         let config = node::Config { peers, ..self.node_config(id, machine.starts) };
-        let environment =
-            self.environment(machine, "foreign node", Arc::new(Overhearer(self.oracle.clone())));
+        let environment = self.environment(
+            machine,
+            "foreign node",
+            Arc::new(ForeignObserver(Overhearer::new(&self.oracle))),
+        );
         let disk = Arc::new(machine.foreign_disk.clone());
         machine.run(|stop| async move { drop(node::run(config, environment, disk, told(stop)).await) });
     }

@@ -77,10 +77,8 @@ pub(crate) async fn swallowing() -> (SocketAddr, impl Sized) {
     full.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
     let full = full.listen(1).expect("it is bound");
     let address = full.local_addr().expect("it is bound");
-    let mut waiting = Vec::new();
-    while let Ok(connected) =
-        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
-    {
+    let (clock, mut waiting) = (Clock::new(Duration::ZERO), Vec::new());
+    while let Ok(connected) = clock.timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
         waiting.push(connected.expect("it listens"));
     }
     (address, (full, waiting))
