@@ -343,15 +343,21 @@ mod tests {
         assert_eq!(prefix_range_end(b""), Bytes::from_static(b"\0"));
     }
 
+    /// A client of two proxies that swallow everything, and a third that takes connections; and what has to be kept for that.
+    #[cfg(not(madsim))]
+    async fn client_of_two_that_swallow_and_one(options: Options) -> (Client, impl Sized) {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let good = listener.local_addr().expect("it is bound").to_string();
+        let (swallows, full) = rpc::swallowing().await;
+        let endpoints = [swallows.to_string(), swallows.to_string(), good];
+        let client = Client::new(&endpoints, options, Clock::new(Duration::ZERO)).expect("good endpoints");
+        (client, (listener, full))
+    }
+
     #[cfg(not(madsim))]
     #[tokio::test]
     async fn proxies_that_swallow_everything_take_no_call_from_one_that_answers() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let good = listener.local_addr().expect("it is bound").to_string();
-        let (swallows, _full) = rpc::swallowing().await;
-        let endpoints = [swallows.to_string(), swallows.to_string(), good];
-        let client =
-            Client::new(&endpoints, Options::default(), Clock::new(Duration::ZERO)).expect("good endpoints");
+        let (client, _sockets) = client_of_two_that_swallow_and_one(Options::default()).await;
         let soon = |client: &Client| client.clock.now() + rpc::CONNECT_TIMEOUT;
         let (number, _) = client.connected(&[0, 1, 2], soon(&client)).await.expect("the last is there");
         assert_eq!(number, 2);
@@ -363,12 +369,8 @@ mod tests {
     #[cfg(not(madsim))]
     #[tokio::test]
     async fn a_call_that_is_over_is_begun_nowhere() {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let good = listener.local_addr().expect("it is bound").to_string();
-        let (swallows, _full) = rpc::swallowing().await;
-        let endpoints = [swallows.to_string(), swallows.to_string(), good];
         let options = Options { timeout: Duration::from_millis(400), ..Options::default() };
-        let client = Client::new(&endpoints, options, Clock::new(Duration::ZERO)).expect("good endpoints");
+        let (client, _sockets) = client_of_two_that_swallow_and_one(options).await;
         let soon = client.clock.now() + rpc::CONNECT_TIMEOUT;
         client.connected(&[2], soon).await.expect("it is there");
         let error = client.put("key", "value", PutOptions::default()).await.expect_err("none had the time");

@@ -194,6 +194,17 @@ fn excused_by(cluster: &Cluster, version: Version, excuse: fn(&mut Watched<'_>))
     watched.look(51, &[2, 3]);
 }
 
+/// A leader is elected in time, and does not commit its first entry, or does.
+fn led_by_one_that_commits_nothing(mut watched: Watched<'_>, version: Version) {
+    watched.look(0, &ALL);
+    watched.elects(1);
+    if !version.is_broken() {
+        watched.commits(1, 2);
+    }
+    watched.look(90, &ALL);
+    watched.look(120, &ALL);
+}
+
 fn origin(id: NodeId) -> Origin {
     Origin { cluster: 0, is_certain: false, incarnation: id }
 }
@@ -223,17 +234,8 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
     Story {
         nodes: &ALL,
         term: 2,
-        history: |cluster, version| {
-            // A leader that commits nothing is none.
-            let mut watched = Watched::new(cluster);
-            watched.look(0, &ALL);
-            watched.elects(1);
-            if !version.is_broken() {
-                watched.commits(1, 2);
-            }
-            watched.look(90, &ALL);
-            watched.look(120, &ALL);
-        },
+        // A leader that commits nothing is none.
+        history: |cluster, version| led_by_one_that_commits_nothing(Watched::new(cluster), version),
     },
     Story {
         nodes: &ALL,
@@ -242,13 +244,7 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
             // So it is over narrow lines, as long as nobody lags behind.
             let mut watched = Watched::new(cluster);
             watched.are_narrow = true;
-            watched.look(0, &ALL);
-            watched.elects(1);
-            if !version.is_broken() {
-                watched.commits(1, 2);
-            }
-            watched.look(90, &ALL);
-            watched.look(120, &ALL);
+            led_by_one_that_commits_nothing(watched, version);
         },
     },
     Story {
