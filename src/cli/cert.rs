@@ -98,7 +98,13 @@ impl Wanted {
         let cluster = self.cluster.as_deref().unwrap_or(CLUSTER);
         let holders = self.holders(cluster)?;
         let (certificate_file, key_file) = (self.dir.join("ca.crt"), self.dir.join("ca.key"));
-        if certificate_file.exists() || key_file.exists() {
+        if key_file.exists() && !certificate_file.exists() {
+            bail!(
+                "{0} is there and ca.crt is not: put that back, or remove {0} if making them broke off",
+                key_file.display()
+            );
+        }
+        if certificate_file.exists() {
             bail!(
                 "{} has a CA already: 'conclave cert issue' makes certificates with it; another one needs another --dir",
                 self.dir.display()
@@ -364,5 +370,15 @@ mod tests {
         let error = run(&dir, "issue --cluster conclave --nodes 1=a").expect_err("of another cluster");
         assert!(error.contains("is the CA of the cluster prod, not of conclave"), "{error}");
         assert_eq!(fs::read(dir.join("node-1.crt")).expect("it is there"), before);
+    }
+
+    #[test]
+    fn a_key_without_its_certificate_is_never_replaced() {
+        let folder = tempfile::tempdir().expect("a scratch directory");
+        let dir = folder.path().join("tls");
+        run(&dir, "init --nodes 1=a").expect("a new CA");
+        fs::remove_file(dir.join("ca.crt")).expect("it is there");
+        let error = run(&dir, "init --nodes 1=a").expect_err("its key is there");
+        assert!(error.contains("ca.key is there and ca.crt is not"), "{error}");
     }
 }

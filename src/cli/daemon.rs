@@ -11,7 +11,10 @@ use super::{
     telemetry::{self, TelemetryArgs},
     usage::UsageError,
 };
-use crate::env::{Clock, Environment, Health, Nobody};
+use crate::{
+    env::{Clock, Environment, Health, Nobody},
+    rpc::Security,
+};
 
 /// Name of a cluster that was given none.
 pub(super) const CLUSTER: &str = "conclave";
@@ -39,9 +42,12 @@ impl Daemon {
     pub(super) fn start(
         &self,
         program: &'static str,
+        security: &Security,
     ) -> anyhow::Result<(Environment, impl Future<Output = ()> + Send + use<>)> {
         let environment = environment();
         self.telemetry.start(program, &environment)?;
+        raise_open_files_limit();
+        tokio::spawn(security.clone().watch());
         let signalled = stop::signalled()?;
         let orphaned = self.exit_on_stdin_close.then(stop::orphaned).transpose()?;
         let stop = async {
@@ -61,6 +67,20 @@ impl Daemon {
     }
 }
 
+/// Each connection is a file to the system. The limit that it sets by default is a thousand, for programs that cannot bear more
+/// (select(2)); each may raise it as far as its administrator lets it.
+fn raise_open_files_limit() {
+    #[cfg(unix)]
+    {
+        use nix::sys::resource::{Resource, getrlimit, setrlimit};
+        let raised = getrlimit(Resource::RLIMIT_NOFILE)
+            .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+        if let Err(error) = raised {
+            tracing::warn!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
 /// The world around a process of this machine: its true clock, and nobody who watches.
 fn environment() -> Environment {
     Environment {
@@ -74,8 +94,7 @@ fn environment() -> Environment {
 /// The true clock of this machine.
 pub(super) fn clock() -> Clock {
     // A machine whose clock stands before 1970 has lost it; any fixed time is as good.
-    let unix_time = SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO);
-    Clock::new(unix_time)
+    Clock::of_system(|| SystemTime::UNIX_EPOCH.elapsed().unwrap_or(Duration::ZERO))
 }
 
 /// A cluster without a name would match any other that forgot its own.

@@ -5,15 +5,17 @@ use std::{collections::BTreeSet, time::Duration};
 use anyhow::bail;
 use comfy_table::{ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 use serde_json::json;
-use tonic::Code;
 
 use super::{
     connection::{Connection, parse_span},
     node::Peer,
     status,
 };
-use crate::wire::pb::v1::{
-    ChangeMembersRequest, Configuration, MemberAddress, NewMember, NodeStatus, StatusResponse,
+use crate::{
+    client::is_passing,
+    wire::pb::v1::{
+        ChangeMembersRequest, Configuration, MemberAddress, NewMember, NodeStatus, StatusResponse,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -173,9 +175,9 @@ async fn change(request: ChangeMembersRequest, patience: Patience) -> anyhow::Re
     let mut shown = String::new();
     loop {
         let waits_for = match client.change_members(request.clone()).await {
-            Ok(answer) if answer.done => return Ok(as_table(&client.status().await?)),
+            Ok(answer) if answer.done => break,
             Ok(answer) => answer.waits_for,
-            Err(error) if error.code == Code::Unavailable => error.message,
+            Err(error) if is_passing(error.code) => error.message,
             Err(error) => return Err(error.into()),
         };
         if began.elapsed() > patience.wait() {
@@ -190,6 +192,11 @@ async fn change(request: ChangeMembersRequest, patience: Patience) -> anyhow::Re
         }
         tokio::time::sleep(POLL_INTERVAL).await;
     }
+    // It is done, whether the members can be listed or not.
+    Ok(match client.status().await {
+        Ok(status) => as_table(&status),
+        Err(error) => format!("done; 'conclave member list' shows the members (not now: {error})\n"),
+    })
 }
 
 /// The node whose word on the members counts: the leader, or else whoever has seen the latest term.

@@ -236,7 +236,7 @@ pub(super) fn unique_peers(list: &[Peer]) -> Result<BTreeMap<u64, Address>, Usag
 /// Runs a node until it is told to stop.
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
-    let (environment, shutdown) = args.daemon.start("conclave-node")?;
+    let (environment, shutdown) = args.daemon.start("conclave-node", &config.security)?;
     if args.join {
         tracing::info!(
             "node {0} joins: if it is not a member yet, add it with 'conclave member add {0}=HOST:{1}'",

@@ -14,22 +14,30 @@ pub(super) const FAILED: u8 = 1;
 /// Exit code after Ctrl+C, as shells report it.
 pub(super) const INTERRUPTED: u8 = 130;
 
+const UNWRITTEN: &str = "not all of the output is there: stdout cannot be written";
+
 /// Writes what a command was asked for to stdout. That nobody reads it (`conclave get --prefix x | head -1`) is no failure.
 ///
 /// # Errors
 /// It could not be written: not all of it is there.
 pub(super) fn print(text: &str) -> anyhow::Result<ExitCode> {
-    match write(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(error).context("not all of the output is there: stdout cannot be written")
-        }
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    is_read(text).map(|_| ExitCode::SUCCESS)
 }
 
 /// Says on stdout how it goes. Nothing depends on whether that can be read.
 pub(super) fn tell(text: &str) {
     let _ = write(text);
+}
+
+/// As [`print`], of what is shown again and again. False: nobody reads it any more.
+///
+/// # Errors
+/// It could not be written.
+pub(super) fn is_read(text: &str) -> anyhow::Result<bool> {
+    match write(text) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        written => written.context(UNWRITTEN).map(|()| true),
+    }
 }
 
 fn write(text: &str) -> io::Result<()> {

@@ -150,7 +150,7 @@ impl Args {
 /// Runs a proxy until it is told to stop.
 pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
-    let (environment, shutdown) = args.daemon.start("conclave-proxy")?;
+    let (environment, shutdown) = args.daemon.start("conclave-proxy", &config.security)?;
     args.warn_of_strangers();
     let Environment { health, clock, .. } = environment.clone();
     let drained = async move {

@@ -23,12 +23,13 @@ const CONFIG: &str = "config";
 
 /// The program whose settings a command line is about, if there is one.
 pub(super) fn program_of(arguments: &[OsString]) -> Option<&'static str> {
-    let words: Vec<_> = arguments.iter().skip(1).take(3).map(|word| word.to_string_lossy()).collect();
-    let word = match words.first()?.as_ref() {
-        "config" => words.get(2)?,
-        _ => &words[0],
+    let mut words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+    let word = match words.next()? {
+        // `config show --docs node`
+        word if word == "config" => words.filter(|word| !word.starts_with('-')).nth(1)?,
+        word => word,
     };
-    PROGRAMS.into_iter().find(|program| program == word)
+    PROGRAMS.into_iter().find(|program| *program == word)
 }
 
 /// The settings of a file.
@@ -314,6 +315,18 @@ mod tests {
         assert_eq!(node.peers, ["a", "b"]);
         let node = settings(text, "conclave node --config=FILE --id 4").expect("good settings");
         assert_eq!((node.id, node.beat_ms), (4, 30));
+    }
+
+    #[test]
+    fn a_program_is_known_by_its_name_wherever_options_stand() {
+        let program = |line: &str| program_of(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        for line in ["conclave node --id 1", "conclave config show node", "conclave config show --docs node"]
+        {
+            assert_eq!(program(line), Some("node"), "{line}");
+        }
+        for line in ["conclave", "conclave put node v", "conclave config show", "conclave --help node"] {
+            assert_eq!(program(line), None, "{line}");
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     connection::parse_span,
-    output::{describe, print, tell},
+    output::{describe, is_read, print, tell},
     status::{self, as_json, as_table, leader},
     stop,
 };
@@ -54,13 +54,13 @@ async fn watch(client: &Client, interval: Duration, is_json: bool) -> anyhow::Re
         tell(CLEAR_SCREEN);
     }
     tokio::select! { biased;
-        () = signalled => {}
-        () = show(client, interval, is_json, is_terminal) => {}
+        () = signalled => Ok(ExitCode::SUCCESS),
+        shown = show(client, interval, is_json, is_terminal) => shown.map(|()| ExitCode::SUCCESS),
     }
-    Ok(ExitCode::SUCCESS)
 }
 
-async fn show(client: &Client, interval: Duration, is_json: bool, is_terminal: bool) {
+/// Ends when nobody reads it any more.
+async fn show(client: &Client, interval: Duration, is_json: bool, is_terminal: bool) -> anyhow::Result<()> {
     let started = Instant::now();
     let mut changes = Changes::default();
     loop {
@@ -74,9 +74,12 @@ async fn show(client: &Client, interval: Duration, is_json: bool, is_terminal: b
             Err(error) if is_json => format!("{}\n", json!({ "error": describe(&error.into()) })),
             Err(error) => format!("{}\n", describe(&error.into())),
         };
-        match is_terminal {
-            true => tell(&format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE_END))),
-            false => tell(&text),
+        let screen = match is_terminal {
+            true => format!("{HOME}{}{CLEAR_BELOW}", text.replace('\n', CLEAR_LINE_END)),
+            false => text,
+        };
+        if !is_read(&screen)? {
+            return Ok(());
         }
         sleep(interval).await;
     }

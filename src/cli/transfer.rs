@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::bail;
-use tonic::Code;
 
 use super::{member::POLL_INTERVAL, status};
-use crate::client::Client;
+use crate::client::{Client, is_passing};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -53,7 +52,7 @@ impl Args {
                         note = format!("; {}", answer.note);
                     }
                 }
-                Err(error) if error.code == Code::Unavailable => {}
+                Err(error) if is_passing(error.code) => {}
                 Err(error) => return Err(error.into()),
             }
             tokio::time::sleep(POLL_INTERVAL).await;

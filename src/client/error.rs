@@ -18,6 +18,14 @@ pub struct ClientError {
     pub happened: Happened,
 }
 
+/// Whether another attempt may work, of a request that may be repeated: who was asked did not answer, or the connection broke.
+pub const fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown | Code::Internal
+    )
+}
+
 /// What a request does to the cluster.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {

@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use error::Access;
-pub use error::{ClientError, Happened};
+pub use error::{ClientError, Happened, is_passing};
 
 use crate::{
     env::{Clock, Moment, sometimes},

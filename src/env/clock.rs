@@ -18,10 +18,18 @@ const PPM: i64 = 1_000_000;
 pub struct Clock {
     /// The moment at which the clock showed zero.
     started: Instant,
-    /// What wall time it was then.
-    started_unix: Duration,
+    wall_time: WallTime,
     /// Where the clock departs from true time. `None`: it never does, and reading it takes no lock.
     error: Option<Arc<Mutex<ClockError>>>,
+}
+
+/// Where the time since 1970 comes from.
+#[derive(Clone, Copy, Debug)]
+enum WallTime {
+    /// It was this when the clock started.
+    Since(Duration),
+    /// Somebody is asked for it, who may set it meanwhile.
+    Asked(fn() -> Duration),
 }
 
 /// A moment on one machine's clock: the time since that clock started. Moments of different clocks are not comparable.
@@ -64,7 +72,12 @@ impl std::error::Error for Elapsed {}
 impl Clock {
     /// A true clock. `unix_time` is the present time since 1970.
     pub fn new(unix_time: Duration) -> Self {
-        Self { started: Instant::now(), started_unix: unix_time, error: None }
+        Self { started: Instant::now(), wall_time: WallTime::Since(unix_time), error: None }
+    }
+
+    /// The clock of this system, which `unix_time` asks for the present time since 1970.
+    pub fn of_system(unix_time: fn() -> Duration) -> Self {
+        Self { wall_time: WallTime::Asked(unix_time), ..Self::new(Duration::ZERO) }
     }
 
     /// A clock that can be made wrong.
@@ -87,7 +100,11 @@ impl Clock {
     /// Milliseconds since 1970, as this machine believes. Jumps when its wall time is set.
     pub fn unix_ms(&self) -> u64 {
         let skew_ms = self.error.as_ref().map_or(0, |error| locked(error).skew_ms);
-        let unix_ms = (self.started_unix + self.now().0).as_millis() as i64 + skew_ms;
+        let unix_time = match self.wall_time {
+            WallTime::Since(started) => started + self.now().0,
+            WallTime::Asked(unix_time) => unix_time(),
+        };
+        let unix_ms = unix_time.as_millis() as i64 + skew_ms;
         unix_ms.max(0) as u64
     }
 
@@ -213,6 +230,16 @@ fn locked(error: &Mutex<ClockError>) -> MutexGuard<'_, ClockError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_clock_of_a_system_is_set_by_others() {
+        use std::sync::atomic::{AtomicU64, Ordering};
+        static UNIX_MS: AtomicU64 = AtomicU64::new(7);
+        let clock = Clock::of_system(|| Duration::from_millis(UNIX_MS.load(Ordering::Relaxed)));
+        assert_eq!(clock.unix_ms(), 7);
+        UNIX_MS.store(3, Ordering::Relaxed);
+        assert_eq!(clock.unix_ms(), 3);
+    }
 
     #[test]
     fn a_change_of_rate_changes_nothing_that_is_past() {

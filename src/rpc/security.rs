@@ -14,6 +14,14 @@ impl Security {
         Self(Some(Arc::new(credentials)))
     }
 
+    /// Tells in time that a certificate expires, for ever.
+    #[cfg(not(madsim))]
+    pub async fn watch(self) {
+        if let Some(credentials) = self.0 {
+            credentials.watch().await;
+        }
+    }
+
     /// Whether connections are secured.
     pub fn is_tls(&self) -> bool {
         self.0.is_some()

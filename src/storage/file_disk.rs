@@ -32,10 +32,8 @@ impl FileDisk {
         let shown = directory.display().to_string();
         let of_directory = |reason| unusable(directory, reason);
         create_directory(directory).map_err(of_directory)?;
-        // A crash right after the first start must not lose the directory's own entry.
         if let Some(parent) = directory.canonicalize().map_err(of_directory)?.parent() {
-            let synced = File::open(parent).and_then(|parent| parent.sync_all());
-            synced.map_err(|reason| unusable(parent, reason))?;
+            sync_entries(parent).map_err(|reason| unusable(parent, reason))?;
         }
         let path = directory.join("LOCK");
         let lock = owners(OpenOptions::new().create(true).truncate(false).write(true)).open(&path);
@@ -50,16 +48,16 @@ impl FileDisk {
 
 /// After an fsync that failed, Linux shows pages as they were written that are not on the disk, and marks them clean: no later fsync
 /// writes them ("Can applications recover from fsync failures?", USENIX ATC 2020). The node stopped then. One that starts must not
-/// promise what only memory holds; so it reads all of it from the disk.
+/// promise what only memory holds; so it reads all of it from the disk. And so does who looks whether a file is sound.
 #[cfg(target_os = "linux")]
-fn forget_clean_pages(file: &File) -> io::Result<()> {
+pub(super) fn forget_clean_pages(file: &File) -> io::Result<()> {
     use nix::fcntl::{PosixFadviseAdvice::POSIX_FADV_DONTNEED, posix_fadvise};
     Ok(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)?)
 }
 
 /// Other systems drop such pages by themselves, or offer nothing.
 #[cfg(not(target_os = "linux"))]
-fn forget_clean_pages(_: &File) -> io::Result<()> {
+pub(super) fn forget_clean_pages(_: &File) -> io::Result<()> {
     Ok(())
 }
 
@@ -69,6 +67,15 @@ fn create_directory(directory: &Path) -> io::Result<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(directory)
+}
+
+/// A crash right after the first start must not lose the directory's own entry. Where its parent may not be read, it was made by somebody
+/// else, before.
+fn sync_entries(parent: &Path) -> io::Result<()> {
+    match File::open(parent) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        opened => opened?.sync_all(),
+    }
 }
 
 fn owners(options: &mut OpenOptions) -> &mut OpenOptions {
@@ -89,7 +96,14 @@ impl Disk for FileDisk {
     }
 
     fn forget(&self, file: &str) -> io::Result<()> {
-        forget_clean_pages(&File::open(self.directory.join(file))?)
+        match File::open(self.directory.join(file)) {
+            Ok(file) => forget_clean_pages(&file),
+            // Such as when too many files are open. It says nothing of the disk.
+            Err(error) => {
+                tracing::warn!(%error, file, "what the system has in memory of it is kept: it cannot be opened once more");
+                Ok(())
+            }
+        }
     }
 
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {

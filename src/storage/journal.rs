@@ -58,31 +58,77 @@ pub(super) struct Journal {
 }
 
 impl Journal {
+    /// Notes the last commit again: a power loss may have forgotten that it was durable, or a crash left it in the system's memory alone.
+    /// To be called before anything else is written: what a disk writes over that commit, and a crash then, must not make it look
+    /// like one that never was.
+    ///
+    /// # Errors
+    /// The disk failed.
+    pub(super) fn note_again(volume: &Arc<Volume>) -> Result<(), StorageError> {
+        volume.sync()?;
+        let mut journal = Self::of(volume.clone());
+        let bytes = journal.read()?;
+        let (commits, end) = journal.turn(&bytes);
+        let Some(&(last, _)) = commits.last() else { return Ok(()) };
+        journal.end = end;
+        match journal.is_full() {
+            true if last > volume.commits => volume.check_commits(last)?,
+            true => {}
+            false => journal.note(last)?,
+        }
+        volume.sync()
+    }
+
     /// Reads what the engine has not got, whose last commit is `durable`. Returns the number of the last commit of both too.
     ///
     /// # Errors
     /// A commit is missing that was durable, or is not what this program writes; or the disk failed.
     pub(super) fn open(volume: Arc<Volume>, durable: u64) -> Result<(Self, u64), StorageError> {
-        let incarnation = volume.owner().map_or(0, |owner| owner.incarnation);
-        let mut bytes = vec![0; volume.journal_bytes()];
-        volume.read_journal(0, &mut bytes)?;
-        let mut journal = Self { volume, incarnation, end: 0, pending: Vec::new(), commit: Vec::new() };
+        let mut journal = Self::of(volume);
+        let bytes = journal.read()?;
+        let (commits, end) = journal.turn(&bytes);
         let mut last = durable;
-        while let Some((number, body)) = journal.commit_at(&bytes[journal.end * BLOCK_BYTES..])
-            && number == last + 1
-        {
-            let records = decode(body);
-            journal.pending.extend(records.ok_or_else(|| journal.corrupt(format!("commit {number}")))?);
-            journal.end += (BEGIN_BYTES + body.len()).div_ceil(BLOCK_BYTES);
-            last = number;
+        if commits.first().is_some_and(|&(number, _)| number == durable + 1) {
+            for (number, body) in commits {
+                let records = decode(body);
+                journal.pending.extend(records.ok_or_else(|| journal.corrupt(format!("commit {number}")))?);
+                last = number;
+            }
+            journal.end = end;
         }
         let blocks = (0..bytes.len()).step_by(BLOCK_BYTES);
         let shown = blocks.filter_map(|at| journal.shown_by(&bytes[at..])).max().unwrap_or(0);
         sometimes!(shown > last, JournalDamaged);
-        match shown > last {
-            true => Err(journal.corrupt(format!("one of the commits {} to {shown}", last + 1))),
-            false => Ok((journal, last)),
+        if shown > last {
+            return Err(journal.corrupt(format!("one of the commits {} to {shown}", last + 1)));
         }
+        // What the first block notes is a commit of the engine, or the last one for which there was room here.
+        let is_last_in_first_block = journal.is_full() || journal.volume.commits > durable;
+        journal.volume.check_commits(if is_last_in_first_block { last } else { durable })?;
+        Ok((journal, last))
+    }
+
+    fn of(volume: Arc<Volume>) -> Self {
+        let incarnation = volume.owner().map_or(0, |owner| owner.incarnation);
+        Self { volume, incarnation, end: 0, pending: Vec::new(), commit: Vec::new() }
+    }
+
+    fn read(&self) -> Result<Vec<u8>, StorageError> {
+        let mut bytes = vec![0; self.volume.journal_bytes()];
+        self.volume.read_journal(0, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// The commits that follow one another from the first block on, and the block behind them.
+    fn turn<'a>(&self, bytes: &'a [u8]) -> (Vec<(u64, &'a [u8])>, usize) {
+        let (mut commits, mut end) = (Vec::<(u64, &[u8])>::new(), 0);
+        while let Some((number, body)) = self.commit_at(&bytes[end * BLOCK_BYTES..])
+            && commits.last().is_none_or(|(before, _)| number == before + 1)
+        {
+            commits.push((number, body));
+            end += (BEGIN_BYTES + body.len()).div_ceil(BLOCK_BYTES);
+        }
+        (commits, end)
     }
 
     /// The commit that begins there, if one does and is whole: its number, and its records.
@@ -150,11 +196,15 @@ impl Journal {
     /// # Errors
     /// The disk failed.
     pub(super) fn note(&self, number: u64) -> Result<(), StorageError> {
-        let at = self.end * BLOCK_BYTES;
-        match at < self.volume.journal_bytes() {
-            true => self.volume.write_journal(at, &self.header(number, NOTE, &[])),
-            false => self.volume.note_commit(number),
+        match self.is_full() {
+            true => self.volume.note_commit(number),
+            false => self.volume.write_journal(self.end * BLOCK_BYTES, &self.header(number, NOTE, &[])),
         }
+    }
+
+    /// Whether there is no room behind the last commit, not even for its note.
+    fn is_full(&self) -> bool {
+        self.end * BLOCK_BYTES >= self.volume.journal_bytes()
     }
 
     fn header(&self, number: u64, length: u32, body: &[u8]) -> [u8; HEADER_BYTES] {

@@ -112,11 +112,10 @@ impl LogStore {
 
     fn open_file(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
         let volume = Arc::new(volume);
+        Journal::note_again(&volume)?;
         let database = database::open(&volume, Keeping::InMemory, CACHE_BYTES)?;
         let durable = last_commit(&database)?;
         let (journal, commits) = Journal::open(volume.clone(), durable)?;
-        // What the first block notes is a commit of the engine, or the last one for which there was room in the journal.
-        volume.check_commits(if volume.commits > durable { commits } else { durable })?;
         let mut log =
             Self { reader: None, database, journal, volume, last: 0, end: 0, commits: Arc::default() };
         log.commits.store(commits, Ordering::Relaxed);
@@ -130,11 +129,10 @@ impl LogStore {
         Ok((log, recovered))
     }
 
-    /// Hands to the engine what the journal held when the process ended. Where that was nothing, what was read of the engine must not be
-    /// in the system's memory alone when the journal begins anew.
+    /// Hands to the engine what the journal held when the process ended.
     fn empty_journal(&mut self) -> Result<(), StorageError> {
         if self.journal.pending().is_empty() {
-            return self.volume.sync();
+            return Ok(());
         }
         sometimes!(JournalReplayed);
         self.transact(|_, _, last| Ok(last))
@@ -228,6 +226,10 @@ impl LogStore {
         self.journal.restart();
         self.last = last;
         self.volume.note_commit(commit)?;
+        // Else a power loss could forget it until the next commit. Where there is no journal, that would make each commit twice as slow.
+        if self.volume.journal_bytes() > 0 {
+            self.volume.sync()?;
+        }
         self.commits.store(commit, Ordering::Relaxed);
         Ok(())
     }

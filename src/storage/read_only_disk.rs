@@ -14,6 +14,7 @@ use redb::StorageBackend;
 use super::{
     Disk, Job, LOG_FILE, STATE_FILE, StorageError,
     access::{holds_data, misplaced_data, unusable, unusable_file},
+    file_disk::forget_clean_pages,
     overlay::Overlay,
 };
 
@@ -74,6 +75,7 @@ impl Disk for ReadOnlyDisk {
         let path = self.directory.join(file);
         let file =
             OpenOptions::new().read(true).open(&path).map_err(|reason| unusable_file(&path, reason))?;
+        forget_clean_pages(&file)?;
         Ok(Box::new(Overlay::new(Box::new(ReadOnlyFile(Mutex::new(file))))?))
     }
 

@@ -9,14 +9,14 @@ use std::{
 
 use anyhow::{Context, bail};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     super::connection::Connection,
     file::{cluster, hex, keys, sync_directory, verify, write},
     offline::Offline,
 };
-use crate::client::{Client, ClientError};
+use crate::client::{Client, ClientError, is_passing};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -137,7 +137,7 @@ impl Part {
         let mut attempt = 1;
         loop {
             match self.attempt(client).await {
-                Err(error) if attempt < ATTEMPTS_MAX && is_passing(&error) => attempt += 1,
+                Err(error) if attempt < ATTEMPTS_MAX && may_pass(&error) => attempt += 1,
                 ended => return ended,
             }
             tokio::time::sleep(ATTEMPT_PAUSE).await;
@@ -199,11 +199,8 @@ fn progress_bar() -> ProgressBar {
 }
 
 /// Another attempt may work.
-fn is_passing(error: &anyhow::Error) -> bool {
+fn may_pass(error: &anyhow::Error) -> bool {
     let of_client = error.downcast_ref::<ClientError>().map(|error| error.code);
     let code = of_client.or_else(|| error.downcast_ref::<Status>().map(Status::code));
-    matches!(
-        code,
-        Some(Code::Unavailable | Code::Cancelled | Code::DeadlineExceeded | Code::Unknown | Code::Internal)
-    )
+    code.is_some_and(is_passing)
 }

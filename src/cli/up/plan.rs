@@ -82,10 +82,13 @@ impl Plan {
         let nodes = self.numbered().map(|(id, address)| (format!("node {id}"), address, "--base-port"));
         let metrics =
             self.metrics().map(|address| ("its metrics".to_owned(), address, "--dashboard, the port before"));
-        for (who, address, option) in nodes.chain([proxy]).chain(metrics) {
-            TcpListener::bind(address).with_context(|| {
+        let page = self.dashboard.map(|address| ("the dashboard".to_owned(), address, "--dashboard"));
+        // All at the same time: two of them may be given the same port.
+        let mut listeners = Vec::new();
+        for (who, address, option) in nodes.chain([proxy]).chain(page).chain(metrics) {
+            listeners.push(TcpListener::bind(address).with_context(|| {
                 format!("{who} cannot listen on {address} (free the port, or choose another {option})")
-            })?;
+            })?);
         }
         Ok(())
     }
@@ -325,5 +328,23 @@ mod tests {
         assert!(error.contains("or say --nodes 1 if the cluster has no more"), "{error}");
         let error = found(&[2, 3], 1).expect_err("a larger one");
         assert!(error.contains("node-1 of it is missing"), "{error}");
+    }
+
+    #[test]
+    fn two_that_would_listen_at_the_same_place_are_refused() {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|free| free.local_addr());
+        let port = free.expect("a free port").port();
+        let plan = Plan {
+            data_dir: PathBuf::new(),
+            proxy: (Ipv4Addr::LOCALHOST, port).into(),
+            nodes: Vec::new(),
+            log: "text",
+            dashboard: Some((Ipv4Addr::LOCALHOST, port).into()),
+            absent: BTreeSet::new(),
+            upkeep: Vec::new(),
+            tls: None,
+        };
+        let error = plan.check_ports().expect_err("the proxy listens there").to_string();
+        assert!(error.starts_with("the dashboard cannot listen on 127.0.0.1:"), "{error}");
     }
 }

@@ -35,11 +35,14 @@ impl Tls {
             days: DAYS,
         };
         if is_there {
-            wanted.nodes.retain(|node| {
-                let id = node.split('=').next().unwrap_or_default();
-                !dir.join(format!("node-{id}.crt")).exists()
-            });
-            (wanted.clients, wanted.operators) = (Vec::new(), Vec::new());
+            let is_missing = |role: &str, holder: &String| {
+                let name = holder.split('=').next().unwrap_or_default();
+                !dir.join(format!("{role}-{name}.crt")).exists()
+            };
+            wanted.nodes.retain(|holder| is_missing("node", holder));
+            // The proxy may be found elsewhere this time.
+            wanted.clients.retain(|holder| is_missing("client", holder));
+            wanted.operators.retain(|holder| is_missing("operator", holder));
             wanted.issue()?;
         } else {
             wanted.init()?;

@@ -59,7 +59,10 @@ impl AdminService {
         match self.clock.timeout(left, asking).await {
             Ok(Err(status)) => Err(match status.code() {
                 Code::Unavailable if certainly_not(&status) => unavailable(status.message()).into(),
-                Code::Unavailable => unavailable(status.message()).may_have_happened().into(),
+                // A connection that breaks is "unknown" to gRPC.
+                Code::Unavailable | Code::Unknown => unavailable(status.message()).may_have_happened().into(),
+                // Time is measured by the channel too, which may be the first to see that it is up.
+                Code::DeadlineExceeded | Code::Cancelled => silent().may_have_happened().into(),
                 code @ (Code::InvalidArgument | Code::FailedPrecondition) => {
                     CallError::refused(code, status.message()).into()
                 }

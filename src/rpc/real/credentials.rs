@@ -22,6 +22,9 @@ use crate::rpc::{Identity, metrics::CERTIFICATE_END};
 /// Files are looked at again this often, when a connection is made.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
 
+/// ... and this often when none is.
+const WATCH_INTERVAL: Duration = Duration::from_secs(60);
+
 /// A certificate that expires within this is spoken of, so often.
 const EXPIRES_SOON: Duration = Duration::from_secs(30 * 24 * 3600);
 const EXPIRY_NOTE_INTERVAL: Duration = Duration::from_secs(24 * 3600);
@@ -144,6 +147,16 @@ impl Credentials {
         }
         current.tell_end();
         current.loaded.clone()
+    }
+
+    /// Looks at the files now and then, for ever: connections may last for longer than a certificate.
+    pub(in crate::rpc) async fn watch(&self) {
+        let mut pause = RELOAD_INTERVAL;
+        loop {
+            tokio::time::sleep(pause).await;
+            self.current();
+            pause = WATCH_INTERVAL;
+        }
     }
 
     /// Whether the certificate expires soon, in words.

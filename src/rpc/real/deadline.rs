@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use tokio_rustls::rustls::AlertDescription;
 use tonic::{
     Code, Status,
     body::Body,
@@ -116,13 +117,31 @@ pub fn was_not_sent(status: &Status) -> bool {
 #[error("{0}")]
 struct RefusedByTls(String);
 
-/// How rustls begins what it says of the other side's alert.
-const ALERT: &str = "received fatal alert";
+/// How rustls begins what it says of the other side's alert; which one follows.
+const ALERT: &str = "received fatal alert: ";
+/// Alerts that end a handshake, of a server that does not take what it was shown (RFC 8446, section 6.2). Others may come later, such as of
+/// a record that was damaged on its way.
+const REFUSALS: [AlertDescription; 11] = [
+    AlertDescription::HandshakeFailure,
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::AccessDenied,
+    AlertDescription::DecryptError,
+    AlertDescription::ProtocolVersion,
+    AlertDescription::CertificateRequired,
+];
 
-/// Whether the other side's alert is why a connection broke off. It is known by its words: of an error that h2 was the first to see,
-/// it keeps no more.
-fn is_alert(error: &(dyn Error + 'static)) -> bool {
-    causes(Some(error)).any(|cause| cause.is::<std::io::Error>() && cause.to_string().starts_with(ALERT))
+/// Whether the other side refused the connection when TLS began. That is known by its words: of an error that h2 was the first to see, it
+/// keeps no more.
+fn is_refusal(error: &(dyn Error + 'static)) -> bool {
+    let is_refusal = |alert: &str| REFUSALS.iter().any(|refusal| alert == format!("{refusal:?}"));
+    causes(Some(error)).any(|cause| {
+        cause.is::<std::io::Error>() && cause.to_string().strip_prefix(ALERT).is_some_and(is_refusal)
+    })
 }
 
 /// What breaks off because one side speaks TLS and the other does not, or misses a certificate, is told so.
@@ -135,7 +154,7 @@ fn explain(error: transport::Error, missing: Missing, has_answered: bool) -> Std
     };
     let message = format!("{}; {advice}", root_cause(&error));
     let mut status = Status::unavailable(message.clone());
-    if is_alert(&error) {
+    if is_refusal(&error) {
         status.set_source(Arc::new(RefusedByTls(message)));
     }
     status.into()
@@ -160,16 +179,23 @@ fn is_cancelled(response: &HttpResponse) -> bool {
 mod tests {
     use std::io;
 
-    use tokio_rustls::rustls::{self, AlertDescription};
+    use tokio_rustls::rustls;
 
     use super::*;
 
     #[test]
-    fn an_alert_is_known_by_its_kind_and_by_its_words() {
+    fn a_refusal_is_known_by_its_kind_and_by_its_words() {
         let alert = rustls::Error::AlertReceived(AlertDescription::CertificateRequired);
         let words = alert.to_string();
-        assert!(is_alert(&io::Error::new(io::ErrorKind::InvalidData, alert)));
-        assert!(is_alert(&io::Error::new(io::ErrorKind::InvalidData, words)));
-        assert!(!is_alert(&io::Error::new(io::ErrorKind::ConnectionReset, "connection reset")));
+        assert!(is_refusal(&io::Error::new(io::ErrorKind::InvalidData, alert)));
+        assert!(is_refusal(&io::Error::new(io::ErrorKind::InvalidData, words)));
+        assert!(!is_refusal(&io::Error::new(io::ErrorKind::ConnectionReset, "connection reset")));
+    }
+
+    /// The server has read requests before it.
+    #[test]
+    fn an_alert_of_a_damaged_record_is_no_refusal() {
+        let alert = rustls::Error::AlertReceived(AlertDescription::BadRecordMac);
+        assert!(!is_refusal(&io::Error::new(io::ErrorKind::InvalidData, alert)));
     }
 }

@@ -10,7 +10,9 @@ fn open(disk: &MemoryDisk, durable: u64) -> Result<(Journal, u64), StorageError>
     if volume.owner().is_none() {
         volume.begin(&Owner { identity: identity("a", 1), incarnation: 77 })?;
     }
-    Journal::open(Arc::new(volume), durable)
+    let volume = Arc::new(volume);
+    Journal::note_again(&volume)?;
+    Journal::open(volume, durable)
 }
 
 fn bytes(disk: &MemoryDisk) -> Vec<u8> {
@@ -110,13 +112,30 @@ fn a_damaged_commit_that_was_durable_is_noticed() {
         for number in 1..=notes {
             let damaged = disk.clone();
             damaged.change(LOG_FILE, |bytes| bytes[number as usize * BLOCK_BYTES + 50] ^= 1);
-            let is_noticed = match open(&damaged, 0) {
-                Ok((journal, last)) => journal.volume.check_commits(last).is_err(),
-                Err(error) => error.to_string().contains(&format!("one of the commits {number} to {count}")),
-            };
-            assert!(is_noticed, "commit {number} of {count}");
+            let error = open(&damaged, 0).map(drop).expect_err("it was durable").to_string();
+            let expected =
+                [format!("one of the commits {number} to {count}"), format!("commit {number} is damaged")];
+            assert!(expected.iter().any(|expected| error.contains(expected)), "{number} of {count}: {error}");
             open(&damaged, count).expect("the engine has it all");
         }
+    }
+}
+
+/// A power loss takes the note of the last commit, which is read when the node starts; then something is written over it, and the process
+/// ends before the engine has it. (A seed found that the note was not made again.)
+#[test]
+fn a_commit_that_was_read_is_noted_again() {
+    for count in [1, 3, 128] {
+        let disk = MemoryDisk::default();
+        let (mut journal, _) = open(&disk, 0).expect("it is new");
+        for number in 1..=count {
+            assert!(append(&mut journal, number, &[entry(number, 100)]));
+        }
+        drop(journal);
+        assert_eq!(open(&disk, 0).expect("it is whole").1, count);
+        disk.change(LOG_FILE, |bytes| bytes[count as usize * BLOCK_BYTES + 50] ^= 1);
+        let error = open(&disk, 0).map(drop).expect_err("it was durable").to_string();
+        assert!(error.contains("commit") && error.contains(&count.to_string()), "{error}");
     }
 }
 
