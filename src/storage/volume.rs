@@ -4,9 +4,10 @@
 //! The number of commits is what makes a silent fall-back impossible. The engine commits with one fsync; if the last
 //! commit cannot be read after a crash it takes the one before, because the crash may have torn the last one. That is
 //! right only for a commit that nobody was told of. So each commit bears a number, and after its fsync the number is
-//! noted in the first block (without an fsync of its own: the page cache survives the process, and the next commit's
-//! fsync takes it to the disk, or one of its own as soon as the log is idle). A file that opens with a lower number than was
-//! noted has lost a commit to damage. (The journal notes its own.)
+//! noted in the first block. A file that opens with a lower number than was noted has lost a commit to damage. Until the next fsync the
+//! page cache alone holds the note, which survives the process, but not the power: of the log the note is synced at once (not where
+//! there is no journal: the next commit's fsync takes it to the disk, or one as soon as the log is idle); of the state it is not, for
+//! what is lost of it is replayed from the log. (The journal notes its own.)
 
 use std::{fmt, io};
 

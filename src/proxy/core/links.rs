@@ -163,12 +163,13 @@ impl Links {
     }
 
     fn believe(&mut self, news: &Leadership, known_term: u64, changes: &mut Changes) {
-        changes.wanted.extend(self.link_to_members(&news.members));
         // Only the leader itself surely knows who is no member any more.
         if news.leader == Some(news.node) && news.term >= known_term {
             self.members.clone_from(&news.members);
             changes.unwanted.extend(self.leave_strangers());
         }
+        // Then: whoever has moved is not reached any more by what led to its earlier address.
+        changes.wanted.extend(self.link_to_members(&news.members));
     }
 
     /// Decides which cluster this proxy works for, if it is time to: an address may have been given by mistake, or be used
