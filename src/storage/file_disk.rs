@@ -46,18 +46,26 @@ impl FileDisk {
     }
 }
 
+/// Forgets what the system has in memory of a file, as far as it is on the disk: it is read from there again.
+///
 /// After an fsync that failed, Linux shows pages as they were written that are not on the disk, and marks them clean: no later fsync
 /// writes them ("Can applications recover from fsync failures?", USENIX ATC 2020). The node stopped then. One that starts must not
 /// promise what only memory holds; so it reads all of it from the disk. And so does who looks whether a file is sound.
+///
+/// # Errors
+/// It is no file, or on no disk.
 #[cfg(target_os = "linux")]
-pub(super) fn forget_clean_pages(file: &File) -> io::Result<()> {
+pub fn forget_clean_pages(file: &File) -> io::Result<()> {
     use nix::fcntl::{PosixFadviseAdvice::POSIX_FADV_DONTNEED, posix_fadvise};
     Ok(posix_fadvise(file, 0, 0, POSIX_FADV_DONTNEED)?)
 }
 
-/// Other systems drop such pages by themselves, or offer nothing.
+/// Nothing: other systems drop such pages by themselves, or offer nothing.
+///
+/// # Errors
+/// None.
 #[cfg(not(target_os = "linux"))]
-pub(super) fn forget_clean_pages(_: &File) -> io::Result<()> {
+pub fn forget_clean_pages(_: &File) -> io::Result<()> {
     Ok(())
 }
 

@@ -8,14 +8,15 @@ use std::{
 
 use anyhow::Context;
 
-use crate::storage::{BackupReader, Summary};
+use crate::storage::{BackupReader, Summary, forget_clean_pages};
 
 /// The file is read in pieces of this.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Opens a backup.
+/// Opens a backup, to be read from the disk. What is no file on one has nothing to forget.
 pub(super) fn open(path: &Path) -> anyhow::Result<BackupReader<BufReader<File>>> {
     let file = File::open(path).with_context(|| path.display().to_string())?;
+    let _ = forget_clean_pages(&file);
     let backup = BackupReader::open(BufReader::with_capacity(BUFFER_BYTES, file));
     backup.with_context(|| path.display().to_string())
 }
