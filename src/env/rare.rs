@@ -54,6 +54,7 @@ rare! {
     "flush-begins" FlushBegins "a node begins to make its state durable";
     "apply-waits-for-flush" ApplyWaitsForFlush "applying waits, for the disk lags behind";
     "backlog-full" BacklogFull "a follower takes no entries, for its state's disk lags behind its log";
+    "reads-stand-still" ReadsStandStill "a leader hands over because its disk keeps reads waiting";
     "read-waits-for-apply" ReadWaitsForApply "a read is confirmed, and waits for entries to be applied";
     "lease-not-held" LeaseNotHeld "a leader that may read by lease does not hold it, and asks";
     "read-left" ReadLeft "nobody waits for a read any more when it is to be served";

@@ -192,7 +192,8 @@ impl Timing {
         self.tick().as_micros() as u64
     }
 
-    fn ticks(&self, span: Duration) -> u32 {
+    /// A span in ticks, the last one begun.
+    pub(super) fn ticks(&self, span: Duration) -> u32 {
         span.as_nanos().div_ceil(self.tick().as_nanos().max(1)) as u32
     }
 }

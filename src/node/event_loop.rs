@@ -157,6 +157,7 @@ impl EventLoop {
             () = self.tick.ring() => {
                 self.schedule_tick();
                 self.tick_core();
+                self.reads.tick(&mut self.core, &self.config.timing);
                 self.keep_small();
                 self.look();
             }

@@ -13,20 +13,23 @@
 //! | `lane.rs` | the reads of one stream, many at a time, in their order: those that are short |
 //! | `long.rs` | a read that is not short: in slices, over a view that stands still, answered in pieces |
 //! | `server.rs` | what all of them share |
+//! | `stall.rs` | whether the disk keeps them waiting |
 
 mod admission;
 mod lane;
 mod long;
 mod read;
 mod server;
+mod stall;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use self::{admission::Load, lane::Lane, read::Read, server::Tasks};
+use self::{admission::Load, lane::Lane, read::Read, server::Tasks, stall::Stall};
 pub(super) use self::{
     read::{Caller, LaneEnd},
     server::ReadServer,
 };
+use super::config::Timing;
 use crate::{
     env::{Buggify, Moment, buggify, sometimes},
     raft::{ClusterId, Index, Raft, ReadReady, Term},
@@ -44,7 +47,11 @@ pub(super) struct Reads {
     /// Reads that may be served from the state at this index, or a later one.
     waiting: BTreeMap<Index, Vec<Read>>,
     lanes: Tasks,
+    stall: Stall,
 }
+
+/// A leader whose disk has not ended one read for so many election timeouts hands over.
+const STALL_ELECTION_TIMEOUTS: u32 = 4;
 
 impl Reads {
     pub(super) fn new(server: Arc<ReadServer>) -> Self {
@@ -55,6 +62,7 @@ impl Reads {
             asked: BTreeMap::new(),
             waiting: BTreeMap::new(),
             lanes: Tasks::default(),
+            stall: Stall::default(),
         }
     }
 
@@ -86,6 +94,21 @@ impl Reads {
                 }
             }
             Err(why) => caller.replies.refuse(request, Reason::Overloaded, why),
+        }
+    }
+
+    /// A tick has passed. A leader whose disk keeps reads waiting hands over: it answers nobody, and where nothing is written the core does
+    /// not notice.
+    pub(super) fn tick(&mut self, core: &mut Raft, timing: &Timing) {
+        let ticks_max = timing.ticks(STALL_ELECTION_TIMEOUTS * timing.election_timeout);
+        let is_stalled = self.stall.tick(self.server.oldest_job(), ticks_max);
+        if is_stalled
+            && core.transferring().is_none()
+            && let Some(successor) = core.successor()
+        {
+            sometimes!(ReadsStandStill);
+            tracing::warn!(successor, "the disk keeps reads waiting: hands leadership over");
+            core.transfer(successor).expect("a leader can hand over to a voter that it feeds");
         }
     }
 

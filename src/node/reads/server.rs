@@ -10,9 +10,12 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::super::{
-    config::{Config, ReadLimits},
-    report::Report,
+use super::{
+    super::{
+        config::{Config, ReadLimits},
+        report::Report,
+    },
+    stall::Jobs,
 };
 use crate::{
     env::{Buggify, Clock, Knob, Moment, buggify, knob, sometimes},
@@ -41,6 +44,7 @@ pub(in crate::node) struct ReadServer {
     slices: Arc<Semaphore>,
     /// The latest view that a long read took, as long as any needs it.
     view: Mutex<Weak<StateView>>,
+    jobs: Jobs,
 }
 
 impl ReadServer {
@@ -62,6 +66,7 @@ impl ReadServer {
             long_reads: Semaphore::new(knob(Knob::LongReads, LONG_READS_MAX)),
             slices: Arc::new(Semaphore::new(knob(Knob::ReadSlices, SLICES_MAX))),
             view: Mutex::new(Weak::new()),
+            jobs: Jobs::default(),
         })
     }
 
@@ -95,7 +100,13 @@ impl ReadServer {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
+        let _job = self.jobs.begin();
         storage::run_on(&*self.disk, work).await
+    }
+
+    /// The number of the disk's job that has lasted longest.
+    pub(super) fn oldest_job(&self) -> Option<u64> {
+        self.jobs.oldest()
     }
 
     /// The state could not be read: the node must stop.
