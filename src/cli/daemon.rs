@@ -47,7 +47,7 @@ impl Daemon {
         let environment = environment();
         self.telemetry.start(program, &environment)?;
         raise_open_files_limit();
-        tokio::spawn(security.clone().watch());
+        tokio::spawn(security.clone().watch(environment.clock.clone()));
         let signalled = stop::signalled()?;
         let orphaned = self.exit_on_stdin_close.then(stop::orphaned).transpose()?;
         let stop = async {

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use super::transport::Credentials;
+#[cfg(not(madsim))]
+use crate::env::Clock;
 
 /// How a process secures its connections. Cheap to clone; by default it does not.
 #[derive(Clone, Debug, Default)]
@@ -16,9 +18,9 @@ impl Security {
 
     /// Tells in time that a certificate expires, for ever.
     #[cfg(not(madsim))]
-    pub async fn watch(self) {
+    pub async fn watch(self, clock: Clock) {
         if let Some(credentials) = self.0 {
-            credentials.watch().await;
+            credentials.watch(&clock).await;
         }
     }
 

@@ -17,7 +17,10 @@ use tokio_rustls::rustls::{
 };
 use x509_parser::{extensions::GeneralName, parse_x509_certificate};
 
-use crate::rpc::{Identity, metrics::CERTIFICATE_END};
+use crate::{
+    env::Clock,
+    rpc::{Identity, metrics::CERTIFICATE_END},
+};
 
 /// Files are looked at again this often, when a connection is made.
 const RELOAD_INTERVAL: Duration = Duration::from_secs(1);
@@ -150,10 +153,10 @@ impl Credentials {
     }
 
     /// Looks at the files now and then, for ever: connections may last for longer than a certificate.
-    pub(in crate::rpc) async fn watch(&self) {
+    pub(in crate::rpc) async fn watch(&self, clock: &Clock) {
         let mut pause = RELOAD_INTERVAL;
         loop {
-            tokio::time::sleep(pause).await;
+            clock.sleep(pause).await;
             self.current();
             pause = WATCH_INTERVAL;
         }
