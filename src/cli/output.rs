@@ -14,8 +14,6 @@ pub(super) const FAILED: u8 = 1;
 /// Exit code after Ctrl+C, as shells report it.
 pub(super) const INTERRUPTED: u8 = 130;
 
-const UNWRITTEN: &str = "not all of the output is there: stdout cannot be written";
-
 /// Writes what a command was asked for to stdout. That nobody reads it (`conclave get --prefix x | head -1`) is no failure.
 ///
 /// # Errors
@@ -36,7 +34,7 @@ pub(super) fn tell(text: &str) {
 pub(super) fn is_read(text: &str) -> anyhow::Result<bool> {
     match write(text) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        written => written.context(UNWRITTEN).map(|()| true),
+        written => written.context("not all of the output is there: stdout cannot be written").map(|()| true),
     }
 }
 

@@ -1,20 +1,8 @@
-use std::{
-    future::Future,
-    io,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-};
-
-use redb::StorageBackend;
-
 use super::*;
 use crate::{
     raft::Payload,
     storage::{
-        Disk, Job, MemoryDisk,
+        MemoryDisk,
         testing::identity,
         volume::{BLOCK_BYTES, Owner},
     },
@@ -25,7 +13,7 @@ fn open(disk: &MemoryDisk) -> (LogStore, Recovered) {
 }
 
 /// Opens the log alone.
-fn try_open(disk: &dyn Disk) -> Result<(LogStore, Recovered), StorageError> {
+fn try_open(disk: &MemoryDisk) -> Result<(LogStore, Recovered), StorageError> {
     let mut volume = Volume::open(disk, LOG_FILE)?;
     if volume.owner().is_none() {
         volume.begin(&Owner { identity: identity("a", 1), incarnation: 1 })?;
@@ -241,48 +229,6 @@ fn a_promise_is_noted_beside_the_entries() {
     assert_eq!(open(&MemoryDisk::default()).0.promise_us().expect("it is whole"), 0);
 }
 
-/// A disk that fails at each write after so many.
-#[derive(Debug)]
-struct FailingDisk(Arc<MemoryDisk>, Arc<AtomicI64>);
-
-#[derive(Debug)]
-struct FailingFile(Box<dyn StorageBackend>, Arc<AtomicI64>);
-
-impl Disk for FailingDisk {
-    fn open(&self, file: &str) -> io::Result<Box<dyn StorageBackend>> {
-        Ok(Box::new(FailingFile(self.0.open(file)?, self.1.clone())))
-    }
-
-    fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        self.0.run(job)
-    }
-}
-
-impl StorageBackend for FailingFile {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        match self.1.fetch_sub(1, Ordering::Relaxed) {
-            1.. => self.0.write(offset, data),
-            _ => Err(io::ErrorKind::Other.into()),
-        }
-    }
-}
-
 /// A power loss has taken the note of the last commit. The log is opened, writes something over that commit, and dies at any of its writes.
 /// (A seed found that the engine wrote before there was a note again.)
 #[test]
@@ -294,11 +240,13 @@ fn no_write_of_a_start_hides_a_commit() {
     let cut_off = disk.clone();
     drop(log);
     for writes in 1.. {
-        let disk = Arc::new(cut_off.clone());
-        let opened = try_open(&FailingDisk(disk.clone(), Arc::new(AtomicI64::new(writes))));
+        let disk = cut_off.clone();
+        disk.fail_after(Some(writes));
+        let opened = try_open(&disk);
         let is_done = opened.is_ok();
+        disk.fail_after(None);
         disk.change(LOG_FILE, |bytes| bytes[BLOCK_BYTES + 50] ^= 1);
-        match try_open(&*disk) {
+        match try_open(&disk) {
             Ok((_, recovered)) => assert_eq!(Some(recovered.vote), vote(7), "after {writes} writes"),
             Err(error) => assert_corrupt(&error, "its journal: one of the commits"),
         }
