@@ -157,7 +157,7 @@ impl EventLoop {
             () = self.tick.ring() => {
                 self.schedule_tick();
                 self.tick_core();
-                self.reads.tick(&mut self.core, &self.config.timing);
+                self.reads.tick(&mut self.core, self.header.applied_index, &self.config.timing);
                 self.keep_small();
                 self.look();
             }

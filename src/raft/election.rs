@@ -193,10 +193,10 @@ impl Raft {
         let stalled = (durable < self.shared.commit).then_some(durable);
         let is_stalled = stalled.is_some() && stalled == leader.stalled;
         leader.stalled = stalled;
-        match has_quorum {
-            true if is_stalled => self.hand_over(),
-            true => {}
-            false => self.become_follower(self.term(), None),
+        if !has_quorum {
+            self.become_follower(self.term(), None);
+        } else if is_stalled {
+            self.hand_over();
         }
     }
 }

@@ -69,13 +69,14 @@ impl Raft {
         }
     }
 
-    /// Picks a successor, unless there is one.
-    pub(super) fn hand_over(&mut self) {
-        if self.transferring().is_none()
-            && let Some(successor) = self.successor()
-        {
-            self.transfer(successor).expect("a leader can hand over to a voter that it feeds");
+    /// A leader hands over to whoever could take over soonest, unless it is handing over. Returns whom it has picked.
+    pub fn hand_over(&mut self) -> Option<NodeId> {
+        if self.transferring().is_some() {
+            return None;
         }
+        let successor = self.successor()?;
+        self.transfer(successor).expect("a leader can hand over to a voter that it feeds");
+        Some(successor)
     }
 
     /// Who could take over soonest: of the other voters the one that holds most, and answers.

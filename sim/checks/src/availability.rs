@@ -164,7 +164,11 @@ impl Availability {
             let lasted = around.now.saturating_sub(reign.since);
             // (Who was told to take over may do so late.)
             let has_handed_over = node.transfers.contains(&reign.term);
-            if reign.is_latest && !has_handed_over && lasted > self.bounds.until_settled {
+            let until_safe = match node.stepped_down == Some(reign.term) {
+                true => self.bounds.until_heard,
+                false => self.bounds.until_settled,
+            };
+            if reign.is_latest && !has_handed_over && lasted > until_safe {
                 let term = node.view.map_or(0, |view| view.term());
                 let nodes: Vec<NodeId> = set.keys().copied().collect();
                 drop(inner);

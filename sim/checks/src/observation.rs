@@ -61,6 +61,12 @@ impl Step<'_> {
         self.before != Some(self.after)
     }
 
+    /// The term that it led, and leads no more, though it knows of no later one.
+    pub(crate) fn steps_down(&self) -> Option<Term> {
+        let term = self.before.filter(|before| before.role == RoleName::Leader)?.term();
+        (self.after.role != RoleName::Leader && self.after.term() == term).then_some(term)
+    }
+
     /// What this node takes for committed that it did not before, as far as its log holds it.
     pub(crate) fn committed(&self) -> impl Iterator<Item = &Entry> {
         let known: Index = self.before.map_or(0, |before| before.commit);

@@ -18,6 +18,8 @@ pub struct Bounds {
     pub until_handed_over: Duration,
     /// Until it is sure that undisturbed voters that follow a leader hear it, too: nobody unseats it from then on.
     pub until_settled: Duration,
+    /// Until a leader hears the answers of undisturbed voters that follow it: it does not step down by itself from then on.
+    pub until_heard: Duration,
     /// Until a proxy that reaches a leader, and those that follow it, sends its calls there.
     pub until_found: Duration,
     /// Until a proxy that has a link to a leader sends its calls there.

@@ -47,11 +47,14 @@ pub(super) struct Reads {
     /// Reads that may be served from the state at this index, or a later one.
     waiting: BTreeMap<Index, Vec<Read>>,
     lanes: Tasks,
-    stall: Stall,
+    /// Of the disk's jobs for reads.
+    reading: Stall,
+    /// Of entries that are committed and not applied: reads wait for them first.
+    applying: Stall,
 }
 
-/// A leader whose disk has not ended one read for so many election timeouts hands over.
-const STALL_ELECTION_TIMEOUTS: u32 = 4;
+/// A leader whose disk has not ended one read, or applied anything, for so many election timeouts hands over.
+const STALL_ELECTION_TIMEOUTS: u32 = 8;
 
 impl Reads {
     pub(super) fn new(server: Arc<ReadServer>) -> Self {
@@ -62,7 +65,8 @@ impl Reads {
             asked: BTreeMap::new(),
             waiting: BTreeMap::new(),
             lanes: Tasks::default(),
-            stall: Stall::default(),
+            reading: Stall::default(),
+            applying: Stall::default(),
         }
     }
 
@@ -97,18 +101,16 @@ impl Reads {
         }
     }
 
-    /// A tick has passed. A leader whose disk keeps reads waiting hands over: it answers nobody, and where nothing is written the core does
-    /// not notice.
-    pub(super) fn tick(&mut self, core: &mut Raft, timing: &Timing) {
+    /// A tick has passed, and the state machine stands at `applied`. A leader whose disk keeps reads waiting hands over: it answers nobody,
+    /// and where nothing is written the core does not notice.
+    pub(super) fn tick(&mut self, core: &mut Raft, applied: Index, timing: &Timing) {
         let ticks_max = timing.ticks(STALL_ELECTION_TIMEOUTS * timing.election_timeout);
-        let is_stalled = self.stall.tick(self.server.oldest_job(), ticks_max);
-        if is_stalled
-            && core.transferring().is_none()
-            && let Some(successor) = core.successor()
-        {
+        let unapplied = (applied < core.commit()).then_some(applied);
+        let is_stalled =
+            self.reading.tick(self.server.oldest_job(), ticks_max) | self.applying.tick(unapplied, ticks_max);
+        if is_stalled && let Some(successor) = core.hand_over() {
             sometimes!(ReadsStandStill);
             tracing::warn!(successor, "the disk keeps reads waiting: hands leadership over");
-            core.transfer(successor).expect("a leader can hand over to a voter that it feeds");
         }
     }
 

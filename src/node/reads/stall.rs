@@ -47,7 +47,8 @@ impl Drop for Job<'_> {
     }
 }
 
-/// For how long a job has been the oldest one. In ticks: a process that was suspended has made none.
+/// For how long the same job has been the oldest one, or the same entry the last one that was applied. In ticks: a process that was
+/// suspended has made none.
 #[derive(Debug, Default)]
 pub(super) struct Stall {
     oldest: Option<u64>,
@@ -55,7 +56,8 @@ pub(super) struct Stall {
 }
 
 impl Stall {
-    /// A tick has passed, and this is the oldest job. True when it has been that for so many ticks, and again after as many more.
+    /// A tick has passed, and this is the oldest job, or the last entry. True when it has been that for so many ticks, and again
+    /// after as many more.
     pub(super) fn tick(&mut self, oldest: Option<u64>, ticks_max: u32) -> bool {
         self.ticks = if oldest.is_some() && oldest == self.oldest { self.ticks + 1 } else { 0 };
         self.oldest = oldest;

@@ -153,6 +153,7 @@ impl Facts {
             step.committed().for_each(|entry| self.committed.note(entry, core.term()));
         }
         let node = self.meet(id);
+        node.stepped_down = step.steps_down().or(node.stepped_down);
         node.view = Some(step.after);
         node.leader = core.leader();
         // A leader that was deposed has perhaps been by its successor, who has not been seen to lead.

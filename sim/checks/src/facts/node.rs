@@ -40,6 +40,8 @@ pub(crate) struct Node {
     pub(crate) transferring: Option<(NodeId, Term)>,
     /// The terms in which it was handing leadership over.
     pub(crate) transfers: BTreeSet<Term>,
+    /// The last term that it led and did not leave for a later one: it heard no quorum, or was removed.
+    pub(crate) stepped_down: Option<Term>,
     /// Reads asked for and not answered, each with the commit index of that moment.
     pub(crate) reads: BTreeMap<u64, Index>,
 }

@@ -80,6 +80,8 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         until_handed_over: 8 * ballot,
         // By then a follower that does not hear it any more has given it up.
         until_settled: 2 * ballot,
+        // They answer by links of their own, and it looks once in the longest election timeout whether they did.
+        until_heard: LINKS + 2 * ballot,
         // It may have to hear from another node first where the leader is.
         until_found: 2 * LINKS,
         // A node says at once who leads.

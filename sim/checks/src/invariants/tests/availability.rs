@@ -16,6 +16,7 @@ const BOUNDS: Bounds = Bounds {
     until_stepped_down: Duration::from_millis(50),
     until_handed_over: Duration::from_millis(60),
     until_settled: Duration::from_millis(20),
+    until_heard: Duration::from_millis(30),
     until_found: Duration::from_millis(80),
     until_told: Duration::from_millis(15),
     until_answered: Duration::from_millis(40),
@@ -106,6 +107,15 @@ impl<'a> Watched<'a> {
     fn is_told(&mut self, id: NodeId, from: NodeId, term: Term) {
         let body = Body::HeartbeatResponse { round: 0, priority: 0, promise_us: 0 };
         self.hears(id, Message { from, to: id, origin: Origin::default(), term, body });
+    }
+
+    /// A leader hears nobody until it leads no more.
+    fn hears_nobody(&mut self, leader: NodeId) {
+        let core = self.cores.get_mut(&leader).expect("one of them");
+        while core.is_leader() {
+            core.tick();
+            self.cluster.steps(core);
+        }
     }
 
     fn hears(&mut self, id: NodeId, message: Message) {
@@ -366,6 +376,18 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
             }
             watched.is_told(1, 3, term + 1);
             watched.look(21, &[1, 2]);
+        },
+    },
+    Story {
+        nodes: &[1, 2],
+        term: 2,
+        history: |cluster, version| {
+            // It steps down by itself: perhaps those that follow it have no link to it yet.
+            let mut watched = Watched::new(cluster);
+            watched.elects(1);
+            watched.look(0, &[1, 2]);
+            watched.hears_nobody(1);
+            watched.look(version.of(31, 30), &[1, 2]);
         },
     },
     Story {
