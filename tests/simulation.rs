@@ -42,6 +42,12 @@ fn fresh_seeds_are_green() {
     drop(expect_green("run", &FRESH_SEEDS));
 }
 
+/// Most disks are damaged: nothing is promised but that nobody is told anything wrong, and that who finds damage stops.
+#[test]
+fn beyond_what_the_system_bears_no_answer_is_wrong() {
+    expect_green("run", &["--beyond", "--seeds", "30", "--no-shrink"]);
+}
+
 /// Every scenario that ever failed, minimised, with its story ("about"). Each still reaches the rare states that it is kept for.
 #[test]
 fn the_corpus_is_green() {

@@ -79,7 +79,8 @@ fn run_here(scenario: &Scenario, keep_story: bool, limit: Option<Duration>) -> V
         snapshots,
         committed: oracle.committed(),
         events: trace.length(),
-        faults: named(count_faults(scenario)),
+        faults: named(watch.struck()),
+        missed: named(watch.missed()),
         operations: named(judges::count(&recorder.operations(), &recorder.large())),
         to_leader_ns: times.to_leader.map(nanoseconds).into_iter().collect(),
         to_first_write_ns: times.to_first_write.map(nanoseconds).into_iter().collect(),
@@ -149,14 +150,6 @@ fn named<T>(figures: impl IntoIterator<Item = (&'static str, T)>) -> BTreeMap<St
 
 fn nanoseconds(time: Duration) -> u64 {
     time.as_nanos() as u64
-}
-
-fn count_faults(scenario: &Scenario) -> BTreeMap<&'static str, u64> {
-    let mut counts = BTreeMap::new();
-    for timed in &scenario.faults {
-        *counts.entry(timed.fault.name()).or_default() += 1;
-    }
-    counts
 }
 
 fn count_outsiders(scenario: &Scenario) -> BTreeMap<&'static str, u64> {

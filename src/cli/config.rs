@@ -128,15 +128,31 @@ fn without_password(value: &str) -> String {
     }
 }
 
-/// As TOML has it: numbers, true and false as they are.
+/// As TOML has it: true and false as they are, and numbers that stay the same when they are read back. (`007` is no number there,
+/// and `+7` another text.)
 fn literal(value: &str) -> String {
     match value {
         "true" | "false" => value.to_owned(),
-        _ if value.parse::<i64>().is_ok() => value.to_owned(),
+        _ if value.parse::<i64>().is_ok_and(|number| number.to_string() == value) => value.to_owned(),
         _ => quoted(value),
     }
 }
 
 fn quoted(value: impl AsRef<str>) -> String {
     toml_edit::Value::from(value.as_ref()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_read_back_as_the_same_text() {
+        for bare in ["0", "30", "-5", "true", "false"] {
+            assert_eq!(literal(bare), bare);
+        }
+        for text in ["007", "+7", "-0", "0x1f", "1_000", "1.5", "10s", "", "True"] {
+            assert_eq!(literal(text), format!("\"{text}\""));
+        }
+    }
 }

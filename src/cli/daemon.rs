@@ -82,7 +82,7 @@ fn raise_open_files_limit() {
 }
 
 /// The world around a process of this machine: its true clock, and nobody who watches.
-fn environment() -> Environment {
+pub(super) fn environment() -> Environment {
     Environment {
         clock: clock(),
         seed: rand::random(),

@@ -29,7 +29,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<String> {
-        let Keys { first, end } = Keys::named(&self.key, self.prefix, self.range_end.as_ref());
+        let Keys { first, end } = Keys::named(&self.key, self.prefix, self.range_end.as_ref())?;
         let options = DeleteOptions { range_end: end, ..DeleteOptions::default() };
         let answer = client.delete(first, options).await?;
         let revision = answer.header.unwrap_or_default().revision;

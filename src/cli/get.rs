@@ -6,7 +6,7 @@ use anyhow::bail;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::escape::escape;
+use super::{escape::escape, usage::UsageError};
 use crate::{
     client::{self, Client, GetOptions},
     wire::pb::{etcdserverpb::RangeResponse, mvccpb::KeyValue},
@@ -58,7 +58,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) async fn run(&self, client: &Client) -> anyhow::Result<String> {
-        let Keys { first, end } = Keys::named(&self.key, self.prefix, self.range_end.as_ref());
+        let Keys { first, end } = Keys::named(&self.key, self.prefix, self.range_end.as_ref())?;
         let options = GetOptions {
             range_end: end,
             limit: self.limit.unwrap_or(0),
@@ -97,16 +97,29 @@ pub(super) struct Keys {
 
 impl Keys {
     /// The keys that a KEY argument and its options name.
-    pub(super) fn named(key: &OsString, prefix: bool, range_end: Option<&OsString>) -> Self {
+    ///
+    /// # Errors
+    /// The end is empty: to the server that would mean the first key alone, and not that no key comes before it.
+    pub(super) fn named(
+        key: &OsString,
+        prefix: bool,
+        range_end: Option<&OsString>,
+    ) -> Result<Self, UsageError> {
         let first = Bytes::copy_from_slice(key.as_encoded_bytes());
-        match range_end {
+        Ok(match range_end {
+            Some(end) if end.is_empty() => {
+                return Err(UsageError(
+                    "--range-end is empty: give the first key after the range, or leave it out for KEY alone"
+                        .to_owned(),
+                ));
+            }
             Some(end) => Self { first, end: Bytes::copy_from_slice(end.as_encoded_bytes()) },
             None if prefix && first.is_empty() => {
                 Self { first: SMALLEST_KEY, end: client::prefix_range_end(b"") }
             }
             None if prefix => Self { end: client::prefix_range_end(&first), first },
             None => Self { first, end: Bytes::new() },
-        }
+        })
     }
 }
 
@@ -131,4 +144,23 @@ fn pair_as_json(pair: &KeyValue) -> serde_json::Value {
         "mod_revision": pair.mod_revision,
         "version": pair.version,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_end_does_not_stand_for_the_first_key() {
+        let named = |prefix, end: Option<&str>| {
+            let keys = Keys::named(&"user/a".into(), prefix, end.map(OsString::from).as_ref());
+            keys.map(|keys| (keys.first, keys.end)).map_err(|error| error.to_string())
+        };
+        let error = named(false, Some("")).expect_err("it is empty");
+        assert!(error.starts_with("--range-end is empty") && !error.contains('\n'), "{error}");
+        let first = Bytes::from("user/a");
+        assert_eq!(named(false, Some("user/m")), Ok((first.clone(), "user/m".into())));
+        assert_eq!(named(false, None), Ok((first.clone(), Bytes::new())));
+        assert_eq!(named(true, None), Ok((first, "user/b".into())));
+    }
 }

@@ -76,7 +76,7 @@ pub(super) struct Args {
     cluster: String,
     /// How often a leader reports to its followers
     #[arg(long, value_name = "MS", default_value_t = milliseconds(Timing::default().heartbeat),
-          value_parser = clap::value_parser!(u64).range(1..=60_000))]
+          value_parser = clap::value_parser!(u64).range(1..=10_000))]
     heartbeat_ms: u64,
     /// After how long without a report followers elect a new leader
     #[arg(long, value_name = "MS", default_value_t = milliseconds(Timing::default().election_timeout),

@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, path::PathBuf, time::Duration};
 
+use tokio::sync::oneshot;
+
 use super::{
     address::Address,
     connection::parse_span,
@@ -12,9 +14,9 @@ use super::{
     usage::UsageError,
 };
 use crate::{
-    env::{Clock, Condition, Environment},
+    env::{Condition, Environment},
     proxy::{self, Config},
-    rpc::{Role, Security, ServerLimits},
+    rpc::{Role, RpcError, Security, ServerLimits},
 };
 
 const EXAMPLES: &str = "\
@@ -152,37 +154,64 @@ pub(super) async fn run(args: Args) -> anyhow::Result<()> {
     let config = args.config()?;
     let (environment, shutdown) = args.daemon.start("conclave-proxy", &config.security)?;
     args.warn_of_strangers();
+    match args.drain_seconds {
+        0 => proxy::run(config, environment, shutdown).await?,
+        seconds => serve_and_drain(config, environment, shutdown, signalled_again(), seconds).await?,
+    }
+    Ok(())
+}
+
+/// Completes at the next signal after it is first awaited.
+async fn signalled_again() {
+    match stop::signalled() {
+        Ok(signalled) => signalled.await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Runs a proxy until it is told to stop, and goes on serving for a while. Told to stop once `again` meanwhile, or while calls that are
+/// under way then are waited for, it ends at once.
+async fn serve_and_drain(
+    config: Config,
+    environment: Environment,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+    again: impl Future<Output = ()>,
+    seconds: u64,
+) -> Result<(), RpcError> {
     let Environment { health, clock, .. } = environment.clone();
+    let (drains_tx, drains_rx) = oneshot::channel();
     let drained = async move {
         shutdown.await;
         health.set(Condition::Stopping);
-        drain(&clock, args.drain_seconds).await;
+        tracing::info!(seconds, "drains: it goes on serving for so long; a second signal stops it at once");
+        let _ = drains_tx.send(());
+        clock.sleep(Duration::from_secs(seconds)).await;
     };
-    Ok(proxy::run(config, environment, drained).await?)
-}
-
-/// Goes on serving for a while, or until it is told to stop once more.
-async fn drain(clock: &Clock, seconds: u64) {
-    if seconds == 0 {
-        return;
-    }
-    tracing::info!(seconds, "drains: it goes on serving for so long; a second signal stops it at once");
     let again = async {
-        match stop::signalled() {
-            Ok(signalled) => signalled.await,
+        match drains_rx.await {
+            Ok(()) => again.await,
+            // It failed before it was told to stop.
             Err(_) => std::future::pending().await,
         }
     };
     tokio::select! { biased;
-        () = again => tracing::info!("told to stop once more"),
-        () = clock.sleep(Duration::from_secs(seconds)) => {}
+        () = again => {
+            tracing::info!("told to stop once more: what is under way is cut");
+            Ok(())
+        }
+        served = proxy::run(config, environment, drained) => served,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{future::ready, net::TcpListener};
+
     use super::*;
-    use crate::cli::{testing::options, usage::one_line};
+    use crate::{
+        cli::{daemon, testing::options, usage::one_line},
+        client::{Client, Options, PutOptions},
+    };
 
     fn config(line: &str) -> Result<Config, String> {
         let args: Args = options(line).map_err(|error| one_line(&error))?;
@@ -210,5 +239,27 @@ mod tests {
             let error = config(line).expect_err(line);
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_proxy_that_drains_and_is_told_once_more_waits_for_no_call() {
+        let address = |listener: TcpListener| listener.local_addr().expect("it is bound").to_string();
+        let free = || address(TcpListener::bind("127.0.0.1:0").expect("a free port"));
+        let (listen, node) = (free(), free());
+        let config = config(&format!("--listen {listen} --nodes {node}")).expect("good arguments");
+        let environment = daemon::environment();
+        let clock = environment.clock.clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let shutdown = async { drop(stopped.await) };
+        let serving = tokio::spawn(serve_and_drain(config, environment, shutdown, ready(()), 60));
+
+        let client = Client::new(&[listen], Options::default(), clock.clone()).expect("a good endpoint");
+        let put = tokio::spawn(async move { client.put("key", "value", PutOptions::default()).await });
+        clock.sleep(Duration::from_millis(300)).await;
+        assert!(!put.is_finished(), "it waits for a leader");
+        stop.send(()).expect("it is waited for");
+        let ended = clock.timeout(Duration::from_secs(2), serving).await.expect("it ends at once");
+        ended.expect("no panic").expect("it served");
+        put.await.expect("no panic").expect_err("it is cut off");
     }
 }

@@ -39,8 +39,13 @@ impl Args {
 
 /// The id of the leader, if a node that can be reached says it leads.
 pub(super) fn leader(status: &StatusResponse) -> Option<u64> {
+    leading(status).map(|node| node.id)
+}
+
+/// What the leader says of itself, if a node that can be reached says it leads.
+pub(super) fn leading(status: &StatusResponse) -> Option<&NodeStatus> {
     let leads = |node: &&NodeStatus| node.reachable && node.role() == Role::Leader;
-    status.nodes.iter().filter(leads).max_by_key(|node| node.term).map(|node| node.id)
+    status.nodes.iter().filter(leads).max_by_key(|node| node.term)
 }
 
 /// The cluster's name and, once it is known, its id.
@@ -73,13 +78,17 @@ pub(super) fn as_table(status: &StatusResponse) -> String {
     format!("{}{table}\n{why}", headline(status))
 }
 
-/// Why nobody leads, if that is because too few voters answer: by the configuration of the node that knows most.
+/// Why nobody leads, if that is because too few voters answer: by the configuration of the node that knows most. `None` also if the
+/// proxy alone does not reach a leader that a node of the latest term follows.
 fn no_leader(status: &StatusResponse) -> Option<String> {
     if leader(status).is_some() {
         return None;
     }
     let reachable = || status.nodes.iter().filter(|node| node.reachable);
     let latest = reachable().max_by_key(|node| (node.term, node.last_index))?;
+    if reachable().any(|node| node.term == latest.term && node.leader != 0) {
+        return None;
+    }
     let configuration = latest.configuration.as_ref()?;
     let answers = |id| reachable().any(|node| node.id == id);
     lacking(&configuration.voters, &configuration.outgoing, answers)
@@ -225,6 +234,39 @@ mod tests {
         assert_eq!(leader(&status), None);
         assert!(as_table(&status).contains("none"));
         assert!(as_json(&status)["leader"].is_null());
+    }
+
+    /// Of three nodes only the second is reached, which names this leader.
+    fn cut_off_from_all_but_one(leader: u64) -> StatusResponse {
+        let follower = NodeStatus {
+            id: 2,
+            reachable: true,
+            role: Role::Follower.into(),
+            term: 4,
+            leader,
+            configuration: Some(Configuration { voters: vec![1, 2, 3], ..Configuration::default() }),
+            ..NodeStatus::default()
+        };
+        let lost = |id| NodeStatus { id, ..NodeStatus::default() };
+        StatusResponse { nodes: vec![lost(1), follower, lost(3)], ..StatusResponse::default() }
+    }
+
+    #[test]
+    fn a_leader_that_this_proxy_alone_does_not_reach_is_not_denied() {
+        let status = cut_off_from_all_but_one(3);
+        assert!(!as_table(&status).contains("no leader:"), "{}", as_table(&status));
+        let json = as_json(&status);
+        assert!(json["no_leader_because"].is_null(), "{json}");
+        assert_eq!(json["nodes"][1]["leader"], 3);
+
+        let status = cut_off_from_all_but_one(0);
+        assert!(as_table(&status).contains("nodes 1, 3 do not answer"), "{}", as_table(&status));
+        // Who led in an earlier term leads no more.
+        let mut status = cut_off_from_all_but_one(3);
+        let voters = vec![1, 2, 3, 4, 5];
+        let configuration = Some(Configuration { voters, ..Configuration::default() });
+        status.nodes[0] = NodeStatus { id: 1, term: 5, leader: 0, configuration, ..status.nodes[1].clone() };
+        assert!(as_json(&status)["no_leader_because"].is_string());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::{
     connection::parse_span,
     output::{describe, is_read, print, tell},
-    status::{self, as_json, as_table, leader},
+    status::{self, as_json, as_table, leading},
     stop,
 };
 use crate::{client::Client, wire::pb::v1::StatusResponse};
@@ -100,13 +100,15 @@ impl Changes {
         let reachable = || status.nodes.iter().filter(|node| node.reachable);
         let term = reachable().map(|node| node.term).max().unwrap_or_default();
         let commit = reachable().map(|node| node.commit_index).max().unwrap_or_default();
-        let leads = leader(status);
-        if let Some(id) = leads {
-            let changed = self.led.replace((term, id)).is_some_and(|led| led != (term, id));
+        // A node that stands for election is ahead of the leader's term.
+        let leads = leading(status).map(|node| (node.term, node.id));
+        if let Some(leads) = leads {
+            let changed = self.led.replace(leads).is_some_and(|led| led != leads);
             self.leader_changes += u64::from(changed);
         }
         let terms = term.saturating_sub(*self.first_term.get_or_insert(term));
-        let who = leads.map_or("nobody leads".to_owned(), |id| format!("node {id} leads in term {term}"));
+        let who =
+            leads.map_or("nobody leads".to_owned(), |(term, id)| format!("node {id} leads in term {term}"));
         let pace = self.pace(commit, at);
         let (changes, seconds) = (self.leader_changes, at.as_secs());
         format!("{who} | {pace} | in {seconds} s: {changes} changes of leader, {terms} terms")
@@ -161,6 +163,18 @@ mod tests {
         assert_eq!(
             changes.line(&status(2, 6, 200), at(4)),
             "node 2 leads in term 6 | - commits/s | in 4 s: 1 changes of leader, 2 terms"
+        );
+    }
+
+    #[test]
+    fn a_node_that_is_ahead_makes_no_other_leader() {
+        let mut changes = Changes::default();
+        changes.line(&status(1, 4, 100), Duration::ZERO);
+        let mut ahead = status(1, 4, 100);
+        ahead.nodes[1].term = 5;
+        assert_eq!(
+            changes.line(&ahead, Duration::from_secs(1)),
+            "node 1 leads in term 4 | 0 commits/s | in 1 s: 0 changes of leader, 1 terms"
         );
     }
 }

@@ -3,18 +3,27 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use crate::raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot, Term};
+use crate::raft::{Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId, Term};
 
 /// Watches a node, or a proxy. Production has nobody watching; the simulation's oracles live here.
 pub trait Observer: Send + Sync + 'static {
-    /// The node came up and recovered this from its disk.
-    fn started(&self, _core: &Raft) {}
+    /// The node came up and recovered this from its disk; its state stands at an index, and has this hash.
+    fn started(&self, _core: &Raft, _applied: Index, _state_hash: u64) {}
 
     /// The core took its inputs; these effects are about to be carried out.
     fn stepped(&self, _core: &Raft, _effects: &Effects) {}
 
     /// The core was asked for a read, and gave it this name.
     fn read_asked(&self, _node: NodeId, _read: u64) {}
+
+    /// Time passed at the core by one tick; the longest election timeout lasts so many.
+    fn ticked(&self, _core: &Raft, _election_ticks_max: u32) {}
+
+    /// Something that another node sent has reached the core.
+    fn heard(&self, _node: NodeId) {}
+
+    /// The core was told how a stream of its own ended, and learned something of the receiver, or nothing.
+    fn stream_ended(&self, _node: NodeId, _stream: StreamId, _is_believed: bool) {}
 
     /// The log's disk holds this write from now on; its promises leave next.
     fn persisted(&self, _node: NodeId, _write: &Persist) {}

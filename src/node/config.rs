@@ -95,7 +95,7 @@ pub struct Retention {
     pub backlog_bytes_max: usize,
     /// The state travels to another node at this pace, to leave room for everything else.
     pub snapshot_bytes_per_second: usize,
-    /// In pieces of about this size.
+    /// In pieces of about this size, which grow with the pace.
     pub snapshot_piece_bytes: usize,
     /// So many events of the past that were compacted are removed in one go, or twice as many as there were entries to
     /// apply: so what writes leave behind never gathers. While it lasts nobody reads.
@@ -183,9 +183,10 @@ impl Default for Timing {
 }
 
 impl Timing {
-    /// The core's unit of time: fine enough to tell heartbeats and timeouts apart.
+    /// The core's unit of time: fine enough to tell heartbeats and timeouts apart. Three of them are not shorter than a heartbeat, which
+    /// would take four then.
     pub fn tick(&self) -> Duration {
-        self.heartbeat / 3
+        Duration::from_nanos(self.heartbeat.as_nanos().div_ceil(3) as u64)
     }
 
     fn tick_us(&self) -> u64 {

@@ -192,6 +192,7 @@ impl EventLoop {
         if buggify(Buggify::EarlyCompaction) {
             self.core.compact();
         }
+        self.environment.observer.ticked(&self.core, self.config.timing.ticks(2 * election_timeout));
     }
 
     /// Proposes what keeps the state small, if this node leads, and has applied all that was committed before: a state that is behind its
@@ -251,7 +252,10 @@ impl EventLoop {
                     }
                     None => self.metrics.work.snapshots_not_sent.increment(1),
                 }
+                let (observer, before) = (&self.environment.observer, self.core.peers());
                 self.core.snapshot_sent(to, stream, index);
+                observer.heard(self.core.id());
+                observer.stream_ended(self.core.id(), stream, self.core.peers() != before);
             }
             Report::Failed(error) => return Err(error),
         }
@@ -290,6 +294,7 @@ impl EventLoop {
     }
 
     fn hear(&mut self, message: Message) {
+        self.environment.observer.heard(self.core.id());
         let (from, term, commit) = (message.from, message.term, commit_in(&message));
         match self.backlog.takes(&message) {
             true => self.core.step(message),
@@ -306,6 +311,7 @@ impl EventLoop {
     }
 
     fn on_piece(&mut self, from: NodeId, stream: StreamId, piece: Stage) {
+        self.environment.observer.heard(self.core.id());
         match self.core.admit_piece(from, stream, piece.last) {
             Ok(()) => {
                 self.diagnostics.receives(from, stream, piece.last);

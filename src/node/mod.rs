@@ -142,7 +142,7 @@ pub async fn run(
     let backups = Backups::new(&config, &environment.clock, read_server.clone());
     let services = Services::new(&config, &environment, &events_tx, &links, view_rx, &refusals, backups);
     let server = services.server().bind(config.listen).await?;
-    environment.observer.started(&core);
+    environment.observer.started(&core, header.applied_index, header.state_hash());
     environment.health.set(Condition::NotReady("no leader is known".to_owned()));
     tracing::info!(node = config.id, address = %server.local_addr(), term = core.term(), last = %core.last(), "node is up");
     let scrubbing = scrub::start(state.reader(), &environment, disk.clone(), reports_tx.clone());

@@ -13,7 +13,12 @@ use tokio::{
 };
 use tonic::{Code, Request, Status};
 
-use super::{config::Config, links::Links, report::Report, snapshot_pace::Paces};
+use super::{
+    config::Config,
+    links::Links,
+    report::Report,
+    snapshot_pace::{Paces, Speed},
+};
 use crate::{
     env::{Buggify, Environment, Knob, Moment, buggify, buggify_pause, knob, sometimes},
     raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
@@ -77,8 +82,12 @@ impl Streams {
         let SendSnapshot { to, stream: id, needed, origin } = wanted;
         let ending = Ending { reports: self.reports.clone(), to, stream: id, index: None };
         let address = self.links.address_of(to)?;
-        let base = self.config.retention.snapshot_bytes_per_second;
-        let bytes_per_s = self.paces.begin(to, id, self.environment.clock.now(), base);
+        let retention = self.config.retention;
+        let base = Speed {
+            bytes_per_s: retention.snapshot_bytes_per_second,
+            piece_bytes: retention.snapshot_piece_bytes,
+        };
+        let speed = self.paces.begin(to, id, self.environment.clock.now(), base);
         let (show, shown) = oneshot::channel::<StateView>();
         let (config, environment, disk) = (self.config.clone(), self.environment.clone(), self.disk.clone());
         let reaches = |(view, _): &&(Arc<StateView>, Moment)| view.snapshot.last.index >= needed;
@@ -97,8 +106,7 @@ impl Streams {
             };
             *locked(&kept) = Some((view.clone(), environment.clock.now()));
             let snapshot = view.snapshot.clone();
-            let stream =
-                Stream { config, environment, disk, view, snapshot, to, id, origin, address, bytes_per_s };
+            let stream = Stream { config, environment, disk, view, snapshot, to, id, origin, address, speed };
             ending.well(stream.send().await);
         });
         self.under_way.retain(|_, streaming| !streaming.is_finished());
@@ -184,20 +192,21 @@ struct Stream {
     id: StreamId,
     origin: Origin,
     address: String,
-    bytes_per_s: usize,
+    speed: Speed,
 }
 
 impl Stream {
     /// Sends all of it. Returns the index that the peer then stands at, if it got there.
     async fn send(&self) -> Option<Index> {
-        let (peer, last, stream, bytes_per_s) = (self.to, self.snapshot.last, self.id, self.bytes_per_s);
-        tracing::info!(peer, %last, %stream, bytes_per_s, "sends its state");
+        let (peer, last, stream) = (self.to, self.snapshot.last, self.id);
+        let Speed { bytes_per_s, mut piece_bytes } = self.speed;
+        tracing::info!(peer, %last, %stream, bytes_per_s, piece_bytes, "sends its state");
         let mut place = None;
         let mut fruitless = 0;
         let mut reason = Status::ok("");
         while fruitless < FRUITLESS_ATTEMPTS_MAX {
             let before = place.clone();
-            match self.stream(&mut place).await {
+            match self.stream(&mut place, &mut piece_bytes).await {
                 Ok(()) => {
                     tracing::info!(peer, %last, stream = %self.id, "has sent its state");
                     return Some(last.index);
@@ -216,8 +225,9 @@ impl Stream {
         None
     }
 
-    /// One attempt: it goes on from where the peer says that it is.
-    async fn stream(&self, place: &mut Place) -> Result<(), Status> {
+    /// One attempt: it goes on from where the peer says that it is. After a piece that did not get through the next ones are smaller: a
+    /// poor line may carry no large one in time.
+    async fn stream(&self, place: &mut Place, piece_bytes: &mut usize) -> Result<(), Status> {
         let target = Target {
             address: self.address.clone(),
             expected: Expected::Node(self.to),
@@ -234,14 +244,17 @@ impl Stream {
                 return Err(Status::unavailable("the stream is broken off"));
             }
             let began = self.environment.clock.now();
-            let records = self.read(place.clone()).await?;
+            let records = self.read(place.clone(), *piece_bytes).await?;
             if records.is_empty() {
                 break;
             }
             let bytes: usize = records.iter().map(|record| record.key.len() + record.value.len()).sum();
             let after = wire::place_to_pb(place.as_ref());
-            *place = self.stage(&mut client, Piece::Records(v1::SnapshotRecords { after, records })).await?;
-            let due = Duration::from_secs_f64(bytes as f64 / self.bytes_per_s as f64);
+            let piece = Piece::Records(v1::SnapshotRecords { after, records });
+            let staged = self.stage(&mut client, piece).await;
+            let base = self.config.retention.snapshot_piece_bytes;
+            *place = staged.inspect_err(|_| *piece_bytes = smaller(*piece_bytes, base))?;
+            let due = Duration::from_secs_f64(bytes as f64 / self.speed.bytes_per_s as f64);
             self.environment.clock.sleep(due.saturating_sub(self.environment.clock.now().since(began))).await;
         }
         let body = Body::InstallSnapshot { snapshot: self.snapshot.clone(), stream: self.id.number };
@@ -269,9 +282,9 @@ impl Stream {
     }
 
     /// Reads the records after a place, away from the tasks that must stay responsive.
-    async fn read(&self, place: Place) -> Result<Vec<v1::SnapshotRecord>, Status> {
+    async fn read(&self, place: Place, piece_bytes: usize) -> Result<Vec<v1::SnapshotRecord>, Status> {
         let is_short = buggify(Buggify::ShortSnapshotPiece);
-        let bytes_max = if is_short { 1 } else { self.config.retention.snapshot_piece_bytes };
+        let bytes_max = if is_short { 1 } else { piece_bytes };
         let view = self.view.clone();
         let records = storage::run_on(&*self.disk, move || view.records_after(&place, bytes_max)).await;
         let records = records.map_err(|error| Status::internal(error.to_string()))?;
@@ -279,9 +292,47 @@ impl Stream {
     }
 }
 
+/// The size of pieces after one that did not get through, where the first streams have pieces of `base`.
+fn smaller(piece_bytes: usize, base: usize) -> usize {
+    (piece_bytes / 2).max(base)
+}
+
 #[cfg(all(test, not(madsim)))]
 mod tests {
+    use prost::Message as _;
+
     use super::*;
+    use crate::{
+        kv::{PREV_KVS_BYTES_MAX, Table},
+        node::{config::Retention, snapshot_pace::PIECE_BYTES_MAX},
+    };
+
+    /// Else it would be sent the state again and again, in pieces that it cannot carry in time.
+    #[test]
+    fn a_poor_line_has_the_smallest_pieces_before_a_stream_is_given_up() {
+        let base = Retention::default().snapshot_piece_bytes;
+        let mut piece_bytes = PIECE_BYTES_MAX;
+        for _ in 1..FRUITLESS_ATTEMPTS_MAX {
+            piece_bytes = smaller(piece_bytes, base);
+        }
+        assert_eq!(piece_bytes, base);
+    }
+
+    /// Many answers of some bytes, and one to a delete behind them: four more bytes for each pair than the limit counts, of 37 at least.
+    #[test]
+    fn a_node_takes_the_largest_piece() {
+        let record = |bytes: usize| {
+            let (key, value) = (vec![1; 16].into(), vec![2; bytes].into());
+            v1::SnapshotRecord { table: Table::Replies as u32, key, value }
+        };
+        let mut records = vec![record(9); PIECE_BYTES_MAX / (16 + 9)];
+        records.push(record(PREV_KVS_BYTES_MAX / 37 * 41));
+        let after = wire::place_to_pb(Some(&(Table::Replies, vec![1; 16])));
+        let piece = Piece::Records(v1::SnapshotRecords { after, records });
+        let piece = v1::SnapshotPiece { cluster: "a".repeat(1000), piece: Some(piece), ..Default::default() };
+        let request_bytes_max = 2 * PREV_KVS_BYTES_MAX;
+        assert!(piece.encoded_len() < request_bytes_max, "{}", piece.encoded_len());
+    }
 
     /// Else the core would wait for it as long as this node leads.
     #[tokio::test]

@@ -79,7 +79,8 @@ impl Edge {
                 () = std::future::ready(()), if is_woken => {}
                 () = alarm.ring() => {}
                 received = events.recv() => event = received,
-                received = cancelled.recv() => left = received,
+                // (Nobody is left to cancel anything as soon as the server has ended: then no call comes either.)
+                Some(id) = cancelled.recv() => left = Some(id),
                 count = calls.recv_many(&mut taken, knob(Knob::CallsPerRound, CALLS_PER_ROUND_MAX)) => if count == 0 { return },
             }
             self.router.set_time(self.clock.elapsed_us());

@@ -44,7 +44,7 @@ use crate::{
     rpc::RpcError,
 };
 
-/// Runs a proxy until `shutdown` completes.
+/// Runs a proxy until `shutdown` completes, and then until what is under way is answered. Dropping the future cuts that.
 ///
 /// # Errors
 /// The address is in use, or the server failed.

@@ -61,7 +61,12 @@ pub(super) struct LeaderLease {
 }
 
 impl LeaderLease {
-    pub(super) fn begin(&mut self, round: u64, now_us: u64) {
+    /// What is confirmed too late prolongs nothing: such rounds are forgotten, or they would pile up where most voters promise nothing.
+    pub(super) fn begin(&mut self, round: u64, now_us: u64, length_us: u64) {
+        let is_late = |&(_, began_us): &(u64, u64)| began_us + length_us <= now_us;
+        while self.begun.front().is_some_and(is_late) {
+            self.begun.pop_front();
+        }
         self.begun.push_back((round, now_us));
     }
 
@@ -158,6 +163,15 @@ mod tests {
         let promise_us = Lease::new(11, 1_000, 10).promise_us();
         assert_eq!([1_000, 3_000, 20_000].map(|tick_us| Lease::ticks_of(promise_us, tick_us)), [11, 5, 2]);
         assert_eq!(Lease::ticks_of(0, 1_000), 0);
+    }
+
+    #[test]
+    fn rounds_that_nobody_promises_anything_for_are_forgotten() {
+        let mut lease = LeaderLease::default();
+        (0..1_000).for_each(|round| lease.begin(round, 100 * round, 1_000));
+        assert_eq!(lease.begun.len(), 10);
+        lease.confirmed(999, 1_000);
+        assert_eq!(lease.ends_at_us, 100_900);
     }
 
     #[test]

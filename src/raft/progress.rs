@@ -55,6 +55,9 @@ pub(super) struct Progress {
     pub(super) catches_up: bool,
     /// The latest read round that it confirmed.
     pub(super) round: u64,
+    /// Who answers this round, or a later one, is asked whether appends were lost: once for each heartbeat, for the rounds of reads may
+    /// follow each other at once.
+    pub(super) heartbeat_round: Option<u64>,
     /// The latest round that it answered with a promise as long as the leader relies on.
     pub(super) promised_round: u64,
     /// Its priority as a leader, once it said so.
@@ -89,6 +92,7 @@ impl Progress {
             was_active: true,
             catches_up: false,
             round: 0,
+            heartbeat_round: None,
             promised_round: 0,
             priority: None,
             state: ProgressState::Probe { waiting: false },

@@ -168,6 +168,8 @@ pub(super) struct Shared {
     pub(super) receiving: Option<StreamId>,
     /// The node wants to stop, and hands leadership over first.
     pub(super) is_leaving: bool,
+    /// Its disk stands still.
+    pub(super) is_stalled: bool,
     pub(super) out: Effects,
 }
 
@@ -193,6 +195,7 @@ impl Raft {
             last_stream: 0,
             receiving: None,
             is_leaving: false,
+            is_stalled: false,
             now_us: 0,
             lease_promise_ticks: promised_ticks,
             elapsed_ticks: 0,
@@ -340,7 +343,7 @@ impl Raft {
             }
             Body::VoteRequest { .. } => Body::VoteResponse { granted: false },
             Body::AppendRequest { .. } | Body::HeartbeatRequest { .. } | Body::InstallSnapshot { .. } => {
-                let priority = self.shared.options.priority;
+                let priority = self.shared.priority();
                 Body::HeartbeatResponse { round: 0, priority, promise_us: 0 }
             }
             _ => return,
@@ -495,6 +498,11 @@ impl Raft {
 impl Shared {
     pub(super) fn configuration(&self) -> &Arc<Configuration> {
         &self.configurations.last().expect("there is always a configuration").1
+    }
+
+    /// How much this node is preferred as a leader: not at all if it wants to stop, or its disk stands still.
+    pub(super) fn priority(&self) -> u32 {
+        if self.is_leaving || self.is_stalled { 0 } else { self.options.priority }
     }
 
     /// Everybody but this node, in order.

@@ -33,6 +33,7 @@ impl Raft {
         if self.shared.elapsed_ticks >= self.shared.options.heartbeat_ticks {
             self.shared.elapsed_ticks = 0;
             self.broadcast_heartbeat();
+            self.expect_answers();
         }
         if let Role::Leader(leader) = &mut self.role {
             leader.peers.values_mut().for_each(|progress| progress.attempts.tick());
@@ -41,11 +42,18 @@ impl Raft {
         self.check_quorum();
     }
 
+    /// The answers to the heartbeat that was just sent show who is there.
+    fn expect_answers(&mut self) {
+        let Role::Leader(leader) = &mut self.role else { return };
+        let round = leader.rounds.latest();
+        leader.peers.values_mut().for_each(|progress| progress.heartbeat_round = Some(round));
+    }
+
     pub(super) fn broadcast_heartbeat(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
         let round = leader.rounds.begin();
-        if self.shared.options.lease.is_some() {
-            leader.lease.begin(round, self.shared.now_us);
+        if let Some(lease) = self.shared.options.lease {
+            leader.lease.begin(round, self.shared.now_us, lease.length_us);
         }
         for (&id, progress) in &leader.peers {
             // Never beyond what the peer is known to hold: a heartbeat carries no proof that the logs match.
@@ -98,8 +106,10 @@ impl Raft {
         if promise_us >= relied_on {
             progress.promised_round = progress.promised_round.max(round);
         }
-        progress.resume();
-        self.probe_for_lost_appends(from);
+        if progress.heartbeat_round.take_if(|sent| *sent <= round).is_some() {
+            progress.resume();
+            self.probe_for_lost_appends(from);
+        }
     }
 
     fn catches_up(&self, peer: NodeId) -> bool {
@@ -163,7 +173,7 @@ impl Raft {
             return;
         }
         let outcome = self.shared.append_from_leader(previous, entries, commit);
-        let priority = self.shared.options.priority;
+        let priority = self.shared.priority();
         self.shared.promise(from, Body::AppendResponse { outcome, priority });
     }
 
@@ -172,7 +182,7 @@ impl Raft {
         if !self.shared.log_is_replaced() {
             self.shared.commit_to(commit);
         }
-        let priority = self.shared.options.priority;
+        let priority = self.shared.priority();
         self.shared.give_lease_promise();
         let promise_us = self.shared.promise_us();
         self.shared.send(from, Body::HeartbeatResponse { round, priority, promise_us });
@@ -371,6 +381,42 @@ mod tests {
         assert!(!catches_up(&mut leader, 9));
         leader.shared.options.log_entries_max = 0;
         assert!(catches_up(&mut leader, 9), "and entry 10");
+    }
+
+    /// Node 1 leads three nodes with an entry that node 3 does not acknowledge, which answers all else.
+    #[test]
+    fn rounds_of_reads_do_not_send_appends_again() {
+        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
+        let mut leader =
+            Raft::new(Options::plain(1), InitialState { configuration, ..InitialState::default() });
+        while leader.role() == RoleName::Follower {
+            leader.tick();
+        }
+        let appends_to_3 = |leader: &mut Raft, from, body| {
+            leader.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
+            let effects = leader.effects();
+            effects.persist.iter().for_each(|persist| leader.persisted(persist.ticket));
+            let is_append = |it: &&Message| it.to == 3 && matches!(it.body, Body::AppendRequest { .. });
+            effects.messages.iter().filter(is_append).count()
+        };
+        appends_to_3(&mut leader, 2, Body::PreVoteResponse { granted: true });
+        appends_to_3(&mut leader, 2, Body::VoteResponse { granted: true });
+        let outcome = AppendOutcome::Accepted { matched: 1 };
+        for _ in 0..2 {
+            appends_to_3(&mut leader, 2, Body::AppendResponse { outcome, priority: 0 });
+        }
+        assert_eq!(leader.commit(), 1);
+        let answer = |round| Body::HeartbeatResponse { round, priority: 0, promise_us: 0 };
+        let round_of_a_read = |leader: &mut Raft| {
+            leader.read().expect("it leads");
+            leader.effects();
+            let Role::Leader(role) = &leader.role else { panic!("it leads") };
+            let round = role.rounds.latest();
+            appends_to_3(leader, 3, answer(round))
+        };
+        (0..Options::plain(1).heartbeat_ticks).for_each(|_| leader.tick());
+        assert_eq!(round_of_a_read(&mut leader), 1, "it answers a heartbeat, and may have lost something");
+        assert_eq!(round_of_a_read(&mut leader) + round_of_a_read(&mut leader), 0, "it was just asked");
     }
 
     #[test]

@@ -214,7 +214,7 @@ impl Shared {
 
     fn accept(&mut self, leader: NodeId, matched: Index) {
         let outcome = AppendOutcome::Accepted { matched };
-        let priority = self.options.priority;
+        let priority = self.priority();
         self.promise(leader, Body::AppendResponse { outcome, priority });
     }
 }

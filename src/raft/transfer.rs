@@ -42,7 +42,7 @@ impl Raft {
     /// knows.
     pub fn preferred_to(&self, target: NodeId) -> Option<NodeId> {
         let Role::Leader(leader) = &self.role else { return None };
-        let own = (self.id(), Some(self.shared.options.priority));
+        let own = (self.id(), Some(self.shared.priority()));
         let known = leader.peers.iter().map(|(&id, progress)| (id, progress.priority)).chain([own]);
         let voters: Vec<_> = known.filter(|(id, _)| self.configuration().voters.contains(id)).collect();
         let (_, of_target) = voters.iter().find(|&&(id, _)| id == target)?;
@@ -54,7 +54,12 @@ impl Raft {
     /// and again until somebody has taken it, so that nobody has to notice a silent leader: see [`Raft::may_stop`].
     pub fn leave(&mut self) {
         self.shared.is_leaving = true;
-        self.shared.options.priority = 0;
+    }
+
+    /// The node's disk stands still, or goes on. As long as it stands still the node is nobody's preferred leader: it would be handed
+    /// back at once what it has handed over.
+    pub fn set_stalled(&mut self, is_stalled: bool) {
+        self.shared.is_stalled = is_stalled;
     }
 
     /// After [`Raft::leave`] and its effects: whether this node has handed leadership over, or there is nobody to take it.
@@ -123,8 +128,7 @@ impl Raft {
             .peers
             .iter()
             .filter(|(id, progress)| {
-                let higher =
-                    progress.priority.is_some_and(|priority| priority > self.shared.options.priority);
+                let higher = progress.priority.is_some_and(|priority| priority > self.shared.priority());
                 let up_to_date =
                     progress.matched >= self.shared.commit && progress.matched >= leader.term_start;
                 voters.contains(id) && higher && up_to_date && progress.is_active()

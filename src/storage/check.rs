@@ -1,7 +1,7 @@
 //! Verifies a stopped node's files: all that a node verifies when it opens them, all that it would read later, and whether they fit
 //! together.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{Arc, atomic::Ordering};
 
 use super::{
     Disk, Identity, LOG_FILE, LogStore, Recovered, STATE_FILE, Scrub, StateStore, StorageError,
@@ -106,16 +106,20 @@ impl Checkup {
         Some(volume)
     }
 
-    /// Returns the counter of the log's commits.
-    fn check_log(&mut self, volume: Volume) -> Option<Arc<AtomicU64>> {
+    /// Returns the number of commits that the log was found with.
+    fn check_log(&mut self, volume: Volume) -> Option<u64> {
         let is_new = volume.commits == 0;
-        let (log, recovered) = self.take(LogStore::open(volume, &Configuration::default()))?;
+        let log = self.take(LogStore::open(volume))?;
+        let commits = log.commits().load(Ordering::Relaxed);
+        let Some((_, recovered)) = self.take(log.recover(&Configuration::default())) else {
+            return Some(commits);
+        };
         if is_new {
             self.add(format!("{LOG_FILE} notes no commit: the node never finished its first start"));
         }
         self.check_recovered(&recovered);
         self.log = Some(recovered);
-        Some(log.commits())
+        Some(commits)
     }
 
     /// The entries follow each other, which opening the log verifies; so must their terms.
@@ -145,11 +149,11 @@ impl Checkup {
         }
     }
 
-    fn check_state(&mut self, volume: Volume, commits: Option<Arc<AtomicU64>>) {
+    fn check_state(&mut self, volume: Volume, log_commits: Option<u64>) {
         let is_new = volume.commits == 0;
         // With a log that cannot be read nobody knows how many commits it has had.
-        let commits = commits.unwrap_or_else(|| Arc::new(u64::MAX.into()));
-        let Some(state) = self.take(StateStore::open(volume, commits)) else { return };
+        let log_commits = Arc::new(log_commits.unwrap_or(u64::MAX).into());
+        let Some(state) = self.take(StateStore::open(volume, log_commits)) else { return };
         if is_new && self.log.as_ref().is_some_and(|log| log.compacted.index > 0) {
             self.add(format!("{STATE_FILE} notes no commit, though the log was compacted"));
         }

@@ -43,11 +43,11 @@ pub fn defrag(disk: &dyn Disk) -> Result<Vec<Defragged>, StorageError> {
 }
 
 /// The engine gets what the log's journal holds: only its own file is made small.
-fn hand_over_journal(disk: &dyn Disk) -> Result<(), StorageError> {
+pub(super) fn hand_over_journal(disk: &dyn Disk) -> Result<(), StorageError> {
     let volume = Volume::open(disk, LOG_FILE)?;
     match volume.commits {
         0 => Ok(()),
-        _ => LogStore::open(volume, &Configuration::default()).map(drop),
+        _ => LogStore::open(volume)?.recover(&Configuration::default()).map(drop),
     }
 }
 

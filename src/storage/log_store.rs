@@ -104,29 +104,35 @@ type Meta<'txn> = Table<'txn, &'static str, &'static [u8]>;
 type Entries<'txn> = Table<'txn, u64, &'static [u8]>;
 
 impl LogStore {
-    /// Opens the log, or begins one with the bootstrap configuration. A bootstrap that differs from what is stored
-    /// changes nothing: membership is in the data.
-    pub(super) fn open(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
-        database::opening(LOG_FILE, || Self::open_file(volume, bootstrap))
+    /// Opens the log as it was left. Nothing is committed to it before [`LogStore::recover`]: until then it has no more commits than it
+    /// was found with, and a state beside it that saw more of them is told so, at this start and at each later one.
+    pub(super) fn open(volume: Volume) -> Result<Self, StorageError> {
+        database::opening(LOG_FILE, || Self::open_file(volume))
     }
 
-    fn open_file(volume: Volume, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
+    fn open_file(volume: Volume) -> Result<Self, StorageError> {
         let volume = Arc::new(volume);
         Journal::note_again(&volume)?;
         let database = database::open(&volume, Keeping::InMemory, CACHE_BYTES)?;
         let durable = last_commit(&database)?;
         let (journal, commits) = Journal::open(volume.clone(), durable)?;
-        let mut log =
-            Self { reader: None, database, journal, volume, last: 0, end: 0, commits: Arc::default() };
-        log.commits.store(commits, Ordering::Relaxed);
-        if commits == 0 {
-            log.transact(|meta, _, last| begin(meta, bootstrap).map(|()| last))?;
-        }
-        log.last = log.last_of_engine()?;
-        log.empty_journal()?;
-        let recovered = log.recover()?;
-        log.end = recovered.last().index;
-        Ok((log, recovered))
+        let commits = Arc::new(AtomicU64::new(commits));
+        Ok(Self { reader: None, database, journal, volume, last: 0, end: 0, commits })
+    }
+
+    /// Makes the log ready for use, and returns what it holds. One in which nothing was committed begins with the bootstrap configuration.
+    /// A bootstrap that differs from what is stored changes nothing: membership is in the data.
+    pub(super) fn recover(mut self, bootstrap: &Configuration) -> Result<(Self, Recovered), StorageError> {
+        database::opening(LOG_FILE, || {
+            if self.commits.load(Ordering::Relaxed) == 0 {
+                self.transact(|meta, _, last| begin(meta, bootstrap).map(|()| last))?;
+            }
+            self.last = self.last_of_engine()?;
+            self.empty_journal()?;
+            let recovered = self.recovered()?;
+            self.end = recovered.last().index;
+            Ok((self, recovered))
+        })
     }
 
     /// Hands to the engine what the journal held when the process ended.
@@ -138,7 +144,8 @@ impl LogStore {
         self.transact(|_, _, last| Ok(last))
     }
 
-    /// Counts the commits: what a state saw of its log tells whether it is given an older one.
+    /// Counts the commits, each from when it is durable on: a crash takes none of them. What a state saw of its log tells whether it is
+    /// given an older one.
     pub(super) fn commits(&self) -> Arc<AtomicU64> {
         self.commits.clone()
     }
@@ -244,7 +251,7 @@ impl LogStore {
         Ok(base(&transaction.open_table(META).map_err(failed)?)?.0.index)
     }
 
-    fn recover(&self) -> Result<Recovered, StorageError> {
+    fn recovered(&self) -> Result<Recovered, StorageError> {
         let transaction = self.database.begin_read().map_err(failed)?;
         let meta = transaction.open_table(META).map_err(failed)?;
         let vote = get(&meta, VOTE_KEY)?.ok_or_else(|| corrupt("the vote, which is missing"))?;

@@ -72,7 +72,7 @@ pub use open::{Founding, Opened, open};
 pub use read_only_disk::ReadOnlyDisk;
 pub use scrub::Scrub;
 pub use snapshot::{Place, Record, Staging, StateView};
-pub use state_store::{Flusher, StateStore};
+pub use state_store::{Flusher, StateStore, Unflushed};
 pub use tables::{Reader, Slice, Tables};
 pub use volume::Identity;
 

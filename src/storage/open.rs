@@ -42,8 +42,10 @@ pub fn open(disk: &dyn Disk, founding: &Founding) -> Result<Opened, StorageError
     let mut log = Volume::open(disk, LOG_FILE)?;
     let mut state = Volume::open(disk, STATE_FILE)?;
     let incarnation = claim(&mut log, &mut state, founding)?;
-    let (log, recovered) = LogStore::open(log, &founding.bootstrap)?;
+    let log = LogStore::open(log)?;
+    // Before the log commits anything: a commit of this start is none of those that the state saw.
     let state = StateStore::open(state, log.commits())?;
+    let (log, recovered) = log.recover(&founding.bootstrap)?;
     let header = Header::load(&state.reader().slice())?;
     if let Some(what) = recovered.gap_after(applied_position(&header)) {
         return Err(StorageError::Lost { what });

@@ -9,19 +9,23 @@ use std::{
 use super::{Reader, STATE_FILE, StorageError, durable::Durable, snapshot::Place};
 use crate::kv::{Digest, Header, Read, Table};
 
-/// One pass over the file, as its last commit left it.
+/// One pass over the file, as its last commit left it. As long as it lives, no page that it may still read is used again.
 pub struct Scrub {
     durable: Arc<Durable>,
     place: Place,
     content: Digest,
     /// Records read so far.
     pub records: u64,
+    /// What all records weigh, as the state's header says: known from the first step on. What is compacted and not yet removed is read,
+    /// and not counted.
+    pub state_bytes: u64,
 }
 
 impl Scrub {
     /// Begins a pass.
     pub fn new(reader: &Reader) -> Self {
-        Self { durable: reader.durable(), place: None, content: Digest::default(), records: 0 }
+        let (durable, content) = (reader.durable(), Digest::default());
+        Self { durable, place: None, content, records: 0, state_bytes: 0 }
     }
 
     /// Reads on: about so many bytes. True: that was all, and it is sound.
@@ -30,6 +34,7 @@ impl Scrub {
     /// The state is damaged, or the disk failed.
     pub fn step(&mut self, bytes_max: usize) -> Result<bool, StorageError> {
         let header = Header::load(&*self.durable)?;
+        self.state_bytes = header.content.bytes;
         let place = self.place.take();
         let mut bytes = 0;
         for table in Table::ALL.into_iter().filter(|table| *table != Table::Header) {

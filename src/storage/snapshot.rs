@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     env::{Buggify, buggify, sometimes},
-    kv::{Digest, Header, KeyRange, Read, Table, Visit},
+    kv::{self, Digest, Header, KeyRange, Read, Table, Visit},
     raft::{InstallFailure, Position, Snapshot},
 };
 
@@ -197,7 +197,12 @@ impl Staging {
             sometimes!(SnapshotNotStaged);
             return Ok(Err(InstallFailure::NotStaged));
         };
-        let header = Header::load(&self.file.staged()?)?;
+        let header = match Header::load(&self.file.staged()?) {
+            Ok(header) => header,
+            // It came like this: this node's own disk is sound, and it goes on.
+            Err(kv::Error::Corrupt { .. }) => return Ok(Err(InstallFailure::Damaged)),
+            Err(kv::Error::Store(error)) => return Err(error),
+        };
         let last = applied_position(&header);
         if last != snapshot.last || header.content != staged.content {
             return Ok(Err(InstallFailure::Damaged));

@@ -66,6 +66,7 @@ impl StateFile {
         let database = database::open(&volume, Keeping::InFile, CACHE_BYTES)?;
         let (commits, log_commits_seen) = read_commits(&database)?;
         volume.check_commits(commits)?;
+        // What is recorded was durable in the log before, whether its note was or not: no crash takes it from there.
         let log_has = log_commits.load(Ordering::Relaxed);
         if log_commits_seen > log_has {
             let what = format!(

@@ -33,7 +33,8 @@ pub struct StateStore {
 }
 
 impl StateStore {
-    /// Opens the state, or begins an empty one. It must have seen no later commit of the log than the log has.
+    /// Opens the state, or begins an empty one. It must have seen no later commit of the log than the log was found with: the log has
+    /// committed nothing since.
     pub(super) fn open(volume: Volume, log_commits: Arc<AtomicU64>) -> Result<Self, StorageError> {
         database::opening(STATE_FILE, || {
             let file = Arc::new(StateFile::open(volume, log_commits)?);
@@ -70,14 +71,9 @@ impl StateStore {
         Flusher(self.file.clone())
     }
 
-    /// What the changes take in memory that are not being flushed yet.
-    pub fn unflushed_bytes(&self) -> usize {
-        self.file.read().unflushed_bytes()
-    }
-
-    /// Layers of changes that are not in the file yet, beside the one that grows.
-    pub fn frozen_layers(&self) -> usize {
-        self.file.read().frozen.len()
+    /// What is not in the file yet.
+    pub fn unflushed(&self) -> Unflushed {
+        Unflushed::of(&self.file)
     }
 
     /// Makes every change so far durable, now. Returns the applied index.
@@ -86,6 +82,22 @@ impl StateStore {
     /// The disk failed.
     pub fn sync(&mut self) -> Result<Index, StorageError> {
         self.flusher().flush()
+    }
+}
+
+/// What is not in the file yet. To look waits for reads that are under way, as to change anything does: it belongs on the disk's thread.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unflushed {
+    /// What the changes take in memory that are not being flushed.
+    pub bytes: usize,
+    /// Layers of changes, beside the one that grows.
+    pub frozen_layers: usize,
+}
+
+impl Unflushed {
+    fn of(file: &StateFile) -> Self {
+        let memory = file.read();
+        Self { bytes: memory.unflushed_bytes(), frozen_layers: memory.frozen.len() }
     }
 }
 
@@ -101,6 +113,11 @@ impl Flusher {
     pub fn flush(&self) -> Result<Index, StorageError> {
         let durable = self.0.flush()?;
         Ok(Header::load(&*durable)?.applied_index)
+    }
+
+    /// Layers of changes that are not in the file yet, beside the one that grows.
+    pub fn frozen_layers(&self) -> usize {
+        Unflushed::of(&self.0).frozen_layers
     }
 }
 

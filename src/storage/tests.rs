@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::{
-    testing::{copy, identity, open_as, open_on, opened, scratch},
+    testing::{copy, identity, open_as, open_on, opened, scratch, take_journal_away},
     volume::{BLOCK_BYTES, Volume},
     *,
 };
@@ -192,14 +192,125 @@ fn an_older_log_beside_the_state_is_refused() {
     drop(stores);
     copy(now.path(), backup.path());
     let mut stores = opened(now.path());
-    // One vote, and nothing else.
-    let vote = Some(Vote { term: 99, candidate: Some(3) });
-    let write = Persist { ticket: 1, compacted: None, vote, entries: Vec::new(), promises: Vec::new() };
-    stores.log.write(&write).expect("the disk works");
+    vote_once(&mut stores);
     stores.state.sync().expect("the disk works");
     drop(stores);
     fs::copy(backup.path().join(LOG_FILE), now.path().join(LOG_FILE)).expect("writable");
     assert_lost(now.path(), "an older log");
+}
+
+/// One vote, and nothing else.
+fn vote_once(stores: &mut Opened) {
+    let vote = Some(Vote { term: 99, candidate: Some(3) });
+    let write = Persist { ticket: 1, compacted: None, vote, entries: Vec::new(), promises: Vec::new() };
+    stores.log.write(&write).expect("the disk works");
+}
+
+/// What the journal held was handed to the engine when the older log was opened. That counted as the commit that it lacked, at once or at
+/// the next start: a vote was forgotten.
+#[test]
+fn an_older_log_is_refused_again_and_again() {
+    let [now, backup] = [scratch(), scratch()];
+    let mut stores = opened(now.path());
+    live(&mut stores, 5);
+    stores.state.sync().expect("the disk works");
+    copy(now.path(), backup.path());
+    vote_once(&mut stores);
+    stores.state.sync().expect("the disk works");
+    drop(stores);
+    fs::copy(backup.path().join(LOG_FILE), now.path().join(LOG_FILE)).expect("writable");
+    let findings = check(&ReadOnlyDisk::open(now.path()).expect("nobody runs there")).findings;
+    assert!(findings.iter().any(|finding| finding.contains("an older log")), "{findings:?}");
+    for _ in 0..3 {
+        assert_lost(now.path(), "an older log");
+    }
+}
+
+/// The beginning of a log is a commit of its own: one that was put there before that lacks it.
+#[test]
+fn a_log_without_its_first_commit_is_refused_beside_a_state_that_saw_it() {
+    let disk = MemoryDisk::default();
+    let mut stores = open_on_memory(&disk);
+    stores.state.sync().expect("the disk works");
+    drop(stores);
+    let journal = Volume::open(&disk, LOG_FILE).expect("it is sound").journal_bytes();
+    disk.change(LOG_FILE, |bytes| {
+        bytes.truncate(BLOCK_BYTES + journal);
+        bytes[BLOCK_BYTES - 1024..].fill(0);
+    });
+    for _ in 0..2 {
+        let refusal = open_on(&disk, &identity("a", 1)).map(drop).expect_err("the log lacks a commit");
+        assert!(
+            matches!(&refusal, StorageError::Lost { what } if what.contains("an older log")),
+            "{refusal}"
+        );
+    }
+}
+
+fn open_on_memory(disk: &MemoryDisk) -> Opened {
+    open_on(disk, &identity("a", 1)).unwrap_or_else(|error| panic!("it is sound: {error}"))
+}
+
+/// With a journal, and without: each time the process was killed, once more between the log's hand-over and the opening of the state.
+#[test]
+fn a_log_is_never_taken_for_an_older_one_after_a_kill() {
+    let assert_opens = |killed: MemoryDisk| {
+        let in_between = killed.clone();
+        defrag::hand_over_journal(&in_between).expect("it is sound");
+        for disk in [killed, in_between] {
+            (0..3).for_each(|_| drop(open_on_memory(&disk)));
+        }
+    };
+    for has_journal in [true, false] {
+        let mut disk = MemoryDisk::default();
+        drop(open_on_memory(&disk));
+        assert_opens(disk.clone());
+        if !has_journal {
+            take_journal_away(&disk);
+        }
+        for round in 0..4 {
+            let mut stores = open_on_memory(&disk);
+            assert_opens(disk.clone());
+            live(&mut stores, 1 + round * 50);
+            assert_opens(disk.clone());
+            stores.state.sync().expect("the disk works");
+            assert_opens(disk.clone());
+            vote_once(&mut stores);
+            stores.state.sync().expect("the disk works");
+            disk = disk.clone();
+            assert_opens(disk.clone());
+        }
+    }
+}
+
+/// The state records a commit of the log that is durable, and whose note is not: the power fails.
+#[test]
+fn a_log_whose_last_note_was_lost_is_no_older_one() {
+    for has_journal in [true, false] {
+        let disk = MemoryDisk::default();
+        drop(open_on_memory(&disk));
+        if !has_journal {
+            take_journal_away(&disk);
+        }
+        let mut stores = open_on_memory(&disk);
+        live(&mut stores, 3);
+        let journal = Volume::open(&disk, LOG_FILE).expect("it is sound").journal_bytes();
+        let mut before = Vec::new();
+        disk.change(LOG_FILE, |bytes| before.clone_from(bytes));
+        vote_once(&mut stores);
+        stores.state.sync().expect("the disk works");
+        let lost = disk.clone();
+        lost.change(LOG_FILE, |bytes| {
+            // The note is behind the commit in the journal, or in one of the marks.
+            let places = if has_journal { BLOCK_BYTES } else { BLOCK_BYTES - 1024 }..BLOCK_BYTES + journal;
+            let changed = |&at: &usize| bytes[at..at + 512] != before[at..at + 512];
+            let note = places.step_by(512).filter(changed).last().expect("the commit was noted");
+            bytes[note..note + 512].copy_from_slice(&before[note..note + 512]);
+        });
+        for _ in 0..2 {
+            assert_eq!(open_on_memory(&lost).recovered.vote, Vote { term: 99, candidate: Some(3) });
+        }
+    }
 }
 
 #[test]

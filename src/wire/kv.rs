@@ -59,7 +59,8 @@ fn operation_from_pb(operation: WireOperation) -> Operation {
     }
 }
 
-/// What is asked of the one kind of alarm that there is. Of another kind none is raised, so none can be cleared.
+/// What is asked of the one kind of alarm that there is. Of another kind none is raised, so none can be cleared: nothing is changed, and
+/// which of those that are raised the caller is told of, the proxy says.
 fn alarm_from_pb(request: &etcdserverpb::AlarmRequest) -> AlarmRequest {
     match (request.action(), request.alarm()) {
         (AlarmAction::Activate, AlarmType::Nospace) => AlarmRequest::Raise(request.member_id),

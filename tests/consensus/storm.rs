@@ -312,7 +312,7 @@ impl Storm {
                 (node.options.election_ticks_min, node.options.lease) = (election_ticks_min, lease);
             }
             node.silent_ticks = 0;
-            self.oracle.started(node.host.start(node.options.clone()));
+            self.oracle.started(node.host.start(node.options.clone()), None);
         }
     }
 

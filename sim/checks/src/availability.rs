@@ -75,6 +75,7 @@ impl Availability {
         self.look_for_the_unheard(oracle, around)?;
         let is_whole = !around.is_changing && FaultBudget::of(oracle).is_whole();
         let configuration = oracle.configuration();
+        self.service.look_at_lines(&configuration.members().collect::<Vec<_>>(), around);
         let quorum = if is_whole { self.followed(&configuration, around) } else { None };
         let judged = match &quorum {
             Some((set, since)) => self

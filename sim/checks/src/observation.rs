@@ -38,6 +38,8 @@ pub(crate) struct Start<'a> {
     pub(crate) core: &'a Raft,
     /// What it found on its disk.
     pub(crate) found: Disk,
+    /// Where its state stands, and its hash, if it has one.
+    pub(crate) state: Option<(Index, u64)>,
     /// So many of the writes that were under way reached the disk. `None`: what it found there cannot be.
     pub(crate) writes: Option<usize>,
 }

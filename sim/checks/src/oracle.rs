@@ -71,12 +71,12 @@ impl Oracle {
     }
 
     /// A node came up and recovered this from its disk.
-    pub fn started(&self, core: &Raft) {
+    pub fn started(&self, core: &Raft, state: Option<(Index, u64)>) {
         let Some(mut inner) = self.inner_of(core.id()) else { return };
         inner.tell(|| CoreEvent::started(core));
         let found = Disk::of(core);
         let writes = inner.facts.meet(core.id()).writes_that_lead_to(&found);
-        let start = Start { core, found, writes };
+        let start = Start { core, found, state, writes };
         inner.look(rules::OF_STARTS, probes::OF_STARTS, core.id(), &start);
         inner.facts.note_start(&start);
         inner.specify(|specification| specification.start(Started::of(core)));

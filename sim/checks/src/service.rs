@@ -26,9 +26,14 @@ pub(crate) struct Led<'a> {
     pub(crate) followers: &'a BTreeSet<NodeId>,
 }
 
-/// What was seen so far of every proxy that reaches the leader.
+/// What was seen so far.
 #[derive(Debug, Default)]
-pub(crate) struct Service(BTreeMap<u64, Reaching>);
+pub(crate) struct Service {
+    /// The lines between undisturbed proxies and nodes on which all arrives, and since when.
+    lines: BTreeMap<(u64, NodeId), Duration>,
+    /// The proxies that reach the leader.
+    reaching: BTreeMap<u64, Reaching>,
+}
 
 /// Since when it is so.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +57,15 @@ pub(crate) struct Unserved {
 impl Service {
     /// Nobody leads, or not for long enough, or who leads hands over.
     pub(crate) fn forget(&mut self) {
-        self.0.clear();
+        self.reaching.clear();
+    }
+
+    /// Looks at the lines, whoever leads.
+    pub(crate) fn look_at_lines(&mut self, nodes: &[NodeId], around: &Surroundings<'_>) {
+        let all = around.proxies.keys().flat_map(|proxy| nodes.iter().map(move |node| (*proxy, *node)));
+        let sound = all.filter(|(proxy, node)| (around.is_reached)(*proxy, *node));
+        let before = std::mem::take(&mut self.lines);
+        self.lines = sound.map(|line| (line, before.get(&line).copied().unwrap_or(around.now))).collect();
     }
 
     /// Looks at the proxies that reach the leader.
@@ -64,16 +77,18 @@ impl Service {
     ) -> Result<(), Unserved> {
         let Led { term, leader, since, followers } = led;
         let reaches_leader = |id: u64| (around.is_reached)(id, leader);
-        self.0.retain(|id, _| around.proxies.contains_key(id) && reaches_leader(*id));
+        self.reaching.retain(|id, _| around.proxies.contains_key(id) && reaches_leader(*id));
         for (id, proxy) in around.proxies.iter().filter(|(id, _)| reaches_leader(**id)) {
             let begun = Reaching::new(proxy.number, (term, leader));
-            let reaching = self.0.entry(*id).or_insert(begun);
+            let reaching = self.reaching.entry(*id).or_insert(begun);
             if (reaching.number, reaching.leader) != (begun.number, begun.leader) {
                 *reaching = begun;
             }
             let reaches_all = followers.iter().all(|node| (around.is_reached)(*id, *node));
             reaching.look(proxy, reaches_all, around.now);
-            reaching.judge(proxy, since, around.now, bounds).map_err(|(rule, what)| {
+            let sound_since = self.lines.get(&(*id, leader)).copied().unwrap_or(around.now);
+            let dead_by = sound_since + bounds.until_dead;
+            reaching.judge(proxy, since, dead_by, around.now, bounds).map_err(|(rule, what)| {
                 let detail = format!(
                     "proxy {id} runs undisturbed and reaches node {leader}, which leads term {term} and is followed by nodes {followers:?}; and {what}"
                 );
@@ -99,16 +114,18 @@ impl Reaching {
     }
 
     /// A call that came before they followed may be one that the leader had when it was disturbed: a clock that leaps ends what waits there.
+    /// A link that was there before its line was sound works by `dead_by`, or is gone.
     fn judge(
         &self,
         proxy: &Proxy,
         followed: Duration,
+        dead_by: Duration,
         now: Duration,
         bounds: &Bounds,
     ) -> Result<(), (Rule, String)> {
         let ago = |at: Duration| now.saturating_sub(at);
         if let (Some(routed), Some(asked)) = (self.routed, proxy.asked.filter(|asked| *asked >= followed))
-            && ago(routed.max(asked)) > bounds.until_answered
+            && ago(routed.max(asked).max(dead_by)) > bounds.until_answered
         {
             let what = format!(
                 "it has sent its calls there for {} ms, and the first that waits came {} ms ago and has no answer (within {} ms it must)",
@@ -118,7 +135,7 @@ impl Reaching {
             );
             return Err((Rule::CallsAreAnswered, what));
         }
-        if let Some(since) = self.mistaken.filter(|since| ago(*since) > bounds.until_told) {
+        if let Some(since) = self.mistaken.filter(|since| ago(dead_by.max(*since)) > bounds.until_told) {
             let what = format!(
                 "it has had an open link to that leader for {} ms, and {} (within {} ms it must know)",
                 ago(since).as_millis(),

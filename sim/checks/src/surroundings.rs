@@ -22,6 +22,8 @@ pub struct Bounds {
     pub until_heard: Duration,
     /// Until a proxy that reaches a leader, and those that follow it, sends its calls there.
     pub until_found: Duration,
+    /// Until a link on which nothing arrived, for its line was cut, works again or is found dead.
+    pub until_dead: Duration,
     /// Until a proxy that has a link to a leader sends its calls there.
     pub until_told: Duration,
     /// Until a call is answered that is about one small key, and was sent there.

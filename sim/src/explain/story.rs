@@ -54,6 +54,7 @@ impl fmt::Display for Told<'_> {
                     FaultEvent::Met { node: None } => write!(f, "  so it is now: {fault}"),
                     FaultEvent::Waited => write!(f, "  it has waited in vain: {fault}"),
                     FaultEvent::Struck => write!(f, "✗ {fault}"),
+                    FaultEvent::Missed => f.write_str("  it finds nothing to strike"),
                     FaultEvent::Holds(conditions) => write!(f, "  {}", listed(conditions)),
                     FaultEvent::Healed => write!(f, "✓ healed: {fault}"),
                 }

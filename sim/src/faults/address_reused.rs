@@ -33,7 +33,7 @@ impl Inject for AddressReused {
     /// term each time.
     fn strike(&self, world: &mut World) -> Healing {
         let Some(id) = self.node.resolve(world).filter(|&id| world.can_be_impersonated(id)) else {
-            return Healing::nothing();
+            return Healing::missed();
         };
         let node = MachineId::Node(id);
         world.machines.crash(node);

@@ -57,7 +57,7 @@ impl Inject for Astray {
     /// Without a leader, if it is meant, nothing happens.
     fn strike(&self, world: &mut World) -> Healing {
         let about = match self.node.map(|node| node.machine(world)) {
-            Some(None) => return Healing::nothing(),
+            Some(None) => return Healing::missed(),
             Some(Some(node)) => Some(node),
             None => None,
         };

@@ -6,7 +6,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Aim};
 use crate::{
     trace::MachineId,
     world::{Healing, World, cuts},
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlackHole {
-    pub machine: MachineId,
+    pub machine: Aim,
 }
 
 impl Inject for BlackHole {
@@ -25,16 +25,18 @@ impl Inject for BlackHole {
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
         let server = roster.any_server(draw);
         let client = roster.clients > 0 && draw.chance(20);
-        let machine = if client { MachineId::Client(draw.below(roster.clients)) } else { server };
+        let machine =
+            if client { Aim::Machine(MachineId::Client(draw.below(roster.clients))) } else { server };
         Self { machine }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_machine("machine", self.machine)
+        roster.check_aim("machine", self.machine)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let lines = world.network.lines_around_strictly(&[self.machine]);
+        let Some(machine) = self.machine.machine(world) else { return Healing::missed() };
+        let lines = world.network.lines_around_strictly(&[machine]);
         world.hold(cuts(lines))
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::{Condition, MachineId},
     world::{Healing, World},
@@ -16,7 +16,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Bridge {
     /// The nodes on either side. All others, and the proxies, reach both.
-    pub sides: [Vec<u64>; 2],
+    pub sides: [Vec<Target>; 2],
 }
 
 impl Inject for Bridge {
@@ -25,8 +25,8 @@ impl Inject for Bridge {
 
     /// One node between two sides that are as equal as can be.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let bridge = roster.any_node(draw);
-        let mut others: Vec<u64> = roster.founders().into_iter().filter(|&id| id != bridge).collect();
+        let mut others = roster.nodes(draw);
+        others.remove(draw.below(roster.founders) as usize);
         let first = draw.below(others.len() as u64) as usize;
         others.rotate_left(first);
         let far = others.split_off(others.len() / 2);
@@ -34,11 +34,11 @@ impl Inject for Bridge {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        self.sides.iter().try_for_each(|side| roster.check_nodes("sides", side))
+        self.sides.iter().try_for_each(|side| roster.check_targets("sides", side))
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let [near, far] = &self.sides;
+        let [near, far] = self.sides.each_ref().map(|side| Target::resolve_all(side, world));
         let pairs = near.iter().flat_map(|&one| far.iter().map(move |&other| (one, other)));
         let ways = pairs.flat_map(|(one, other)| [(one, other), (other, one)]);
         let machines = ways.map(|(from, to)| (MachineId::Node(from), MachineId::Node(to)));
@@ -48,10 +48,7 @@ impl Inject for Bridge {
 
 impl fmt::Display for Bridge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "nodes {:?} and nodes {:?} reach each other only by the others",
-            self.sides[0], self.sides[1]
-        )
+        let [near, far] = self.sides.each_ref().map(|side| Target::named(side));
+        write!(f, "{near} and {far} reach each other only by the others")
     }
 }

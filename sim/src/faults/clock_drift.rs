@@ -41,7 +41,7 @@ impl Inject for ClockDrift {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
         world.hold([Condition::ClockDrift { machine, ppm: self.ppm }])
     }
 }

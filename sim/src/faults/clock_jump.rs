@@ -37,11 +37,11 @@ impl Inject for ClockJump {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if world.shape.leases_are_off()
-            && let Some(machine) = self.node.machine(world)
-        {
-            world.machines.machine(machine).jump_clock_us(self.ms * 1_000);
+        if !world.shape.leases_are_off() {
+            return Healing::missed();
         }
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
+        world.machines.machine(machine).jump_clock_us(self.ms * 1_000);
         Healing::nothing()
     }
 }

@@ -40,7 +40,7 @@ impl Inject for ClockSkew {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
         world.hold([Condition::ClockSkew { machine, ms: self.ms }])
     }
 }

@@ -35,7 +35,7 @@ impl Inject for CrashInJob {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::missed() };
         world.machines.machine(node).arm(Death::Crash, self.nth);
         world.hold([Condition::DownOnceItDies(node)])
     }

@@ -5,7 +5,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::{Condition, MachineId},
     world::{Healing, World},
@@ -15,9 +15,9 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct CutOneWay {
     /// The sender.
-    pub from: u64,
+    pub from: Target,
     /// The receiver.
-    pub to: u64,
+    pub to: Target,
 }
 
 impl Inject for CutOneWay {
@@ -25,24 +25,28 @@ impl Inject for CutOneWay {
     const FOUNDERS_MIN: u64 = 2;
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let from = roster.any_node(draw);
-        let others: Vec<u64> = roster.founders().into_iter().filter(|&id| id != from).collect();
-        Self { from, to: *draw.pick(&others) }
+        let mut nodes = roster.nodes(draw);
+        let from = nodes.remove(draw.below(roster.founders) as usize);
+        Self { from, to: *draw.pick(&nodes) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_node("from", self.from)?;
-        roster.check_node("to", self.to)
+        roster.check_target("from", self.from)?;
+        roster.check_target("to", self.to)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let (from, to) = (MachineId::Node(self.from), MachineId::Node(self.to));
-        world.hold([Condition::Cut { from, to }])
+        match Target::resolve_all(&[self.from, self.to], world)[..] {
+            [from, to] => {
+                world.hold([Condition::Cut { from: MachineId::Node(from), to: MachineId::Node(to) }])
+            }
+            _ => Healing::missed(),
+        }
     }
 }
 
 impl fmt::Display for CutOneWay {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "cut of the way from node {} to node {}", self.from, self.to)
+        write!(f, "cut of the way from {} to {}", self.from, self.to)
     }
 }

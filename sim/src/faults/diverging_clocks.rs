@@ -43,7 +43,7 @@ impl Inject for DivergingClocks {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(odd) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(odd) = self.node.machine(world) else { return Healing::missed() };
         let drift = |machine| Condition::ClockDrift {
             machine,
             ppm: if machine == odd { self.ppm } else { -self.ppm },

@@ -41,7 +41,7 @@ impl Inject for FailingDisk {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
         let Self { reads_permille, writes_permille, .. } = *self;
         let errors = DiskErrors { reads_permille, writes_permille, ..DiskErrors::default() };
         world.hold([Condition::FailingDisk { machine, errors }])

@@ -37,7 +37,7 @@ impl Inject for FailingSync {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
         let errors = DiskErrors { syncs_permille: self.permille, ..DiskErrors::default() };
         world.hold([Condition::FailingDisk { machine, errors }])
     }

@@ -6,9 +6,10 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    callers::{named, side},
+    callers::side,
     inject::Inject,
     roster::{Roster, check_rhythm, machines},
+    target::Target,
 };
 use crate::{
     trace::{Condition, Rhythm},
@@ -19,7 +20,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Flapping {
     /// The nodes of one side.
-    pub side: Vec<u64>,
+    pub side: Vec<Target>,
     /// Its proxies.
     pub proxies: Vec<u64>,
     pub rhythm: Rhythm,
@@ -31,22 +32,22 @@ impl Inject for Flapping {
     const NAME: &'static str = "flapping";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let ids = roster.founders();
-        let mut side = draw.some_of(&ids, 40);
-        side.truncate(ids.len() - 1);
+        let nodes = roster.nodes(draw);
+        let mut side = draw.some_of(&nodes, 40);
+        side.truncate(nodes.len() - 1);
         let period_ms = *draw.pick(&[40, 200, 500, 1_500]);
         let rhythm = Rhythm { period_ms, bad_ms: period_ms * draw.between(20, 90) / 100 };
         Self { side, proxies: roster.some_proxies(draw), rhythm, one_way: draw.chance(30) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_nodes("side", &self.side)?;
+        roster.check_targets("side", &self.side)?;
         roster.check_proxies("proxies", &self.proxies)?;
         check_rhythm("rhythm", self.rhythm)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let side = machines(&self.side, &self.proxies);
+        let side = machines(&Target::resolve_all(&self.side, world), &self.proxies);
         let lines = world.network.lines_around(&side);
         let bad = lines.into_iter().filter(|(from, _)| !self.one_way || side.contains(from));
         world.hold(bad.map(|(from, to)| Condition::Flapping { from, to, rhythm: self.rhythm }))
@@ -57,7 +58,7 @@ impl fmt::Display for Flapping {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Rhythm { period_ms, bad_ms } = self.rhythm;
         let whom = if self.one_way { "are not heard by" } else { "are cut off from" };
-        let side = side(&named("nodes", &self.side), &self.proxies);
+        let side = side(&Target::named(&self.side), &self.proxies);
         write!(f, "{side} {whom} the rest for {bad_ms} of each {period_ms} ms")
     }
 }

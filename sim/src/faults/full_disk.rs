@@ -29,7 +29,7 @@ impl Inject for FullDisk {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
         let errors = DiskErrors { is_full: true, ..DiskErrors::default() };
         world.hold([Condition::FailingDisk { machine, errors }])
     }

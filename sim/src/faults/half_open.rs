@@ -26,7 +26,7 @@ impl Inject for HalfOpen {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::missed() };
         let cuts = cuts(world.network.lines_around_strictly(&[node]));
         let healing = world.hold(cuts);
         world.machines.crash(node);

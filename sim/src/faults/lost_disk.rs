@@ -48,9 +48,9 @@ impl Inject for LostDisk {
         // Two nodes of three with empty disks found a cluster of their own.
         let is_no_time = world.shape.beyond || world.has_foreign_node();
         let noticed = Duration::from_millis(self.noticed_ms);
-        let Some(node) = self.node.resolve(world).filter(|_| !is_no_time) else { return Healing::nothing() };
+        let Some(node) = self.node.resolve(world).filter(|_| !is_no_time) else { return Healing::missed() };
         if !world.give_up(node, self.new, noticed) {
-            return Healing::nothing();
+            return Healing::missed();
         }
         let machine = MachineId::Node(node);
         world.machines.crash(machine);

@@ -10,6 +10,7 @@ use super::{
     damage::{NTH_DRAWN, misplace_write},
     inject::Inject,
     roster::Roster,
+    target::Target,
 };
 use crate::world::{Healing, Misplaced, World};
 
@@ -17,7 +18,7 @@ use crate::world::{Healing, Misplaced, World};
 #[serde(deny_unknown_fields)]
 pub struct LostWrite {
     /// Whose disk it is. Nothing happens to a node that cannot be spared at the time.
-    pub node: u64,
+    pub node: Target,
     /// Which write of a block from now on, of those that syncs make; 0 is the next.
     pub nth: u64,
     /// Who takes its place: an id that no other fault brings.
@@ -32,7 +33,7 @@ impl Inject for LostWrite {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_node("node", self.node)
+        roster.check_target("node", self.node)
     }
 
     fn newcomer(&self) -> Option<u64> {
@@ -50,7 +51,7 @@ impl fmt::Display for LostWrite {
         let Self { node, nth, new } = self;
         write!(
             f,
-            "write number {nth} from now of node {node}'s disk is never made, and node {new} replaces it"
+            "write number {nth} from now of the disk of {node} is never made, and node {new} replaces it"
         )
     }
 }

@@ -11,6 +11,7 @@ use super::{
     damage::{NTH_DRAWN, misplace_write},
     inject::Inject,
     roster::Roster,
+    target::Target,
 };
 use crate::world::{Healing, Misplaced, World};
 
@@ -18,7 +19,7 @@ use crate::world::{Healing, Misplaced, World};
 #[serde(deny_unknown_fields)]
 pub struct MisdirectedWrite {
     /// Whose disk it is. Nothing happens to a node that cannot be spared at the time.
-    pub node: u64,
+    pub node: Target,
     /// Which write of a block from now on, of those that syncs make; 0 is the next.
     pub nth: u64,
     /// Who takes its place: an id that no other fault brings.
@@ -33,7 +34,7 @@ impl Inject for MisdirectedWrite {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_node("node", self.node)
+        roster.check_target("node", self.node)
     }
 
     fn newcomer(&self) -> Option<u64> {
@@ -51,7 +52,7 @@ impl fmt::Display for MisdirectedWrite {
         let Self { node, nth, new } = self;
         write!(
             f,
-            "write number {nth} from now of node {node}'s disk goes over another block, and node {new} replaces it"
+            "write number {nth} from now of the disk of {node} goes over another block, and node {new} replaces it"
         )
     }
 }

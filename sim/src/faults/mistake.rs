@@ -29,7 +29,7 @@ impl Inject for Mistake {
         let nodes = match self.asked {
             Asked::AddFormer => match Target::Former(0).resolve(world) {
                 Some(former) => vec![former],
-                None => return Healing::nothing(),
+                None => return Healing::missed(),
             },
             _ => world.nodes.clone(),
         };

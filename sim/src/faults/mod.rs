@@ -13,7 +13,7 @@
 //! | `roster.rs` | whom faults may strike: what they draw from, and are checked against |
 //! | `callers.rs` | whoever calls proxies, on one side of a partition |
 //! | `damage.rs` | what families that damage a disk share |
-//! | `target.rs` | a node, by its id or by what it is when the fault strikes |
+//! | `target.rs` | a node, by its id or by what it is when the fault strikes; or another machine |
 //! | `format.rs` | how a fault is written in a file: `{"crash": {"node": 1}}` |
 //! | all others | a family each |
 
@@ -86,7 +86,11 @@ use self::inject::Inject;
 pub(crate) use self::roster::{
     BANDWIDTH_MIN, DISK_US_MAX, LATENCY_US_MAX, check_range, check_rhythm, check_within,
 };
-pub use self::{callers::Callers, roster::Roster, target::Target};
+pub use self::{
+    callers::Callers,
+    roster::Roster,
+    target::{Aim, Target},
+};
 use crate::world::{Healing, World};
 
 /// Makes [`Fault`] out of the families.
@@ -270,6 +274,7 @@ pub(crate) fn removal(node: Target) -> Fault {
 
 /// Damage of any family; `new` is a node that no other fault brings.
 pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
+    let node = Target::Node(node);
     let nth = draw.below(damage::NTH_DRAWN);
     match draw.below(3) {
         0 => Fault::LostWrite(lost_write::LostWrite { node, nth, new }),

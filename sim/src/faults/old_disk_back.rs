@@ -27,9 +27,8 @@ impl Inject for OldDiskBack {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if let Some(node) = self.node.resolve(world) {
-            world.start_former(node);
-        }
+        let Some(node) = self.node.resolve(world) else { return Healing::missed() };
+        world.start_former(node);
         Healing::nothing()
     }
 }

@@ -32,7 +32,7 @@ impl Inject for OneWayIsolation {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::missed() };
         let lost = |(from, to): (MachineId, MachineId)| (if self.inbound { to } else { from }) == node;
         let cuts = world.network.cuts_around(&[node]);
         world.hold(

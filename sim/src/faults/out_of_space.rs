@@ -42,6 +42,9 @@ impl Inject for OutOfSpace {
         let room_after = Duration::from_millis(self.room_after_ms);
         let node = self.node.resolve(world);
         let other = self.other.and_then(|other| other.resolve(world)).filter(|other| node != Some(*other));
+        if node.is_none() && other.is_none() {
+            return Healing::missed();
+        }
         for (member, room_after) in [(node, room_after), (other, 2 * room_after)] {
             if let Some(member) = member {
                 world.operators.run_out_of_space(member, room_after);

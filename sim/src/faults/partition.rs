@@ -6,9 +6,10 @@ use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    callers::{Callers, named, side},
+    callers::{Callers, side},
     inject::Inject,
     roster::{Roster, machines},
+    target::Target,
 };
 use crate::world::{Healing, World};
 
@@ -16,7 +17,7 @@ use crate::world::{Healing, World};
 #[serde(deny_unknown_fields)]
 pub struct Partition {
     /// The nodes of one side.
-    pub side: Vec<u64>,
+    pub side: Vec<Target>,
     /// Its proxies.
     #[serde(default)]
     pub proxies: Vec<u64>,
@@ -30,27 +31,28 @@ impl Inject for Partition {
 
     /// A minority or a majority, never nobody and never all.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let ids = roster.founders();
-        let mut side = draw.some_of(&ids, 40);
-        side.truncate(ids.len() - 1);
+        let nodes = roster.nodes(draw);
+        let mut side = draw.some_of(&nodes, 40);
+        side.truncate(nodes.len() - 1);
         Self { side, proxies: roster.some_proxies(draw), callers: roster.some_callers(draw) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_nodes("side", &self.side)?;
+        roster.check_targets("side", &self.side)?;
         roster.check_proxies("proxies", &self.proxies)?;
         roster.check_callers("callers", self.callers.as_ref())
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let cuts = Callers::cuts(self.callers.as_ref(), machines(&self.side, &self.proxies), world);
+        let side = machines(&Target::resolve_all(&self.side, world), &self.proxies);
+        let cuts = Callers::cuts(self.callers.as_ref(), side, world);
         world.hold(cuts)
     }
 }
 
 impl fmt::Display for Partition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "partition of {}", side(&named("nodes", &self.side), &self.proxies))?;
+        write!(f, "partition of {}", side(&Target::named(&self.side), &self.proxies))?;
         Callers::fmt_with(self.callers.as_ref(), f)?;
         f.write_str(" from the rest")
     }

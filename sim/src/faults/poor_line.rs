@@ -9,17 +9,18 @@ use serde::{Deserialize, Serialize};
 use super::{
     inject::Inject,
     roster::{LATENCY_US_MAX, Roster, check_range, check_rhythm, check_within},
+    target::Aim,
 };
 use crate::{
-    trace::{Condition, MachineId, Poor, Range, Rhythm},
+    trace::{Condition, Poor, Range, Rhythm},
     world::{Healing, World},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PoorLine {
-    pub from: MachineId,
-    pub to: MachineId,
+    pub from: Aim,
+    pub to: Aim,
     /// The way back is as poor.
     pub both_ways: bool,
     pub poor: Poor,
@@ -50,8 +51,8 @@ impl Inject for PoorLine {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_machine("from", self.from)?;
-        roster.check_machine("to", self.to)?;
+        roster.check_aim("from", self.from)?;
+        roster.check_aim("to", self.to)?;
         check_rhythm("poor.rhythm", self.poor.rhythm)?;
         check_range("poor.latency_us", self.poor.latency_us, LATENCY_US_MAX)?;
         check_within("poor.lost_percent", self.poor.lost_percent, 0..=100)?;
@@ -59,7 +60,13 @@ impl Inject for PoorLine {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Self { from, to, poor, .. } = *self;
+        let poor = self.poor;
+        let (Some(from), Some(to)) = (self.from.machine(world), self.to.machine(world)) else {
+            return Healing::missed();
+        };
+        if from == to {
+            return Healing::missed();
+        }
         let back = self.both_ways.then_some((to, from));
         let lines = [(from, to)].into_iter().chain(back);
         world.hold(lines.map(|(from, to)| Condition::PoorLine { from, to, poor }))

@@ -32,7 +32,7 @@ impl Inject for PowerLossInSync {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::missed() };
         world.machines.machine(node).arm(Death::PowerLoss, self.nth);
         world.hold([Condition::DownOnceItDies(node)])
     }

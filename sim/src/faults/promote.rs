@@ -26,9 +26,8 @@ impl Inject for Promote {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        if let Some(node) = self.node.resolve(world) {
-            world.promote(node);
-        }
+        let Some(node) = self.node.resolve(world) else { return Healing::missed() };
+        world.promote(node);
         Healing::nothing()
     }
 }

@@ -6,7 +6,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Aim};
 use crate::{
     trace::{Condition, MachineId},
     world::{Healing, World},
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Refused {
-    pub machine: MachineId,
+    pub machine: Aim,
     /// What others send to it. Otherwise: what it sends.
     pub inbound: bool,
 }
@@ -28,13 +28,14 @@ impl Inject for Refused {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_machine("machine", self.machine)
+        roster.check_aim("machine", self.machine)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let lines = world.network.lines_around_strictly(&[self.machine]);
+        let Some(machine) = self.machine.machine(world) else { return Healing::missed() };
+        let lines = world.network.lines_around_strictly(&[machine]);
         let refused =
-            |(from, to): &(MachineId, MachineId)| (if self.inbound { to } else { from }) == &self.machine;
+            |(from, to): &(MachineId, MachineId)| (if self.inbound { to } else { from }) == &machine;
         let lines: Vec<_> = lines.into_iter().filter(refused).collect();
         world.hold(lines.into_iter().map(|(from, to)| Condition::Refused { from, to }))
     }

@@ -44,14 +44,15 @@ impl Inject for Remove {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.resolve(world) else { return Healing::nothing() };
+        let Some(node) = self.node.resolve(world) else { return Healing::missed() };
         let leaving = match self.others {
             true => world.oracle.configuration().members().filter(|id| *id != node).collect(),
             false => vec![node],
         };
-        if !leaving.is_empty() {
-            world.change_members(None, leaving, Duration::ZERO);
+        if leaving.is_empty() {
+            return Healing::missed();
         }
+        world.change_members(None, leaving, Duration::ZERO);
         Healing::nothing()
     }
 }

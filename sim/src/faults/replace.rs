@@ -33,7 +33,7 @@ impl Inject for Replace {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.resolve(world) else { return Healing::nothing() };
+        let Some(node) = self.node.resolve(world) else { return Healing::missed() };
         world.change_members(Some((self.new, false)), vec![node], Duration::ZERO);
         Healing::nothing()
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::MachineId,
     world::{Healing, World, cuts},
@@ -16,7 +16,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub struct Ring {
     /// The nodes, in the order in which they stand. All others, and the proxies, reach all.
-    pub nodes: Vec<u64>,
+    pub nodes: Vec<Target>,
     /// A node reaches the next one, and does not hear it.
     pub one_way: bool,
 }
@@ -26,7 +26,7 @@ impl Inject for Ring {
 
     /// Of up to three nodes each reaches all others, unless the ring leads one way.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let mut nodes = roster.founders();
+        let mut nodes = roster.nodes(draw);
         for place in (1..nodes.len()).rev() {
             nodes.swap(place, draw.below(place as u64 + 1) as usize);
         }
@@ -34,14 +34,15 @@ impl Inject for Ring {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_nodes("nodes", &self.nodes)
+        roster.check_targets("nodes", &self.nodes)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let count = self.nodes.len();
+        let nodes = Target::resolve_all(&self.nodes, world);
+        let count = nodes.len();
         let mut closed = Vec::new();
-        for (place, &from) in self.nodes.iter().enumerate() {
-            for (other, &to) in self.nodes.iter().enumerate() {
+        for (place, &from) in nodes.iter().enumerate() {
+            for (other, &to) in nodes.iter().enumerate() {
                 let is_next = (place + 1) % count == other;
                 let is_open = is_next || !self.one_way && (other + 1) % count == place;
                 if from != to && !is_open {
@@ -56,6 +57,6 @@ impl Inject for Ring {
 impl fmt::Display for Ring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let whom = if self.one_way { "the next one" } else { "its neighbours" };
-        write!(f, "ring of nodes {:?}, each of which reaches {whom} and no other", self.nodes)
+        write!(f, "ring of {}, each of which reaches {whom} and no other", Target::named(&self.nodes))
     }
 }

@@ -1,4 +1,4 @@
-//! An operator restarts all nodes, one after the other, as for a new version.
+//! An operator restarts all nodes, and perhaps all proxies, one after the other, as for a new version.
 
 use std::fmt;
 
@@ -9,20 +9,26 @@ use super::{
     inject::Inject,
     roster::{Roster, check_within},
 };
-use crate::world::{Healing, World};
+use crate::{
+    trace::MachineId,
+    world::{Healing, World},
+};
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RollingRestart {
-    /// From the moment at which a node is up again to the next one's turn.
+    /// From the moment at which a machine is up again to the next one's turn.
     pub pause_ms: u64,
+    /// The proxies have their turn after the nodes.
+    #[serde(default)]
+    pub proxies: bool,
 }
 
 impl Inject for RollingRestart {
     const NAME: &'static str = "rolling-restart";
 
     fn draw(draw: &mut Draw, _: &Roster) -> Self {
-        Self { pause_ms: *draw.pick(&[0, 100, 1_000]) }
+        Self { pause_ms: *draw.pick(&[0, 100, 1_000]), proxies: draw.chance(50) }
     }
 
     fn check(&self, _: &Roster) -> Result<(), String> {
@@ -30,14 +36,16 @@ impl Inject for RollingRestart {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let nodes = world.known_nodes();
-        world.rolling.begin(nodes, self.pause_ms);
+        let nodes = world.known_nodes().into_iter().map(MachineId::Node);
+        let proxies = (0..world.shape.proxies).map(MachineId::Proxy).filter(|_| self.proxies);
+        world.rolling.begin(nodes.chain(proxies).collect(), self.pause_ms);
         Healing::nothing()
     }
 }
 
 impl fmt::Display for RollingRestart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "all nodes are restarted, one after the other, with pauses of {} ms", self.pause_ms)
+        let whom = if self.proxies { "nodes and proxies" } else { "nodes" };
+        write!(f, "all {whom} are restarted, one after the other, with pauses of {} ms", self.pause_ms)
     }
 }

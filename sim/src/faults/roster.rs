@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, ops::RangeInclusive};
 
 use conclave_checks::draw::Draw;
 
-use super::{callers::Callers, target::Target};
+use super::{
+    callers::Callers,
+    target::{Aim, Target},
+};
 use crate::trace::{MachineId, Range, Rhythm};
 
 /// Longer than this takes no message: links would be found dead first.
@@ -36,14 +39,25 @@ impl Roster {
         (1..=self.founders).collect()
     }
 
-    /// A founder.
-    pub(crate) fn any_node(&self, draw: &mut Draw) -> u64 {
-        draw.between(1, self.founders)
+    /// As many nodes as founded the cluster: the founders, or whoever is a member when the fault strikes.
+    pub(crate) fn nodes(&self, draw: &mut Draw) -> Vec<Target> {
+        // Members may be more than founders: each of them is among those that are drawn at some time.
+        let first = draw.below(self.founders + 2);
+        match draw.chance(50) {
+            true => (first..first + self.founders).map(Target::Member).collect(),
+            false => self.founders().into_iter().map(Target::Node).collect(),
+        }
+    }
+
+    /// A founder, or whoever is a member when the fault strikes.
+    pub(crate) fn any_node(&self, draw: &mut Draw) -> Target {
+        let (node, place) = (draw.between(1, self.founders), draw.below(self.founders + 2));
+        if draw.chance(50) { Target::Member(place) } else { Target::Node(node) }
     }
 
     /// A founder, or whoever has a role when the fault strikes; most often the node that its moment is about, if it has one.
     pub(crate) fn any_target(&self, draw: &mut Draw) -> Target {
-        let (node, place) = (self.any_node(draw), draw.below(4));
+        let (node, place) = (draw.between(1, self.founders), draw.below(4));
         match draw.below(100) {
             lot if self.has_subject && lot < 70 => Target::Subject,
             0..25 => Target::Leader,
@@ -51,6 +65,12 @@ impl Roster {
             40..55 => Target::Newcomer(place),
             _ => Target::Node(node),
         }
+    }
+
+    /// A node, as [`Self::any_target`] draws it, or a proxy.
+    pub(crate) fn any_machine(&self, draw: &mut Draw) -> Aim {
+        let (node, proxy) = (self.any_target(draw), draw.below(self.proxies));
+        if draw.chance(20) { Aim::Machine(MachineId::Proxy(proxy)) } else { Aim::Node(node) }
     }
 
     /// Each proxy is among them or not.
@@ -67,10 +87,11 @@ impl Roster {
     }
 
     /// A node or a proxy, for which other machines have something to say.
-    pub(crate) fn any_server(&self, draw: &mut Draw) -> MachineId {
+    pub(crate) fn any_server(&self, draw: &mut Draw) -> Aim {
+        let node = self.any_node(draw);
         match draw.below(self.founders + self.proxies) {
-            lot if lot < self.founders => MachineId::Node(lot + 1),
-            lot => MachineId::Proxy(lot - self.founders),
+            lot if lot < self.founders => Aim::Node(node),
+            lot => Aim::Machine(MachineId::Proxy(lot - self.founders)),
         }
     }
 }
@@ -100,14 +121,22 @@ impl Roster {
             }
             Target::Leader
             | Target::Follower(_)
+            | Target::Member(_)
             | Target::Newcomer(_)
             | Target::Former(_)
             | Target::Subject => Ok(()),
         }
     }
 
-    pub(crate) fn check_nodes(&self, field: &str, ids: &[u64]) -> Result<(), String> {
-        ids.iter().try_for_each(|&id| self.check_node(field, id))
+    pub(crate) fn check_targets(&self, field: &str, targets: &[Target]) -> Result<(), String> {
+        targets.iter().try_for_each(|&target| self.check_target(field, target))
+    }
+
+    pub(crate) fn check_aim(&self, field: &str, aim: Aim) -> Result<(), String> {
+        match aim {
+            Aim::Machine(machine) => self.check_machine(field, machine),
+            Aim::Node(target) => self.check_target(field, target),
+        }
     }
 
     pub(crate) fn check_proxies(&self, field: &str, numbers: &[u64]) -> Result<(), String> {

@@ -6,7 +6,7 @@ use std::fmt;
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster};
+use super::{inject::Inject, roster::Roster, target::Target};
 use crate::{
     trace::{Condition, MachineId},
     world::{Healing, World},
@@ -19,7 +19,7 @@ const FLIPS_MAX: u64 = 1_000;
 #[serde(deny_unknown_fields)]
 pub struct Rot {
     /// Whose disk it is. Nothing happens to a node that cannot be spared at the time.
-    pub node: u64,
+    pub node: Target,
     /// So many bits.
     pub flips: u64,
     /// The node dies of something else at the same time, and comes up with what the disk holds then.
@@ -30,7 +30,7 @@ pub struct Rot {
 }
 
 impl Rot {
-    pub(super) fn drawn(draw: &mut Draw, node: u64, new: u64) -> Self {
+    pub(super) fn drawn(draw: &mut Draw, node: Target, new: u64) -> Self {
         Self { node, flips: *draw.pick(&[5, 100, FLIPS_MAX]), restarts: draw.chance(70), new }
     }
 }
@@ -44,7 +44,7 @@ impl Inject for Rot {
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_node("node", self.node)?;
+        roster.check_target("node", self.node)?;
         match self.flips <= FLIPS_MAX {
             true => Ok(()),
             false => Err(format!("flips: {} are too many: at most {FLIPS_MAX} are allowed", self.flips)),
@@ -56,10 +56,11 @@ impl Inject for Rot {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let node = MachineId::Node(self.node);
+        let Some(id) = self.node.resolve(world) else { return Healing::missed() };
+        let node = MachineId::Node(id);
         // A power loss may take the number of the log's last commit. If that commit rots too, it cannot be told from a torn one.
-        if world.machines.machine(node).has_lost_power || !world.give_up_damaged(self.node, self.new) {
-            return Healing::nothing();
+        if world.machines.machine(node).has_lost_power || !world.give_up_damaged(id, self.new) {
+            return Healing::missed();
         }
         if !self.restarts {
             world.machines.machine(node).damage_disk(self.flips);
@@ -75,7 +76,7 @@ impl fmt::Display for Rot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{} bits turn over on the disk of node {}, and node {} replaces it",
+            "{} bits turn over on the disk of {}, and node {} replaces it",
             self.flips, self.node, self.new
         )
     }

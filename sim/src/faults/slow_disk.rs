@@ -37,7 +37,7 @@ impl Inject for SlowDisk {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
         world.hold([Condition::SlowDisk { machine, disk_us: self.disk_us }])
     }
 }

@@ -29,7 +29,7 @@ impl Inject for StalledDisk {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
+        let Some(node) = self.node.machine(world) else { return Healing::missed() };
         world.hold([Condition::StalledDisk(node)])
     }
 }

@@ -1,11 +1,12 @@
-//! A node is told to stop, and hands leadership over before it does. It is started again when the fault heals.
+//! A node is told to stop, and hands leadership over before it does; or a proxy, and answers its calls. It is started again when the
+//! fault heals.
 
 use std::fmt;
 
 use conclave_checks::draw::Draw;
 use serde::{Deserialize, Serialize};
 
-use super::{inject::Inject, roster::Roster, target::Target};
+use super::{inject::Inject, roster::Roster, target::Aim};
 use crate::{
     trace::Condition,
     world::{Healing, World},
@@ -14,29 +15,30 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
-    pub node: Target,
+    #[serde(alias = "node")]
+    pub machine: Aim,
 }
 
 impl Inject for Stop {
     const NAME: &'static str = "stop";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        Self { node: roster.any_target(draw) }
+        Self { machine: roster.any_machine(draw) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_target("node", self.node)
+        roster.check_aim("machine", self.machine)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(node) = self.node.machine(world) else { return Healing::nothing() };
-        world.machines.tell_to_stop(node);
-        world.hold([Condition::Down(node)])
+        let Some(machine) = self.machine.machine(world) else { return Healing::missed() };
+        world.machines.tell_to_stop(machine);
+        world.hold([Condition::Down(machine)])
     }
 }
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "stop of {}", self.node)
+        write!(f, "stop of {}", self.machine)
     }
 }

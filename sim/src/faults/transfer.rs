@@ -27,7 +27,7 @@ impl Inject for Transfer {
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(to) = self.to.resolve(world) else { return Healing::nothing() };
+        let Some(to) = self.to.resolve(world) else { return Healing::missed() };
         world.operators.transfer(to);
         Healing::nothing()
     }

@@ -21,7 +21,7 @@ struct Known<'o> {
     /// Of each key the acknowledged writes, by rising revision. A delete of a range is one of each of its keys.
     of_key: BTreeMap<&'o str, Vec<(i64, &'o Operation)>>,
     by_revision: BTreeMap<i64, &'o Operation>,
-    /// When a value was first asked to be put.
+    /// When a value was first asked to be put, of those that were not refused.
     puts: BTreeMap<(&'o str, &'o str), u64>,
     /// Keys that somebody deleted perhaps.
     perhaps_deleted: BTreeSet<&'o str>,
@@ -97,7 +97,8 @@ impl<'o> Known<'o> {
             }
         }
         for operation in operations {
-            if let Some((key, value)) = operation.call.puts() {
+            let was_refused = matches!(&operation.answer, Some((_, Answer::DidNotHappen(_))));
+            if let Some((key, value)) = operation.call.puts().filter(|_| !was_refused) {
                 known.puts.entry((key, value)).or_insert(operation.called_ns);
             }
             let is_unknown = matches!(&operation.answer, None | Some((_, Answer::Unknown(_))));
@@ -154,7 +155,7 @@ impl<'o> Known<'o> {
         if !sight.found.is_none_or(was_put) {
             return Err(broken(
                 Rule::PastIsTrue,
-                "nobody has put the value that is shown",
+                "nobody has put the value that is shown, or it was said not to have happened",
                 &[sight.operation],
             ));
         }
@@ -416,6 +417,9 @@ mod tests {
             let failure = is_true(&operations).expect_err("it is untrue");
             assert_eq!(failure.rule, Rule::PastIsTrue);
         }
+        let refused = operation(2, put(2, "c", 0).call, Answer::DidNotHappen("overloaded".into()));
+        let shown = [put(0, "a", 2), refused, past(4, 3, Some(("c", 3))), put(6, "b", 4)];
+        assert!(is_true(&shown).is_err(), "it was refused");
         let from_nowhere = [put(0, "a", 2), past(2, 3, Some(("c", 3))), unanswered(4, "c")];
         assert!(is_true(&from_nowhere).is_err(), "nobody had put it yet");
         let twice =

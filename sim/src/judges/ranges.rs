@@ -47,6 +47,7 @@ impl Writes {
                         known.of_key.entry(*key).or_default().push(*revision);
                     }
                 }
+                LargeEvent::DidNotWrite { write } => drop(known.writes.remove(write)),
                 _ => {}
             }
         }
@@ -106,7 +107,7 @@ impl Writes {
         };
         let known = self.writes.get(&write).filter(|(written_to, _)| *written_to == key);
         let Some((_, known_revision)) = known else {
-            return Err(format!("write {write} was never made to key {key}"));
+            return Err(format!("write {write} was never made to key {key}, or did not happen"));
         };
         let shown = part.mod_revision;
         if let Some(known) = known_revision.filter(|known| *known != shown) {
@@ -141,6 +142,8 @@ mod tests {
             LargeEvent::MayHaveWritten { write: 1 },
             LargeEvent::Writes { write: 2, key: 1 },
             LargeEvent::Wrote { write: 2, revision: 5 },
+            LargeEvent::Writes { write: 3, key: 2 },
+            LargeEvent::DidNotWrite { write: 3 },
             LargeEvent::Read { asked: Asked::default(), revision, count, more: false, parts },
         ]
     }
@@ -171,6 +174,7 @@ mod tests {
             (5, vec![part(1, 2, 4)]),
             (2, vec![torn]),
             (2, vec![part(2, 0, 2)]),
+            (6, vec![part(1, 2, 5), part(2, 3, 6)]),
         ] {
             let failure =
                 judge(&events(revision, parts.clone())).expect_err(&format!("{parts:?} at {revision}"));

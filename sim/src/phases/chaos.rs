@@ -141,6 +141,9 @@ impl<'a> Agenda<'a> {
         tell(world, fault, FaultEvent::Struck);
         let timed = &self.scenario.faults[fault];
         let healing = timed.fault.strike(world);
+        if healing.has_missed() {
+            tell(world, fault, FaultEvent::Missed);
+        }
         if !healing.conditions().is_empty() {
             tell(world, fault, FaultEvent::Holds(healing.conditions().to_vec()));
         }

@@ -87,7 +87,9 @@ impl Seen {
             Event::Fault { fault, event: FaultEvent::Struck | FaultEvent::Holds(_) } => {
                 self.held.insert(*fault);
             }
-            Event::Fault { fault, event: FaultEvent::Healed } => drop(self.held.remove(fault)),
+            Event::Fault { fault, event: FaultEvent::Healed | FaultEvent::Missed } => {
+                self.held.remove(fault);
+            }
             Event::Machine {
                 machine: MachineId::Node(node),
                 event:

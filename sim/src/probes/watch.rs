@@ -23,6 +23,9 @@ struct Seen {
     reached: BTreeSet<OfWorld>,
     /// The family of each fault of the scenario.
     families: Vec<&'static str>,
+    /// Faults that struck something, by family, and those that found nothing.
+    struck: BTreeMap<&'static str, u64>,
+    missed: BTreeMap<&'static str, u64>,
     /// What each fault holds.
     held: BTreeMap<usize, Vec<Condition>>,
     /// Changes of members that were asked for and have not ended.
@@ -58,6 +61,16 @@ impl Watch {
     /// The states that were reached so far.
     pub(crate) fn reached(&self) -> BTreeSet<OfWorld> {
         self.seen().reached.clone()
+    }
+
+    /// The faults that struck something, by family.
+    pub(crate) fn struck(&self) -> BTreeMap<&'static str, u64> {
+        self.seen().struck.clone()
+    }
+
+    /// The faults that found nothing to strike, by family.
+    pub(crate) fn missed(&self) -> BTreeMap<&'static str, u64> {
+        self.seen().missed.clone()
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -98,7 +111,14 @@ impl Seen {
             FaultEvent::Waits(_) => {}
             FaultEvent::Met { .. } => self.reach(true, OfWorld::MomentMet),
             FaultEvent::Waited => self.reach(true, OfWorld::MomentMissed),
-            FaultEvent::Struck => self.reach(self.changes > 0, OfWorld::FaultInChange),
+            FaultEvent::Struck => {
+                self.reach(self.changes > 0, OfWorld::FaultInChange);
+                *self.struck.entry(self.families[fault]).or_default() += 1;
+            }
+            FaultEvent::Missed => {
+                *self.struck.entry(self.families[fault]).or_default() -= 1;
+                *self.missed.entry(self.families[fault]).or_default() += 1;
+            }
             FaultEvent::Holds(conditions) => {
                 let family = |fault: &usize| self.families.get(*fault).copied();
                 let is_same_family = self.held.keys().any(|other| family(other) == family(&fault));

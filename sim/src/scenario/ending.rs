@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{WAIT_MS, stress::Stress};
 use crate::{
-    faults::{BANDWIDTH_MIN, Roster, check_rhythm, check_within},
+    faults::{Aim, BANDWIDTH_MIN, Roster, check_rhythm, check_within},
     trace::{MachineId, Moment, Rhythm},
 };
 
@@ -50,7 +50,7 @@ fn is_zero(value: &u64) -> bool {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outsider {
-    pub machine: MachineId,
+    pub machine: Aim,
     pub fate: Outside,
 }
 
@@ -90,7 +90,7 @@ impl Ending {
         if draw.chance(all_healed_percent) {
             return Self { blackout, ..Self::default() };
         }
-        let nodes = roster.founders().into_iter().map(MachineId::Node);
+        let mut nodes = roster.nodes(&mut draw);
         let [proxies, clients] = [roster.proxies, roster.clients].map(|count| {
             let inside = draw.below(count.max(1));
             (0..count).filter(move |&number| number != inside)
@@ -98,11 +98,11 @@ impl Ending {
         let others = proxies.map(MachineId::Proxy).chain(clients.map(MachineId::Client));
         let mut machines: Vec<MachineId> = others.collect();
         machines.retain(|_| draw.chance(40));
-        let mut nodes: Vec<MachineId> = nodes.collect();
         for place in (1..nodes.len()).rev() {
             nodes.swap(place, draw.below(place as u64 + 1) as usize);
         }
-        let outsiders = nodes.into_iter().chain(machines);
+        let nodes = nodes.into_iter().map(Aim::Node);
+        let outsiders = nodes.chain(machines.into_iter().map(Aim::Machine));
         let outsiders =
             outsiders.map(|machine| Outsider { machine, fate: fate(&mut draw, machine) }).collect();
         Self { outsiders, blackout, ..Self::falling(seed) }
@@ -136,9 +136,9 @@ impl Ending {
     pub(super) fn check(&self, roster: &Roster) -> Result<(), String> {
         for (place, Outsider { machine, fate }) in self.outsiders.iter().enumerate() {
             let field = format!("ending.outsiders[{place}]");
-            roster.check_machine(&format!("{field}.machine"), *machine)?;
+            roster.check_aim(&format!("{field}.machine"), *machine)?;
             fate.check(&format!("{field}.fate"))?;
-            if *fate == Outside::StalledDisk && !matches!(machine, MachineId::Node(_)) {
+            if *fate == Outside::StalledDisk && !machine.is_node() {
                 return Err(format!("{field}.fate: {machine} has no disk: choose another one, or a node"));
             }
         }
@@ -147,7 +147,8 @@ impl Ending {
         }
         check_within("ending.late_ms", self.late_ms, 0..=WAIT_MS)?;
         check_within("ending.falls", self.falls, 0..=FALLS_MAX)?;
-        let is_outside = |machine| self.outsiders.iter().any(|outsider| outsider.machine == machine);
+        let is_outside =
+            |machine| self.outsiders.iter().any(|outsider| outsider.machine == Aim::Machine(machine));
         if is_outside(MachineId::Console) {
             return Err("ending.outsiders: the console asks the core, and belongs to it".to_owned());
         }
@@ -187,7 +188,7 @@ impl Outside {
     }
 }
 
-fn fate(draw: &mut Draw, machine: MachineId) -> Outside {
+fn fate(draw: &mut Draw, machine: Aim) -> Outside {
     let period_ms = *draw.pick(&[200, 1_000, 4_000]);
     let mut fates = vec![
         Outside::AsItIs,
@@ -200,12 +201,12 @@ fn fate(draw: &mut Draw, machine: MachineId) -> Outside {
         Outside::Flapping(Rhythm { period_ms, bad_ms: period_ms / 2 }),
         Outside::SlowLinks { bytes_per_s: 100_000 },
     ];
-    if let MachineId::Node(_) = machine {
+    if machine.is_node() {
         fates.push(Outside::StalledDisk);
     }
     match machine {
         // A client has no links that anybody waits for, and no power loss of its own.
-        MachineId::Client(_) => *draw.pick(&[Outside::Down, Outside::CutOff]),
+        Aim::Machine(MachineId::Client(_)) => *draw.pick(&[Outside::Down, Outside::CutOff]),
         _ => *draw.pick(&fates),
     }
 }

@@ -55,6 +55,8 @@ pub enum FaultEvent {
     /// It has waited in vain.
     Waited,
     Struck,
+    /// It has found nothing to strike.
+    Missed,
     /// These conditions last until it heals.
     Holds(Vec<Condition>),
     Healed,

@@ -20,8 +20,10 @@ pub struct Figures {
     pub committed: u64,
     /// Events in the trace.
     pub events: u64,
-    /// Faults of the scenario, by name.
+    /// Faults that struck something, by name.
     pub faults: BTreeMap<String, u64>,
+    /// Faults that found nothing to strike, by name.
+    pub missed: BTreeMap<String, u64>,
     /// Operations of clients, by what they were told.
     pub operations: BTreeMap<String, u64>,
     /// Nanoseconds until healed cores had a leader, one of each run that had.
@@ -50,6 +52,7 @@ impl Figures {
         self.to_first_write_ns.extend(&other.to_first_write_ns);
         add(&mut self.outsiders, &other.outsiders);
         add(&mut self.faults, &other.faults);
+        add(&mut self.missed, &other.missed);
         add(&mut self.operations, &other.operations);
         add(&mut self.knobs, &other.knobs);
         for (probe, runs) in &other.probes {

@@ -32,7 +32,7 @@ impl fmt::Display for Subject {
 pub struct Failed {
     pub subject: Subject,
     pub failure: Failure,
-    /// Faults of its scenario.
+    /// Faults that struck something until then.
     pub faults: u64,
     /// Events until it was over.
     pub events: u64,

@@ -91,7 +91,10 @@ pub(crate) struct World {
 /// What a fault holds until it heals.
 #[must_use = "the conditions last until they are handed to World::heal"]
 #[derive(Debug, Default)]
-pub(crate) struct Healing(Vec<Condition>);
+pub(crate) struct Healing {
+    conditions: Vec<Condition>,
+    has_missed: bool,
+}
 
 impl Healing {
     /// A fault that holds nothing: it is over as soon as it has struck.
@@ -99,14 +102,24 @@ impl Healing {
         Self::default()
     }
 
+    /// A fault that had nothing to strike: there was nobody of that kind, or it was not the time.
+    pub(crate) fn missed() -> Self {
+        Self { conditions: Vec::new(), has_missed: true }
+    }
+
+    pub(crate) fn has_missed(&self) -> bool {
+        self.has_missed
+    }
+
     pub(crate) fn conditions(&self) -> &[Condition] {
-        &self.0
+        &self.conditions
     }
 
     /// Those of its conditions for which this is so, and the others.
     pub(crate) fn split(self, is_first: impl Fn(&Condition) -> bool) -> (Self, Self) {
-        let (first, second) = self.0.into_iter().partition(is_first);
-        (Self(first), Self(second))
+        let (first, second) = self.conditions.into_iter().partition(is_first);
+        let of = |conditions| Self { conditions, has_missed: false };
+        (of(first), of(second))
     }
 }
 
@@ -180,7 +193,7 @@ impl World {
         self.known_nodes().into_iter().any(|id| is_so(&self.oracle.configuration_of(id)))
     }
 
-    /// Makes these conditions true until the healing is handed back.
+    /// Makes these conditions true until the healing is handed back. A fault that holds none of those it was to has missed.
     pub(crate) fn hold(&mut self, conditions: impl IntoIterator<Item = Condition>) -> Healing {
         let conditions: Vec<Condition> = conditions.into_iter().collect();
         for condition in &conditions {
@@ -188,11 +201,11 @@ impl World {
             self.watch.iter_mut().for_each(|watch| watch.hold(*condition));
             self.carry_out(*condition);
         }
-        Healing(conditions)
+        Healing { has_missed: conditions.is_empty(), conditions }
     }
 
     /// Ends the conditions of a fault, but for those that another fault holds too.
-    pub(crate) fn heal(&mut self, Healing(conditions): Healing) {
+    pub(crate) fn heal(&mut self, Healing { conditions, .. }: Healing) {
         for condition in conditions {
             self.conditions.release(condition);
             self.carry_out(condition);

@@ -2,13 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use conclave::{
     env::{Observer, Routing},
-    raft::{Effects, Entry, NodeId, Persist, Raft, Snapshot},
+    raft::{Effects, Entry, Index, NodeId, Persist, Raft, Snapshot, StreamId},
 };
 use conclave_checks::{Oracle, Overhearer};
 
@@ -19,6 +22,8 @@ use crate::trace::Recorder;
 pub(super) struct OracleObserver {
     oracle: Oracle,
     moments: Moments,
+    /// Ticks since anything reached it.
+    silent_ticks: AtomicU32,
     /// Takes notes beside the trace. `None`: nobody will read them.
     notes: Option<Recorder>,
 }
@@ -26,7 +31,7 @@ pub(super) struct OracleObserver {
 impl OracleObserver {
     pub(super) fn new(oracle: &Oracle, moments: &Moments, recorder: &Recorder) -> Self {
         let notes = recorder.takes_notes().then(|| recorder.clone());
-        Self { oracle: oracle.clone(), moments: moments.clone(), notes }
+        Self { oracle: oracle.clone(), moments: moments.clone(), silent_ticks: AtomicU32::new(0), notes }
     }
 
     fn note(&self, note: impl FnOnce(&Recorder)) {
@@ -39,8 +44,8 @@ impl OracleObserver {
 }
 
 impl Observer for OracleObserver {
-    fn started(&self, core: &Raft) {
-        self.oracle.started(core);
+    fn started(&self, core: &Raft, applied: Index, state_hash: u64) {
+        self.oracle.started(core, Some((applied, state_hash)));
         self.note(|_| ());
     }
 
@@ -51,6 +56,21 @@ impl Observer for OracleObserver {
 
     fn read_asked(&self, node: NodeId, read: u64) {
         self.oracle.read_asked(node, read);
+    }
+
+    fn ticked(&self, core: &Raft, election_ticks_max: u32) {
+        let silent_ticks = self.silent_ticks.fetch_add(1, Ordering::Relaxed) + 1;
+        self.oracle.ticked(core, silent_ticks, election_ticks_max);
+        self.note(|_| ());
+    }
+
+    fn heard(&self, _: NodeId) {
+        self.silent_ticks.store(0, Ordering::Relaxed);
+    }
+
+    fn stream_ended(&self, node: NodeId, stream: StreamId, is_believed: bool) {
+        self.oracle.stream_ended(node, stream, is_believed);
+        self.note(|_| ());
     }
 
     fn persisted(&self, node: NodeId, write: &Persist) {

@@ -1,4 +1,4 @@
-//! A rolling restart: each node is told to stop, and started again when it has, before it is the next one's turn.
+//! A rolling restart: each machine is told to stop, and started again when it has, before it is the next one's turn.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use crate::trace::MachineId;
 /// Who does not stop by then is killed, as an operating system does.
 const PATIENCE_NS: u64 = 5_000_000_000;
 
-/// The nodes that wait for their turn.
+/// The machines that wait for their turn.
 #[derive(Default)]
 pub(crate) struct Rolling {
     waiting: VecDeque<MachineId>,
@@ -21,9 +21,9 @@ pub(crate) struct Rolling {
 
 impl Rolling {
     /// These are to be restarted, after those that wait.
-    pub(crate) fn begin(&mut self, nodes: Vec<u64>, pause_ms: u64) {
+    pub(crate) fn begin(&mut self, machines: Vec<MachineId>, pause_ms: u64) {
         self.pause_ns = pause_ms * 1_000_000;
-        self.waiting.extend(nodes.into_iter().map(MachineId::Node));
+        self.waiting.extend(machines);
     }
 
     /// Goes on with it, if there is one.

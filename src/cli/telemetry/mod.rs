@@ -36,7 +36,7 @@ pub(super) struct TelemetryArgs {
     /// What is logged, like 'debug' or 'info,conclave::node=debug'
     #[arg(long, value_name = "FILTER", env = logging::FILTER_VARIABLE, default_value = "info")]
     log_filter: String,
-    /// Send a span for each call to an OpenTelemetry collector there (OTLP over gRPC)
+    /// Send a span for each call to an OpenTelemetry collector there (OTLP over gRPC, without TLS): http://HOST:4317
     #[arg(long, value_name = "URL")]
     otlp_endpoint: Option<String>,
 }

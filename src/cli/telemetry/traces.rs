@@ -34,10 +34,10 @@ pub(super) fn layer(endpoint: &str, service: &'static str) -> anyhow::Result<Any
     Ok(Layer::<Registry>::boxed(tracing_opentelemetry::layer().with_tracer(tracer).with_filter(spans)))
 }
 
-/// Whether spans could be sent there.
+/// Whether spans could be sent there. The exporter knows no TLS.
 ///
 /// # Errors
-/// The URL cannot be understood.
+/// The URL cannot be understood, or wants TLS.
 pub(super) fn check(endpoint: &str) -> Result<(), UsageError> {
     if endpoint.contains('@') {
         return Err(UsageError(
@@ -46,13 +46,12 @@ pub(super) fn check(endpoint: &str) -> Result<(), UsageError> {
         ));
     }
     let parsed = endpoint.parse::<Uri>().ok();
-    let is_url = parsed.is_some_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-    match is_url {
-        true => Ok(()),
-        false => Err(UsageError(format!(
-            "--otlp-endpoint '{endpoint}' cannot be used; write it as http://HOST:4317"
-        ))),
-    }
+    let why = match parsed.as_ref().and_then(Uri::scheme_str) {
+        Some("http") => return Ok(()),
+        Some("https") => ": spans are sent without TLS",
+        _ => "",
+    };
+    Err(UsageError(format!("--otlp-endpoint '{endpoint}' cannot be used{why}; write it as http://HOST:4317")))
 }
 
 /// Sends what is left.
@@ -60,5 +59,24 @@ pub(super) async fn flush() {
     if let Some(provider) = PROVIDER.get() {
         let flushing = tokio::task::spawn_blocking(|| provider.force_flush());
         let _ = tokio::time::timeout(FLUSH_PATIENCE, flushing).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_collector_that_wants_tls_is_refused_at_the_start() {
+        assert!(check("http://collector:4317").is_ok());
+        for (endpoint, expected) in [
+            ("https://collector:4317", "spans are sent without TLS; write it as http://HOST:4317"),
+            ("collector:4317", "cannot be used; write it as http://HOST:4317"),
+            ("grpc://collector:4317", "cannot be used; write it as http://HOST:4317"),
+            ("http://user:word@collector:4317", "holds a user or a password"),
+        ] {
+            let error = check(endpoint).expect_err(endpoint).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     env::{Buggify, Knob, Moment, Observer, buggify, buggify_stall, knob, sometimes},
     kv::{Applier as Transaction, Header, Pruner, Rejection, Reply},
     raft::{ClusterId, Entry, Index, InstallFailure, NodeId, Snapshot, Term},
-    storage::{Flusher, Place, StateStore, StorageError},
+    storage::{Flusher, Place, StateStore, StorageError, Unflushed},
     wire::pb::{etcdserverpb, v1::refusal::Reason},
 };
 
@@ -27,6 +27,8 @@ pub(super) struct Machine {
     node: NodeId,
     cluster: ClusterId,
     state: StateStore,
+    /// As it was when the disk's thread last looked.
+    unflushed: Unflushed,
     observer: Arc<dyn Observer>,
     waiters: Waiters,
     schedule: FlushSchedule,
@@ -49,6 +51,7 @@ impl Machine {
         Self {
             node: config.id,
             cluster,
+            unflushed: state.unflushed(),
             state,
             observer,
             waiters: Waiters::default(),
@@ -84,6 +87,7 @@ impl Machine {
         self.apply(entries)?;
         let header = Header::load(&self.state.reader().slice())?;
         self.prune(&header, pruned_max)?;
+        self.unflushed = self.state.unflushed();
         Ok(Applied { header, durable: self.schedule.durable(), installed })
     }
 
@@ -105,37 +109,38 @@ impl Machine {
         Ok(())
     }
 
-    /// What makes all that was applied durable, if it is time for that.
-    pub(super) fn flush_if_due(&mut self, now: Moment) -> Option<Flusher> {
-        let bytes = self.state.unflushed_bytes();
-        let is_due = self.schedule.is_due(bytes)
-            || self.state.frozen_layers() >= knob(Knob::FrozenLayers, FROZEN_LAYERS_MAX);
+    /// It is time to make all that was applied durable.
+    pub(super) fn is_flush_due(&self) -> bool {
+        let Unflushed { bytes, frozen_layers } = self.unflushed;
+        let is_due =
+            self.schedule.is_due(bytes) || frozen_layers >= knob(Knob::FrozenLayers, FROZEN_LAYERS_MAX);
         let may_be_late = !self.schedule.is_overdue(bytes);
-        (is_due && !(may_be_late && buggify(Buggify::LateFlush)) || buggify(Buggify::EarlyFlush)).then(|| {
-            sometimes!(FlushBegins);
-            self.schedule.flushing(bytes, now);
-            self.state.flusher()
-        })
+        is_due && !(may_be_late && buggify(Buggify::LateFlush)) || buggify(Buggify::EarlyFlush)
+    }
+
+    /// What makes all that was applied durable. It waits for reads that are under way: it belongs on the disk's thread.
+    pub(super) fn begin_flush(&mut self, now: Moment) -> Flusher {
+        sometimes!(FlushBegins);
+        self.schedule.flushing(self.unflushed.bytes, now);
+        let flusher = self.state.flusher();
+        self.unflushed = self.state.unflushed();
+        flusher
     }
 
     /// Too much was applied that is not durable.
     pub(super) fn is_full(&self) -> bool {
-        self.schedule.is_full(self.state.unflushed_bytes())
+        self.schedule.is_full(self.unflushed.bytes)
     }
 
     /// See [`FlushSchedule::pause`].
     pub(super) fn pause(&mut self) -> Duration {
-        self.schedule.pause(self.state.unflushed_bytes())
+        self.schedule.pause(self.unflushed.bytes)
     }
 
-    /// A flush has ended: the state is durable up to an index.
-    pub(super) fn flushed(&mut self, durable: Index, now: Moment) {
+    /// A flush has ended: the state is durable up to an index, and so many layers are left.
+    pub(super) fn flushed(&mut self, durable: Index, frozen_layers: usize, now: Moment) {
         self.schedule.flushed(durable, now);
-    }
-
-    /// No more jobs come.
-    pub(super) fn close(&self) -> Flusher {
-        self.state.flusher()
+        self.unflushed.frozen_layers = frozen_layers;
     }
 
     /// Applies entries. Their answers need not wait for the state to be durable: the log is.

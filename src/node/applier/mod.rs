@@ -29,7 +29,7 @@ use super::{
     report::{Applied, Report},
 };
 use crate::{
-    env::{Buggify, Clock, Environment, buggify_pause, sometimes},
+    env::{Buggify, Clock, Environment, Moment, buggify_pause, sometimes},
     raft::{ClusterId, Index},
     storage::{self, Disk, Flusher, StateStore, StorageError},
 };
@@ -68,9 +68,11 @@ async fn apply(
     let mut flush_began = clock.now();
     let mut resumes_at = clock.now();
     loop {
-        if flush.is_none() {
+        if flush.is_none() && machine.is_flush_due() {
             flush_began = clock.now();
-            flush = machine.flush_if_due(flush_began).map(|flusher| tokio::spawn(run(flusher, disk.clone())));
+            let (returned, flusher) = begin_flush(machine, flush_began, &*disk).await;
+            machine = returned;
+            flush = Some(tokio::spawn(run(flusher, disk.clone())));
         }
         let pause = resumes_at.since(clock.now());
         let may_apply = pause.is_zero() && !machine.is_full();
@@ -80,8 +82,8 @@ async fn apply(
                 flush = None;
                 resumes_at = clock.now();
                 flush_seconds.record(resumes_at.since(flush_began));
-                flushed.map(|durable| {
-                    machine.flushed(durable, clock.now());
+                flushed.map(|(durable, frozen_layers)| {
+                    machine.flushed(durable, frozen_layers, clock.now());
                     Report::Durable(durable)
                 })
             }
@@ -110,7 +112,8 @@ async fn apply(
     if flush.is_some() {
         let _ = ended(&mut flush).await;
     }
-    if let Err(error) = run(machine.close(), disk).await {
+    let (_, flusher) = begin_flush(machine, clock.now(), &*disk).await;
+    if let Err(error) = run(flusher, disk).await {
         let _ = reports.send(Report::Failed(error.into()));
     }
 }
@@ -128,15 +131,28 @@ async fn carry_out(
     storage::run_on(disk, work).await
 }
 
-/// A flush under way.
-type Flush = JoinHandle<Result<Index, StorageError>>;
+/// It travels here too: what changes the state waits for reads that are under way, and the event loop must not stand still meanwhile,
+/// which may share this thread.
+async fn begin_flush(mut machine: Machine, now: Moment, disk: &dyn Disk) -> (Machine, Flusher) {
+    let work = move || {
+        let flusher = machine.begin_flush(now);
+        (machine, flusher)
+    };
+    storage::run_on(disk, work).await
+}
 
-async fn run(flusher: Flusher, disk: Arc<dyn Disk>) -> Result<Index, StorageError> {
-    storage::run_on(&*disk, move || flusher.flush()).await
+/// Up to where a flush has made the state durable, and how many layers of changes it has left.
+type Flushed = Result<(Index, usize), StorageError>;
+
+/// A flush under way.
+type Flush = JoinHandle<Flushed>;
+
+async fn run(flusher: Flusher, disk: Arc<dyn Disk>) -> Flushed {
+    storage::run_on(&*disk, move || flusher.flush().map(|durable| (durable, flusher.frozen_layers()))).await
 }
 
 /// Completes when the flush under way has ended; never if none is.
-async fn ended(flush: &mut Option<Flush>) -> Result<Index, StorageError> {
+async fn ended(flush: &mut Option<Flush>) -> Flushed {
     match flush {
         Some(flush) => flush.await.expect("a flush returns its errors and does not panic"),
         None => std::future::pending().await,

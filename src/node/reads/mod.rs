@@ -102,13 +102,16 @@ impl Reads {
     }
 
     /// A tick has passed, and the state machine stands at `applied`. A leader whose disk keeps reads waiting hands over: it answers nobody,
-    /// and where nothing is written the core does not notice.
+    /// and where nothing is written the core does not notice. Nor is it to take the lead back meanwhile.
     pub(super) fn tick(&mut self, core: &mut Raft, applied: Index, timing: &Timing) {
-        let ticks_max = timing.ticks(STALL_ELECTION_TIMEOUTS * timing.election_timeout);
-        let unapplied = (applied < core.commit()).then_some(applied);
-        let is_stalled =
-            self.reading.tick(self.server.oldest_job(), ticks_max) | self.applying.tick(unapplied, ticks_max);
-        if is_stalled && let Some(successor) = core.hand_over() {
+        let ticks = timing.ticks(STALL_ELECTION_TIMEOUTS * timing.election_timeout);
+        self.reading.tick(self.server.oldest_job());
+        self.applying.tick((applied < core.commit()).then_some(applied));
+        let stalls = [&self.reading, &self.applying];
+        core.set_stalled(stalls.iter().any(|stall| stall.lasts(ticks)));
+        if stalls.iter().any(|stall| stall.is_due(ticks))
+            && let Some(successor) = core.hand_over()
+        {
             sometimes!(ReadsStandStill);
             tracing::warn!(successor, "the disk keeps reads waiting: hands leadership over");
         }

@@ -56,16 +56,21 @@ pub(super) struct Stall {
 }
 
 impl Stall {
-    /// A tick has passed, and this is the oldest job, or the last entry. True when it has been that for so many ticks, and again
-    /// after as many more.
-    pub(super) fn tick(&mut self, oldest: Option<u64>, ticks_max: u32) -> bool {
-        self.ticks = if oldest.is_some() && oldest == self.oldest { self.ticks + 1 } else { 0 };
+    /// A tick has passed, and this is the oldest job, or the last entry.
+    pub(super) fn tick(&mut self, oldest: Option<u64>) {
+        let is_same = oldest.is_some() && oldest == self.oldest;
+        self.ticks = if is_same { self.ticks.saturating_add(1) } else { 0 };
         self.oldest = oldest;
-        let is_long = self.ticks >= ticks_max;
-        if is_long {
-            self.ticks = 0;
-        }
-        is_long
+    }
+
+    /// It has been that for so many ticks.
+    pub(super) fn lasts(&self, ticks: u32) -> bool {
+        self.ticks >= ticks
+    }
+
+    /// It has been that for just so many ticks, or for twice as many, and so on.
+    pub(super) fn is_due(&self, ticks: u32) -> bool {
+        self.lasts(ticks) && self.ticks.is_multiple_of(ticks)
     }
 }
 
@@ -73,24 +78,30 @@ impl Stall {
 mod tests {
     use super::*;
 
+    const NOTHING: (bool, bool) = (false, false);
+
     #[test]
     fn a_job_that_does_not_end_is_noticed_among_those_that_do() {
         let (jobs, mut stall) = (Jobs::default(), Stall::default());
-        let mut tick = |jobs: &Jobs| stall.tick(jobs.oldest(), 3);
+        let mut tick = |jobs: &Jobs| {
+            stall.tick(jobs.oldest());
+            (stall.lasts(3), stall.is_due(3))
+        };
         for _ in 0..9 {
             let _job = jobs.begin();
-            assert!(!tick(&jobs), "each one ends");
+            assert_eq!(tick(&jobs), NOTHING, "each one ends");
         }
-        assert!(!tick(&jobs), "there is none");
+        assert_eq!(tick(&jobs), NOTHING, "there is none");
         let stuck = jobs.begin();
-        let noticed: Vec<bool> = (0..7)
+        let noticed: Vec<(bool, bool)> = (0..7)
             .map(|_| {
                 drop(jobs.begin());
                 tick(&jobs)
             })
             .collect();
-        assert_eq!(noticed, [false, false, false, true, false, false, true]);
+        let lasting = (true, false);
+        assert_eq!(noticed, [NOTHING, NOTHING, NOTHING, (true, true), lasting, lasting, (true, true)]);
         drop(stuck);
-        assert!((0..9).all(|_| !tick(&jobs)));
+        assert!((0..9).all(|_| tick(&jobs) == NOTHING));
     }
 }

@@ -71,6 +71,19 @@ impl Link {
     fn cluster(&self) -> Option<ClusterId> {
         self.claim()?.cluster
     }
+
+    /// This proxy's cluster and that of the node, if it is another one.
+    fn foreign_cluster(&self, own: Option<ClusterId>) -> Option<(ClusterId, ClusterId)> {
+        let (own, other) = (own?, self.cluster()?);
+        (own != other).then_some((own, other))
+    }
+
+    /// The node that it leads to: by what that says itself, or else by the address.
+    fn node(&self, own: Option<ClusterId>, members: &BTreeMap<NodeId, String>) -> Option<NodeId> {
+        let claim = self.claim().filter(|_| self.foreign_cluster(own).is_none());
+        let member_at = || members.iter().find(|(_, address)| **address == self.address).map(|(id, _)| *id);
+        claim.map(|claim| claim.node).or_else(member_at)
+    }
 }
 
 /// Who leads, by the latest term that a node on an open link speaks of.
@@ -157,6 +170,7 @@ impl Links {
         sometimes!(is_settled && cluster.is_some() && cluster != self.cluster, OtherCluster);
         let mut changes = self.choose_cluster();
         if is_settled && cluster.is_some() && cluster == self.cluster {
+            changes.unwanted.extend(self.leave_doubles(link, &news, known_term));
             self.believe(&news, known_term, &mut changes);
         }
         changes
@@ -211,12 +225,6 @@ impl Links {
         open.filter(|(_, claim)| self.cluster.is_some() && claim.cluster == self.cluster)
     }
 
-    /// This proxy's cluster and that of the node, if it is another one.
-    fn foreign_cluster(&self, link: &Link) -> Option<(ClusterId, ClusterId)> {
-        let (own, other) = (self.cluster?, link.cluster()?);
-        (own != other).then_some((own, other))
-    }
-
     /// The cluster that this proxy works for; `None` while that is not decided.
     pub(super) fn cluster(&self) -> Option<ClusterId> {
         self.cluster
@@ -245,6 +253,22 @@ impl Links {
         strangers
     }
 
+    /// Links that were learned end when the same node speaks through one that this proxy was told of: it knows the node by another
+    /// address than that of the member, and has dialled the latter while the former was down. Only a node that follows the latest
+    /// leader is taken for the member: at an address that the member has left there may be a copy of it.
+    fn leave_doubles(&mut self, speaker: LinkId, news: &Leadership, known_term: u64) -> Vec<LinkId> {
+        let is_told = self.links.get(&speaker).is_some_and(|link| !link.is_learned);
+        if !is_told || news.leader.is_none() || news.term < known_term {
+            return Vec::new();
+        }
+        let is_double =
+            |link: &Link| link.is_learned && link.node(self.cluster, &self.members) == Some(news.node);
+        let doubles: Vec<LinkId> =
+            self.links.iter().filter(|(_, link)| is_double(link)).map(|(id, _)| *id).collect();
+        doubles.iter().for_each(|id| drop(self.links.remove(id)));
+        doubles
+    }
+
     pub(super) fn leader(&self) -> Option<Leader> {
         let claims = self.trusted().filter_map(|(_, claim)| Some((claim.term, claim.leader?)));
         let (term, node) = claims.max()?;
@@ -269,14 +293,11 @@ impl Links {
     /// The nodes as far as they are known, with their numbers if those are known. A link without a stream to an address
     /// that no member has is not shown once the members are known.
     pub(super) fn nodes(&self) -> Vec<KnownNode> {
-        let member_at = |link: &Link| {
-            self.members.iter().find(|(_, address)| **address == link.address).map(|(id, _)| *id)
-        };
         let nodes = self.links.values().filter_map(|link| {
-            let claim = link.claim().filter(|_| self.foreign_cluster(link).is_none());
-            let node = claim.map(|claim| claim.node).or_else(|| member_at(link));
+            let node = link.node(self.cluster, &self.members);
             let is_shown = node.is_some() || self.members.is_empty();
-            let (address, is_linked) = (link.address.clone(), claim.is_some());
+            let is_linked = link.claim().is_some() && link.foreign_cluster(self.cluster).is_none();
+            let address = link.address.clone();
             is_shown.then_some(KnownNode { id: node, address, is_linked })
         });
         nodes.collect()
@@ -299,7 +320,7 @@ impl Links {
 
     /// How the cluster looks from here, for an operator who wonders why nothing works.
     pub(super) fn diagnosis(&self) -> String {
-        let answers = |link: &&Link| link.claim().is_some() && self.foreign_cluster(link).is_none();
+        let answers = |link: &&Link| link.claim().is_some() && link.foreign_cluster(self.cluster).is_none();
         let (answering, total) = (self.links.values().filter(answers).count(), self.links.len());
         let mut text = match answering {
             1 => format!("1 of {total} nodes answers"),
@@ -320,7 +341,7 @@ impl Links {
             }
         }
         for link in self.links.values() {
-            if let Some((own, other)) = self.foreign_cluster(link) {
+            if let Some((own, other)) = link.foreign_cluster(self.cluster) {
                 let address = &link.address;
                 text.push_str(&format!(
                     "; {address} belongs to another cluster of the same name (id {other:016x}, not {own:016x})"

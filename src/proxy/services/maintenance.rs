@@ -10,7 +10,10 @@ use super::{
 use crate::{
     proxy::{call_queue::CallSender, core::Answered, metrics::Method, watched::Watcher},
     wire::pb::{
-        etcdserverpb::{AlarmRequest, AlarmResponse, AlarmType, SnapshotRequest, maintenance_server},
+        etcdserverpb::{
+            AlarmMember, AlarmRequest, AlarmResponse, AlarmType, SnapshotRequest, alarm_request::AlarmAction,
+            maintenance_server,
+        },
         v1::{command, reply::Outcome},
     },
 };
@@ -32,12 +35,12 @@ impl maintenance_server::Maintenance for MaintenanceService {
     type SnapshotStream = BackupStream;
 
     async fn alarm(&self, request: Request<AlarmRequest>) -> Result<Response<AlarmResponse>, Status> {
-        let asked = request.get_ref().alarm;
+        let asked = *request.get_ref();
         let mut watched = self.watcher.begin(Method::Alarm, &request, &Bytes::new());
         let answer = write(&self.calls, request, command::Operation::Alarm, &mut watched).await;
         watched.end(answer.and_then(|Answered { outcome, .. }| match outcome {
             Outcome::Alarm(mut response) => {
-                response.alarms.retain(|raised| asked == AlarmType::None as i32 || asked == raised.alarm);
+                response.alarms.retain(|raised| is_asked_for(raised, &asked));
                 Ok(Response::new(response))
             }
             other => Err(crossed(&other)),
@@ -51,5 +54,35 @@ impl maintenance_server::Maintenance for MaintenanceService {
     ) -> Result<Response<Self::SnapshotStream>, Status> {
         let watched = self.watcher.begin(Method::Snapshot, &request, &Bytes::new());
         watched.end(self.backups.begin().await.map(Response::new))
+    }
+}
+
+/// Whether an alarm belongs into the answer. To ask for those of no kind is to ask for all; to raise or to clear one of no kind
+/// changes nothing, and etcd names what it changed.
+fn is_asked_for(raised: &AlarmMember, asked: &AlarmRequest) -> bool {
+    let is_for_all = asked.action() == AlarmAction::Get && asked.alarm() == AlarmType::None;
+    is_for_all || asked.alarm == raised.alarm
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_of_no_kind_is_listed_and_neither_raised_nor_cleared() {
+        let raised = AlarmMember { member_id: 1, alarm: AlarmType::Nospace.into() };
+        for (action, alarm, expected) in [
+            (AlarmAction::Get, AlarmType::None, true),
+            (AlarmAction::Get, AlarmType::Nospace, true),
+            (AlarmAction::Get, AlarmType::Corrupt, false),
+            (AlarmAction::Activate, AlarmType::None, false),
+            (AlarmAction::Activate, AlarmType::Nospace, true),
+            (AlarmAction::Deactivate, AlarmType::None, false),
+            (AlarmAction::Deactivate, AlarmType::Nospace, true),
+            (AlarmAction::Deactivate, AlarmType::Corrupt, false),
+        ] {
+            let asked = AlarmRequest { action: action.into(), member_id: 1, alarm: alarm.into() };
+            assert_eq!(is_asked_for(&raised, &asked), expected, "{action:?} {alarm:?}");
+        }
     }
 }

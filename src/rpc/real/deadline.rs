@@ -103,19 +103,20 @@ async fn answer_within(
 /// or refused it when TLS began.
 pub fn was_not_sent(status: &Status) -> bool {
     let mut causes = causes(status.source());
-    causes.any(|cause| {
-        let is_canceled = |error: &hyper::Error| error.is_canceled();
-        cause.is::<tonic::ConnectError>()
-            || cause.is::<RefusedByTls>()
-            || cause.downcast_ref().is_some_and(is_canceled)
-    })
+    causes.any(|cause| cause.is::<tonic::ConnectError>() || cause.is::<NeverRead>() || is_unsent(cause))
 }
 
-/// The server of TLS did not take the connection. With TLS 1.3 a client hears of that after it has sent its first request, which
-/// the server never reads (RFC 8446, section 4.4.2.4).
+/// The connection was found closed before the request went out.
+fn is_unsent(cause: &(dyn Error + 'static)) -> bool {
+    cause.downcast_ref().is_some_and(hyper::Error::is_canceled)
+}
+
+/// Nobody reads the request: it did not leave, or the server of TLS did not take the connection. (With TLS 1.3 a client hears of that
+/// after it has sent its first request, which the server never reads: RFC 8446, section 4.4.2.4.) It has the words of its status, for
+/// whoever looks for what lies beneath that, and nothing beneath itself.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-struct RefusedByTls(String);
+struct NeverRead(String);
 
 /// How rustls begins what it says of the other side's alert; which one follows.
 const ALERT: &str = "received fatal alert: ";
@@ -154,8 +155,8 @@ fn explain(error: transport::Error, missing: Missing, has_answered: bool) -> Std
     };
     let message = format!("{}; {advice}", root_cause(&error));
     let mut status = Status::unavailable(message.clone());
-    if is_refusal(&error) {
-        status.set_source(Arc::new(RefusedByTls(message)));
+    if is_refusal(&error) || causes(Some(&error)).any(is_unsent) {
+        status.set_source(Arc::new(NeverRead(message)));
     }
     status.into()
 }
@@ -177,11 +178,34 @@ fn is_cancelled(response: &HttpResponse) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::{future::poll_fn, io};
 
+    use hyper_util::rt::TokioIo;
     use tokio_rustls::rustls;
 
     use super::*;
+
+    /// A channel over connections whose other side takes them, and closes them at once.
+    async fn closed_at_once(clock: &Clock) -> Channel {
+        let dialling = tower::service_fn(async |_: transport::Uri| {
+            io::Result::Ok(TokioIo::new(tokio::io::join(tokio::io::empty(), tokio::io::sink())))
+        });
+        let endpoint = transport::Endpoint::from_static("http://proxy:1");
+        let inner = endpoint.connect_with_connector(dialling).await.expect("it is taken");
+        Channel::new(inner, clock.clone(), Missing::Tls)
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_that_is_closed_at_once_did_not_carry_was_not_sent() {
+        let clock = Clock::new(Duration::ZERO);
+        let mut channel = closed_at_once(&clock).await;
+        poll_fn(|context| channel.poll_ready(context)).await.expect("it takes a request");
+        let error = channel.call(http::Request::new(Body::empty())).await.expect_err("nobody answers");
+        let status = Status::from_error(error);
+        assert!(was_not_sent(&status), "{status:?}");
+        assert!(status.message().ends_with("; if it wants TLS, give --tls-ca"), "{status:?}");
+        assert_eq!(root_cause(&status), status.message(), "what its user is told");
+    }
 
     #[test]
     fn a_refusal_is_known_by_its_kind_and_by_its_words() {

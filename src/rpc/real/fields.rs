@@ -15,7 +15,7 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 use tonic::{Response, Status, body::Body, codegen::http};
 
-use crate::env::Clock;
+use crate::env::{Clock, Moment};
 
 /// gRPC's frame around a message: a flag and the length.
 const HEAD_BYTES: usize = 5;
@@ -31,12 +31,20 @@ type Fields = Arc<Mutex<Option<Waiting>>>;
 
 struct Waiting {
     fields: VecDeque<Bytes>,
+    clock: Clock,
+    /// When something of it was taken the last time, or else when it began to wait.
+    taken: Moment,
     /// Dropped when all is sent, or nobody wants it any more.
     held: Box<dyn Any + Send + Sync>,
 }
 
 impl Waiting {
+    fn new(fields: VecDeque<Bytes>, held: Box<dyn Any + Send + Sync>, clock: &Clock) -> Self {
+        Self { fields, held, taken: clock.now(), clock: clock.clone() }
+    }
+
     fn take(&mut self) -> Option<Bytes> {
+        self.taken = self.clock.now();
         let mut field = self.fields.pop_front()?;
         if field.len() > PART_BYTES {
             let part = field.split_to(PART_BYTES);
@@ -70,7 +78,7 @@ pub fn respond_with<M>(
     held: impl Any + Send + Sync,
     clock: &Clock,
 ) -> Result<Response<M>, Status> {
-    let waiting = Waiting { fields: fields.into(), held: Box::new(held) };
+    let waiting = Waiting::new(fields.into(), Box::new(held), clock);
     let fields = Arc::new(Mutex::new(Some(waiting)));
     let (lives, left) = oneshot::channel();
     tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), IDLE_MAX));
@@ -85,21 +93,22 @@ async fn give_up_when_idle(
     clock: Clock,
     idle_max: Duration,
 ) {
-    let mut before = usize::MAX;
-    while clock.timeout(idle_max, &mut left).await.is_err() {
+    let mut patience = idle_max;
+    while clock.timeout(patience, &mut left).await.is_err() {
         let mut fields = locked(&fields);
         let Some(waiting) = fields.as_mut() else { return };
-        match waiting.bytes() {
+        let idle = clock.now().since(waiting.taken);
+        match idle_max.checked_sub(idle) {
             // The answer is whole: what was taken last may be on its way for long.
-            0 => {
+            _ if waiting.bytes() == 0 => {
                 waiting.held = Box::new(());
                 return;
             }
-            now if now == before => {
+            None | Some(Duration::ZERO) => {
                 *fields = None;
                 return;
             }
-            now => before = now,
+            Some(rest) => patience = rest,
         }
     }
 }
@@ -187,32 +196,48 @@ impl http_body::Body for WithFields {
 mod tests {
     use super::*;
 
-    fn waiting(count: usize) -> (Fields, Arc<()>) {
-        let held = Arc::new(());
+    fn waiting(count: usize) -> (Fields, Arc<()>, Clock) {
+        let (held, clock) = (Arc::new(()), Clock::new(Duration::ZERO));
         let fields = vec![Bytes::from_static(b"field"); count].into();
-        (Arc::new(Mutex::new(Some(Waiting { fields, held: Box::new(held.clone()) }))), held)
+        let waiting = Waiting::new(fields, Box::new(held.clone()), &clock);
+        (Arc::new(Mutex::new(Some(waiting))), held, clock)
     }
 
     #[tokio::test]
     async fn an_answer_of_which_nothing_is_taken_is_given_up_and_holds_nothing() {
-        let (fields, held) = waiting(2);
+        let (fields, held, clock) = waiting(2);
         let (_lives, left) = oneshot::channel();
-        let clock = Clock::new(Duration::ZERO);
         give_up_when_idle(fields.clone(), left, clock, Duration::from_millis(5)).await;
         assert!(locked(&fields).is_none());
         assert_eq!(Arc::strong_count(&held), 1);
     }
 
+    /// What the windows of HTTP/2 have room for is taken at once, of an answer that its caller does not read, too.
+    #[tokio::test]
+    async fn it_is_held_no_longer_than_that_after_something_was_taken() {
+        let idle_max = Duration::from_millis(500);
+        for taken in [0, 1] {
+            let (fields, _held, clock) = waiting(2);
+            let (_lives, left) = oneshot::channel();
+            for _ in 0..taken {
+                locked(&fields).as_mut().expect("it is there").take();
+            }
+            give_up_when_idle(fields.clone(), left, clock.clone(), idle_max).await;
+            assert!(locked(&fields).is_none());
+            let lasted = clock.now().since(Moment::default());
+            assert!((idle_max..2 * idle_max).contains(&lasted), "{taken} taken, held for {lasted:?}");
+        }
+    }
+
     #[tokio::test]
     async fn one_that_is_taken_slowly_is_not() {
-        let (fields, held) = waiting(20);
+        let (fields, held, clock) = waiting(20);
         let (lives, left) = oneshot::channel();
-        let clock = Clock::new(Duration::ZERO);
         let watching =
             tokio::spawn(give_up_when_idle(fields.clone(), left, clock.clone(), Duration::from_millis(200)));
         for _ in 0..10 {
             clock.sleep(Duration::from_millis(50)).await;
-            locked(&fields).as_mut().expect("it is not given up").fields.pop_front();
+            locked(&fields).as_mut().expect("it is not given up").take();
         }
         drop(lives);
         watching.await.expect("it ends with the answer");
@@ -221,10 +246,10 @@ mod tests {
 
     #[tokio::test]
     async fn one_that_was_taken_as_a_whole_holds_nothing_and_ends_well() {
-        let (fields, held) = waiting(1);
+        let (fields, held, clock) = waiting(1);
         let (_lives, left) = oneshot::channel();
         locked(&fields).as_mut().expect("it is there").take();
-        give_up_when_idle(fields.clone(), left, Clock::new(Duration::ZERO), Duration::from_millis(5)).await;
+        give_up_when_idle(fields.clone(), left, clock, Duration::from_millis(5)).await;
         assert_eq!(locked(&fields).as_mut().expect("it is not given up").take(), None);
         assert_eq!(Arc::strong_count(&held), 1);
     }
@@ -232,7 +257,8 @@ mod tests {
     #[test]
     fn a_large_field_is_taken_in_parts() {
         let large = Bytes::from(vec![7; 2 * PART_BYTES + 1]);
-        let mut waiting = Waiting { fields: VecDeque::from([large]), held: Box::new(()) };
+        let clock = Clock::new(Duration::ZERO);
+        let mut waiting = Waiting::new(VecDeque::from([large]), Box::new(()), &clock);
         let parts: Vec<usize> = std::iter::from_fn(|| waiting.take()).map(|part| part.len()).collect();
         assert_eq!(parts, [PART_BYTES, PART_BYTES, 1]);
     }

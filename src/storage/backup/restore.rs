@@ -109,7 +109,7 @@ fn begin(disk: &dyn Disk, file: &'static str, restoration: &Restoration) -> Resu
 /// earlier term counts in the new cluster.
 fn begin_log(volume: Volume, snapshot: &Snapshot) -> Result<LogStore, StorageError> {
     let Snapshot { last, configuration } = snapshot;
-    let (mut log, _) = LogStore::open(volume, configuration)?;
+    let (mut log, _) = LogStore::open(volume)?.recover(configuration)?;
     log.write(&Persist {
         ticket: 1,
         compacted: Some(Compacted { position: *last, configuration: configuration.clone() }),

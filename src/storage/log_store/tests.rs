@@ -3,7 +3,7 @@ use crate::{
     raft::Payload,
     storage::{
         MemoryDisk,
-        testing::identity,
+        testing::{identity, take_journal_away},
         volume::{BLOCK_BYTES, Owner},
     },
 };
@@ -18,21 +18,14 @@ fn try_open(disk: &MemoryDisk) -> Result<(LogStore, Recovered), StorageError> {
     if volume.owner().is_none() {
         volume.begin(&Owner { identity: identity("a", 1), incarnation: 1 })?;
     }
-    LogStore::open(volume, &Configuration::of([1, 2, 3]))
+    LogStore::open(volume)?.recover(&Configuration::of([1, 2, 3]))
 }
 
 /// A disk with a log that the release before began, and nothing in it: it has no journal.
 fn without_journal() -> MemoryDisk {
     let disk = MemoryDisk::default();
     drop(open(&disk));
-    let sum_at = BLOCK_BYTES - 1024 - 4;
-    disk.change(LOG_FILE, |bytes| {
-        bytes.truncate(BLOCK_BYTES);
-        bytes[8..16].copy_from_slice(&4_u64.to_le_bytes());
-        let sum = crc32fast::hash(&bytes[..sum_at]);
-        bytes[sum_at..sum_at + 4].copy_from_slice(&sum.to_le_bytes());
-        bytes[sum_at + 4..].fill(0);
-    });
+    take_journal_away(&disk);
     disk
 }
 

@@ -167,6 +167,31 @@ fn what_is_incomplete_or_altered_is_never_installed() {
     assert_eq!(to.header(), Header::default());
 }
 
+/// The sender's fault, or that of the way here: this node's own disk is sound.
+#[test]
+fn a_header_that_nobody_can_read_is_damage_of_the_snapshot() {
+    let (mut from, mut to) = (Node::new(), Node::new());
+    from.fill(3);
+    to.fill(1);
+    let before = to.header();
+    let view = from.state.reader().view().expect("the disk works");
+    let records = view.records_after(&None, usize::MAX).expect("the disk works");
+    let place = records.iter().position(|record| record.table == Table::Header).expect("there is a header");
+    let change_format = |value: &mut Vec<u8>| value[0] ^= 0xff;
+    let cut = |value: &mut Vec<u8>| value.truncate(20);
+    for damage in [&change_format as &dyn Fn(&mut Vec<u8>), &cut] {
+        let mut records = records.clone();
+        damage(&mut records[place].value);
+        assert_eq!(to.begin(&view), None);
+        assert!(to.state.staging().take(view.snapshot.last, &None, &records).expect("the disk works"));
+        let installed = to.state.staging().install(&view.snapshot).expect("its own disk is sound");
+        assert_eq!(installed, Err(InstallFailure::Damaged));
+        assert_eq!(to.header(), before);
+    }
+    to.receive(&view, usize::MAX);
+    assert!(to.state.staging().install(&view.snapshot).expect("the disk works").is_ok());
+}
+
 #[test]
 fn a_gap_or_another_snapshot_is_refused() {
     let (mut from, mut to) = (Node::new(), Node::new());

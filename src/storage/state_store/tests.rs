@@ -131,7 +131,7 @@ fn changes_go_on_while_others_are_flushed() {
         assert_eq!(contents(&state), model.clone().into_iter().collect::<Vec<_>>());
     }
     state.flusher().flush().expect("the disk works");
-    assert_eq!(state.unflushed_bytes(), 0);
+    assert_eq!(state.unflushed().bytes, 0);
     drop(state);
     assert_eq!(contents(&open_on_memory(&disk)), model.into_iter().collect::<Vec<_>>());
 }
@@ -193,7 +193,7 @@ fn what_small_batches_leave_in_memory_is_never_written_by_who_applies() {
         tables.append(Table::Current, &number.to_be_bytes(), &value).expect("the disk works");
         tables.finish().expect("the disk works");
     }
-    assert!(state.unflushed_bytes() > 40 * value.len(), "all of it waits for a flush");
+    assert!(state.unflushed().bytes > 40 * value.len(), "all of it waits for a flush");
     state.flusher().flush().expect("the disk works");
     assert_eq!(contents(&state).len(), 40);
 }
@@ -219,7 +219,7 @@ fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
     tables.scan_back(Table::Current, EVERYTHING, visit).expect("the disk works");
     assert_eq!(count, 199);
     tables.finish().expect("the disk works");
-    assert_eq!(state.unflushed_bytes(), 0);
+    assert_eq!(state.unflushed().bytes, 0);
     drop(state);
     let state = open_on_memory(&disk);
     assert_eq!(contents(&state).len(), 199);
@@ -234,13 +234,13 @@ fn views_that_are_gone_leave_one_layer_behind_and_one_that_lives_keeps_what_it_s
         put(&state, &[key]);
         drop(view(&state));
     }
-    assert_eq!(state.frozen_layers(), 1);
+    assert_eq!(state.unflushed().frozen_layers, 1);
     let kept = view(&state);
     for key in 9..20 {
         put(&state, &[key]);
         drop(view(&state));
     }
-    assert_eq!(state.frozen_layers(), 2);
+    assert_eq!(state.unflushed().frozen_layers, 2);
     let mut shown = 0;
     let count: Visit<'_> = &mut |_, _| {
         shown += 1;

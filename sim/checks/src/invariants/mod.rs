@@ -50,6 +50,7 @@ pub(crate) const OF_STARTS: &[fn(&Facts, &Node, &Start<'_>) -> Checked] = &[
     durability::recovered_committed_is_kept,
     snapshot::recovered_log_begins_with_committed,
     configuration::recovered_configuration,
+    state::recovered_states_are_equal,
 ];
 
 pub(crate) const OF_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[

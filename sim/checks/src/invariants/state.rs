@@ -7,7 +7,7 @@ use super::check::{Checked, ensure};
 use crate::{
     Failure, Rule,
     facts::{Facts, Node},
-    observation::{Apply, Install, Step},
+    observation::{Apply, Install, Start, Step},
 };
 
 fn failure(node: &Node, rule: Rule, detail: String) -> Failure {
@@ -43,6 +43,10 @@ pub(super) fn applied_in_order(_: &Facts, node: &Node, apply: &Apply<'_>) -> Che
             failure(node, Rule::AppliedInOrder, detail)
         })
     })
+}
+
+pub(super) fn recovered_states_are_equal(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    start.state.map_or(Ok(()), |(index, state_hash)| states_are_equal(facts, node, index, state_hash))
 }
 
 pub(super) fn applied_states_are_equal(facts: &Facts, node: &Node, apply: &Apply<'_>) -> Checked {

@@ -91,6 +91,7 @@ fn data(outcome: &Outcome, seeds: &str, version: Version, pages: &BTreeMap<Rule,
         probes: probes(&figures.probes),
         counts: vec![
             Counts { title: "Faults", of: with_nothing(Fault::NAMES, &figures.faults) },
+            Counts { title: "Faults that found nothing to strike", of: figures.missed.clone() },
             Counts { title: "Operations, by what was told", of: figures.operations.clone() },
             Counts { title: "Machines outside of a core", of: figures.outsiders.clone() },
             Counts { title: "Knobs that were set", of: figures.knobs.clone() },

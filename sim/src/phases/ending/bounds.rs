@@ -10,9 +10,13 @@ use conclave_checks::Bounds;
 
 use crate::{faults::Fault, scenario::Scenario, workload::Workload, world::World};
 
-/// A stream of before is found dead (`SILENCE_MAX` of `src/rpc/link.rs`), a pause follows (`PAUSE_MAX`), and then perhaps a
-/// connection is waited for that was begun when there was still nobody.
-pub(crate) const LINKS: Duration = Duration::from_millis(1_000 + 400).saturating_add(CONNECT_TIMEOUT);
+/// A stream of before is found dead by then (`SILENCE_MAX` of `src/rpc/link.rs`).
+const SILENCE: Duration = Duration::from_millis(1_000);
+
+/// A stream of before is found dead, a pause follows (`PAUSE_MAX` of `src/rpc/link.rs`), and then perhaps a connection is waited for
+/// that was begun when there was still nobody.
+pub(crate) const LINKS: Duration =
+    SILENCE.saturating_add(Duration::from_millis(400)).saturating_add(CONNECT_TIMEOUT);
 
 /// A connection without a stream of ours, as of a call, is found dead by HTTP/2's keepalive (`src/rpc/sim/network.rs`).
 const KEEPALIVE: Duration = Duration::from_secs(4);
@@ -84,6 +88,7 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         until_heard: LINKS + 2 * ballot,
         // It may have to hear from another node first where the leader is.
         until_found: 2 * LINKS,
+        until_dead: SILENCE,
         // A node says at once who leads.
         until_told: ballot,
         until_answered: match is_answered_soon(scenario) {

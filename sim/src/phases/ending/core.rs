@@ -6,7 +6,7 @@ use conclave_checks::{FaultBudget, without_quorum};
 
 use super::super::chaos::Lasting;
 use crate::{
-    scenario::{Outside, Outsider},
+    scenario::Outside,
     trace::{Condition, Event, MachineId},
     world::{Healing, World, cuts},
 };
@@ -20,7 +20,7 @@ impl Core {
     /// All machines but those that are left outside. `None`: a change of members is under way, or something was lost that an
     /// operator has yet to replace: no quorum that is chosen now is sure to remain one; or a member is out of space, and nobody is to
     /// be served before an operator has made room.
-    pub(super) fn choose(world: &World, outsiders: &[Outsider]) -> Option<Self> {
+    pub(super) fn choose(world: &World, outsiders: &[(MachineId, Outside)]) -> Option<Self> {
         let is_calm = FaultBudget::of(&world.oracle).is_whole()
             && !world.operators.are_changing_members()
             && !world.operators.are_making_room()
@@ -34,7 +34,7 @@ impl Core {
         let clients = (0..world.shape.clients).map(MachineId::Client);
         let mut machines: BTreeSet<MachineId> =
             nodes.chain(proxies).chain(clients).chain([MachineId::Console]).collect();
-        for Outsider { machine, .. } in outsiders {
+        for (machine, _) in outsiders {
             let is_needed = matches!(machine, MachineId::Node(_))
                 && without_quorum(&configuration, |id| {
                     MachineId::Node(id) != *machine && machines.contains(&MachineId::Node(id))
@@ -69,10 +69,15 @@ impl Core {
     }
 
     /// Ends whatever keeps the machines of the core from working together. Returns what stays, with what the ending adds.
-    pub(super) fn heal(&self, world: &mut World, outsiders: &[Outsider], lasting: Lasting) -> Lasting {
+    pub(super) fn heal(
+        &self,
+        world: &mut World,
+        outsiders: &[(MachineId, Outside)],
+        lasting: Lasting,
+    ) -> Lasting {
         let mut staying = lasting.heal_where(world, |condition| condition.concerns(|id| self.contains(id)));
-        for outsider in outsiders.iter().filter(|outsider| !self.contains(outsider.machine)) {
-            let healing = self.leave_outside(world, *outsider);
+        for &(machine, fate) in outsiders.iter().filter(|(machine, _)| !self.contains(*machine)) {
+            let healing = self.leave_outside(world, machine, fate);
             staying.add(healing);
         }
         for machine in self.machines.iter().filter(|machine| **machine != MachineId::Console) {
@@ -83,7 +88,7 @@ impl Core {
         staying
     }
 
-    fn leave_outside(&self, world: &mut World, Outsider { machine, fate }: Outsider) -> Healing {
+    fn leave_outside(&self, world: &mut World, machine: MachineId, fate: Outside) -> Healing {
         if let MachineId::Node(id) = machine
             && !world.known_nodes().contains(&id)
         {

@@ -14,7 +14,7 @@ mod progress;
 use self::core::Core;
 use super::chaos::Lasting;
 use crate::{
-    scenario::{Ending, Outsider, Scenario},
+    scenario::{Ending, Outside, Outsider, Scenario},
     trace::{Event, MachineId, Phase},
     verdict::{Failure, Times},
     world::World,
@@ -42,13 +42,15 @@ pub(super) async fn ending(
     Ok(())
 }
 
-/// Who is left outside, in this order: first who leads, if it is to be.
-fn outsiders(world: &World, ending: &Ending) -> Vec<Outsider> {
+/// Who is left outside, in this order: first who leads, if it is to be; each once.
+fn outsiders(world: &World, ending: &Ending) -> Vec<(MachineId, Outside)> {
     let leader = world.oracle.leader().map(MachineId::Node);
-    let falls = leader.zip(ending.leader).map(|(machine, fate)| Outsider { machine, fate });
-    let others = ending
-        .outsiders
-        .iter()
-        .filter(|outsider| falls.is_none_or(|falls| falls.machine != outsider.machine));
-    falls.into_iter().chain(others.copied()).collect()
+    let mut outsiders: Vec<(MachineId, Outside)> = leader.zip(ending.leader).into_iter().collect();
+    for &Outsider { machine, fate } in &ending.outsiders {
+        let machine = machine.machine(world);
+        if let Some(machine) = machine.filter(|machine| outsiders.iter().all(|(it, _)| it != machine)) {
+            outsiders.push((machine, fate));
+        }
+    }
+    outsiders
 }

@@ -331,6 +331,7 @@ stories! {
     links_all_replaced
     links_ended_stays_ended
     links_foreign_node
+    links_learned_double
     links_lost_leader
     links_moved_member
     links_new_leader

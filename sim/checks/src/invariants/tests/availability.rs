@@ -18,6 +18,7 @@ const BOUNDS: Bounds = Bounds {
     until_settled: Duration::from_millis(20),
     until_heard: Duration::from_millis(30),
     until_found: Duration::from_millis(80),
+    until_dead: Duration::from_millis(10),
     until_told: Duration::from_millis(15),
     until_answered: Duration::from_millis(40),
 };

@@ -36,8 +36,13 @@ impl Cluster {
 
     /// A node comes up, and finds this.
     pub(super) fn starts(&self, node: &Node) -> Raft {
+        self.starts_with_state(node, None)
+    }
+
+    /// A node comes up, and finds this, and a state at an index that has a hash.
+    pub(super) fn starts_with_state(&self, node: &Node, state: Option<(Index, u64)>) -> Raft {
         let core = node.core();
-        self.oracle.started(&core);
+        self.oracle.started(&core, state);
         core
     }
 

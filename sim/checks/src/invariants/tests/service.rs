@@ -27,9 +27,9 @@ fn led_from<'a>(
     let term = watched.elects(1);
     assert_eq!(term, 2, "what the proxy may know");
     watched.commits(1, 2);
-    watched.look(ms, &ALL);
     let linked = linked.iter().copied().collect();
     watched.proxy = Some(Proxy { number: 0, leader, linked, asked: None });
+    watched.look(ms, &ALL);
     watched.look(ms + 21, &ALL);
     watched
 }
@@ -75,6 +75,15 @@ pub(super) const PROXY_FINDS_LEADER: &[Story] = &[
         watched.look(30, &ALL);
         watched.unreached = None;
         watched.look(37, &ALL);
+    }),
+    of_leader(|cluster, version| {
+        // It was not, and the link of before may be one over which nothing arrives any more.
+        let mut watched = led(cluster, &ALL, None);
+        watched.unreached = Some(1);
+        watched.look(22, &ALL);
+        watched.unreached = None;
+        watched.look(23, &ALL);
+        watched.look(version.of(49, 48), &ALL);
     }),
     of_leader(|cluster, version| {
         // Who has no link to it may hear from any of the others where it is.

@@ -41,12 +41,21 @@ fn a_node_is_to_apply_what_it_is_writing(cluster: &Cluster, version: Version) {
 pub(super) const EQUAL_STATES: &[Story] = &[
     Story { nodes: &[1], term: 1, history: two_nodes_apply_the_same },
     Story { nodes: &[3], term: 1, history: a_snapshot_takes_the_place_of_a_state },
+    Story { nodes: &[3], term: 0, history: a_state_is_recovered },
 ];
 
 fn two_nodes_apply_the_same(cluster: &Cluster, version: Version) {
     cluster.commits(&[1]);
     cluster.installs(3, at(1, 1), 7);
     cluster.applies(1, 1, &[1], version.of(8, 7));
+}
+
+fn a_state_is_recovered(cluster: &Cluster, version: Version) {
+    cluster.commits(&[1]);
+    cluster.applies(1, 1, &[1], 7);
+    let restarted = node(3).term(1);
+    cluster.stores(3, &restarted.write());
+    cluster.starts_with_state(&restarted, Some((1, version.of(8, 7))));
 }
 
 fn a_snapshot_takes_the_place_of_a_state(cluster: &Cluster, version: Version) {
