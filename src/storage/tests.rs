@@ -304,7 +304,7 @@ fn a_log_whose_last_note_was_lost_is_no_older_one() {
             // The note is behind the commit in the journal, or in one of the marks.
             let places = if has_journal { BLOCK_BYTES } else { BLOCK_BYTES - 1024 }..BLOCK_BYTES + journal;
             let changed = |&at: &usize| bytes[at..at + 512] != before[at..at + 512];
-            let note = places.step_by(512).filter(changed).last().expect("the commit was noted");
+            let note = places.step_by(512).rfind(changed).expect("the commit was noted");
             bytes[note..note + 512].copy_from_slice(&before[note..note + 512]);
         });
         for _ in 0..2 {
