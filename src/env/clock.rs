@@ -48,7 +48,13 @@ struct ClockError {
     skew_ms: i64,
     /// It has shown this already: time that passed within one poll of its machine, of which the others know nothing yet.
     floor_us: u64,
+    /// When it was read last, in true time, and how often it was read then.
+    read_at_us: u64,
+    readings: u32,
 }
+
+/// So often nothing reads a clock that has anything else to do: a task goes round and round, and simulated time will never pass.
+const READINGS_MAX: u32 = 1_000_000;
 
 /// Makes a clock wrong: only a simulation has it.
 #[derive(Clone, Debug)]
@@ -93,7 +99,14 @@ impl Clock {
         let elapsed = self.started.elapsed();
         match &self.error {
             None => Moment(elapsed),
-            Some(error) => Moment(Duration::from_micros(locked(error).shown_us(elapsed.as_micros() as u64))),
+            Some(error) => {
+                let (shown_us, readings) = locked(error).read_us(elapsed.as_micros() as u64);
+                assert!(
+                    readings < READINGS_MAX,
+                    "the clock is read without end, and no time passes: a task goes round and round"
+                );
+                Moment(Duration::from_micros(shown_us))
+            }
         }
     }
 
@@ -208,6 +221,13 @@ impl ClockError {
         self.floor_us.max(self.running_us(true_us))
     }
 
+    /// The same, and how often it was asked for since time has last passed.
+    fn read_us(&mut self, true_us: u64) -> (u64, u32) {
+        self.readings = if true_us == self.read_at_us { self.readings + 1 } else { 1 };
+        self.read_at_us = true_us;
+        (self.shown_us(true_us), self.readings)
+    }
+
     fn stall_us(&mut self, true_us: u64, span_us: u64) {
         self.floor_us = self.shown_us(true_us) + span_us;
     }
@@ -251,6 +271,15 @@ mod tests {
         assert_eq!(error.shown_us(10_000_001), 11_000_001);
         error.drift_ppm = -500_000;
         assert_eq!(error.shown_us(12_000_000), 12_000_000);
+    }
+
+    #[test]
+    fn readings_count_as_long_as_no_time_passes() {
+        let mut error = ClockError::default();
+        assert_eq!(
+            [7, 7, 7, 8, 8].map(|true_us| error.read_us(true_us)),
+            [(7, 1), (7, 2), (7, 3), (8, 1), (8, 2)]
+        );
     }
 
     #[test]

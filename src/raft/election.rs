@@ -3,7 +3,7 @@
 use super::{
     Body, Index, NodeId, Payload, Position, RoleName, Term, Vote,
     quorum::{Tally, is_quorum, tally},
-    raft::Raft,
+    raft::{Raft, Shared},
     role::{Candidacy, Leader, Role},
 };
 
@@ -174,7 +174,7 @@ impl Raft {
     }
 
     /// A leader that a quorum no longer answers steps down, so that its clients go elsewhere. One whose own disk stands still hands
-    /// over: it applies nothing that is not durable there, and answers nobody, however much the others commit.
+    /// over.
     pub(super) fn check_quorum(&mut self) {
         let Role::Leader(leader) = &mut self.role else { return };
         leader.quorum_check_ticks += 1;
@@ -189,15 +189,31 @@ impl Raft {
         for progress in leader.peers.values_mut() {
             progress.check_activity();
         }
-        let durable = self.shared.writes.durable();
-        let stalled = (durable < self.shared.commit).then_some(durable);
-        let is_stalled = stalled.is_some() && stalled == leader.stalled;
-        leader.stalled = stalled;
+        let is_stalled = leader.stands_still(&self.shared);
         if !has_quorum {
             self.become_follower(self.term(), None);
         } else if is_stalled {
             self.hand_over();
         }
+    }
+}
+
+/// A leader's own disk may take so many checks for nothing before it hands over, if nothing is committed that the disk lacks.
+const STALLED_CHECKS_MAX: u32 = 4;
+
+impl Leader {
+    /// Looks whether its own disk has stood still since the last check, though the log has more: it applies nothing that is not durable
+    /// there, and answers nobody, however much the others commit. If they commit nothing it may be the one that is missing: others that
+    /// it does not reach may reach each other.
+    fn stands_still(&mut self, shared: &Shared) -> bool {
+        let durable = shared.writes.durable();
+        let checks = match self.stalled {
+            Some((before, checks)) if before == durable => checks + 1,
+            _ => 0,
+        };
+        self.stalled = (durable < shared.log.last().index).then_some((durable, checks));
+        let checks_min = if durable < shared.commit { 1 } else { STALLED_CHECKS_MAX };
+        self.stalled.is_some() && checks >= checks_min
     }
 }
 

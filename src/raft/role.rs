@@ -38,8 +38,8 @@ pub(super) struct Leader {
     pub(super) transfer: Option<Transfer>,
     /// Ticks since the last check that a quorum still answers.
     pub(super) quorum_check_ticks: u32,
-    /// What its own disk held at that check, if less than was committed by then.
-    pub(super) stalled: Option<Index>,
+    /// What its own disk held at that check, if less than its log, and after how many checks more it held no more.
+    pub(super) stalled: Option<(Index, u32)>,
     /// Ticks until leadership may be handed to a node of higher priority.
     pub(super) hand_over_ticks: u32,
 }
