@@ -56,7 +56,10 @@ fn of_class(class: Class) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::{Failed, Figures, Rule, Subject};
+    use crate::{
+        phases::ending::bounds::CORES_MIN,
+        verdict::{Failed, Figures, Rule, Subject},
+    };
 
     fn code(rules: &[Rule], figures: Figures) -> u8 {
         let failed = |&rule: &Rule| Failed {
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn cores_that_take_too_long_are_a_matter_of_liveness() {
-        let slow = Figures { to_leader_ns: vec![3_600_000_000_000], ..Figures::default() };
+        let slow = Figures { to_leader_ns: vec![3_600_000_000_000; CORES_MIN], ..Figures::default() };
         assert_eq!(code(&[], slow), LIVENESS);
     }
 }

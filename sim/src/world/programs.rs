@@ -122,18 +122,18 @@ impl Programs {
     }
 
     fn start_proxy(&mut self, machine: &mut Machine, number: u64) {
-        let members = self.members_of_today();
+        let voters = self.voters_of_today();
         let config = proxy::Config {
             cluster: CLUSTER.to_owned(),
             cluster_id: None,
             listen: addresses::proxy(number),
-            nodes: members.iter().map(|&id| addresses::node_endpoint(id)).collect(),
+            nodes: voters.iter().map(|&id| addresses::node_endpoint(id)).collect(),
             patience: PROXY_PATIENCE,
             answers_bytes_max: self.shape.answers.held_bytes as usize,
             security: Security::default(),
             server_limits: ServerLimits::default(),
         };
-        self.proxies_told.insert(number, members);
+        self.proxies_told.insert(number, voters);
         self.routings.forget(number);
         let observer = ProxyObserver { number, routings: self.routings.clone() };
         let environment = self.environment(machine, "proxy", Arc::new(observer));
@@ -225,22 +225,28 @@ impl Programs {
         founders
     }
 
-    /// What an operator tells a proxy that starts.
-    fn members_of_today(&self) -> Vec<u64> {
-        let members: Vec<u64> = self.oracle.configuration().members().collect();
-        if members.is_empty() { self.shape.founders().collect() } else { members }
+    /// What an operator tells a proxy that starts: the voters, of which most are there whenever the cluster is.
+    fn voters_of_today(&self) -> Vec<u64> {
+        let configuration = self.oracle.configuration();
+        self.or_founders(configuration.members().filter(|id| configuration.is_voter(*id)))
+    }
+
+    /// These, or the founders, as long as there is no cluster.
+    fn or_founders(&self, nodes: impl Iterator<Item = u64>) -> Vec<u64> {
+        let nodes: Vec<u64> = nodes.collect();
+        if nodes.is_empty() { self.shape.founders().collect() } else { nodes }
     }
 
     /// Whether most of the nodes that a proxy was told of are members today, have not lost their disks, and can be reached; or it
-    /// was told of all there are.
+    /// was told of all voters there are.
     pub(super) fn proxy_knows_the_members(&self, number: u64, is_reached: impl Fn(u64) -> bool) -> bool {
-        let is_told_of_all = self.proxies_told.get(&number) == Some(&self.members_of_today());
+        let is_told_of_all = self.proxies_told.get(&number) == Some(&self.voters_of_today());
         is_told_of_all || self.proxy_knows_most(number, is_reached)
     }
 
     /// Whether most of the nodes that a proxy was told of are members today, have not lost their disks, and can be reached.
     pub(super) fn proxy_knows_most(&self, number: u64, is_reached: impl Fn(u64) -> bool) -> bool {
-        let members = self.members_of_today();
+        let members = self.or_founders(self.oracle.configuration().members());
         let told = self.proxies_told.get(&number).map_or(&[][..], Vec::as_slice);
         let budget = FaultBudget::of(&self.oracle);
         let speaks = |id: &&u64| members.contains(id) && !budget.has_lost_disk(**id) && is_reached(**id);
@@ -251,7 +257,7 @@ impl Programs {
     /// address, it would take it for its own: nothing tells it which one was meant.
     pub(super) fn is_all_that_a_proxy_knows(&self, node: u64) -> bool {
         let is_all = |told: &[u64]| matches!(told, [only] if *only == node);
-        is_all(&self.members_of_today()) || self.proxies_told.values().any(|told| is_all(told))
+        is_all(&self.voters_of_today()) || self.proxies_told.values().any(|told| is_all(told))
     }
 
     /// Whether this is a node that left the cluster for good.

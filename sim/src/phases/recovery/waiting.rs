@@ -19,6 +19,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// An entry with a value of a flood (`workload/flood.rs`).
 const ENTRY_BYTES: u64 = 30_000;
+/// A record of the state, most often less.
+const RECORD_BYTES: u64 = 1_000;
+/// What an entry leaves in the state: a version, and its place in the history.
+const RECORDS_OF_AN_ENTRY: u64 = 2;
 /// The jobs of a disk that make a state durable.
 const FLUSH_JOBS: u64 = 100;
 /// Nobody who gets on at all takes longer to catch up.
@@ -28,7 +32,17 @@ const CATCHING_UP_MAX: Duration = Duration::from_secs(60);
 /// elections may fail, snapshots may have to cross narrow lines, and who lags behind has to catch up.
 pub(in crate::phases) fn bound(world: &World) -> Duration {
     let elections = Duration::from_millis(world.shape.election_timeout_ms * 20);
-    Duration::from_secs(15) + elections + catching_up(world)
+    Duration::from_secs(15) + elections + catching_up(world) + snapshots(world)
+}
+
+/// Where pieces of snapshots are small each record crosses by itself: it is read from one disk, and staged on another. A leader may change
+/// meanwhile, and the next one begins anew.
+fn snapshots(world: &World) -> Duration {
+    let shape = &world.shape;
+    let records_of_a_piece = (shape.retention.piece_bytes as u64 / RECORD_BYTES).max(1);
+    let pieces = world.oracle.committed() * RECORDS_OF_AN_ENTRY / records_of_a_piece;
+    let for_a_piece_us = shape.disk_us.high + shape.latency_us.high;
+    Duration::from_micros(2 * pieces * for_a_piece_us).min(CATCHING_UP_MAX)
 }
 
 /// Where little of the log may wait for the disk of the state, who lags behind takes a few entries at a time, and then waits for that disk.
