@@ -39,7 +39,7 @@ pub(in crate::phases) fn bound(world: &World) -> Duration {
 /// meanwhile, and the next one begins anew.
 fn snapshots(world: &World) -> Duration {
     let shape = &world.shape;
-    let records_of_a_piece = (shape.retention.piece_bytes as u64 / RECORD_BYTES).max(1);
+    let records_of_a_piece = (shape.retention.piece_bytes / RECORD_BYTES).max(1);
     let pieces = world.oracle.committed() * RECORDS_OF_AN_ENTRY / records_of_a_piece;
     let for_a_piece_us = shape.disk_us.high + shape.latency_us.high;
     Duration::from_micros(2 * pieces * for_a_piece_us).min(CATCHING_UP_MAX)
