@@ -193,6 +193,11 @@ impl Timing {
         self.tick().as_micros() as u64
     }
 
+    /// The longest election timeout in ticks, which is twice the shortest.
+    pub(super) fn election_ticks_max(&self) -> u32 {
+        self.ticks(self.election_timeout * 2)
+    }
+
     /// A span in ticks, the last one begun.
     pub(super) fn ticks(&self, span: Duration) -> u32 {
         span.as_nanos().div_ceil(self.tick().as_nanos().max(1)) as u32
@@ -242,7 +247,7 @@ impl Config {
             id: self.id,
             heartbeat_ticks: self.timing.ticks(self.timing.heartbeat),
             election_ticks_min: self.timing.ticks(self.timing.election_timeout),
-            election_ticks_max: self.timing.ticks(self.timing.election_timeout * 2),
+            election_ticks_max: self.timing.election_ticks_max(),
             priority: self.priority,
             append_bytes_max: knob(Knob::AppendBytes, APPEND_BYTES_MAX),
             log_entries_max: self.retention.log_entries_max,

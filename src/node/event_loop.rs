@@ -192,7 +192,7 @@ impl EventLoop {
         if buggify(Buggify::EarlyCompaction) {
             self.core.compact();
         }
-        self.environment.observer.ticked(&self.core, self.config.timing.ticks(2 * election_timeout));
+        self.environment.observer.ticked(&self.core, self.config.timing.election_ticks_max());
     }
 
     /// Proposes what keeps the state small, if this node leads, and has applied all that was committed before: a state that is behind its

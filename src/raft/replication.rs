@@ -330,6 +330,26 @@ mod tests {
         Entry { term: 1, index, payload: Payload::Noop }
     }
 
+    /// Node 1 of three, which node 2 has elected.
+    fn leader(options: Options) -> Raft {
+        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
+        let mut leader = Raft::new(options, InitialState { configuration, ..InitialState::default() });
+        while leader.role() == RoleName::Follower {
+            leader.tick();
+        }
+        hear(&mut leader, 2, Body::PreVoteResponse { granted: true });
+        hear(&mut leader, 2, Body::VoteResponse { granted: true });
+        leader
+    }
+
+    /// It hears this, and what it is to store is durable at once. Returns what it sends before that.
+    fn hear(leader: &mut Raft, from: NodeId, body: Body) -> Vec<Message> {
+        leader.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
+        let effects = leader.effects();
+        effects.persist.iter().for_each(|persist| leader.persisted(persist.ticket));
+        effects.messages
+    }
+
     #[test]
     fn what_lies_beyond_a_request_is_neither_acknowledged_nor_committed() {
         let mut follower = follower();
@@ -345,20 +365,7 @@ mod tests {
     /// Node 1, which leads three nodes, has sent node 3 a snapshot, and commits with node 2.
     #[test]
     fn a_peer_that_is_a_little_behind_has_caught_up() {
-        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
-        let options = Options { caught_up_entries: 2, ..Options::plain(1) };
-        let mut leader = Raft::new(options, InitialState { configuration, ..InitialState::default() });
-        while leader.role() == RoleName::Follower {
-            leader.tick();
-        }
-        let hear = |leader: &mut Raft, from, body| {
-            leader.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
-            if let Some(persist) = leader.effects().persist {
-                leader.persisted(persist.ticket);
-            }
-        };
-        hear(&mut leader, 2, Body::PreVoteResponse { granted: true });
-        hear(&mut leader, 2, Body::VoteResponse { granted: true });
+        let mut leader = leader(Options { caught_up_entries: 2, ..Options::plain(1) });
         let command = std::sync::Arc::from([7]);
         leader.propose(std::iter::repeat_n(command, 9)).expect("it leads");
         let accepted = |matched| AppendOutcome::Accepted { matched };
@@ -371,7 +378,7 @@ mod tests {
             role.peers[&3].catches_up
         };
         // (What it proposed is durable after the first one.)
-        (0..2).for_each(|_| hear(&mut leader, 2, answer(10)));
+        (0..2).for_each(|_| drop(hear(&mut leader, 2, answer(10))));
         assert_eq!(leader.commit(), 10);
         assert!(catches_up(&mut leader, 7));
         assert!(!catches_up(&mut leader, 8), "its answers always come a little after those of node 2");
@@ -386,24 +393,10 @@ mod tests {
     /// Node 1 leads three nodes with an entry that node 3 does not acknowledge, which answers all else.
     #[test]
     fn rounds_of_reads_do_not_send_appends_again() {
-        let configuration = std::sync::Arc::new(Configuration::of([1, 2, 3]));
-        let mut leader =
-            Raft::new(Options::plain(1), InitialState { configuration, ..InitialState::default() });
-        while leader.role() == RoleName::Follower {
-            leader.tick();
-        }
-        let appends_to_3 = |leader: &mut Raft, from, body| {
-            leader.step(Message { from, to: 1, origin: Origin::default(), term: 1, body });
-            let effects = leader.effects();
-            effects.persist.iter().for_each(|persist| leader.persisted(persist.ticket));
-            let is_append = |it: &&Message| it.to == 3 && matches!(it.body, Body::AppendRequest { .. });
-            effects.messages.iter().filter(is_append).count()
-        };
-        appends_to_3(&mut leader, 2, Body::PreVoteResponse { granted: true });
-        appends_to_3(&mut leader, 2, Body::VoteResponse { granted: true });
+        let mut leader = leader(Options::plain(1));
         let outcome = AppendOutcome::Accepted { matched: 1 };
         for _ in 0..2 {
-            appends_to_3(&mut leader, 2, Body::AppendResponse { outcome, priority: 0 });
+            hear(&mut leader, 2, Body::AppendResponse { outcome, priority: 0 });
         }
         assert_eq!(leader.commit(), 1);
         let answer = |round| Body::HeartbeatResponse { round, priority: 0, promise_us: 0 };
@@ -412,7 +405,8 @@ mod tests {
             leader.effects();
             let Role::Leader(role) = &leader.role else { panic!("it leads") };
             let round = role.rounds.latest();
-            appends_to_3(leader, 3, answer(round))
+            let is_append = |it: &&Message| it.to == 3 && matches!(it.body, Body::AppendRequest { .. });
+            hear(leader, 3, answer(round)).iter().filter(is_append).count()
         };
         (0..Options::plain(1).heartbeat_ticks).for_each(|_| leader.tick());
         assert_eq!(round_of_a_read(&mut leader), 1, "it answers a heartbeat, and may have lost something");

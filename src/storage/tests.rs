@@ -186,10 +186,7 @@ fn a_file_of_another_life_of_the_same_node_is_refused() {
 #[test]
 fn an_older_log_beside_the_state_is_refused() {
     let [now, backup] = [scratch(), scratch()];
-    let mut stores = opened(now.path());
-    live(&mut stores, 5);
-    stores.state.sync().expect("the disk works");
-    drop(stores);
+    drop(lived(now.path()));
     copy(now.path(), backup.path());
     let mut stores = opened(now.path());
     vote_once(&mut stores);
@@ -197,6 +194,14 @@ fn an_older_log_beside_the_state_is_refused() {
     drop(stores);
     fs::copy(backup.path().join(LOG_FILE), now.path().join(LOG_FILE)).expect("writable");
     assert_lost(now.path(), "an older log");
+}
+
+/// A directory after some entries, all of them durable in the state too.
+fn lived(directory: &Path) -> Opened {
+    let mut stores = opened(directory);
+    live(&mut stores, 5);
+    stores.state.sync().expect("the disk works");
+    stores
 }
 
 /// One vote, and nothing else.
@@ -211,9 +216,7 @@ fn vote_once(stores: &mut Opened) {
 #[test]
 fn an_older_log_is_refused_again_and_again() {
     let [now, backup] = [scratch(), scratch()];
-    let mut stores = opened(now.path());
-    live(&mut stores, 5);
-    stores.state.sync().expect("the disk works");
+    let mut stores = lived(now.path());
     copy(now.path(), backup.path());
     vote_once(&mut stores);
     stores.state.sync().expect("the disk works");
@@ -572,15 +575,9 @@ fn a_check_names_what_is_missing_older_or_exchanged() {
         assert!(findings.iter().any(|finding| finding.contains(expected)), "{findings:?}");
     };
     let (now, early, other) = (scratch(), scratch(), scratch());
-    let mut stores = opened(now.path());
-    live(&mut stores, 5);
-    stores.state.sync().expect("the disk works");
-    drop(stores);
+    drop(lived(now.path()));
     copy(now.path(), early.path());
-    let mut stores = opened(now.path());
-    live(&mut stores, 5);
-    stores.state.sync().expect("the disk works");
-    drop(stores);
+    drop(lived(now.path()));
     drop(opened(other.path()));
     let (log, state) = (now.path().join(LOG_FILE), now.path().join(STATE_FILE));
     let log_bytes = fs::read(&log).expect("readable");

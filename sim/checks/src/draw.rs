@@ -50,6 +50,13 @@ impl Draw {
             false => chosen,
         }
     }
+
+    /// Puts several into an order, each with the same chance (Fisher and Yates).
+    pub fn shuffle<T>(&mut self, several: &mut [T]) {
+        for place in (1..several.len()).rev() {
+            several.swap(place, self.below(place as u64 + 1) as usize);
+        }
+    }
 }
 
 /// The finaliser of SplitMix64.

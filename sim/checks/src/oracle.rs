@@ -70,7 +70,7 @@ impl Oracle {
         self.inner().facts.note_beginning(node);
     }
 
-    /// A node came up and recovered this from its disk.
+    /// A node came up and recovered this from its disk; its state, if it has one, stands at an index and has a hash.
     pub fn started(&self, core: &Raft, state: Option<(Index, u64)>) {
         let Some(mut inner) = self.inner_of(core.id()) else { return };
         inner.tell(|| CoreEvent::started(core));

@@ -54,7 +54,10 @@ impl fmt::Display for CrashLoop {
         let (nodes, within) = (Target::named(&self.nodes), self.within);
         match self.loses_power {
             true => write!(f, "the power of {nodes} fails again and again, within {within} syncs"),
-            false => write!(f, "{nodes} killed again and again, within {within} changes of their files"),
+            false => write!(
+                f,
+                "the processes of {nodes} are killed again and again, within {within} changes of their files"
+            ),
         }
     }
 }

@@ -32,9 +32,7 @@ impl Inject for Flapping {
     const NAME: &'static str = "flapping";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let nodes = roster.nodes(draw);
-        let mut side = draw.some_of(&nodes, 40);
-        side.truncate(nodes.len() - 1);
+        let side = roster.some_nodes(draw);
         let period_ms = *draw.pick(&[40, 200, 500, 1_500]);
         let rhythm = Rhythm { period_ms, bad_ms: period_ms * draw.between(20, 90) / 100 };
         Self { side, proxies: roster.some_proxies(draw), rhythm, one_way: draw.chance(30) }

@@ -31,9 +31,7 @@ impl Inject for Partition {
 
     /// A minority or a majority, never nobody and never all.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let nodes = roster.nodes(draw);
-        let mut side = draw.some_of(&nodes, 40);
-        side.truncate(nodes.len() - 1);
+        let side = roster.some_nodes(draw);
         Self { side, proxies: roster.some_proxies(draw), callers: roster.some_callers(draw) }
     }
 

@@ -27,9 +27,7 @@ impl Inject for Ring {
     /// Of up to three nodes each reaches all others, unless the ring leads one way.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
         let mut nodes = roster.nodes(draw);
-        for place in (1..nodes.len()).rev() {
-            nodes.swap(place, draw.below(place as u64 + 1) as usize);
-        }
+        draw.shuffle(&mut nodes);
         Self { one_way: nodes.len() <= 3 || draw.chance(30), nodes }
     }
 

@@ -49,6 +49,14 @@ impl Roster {
         }
     }
 
+    /// A minority or a majority of these, never all; nobody only if there is but one.
+    pub(crate) fn some_nodes(&self, draw: &mut Draw) -> Vec<Target> {
+        let nodes = self.nodes(draw);
+        let mut some = draw.some_of(&nodes, 40);
+        some.truncate(nodes.len() - 1);
+        some
+    }
+
     /// A founder, or whoever is a member when the fault strikes.
     pub(crate) fn any_node(&self, draw: &mut Draw) -> Target {
         let (node, place) = (draw.between(1, self.founders), draw.below(self.founders + 2));

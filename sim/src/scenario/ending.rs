@@ -98,9 +98,7 @@ impl Ending {
         let others = proxies.map(MachineId::Proxy).chain(clients.map(MachineId::Client));
         let mut machines: Vec<MachineId> = others.collect();
         machines.retain(|_| draw.chance(40));
-        for place in (1..nodes.len()).rev() {
-            nodes.swap(place, draw.below(place as u64 + 1) as usize);
-        }
+        draw.shuffle(&mut nodes);
         let nodes = nodes.into_iter().map(Aim::Node);
         let outsiders = nodes.chain(machines.into_iter().map(Aim::Machine));
         let outsiders =
