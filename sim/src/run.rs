@@ -84,6 +84,11 @@ fn run_here(scenario: &Scenario, keep_story: bool, limit: Option<Duration>) -> V
         operations: named(judges::count(&recorder.operations(), &recorder.large())),
         to_leader_ns: times.to_leader.map(nanoseconds).into_iter().collect(),
         to_first_write_ns: times.to_first_write.map(nanoseconds).into_iter().collect(),
+        watched_ns: nanoseconds(times.stretches.looked),
+        followed_ns: nanoseconds(times.stretches.followed),
+        served_ns: nanoseconds(times.stretches.served),
+        without_leader_ns: times.stretches.without_leader.iter().copied().map(nanoseconds).collect(),
+        without_quorum_ns: times.stretches.without_quorum.iter().copied().map(nanoseconds).collect(),
         outsiders: named(count_outsiders(scenario)),
         probes: reached(of_consensus, &instruments, &watch),
         knobs: scenario.knobs.names().map(|name| (name.to_owned(), 1)).collect(),
@@ -111,6 +116,9 @@ async fn live(
         None => living.await.err(),
         Some(limit) => within(limit, living).await.and_then(Result::err),
     };
+    if let Some(watch) = &world.watch {
+        times.stretches = watch.stretches().clone();
+    }
     if failure.is_some() {
         recorder.broke();
     }

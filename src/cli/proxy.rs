@@ -27,6 +27,10 @@ EXAMPLES
 It speaks the etcd v3 API: 'conclave client' and etcd's own clients connect to --listen.
 It keeps no data, so any number of proxies may run side by side.";
 
+/// As long as a large answer of which nothing is taken (`src/rpc/real/fields.rs`): what asks whether a client lives waits behind such
+/// answers, on lines of any width.
+const CLIENT_SILENCE_MAX: Duration = Duration::from_secs(20);
+
 /// Run a proxy: what clients connect to
 ///
 /// A proxy finds the leader, sends requests there, and repeats them through a change of leader so that clients see
@@ -96,6 +100,7 @@ impl Args {
             security: self.security()?,
             server_limits: ServerLimits {
                 calls_per_second_max: NonZeroU32::new(self.calls_per_second_max),
+                silence_max: CLIENT_SILENCE_MAX,
                 ..self.limits.limits()
             },
         })

@@ -81,7 +81,7 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// The proxy itself said so, rather than the transport on the way to it.
+/// The proxy itself said so, rather than the transport on the way to it: what that says lies upon an error of its own.
 pub(super) fn came_from_proxy(status: &Status) -> bool {
     let from_proxy = matches!(
         status.code(),
@@ -91,7 +91,7 @@ pub(super) fn came_from_proxy(status: &Status) -> bool {
             | Code::Unimplemented
             | Code::Internal
     );
-    from_proxy || Happened::of(status).is_some()
+    from_proxy && std::error::Error::source(status).is_none() || Happened::of(status).is_some()
 }
 
 /// The request was not even read: it is over the limit of a message.

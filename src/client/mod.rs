@@ -77,10 +77,20 @@ struct Proxy {
     connection: Mutex<Connection>,
 }
 
+/// A connection to a proxy: the how many-th it is, counted from 1, and whether it was there before the call that uses it.
+#[derive(Clone, Debug)]
+struct Connected {
+    channel: Channel,
+    number: u64,
+    is_kept: bool,
+}
+
 /// What there is of a connection to a proxy.
 #[derive(Debug, Default)]
 struct Connection {
     channel: Option<Channel>,
+    /// So many were made so far.
+    made: u64,
     /// When an attempt to make one ended in vain the last time, and why. (One that another proxy forestalled leaves no word.)
     failed: Option<(Moment, ClientError)>,
 }
@@ -226,7 +236,8 @@ impl Client {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut untried: Vec<usize> = (first..self.proxies.len()).chain(0..first).collect();
         loop {
-            let (number, channel) = self.connected(&untried, deadline).await?;
+            let (number, Connected { channel, number: connection, is_kept }) =
+                self.connected(&untried, deadline).await?;
             sometimes!(number != first, ClientFailsOver);
             let proxy = &self.proxies[number];
             self.preferred.store(number, Ordering::Relaxed);
@@ -240,10 +251,15 @@ impl Client {
             };
             let is_lost = !error::came_from_proxy(&status);
             if is_lost {
-                proxy.forget();
+                proxy.forget(connection);
+            }
+            let was_not_sent = is_lost && rpc::was_not_sent(&status);
+            // The connection of before was gone: the proxy itself was not asked, and has its turn as any other.
+            if was_not_sent && is_kept && self.clock.now() < deadline {
+                continue;
             }
             // A write that reached nobody has changed as little as a read.
-            let access = if is_lost && rpc::was_not_sent(&status) { Access::Read } else { access };
+            let access = if was_not_sent { Access::Read } else { access };
             let error = ClientError::of_status(&proxy.target.address, &status, access);
             // It may be cut off, with no leader on its side, or be silent itself: the next call tries another one.
             if is_lost || error.code == Code::Unavailable {
@@ -261,10 +277,14 @@ impl Client {
 
     /// The first of these proxies, or whoever is connected sooner: one that no connection comes to takes no more of a call than its
     /// turn.
-    async fn connected(&self, numbers: &[usize], deadline: Moment) -> Result<(usize, Channel), ClientError> {
+    async fn connected(
+        &self,
+        numbers: &[usize],
+        deadline: Moment,
+    ) -> Result<(usize, Connected), ClientError> {
         let attempts = numbers.iter().copied().map(async |number| {
-            let channel = self.proxies[number].channel(&self.clock, deadline).await?;
-            Ok((number, channel))
+            let connected = self.proxies[number].connected(&self.clock, deadline).await?;
+            Ok((number, connected))
         });
         first_connected(attempts, &self.clock).await.map_err(|last: Option<ClientError>| {
             // Not all may have had their turn: the next call begins with the one after this.
@@ -280,8 +300,8 @@ impl Client {
 }
 
 impl Proxy {
-    /// The channel, connected: a request that finds no connection certainly did not arrive.
-    async fn channel(&self, clock: &Clock, deadline: Moment) -> Result<Channel, ClientError> {
+    /// The connection: a request that finds none certainly did not arrive.
+    async fn connected(&self, clock: &Clock, deadline: Moment) -> Result<Connected, ClientError> {
         let asked = clock.now();
         let late = || format!("cannot reach {}: no answer in time", self.target.address);
         // Nothing is begun for a call that is over, on a connection that is there either.
@@ -290,8 +310,8 @@ impl Proxy {
         }
         let locked = clock.timeout(deadline.since(asked), self.connection.lock()).await;
         let mut connection = locked.map_err(|_| ClientError::unreachable(&late()))?;
-        if let Some(channel) = &connection.channel {
-            return Ok(channel.clone());
+        if let Some(channel) = connection.channel.clone() {
+            return Ok(Connected { channel, number: connection.made, is_kept: true });
         }
         // It was tried while this call waited for its turn: to wait as long once more helps nobody.
         if let Some((_, error)) = connection.failed.as_ref().filter(|(failed, _)| *failed >= asked) {
@@ -299,7 +319,11 @@ impl Proxy {
         }
         let connected = clock.timeout(deadline.since(clock.now()), rpc::connect(&self.target, clock)).await;
         match connected {
-            Ok(Ok(connected)) => Ok(connection.channel.insert(connected).clone()),
+            Ok(Ok(channel)) => {
+                connection.channel = Some(channel.clone());
+                connection.made += 1;
+                Ok(Connected { channel, number: connection.made, is_kept: false })
+            }
             Ok(Err(error)) => {
                 let error = ClientError::unreachable(&error.to_string());
                 connection.failed = Some((clock.now(), error.clone()));
@@ -310,9 +334,11 @@ impl Proxy {
         }
     }
 
-    /// The connection broke: the next request makes a new one, or learns that it cannot. Who has it at present makes one already.
-    fn forget(&self) {
-        if let Ok(mut connection) = self.connection.try_lock() {
+    /// This connection broke: the next request makes a new one, or learns that it cannot. Who has it at present makes one already.
+    fn forget(&self, number: u64) {
+        if let Ok(mut connection) = self.connection.try_lock()
+            && connection.made == number
+        {
             connection.channel = None;
         }
     }
@@ -364,6 +390,28 @@ mod tests {
         let error = client.connected(&[1, 0], soon(&client)).await.expect_err("they are silent");
         assert_eq!((error.code, error.happened), (Code::Unavailable, Happened::No));
         assert_eq!(client.preferred.load(Ordering::Relaxed), 2, "who was not asked in vain comes next");
+    }
+
+    #[cfg(not(madsim))]
+    #[tokio::test]
+    async fn a_write_that_finds_its_connection_gone_is_made_through_another_proxy() {
+        let (first, address) = rpc::with_little_room();
+        let second = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let other = second.local_addr().expect("it is bound").to_string();
+        let options = Options { timeout: Duration::from_millis(1_500), ..Options::default() };
+        let endpoints = [address.to_string(), other.clone()];
+        let client = Client::new(&endpoints, options, Clock::new(Duration::ZERO)).expect("good endpoints");
+        let soon = client.clock.now() + rpc::CONNECT_TIMEOUT;
+        client.connected(&[0], soon).await.expect("it is there");
+        // Its connection is closed, and nobody is answered there any more, as where a machine has lost its power.
+        let (connection, _) = first.accept().await.expect("the client's");
+        let _waiting = rpc::filled(address).await;
+        drop(connection);
+        client.clock.sleep(Duration::from_millis(100)).await;
+        let error = client.put("key", "value", PutOptions::default()).await.expect_err("the other is silent");
+        let told = error.to_string();
+        assert!(told.contains(&other) && !told.contains(&endpoints[0]), "{told}");
+        assert_eq!(client.preferred.load(Ordering::Relaxed), 0, "the next call begins with the first");
     }
 
     #[cfg(not(madsim))]

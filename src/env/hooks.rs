@@ -4,8 +4,9 @@
 //! Each simulated world has a thread of its own; so what has hooks is that thread, and nothing has to hand them on. Code that runs
 //! without a world, as in unit tests, has none.
 
+use std::time::Duration;
 #[cfg(madsim)]
-use std::{cell::RefCell, rc::Rc, time::Duration};
+use std::{cell::RefCell, rc::Rc};
 
 use super::{Buggify, Clock, Knob, Rare};
 
@@ -58,6 +59,14 @@ pub(crate) const fn knob(_: Knob, or_else: usize) -> usize {
 #[cfg(madsim)]
 pub(crate) fn knob(knob: Knob, or_else: usize) -> usize {
     with(|hooks| hooks.knob(knob)).flatten().map_or(or_else, |set| set as usize)
+}
+
+/// The same for a time.
+pub(crate) fn knob_ms(knob: Knob, or_else: Duration) -> Duration {
+    match cfg!(madsim) {
+        true => Duration::from_millis(self::knob(knob, or_else.as_millis() as usize) as u64),
+        false => or_else,
+    }
 }
 
 /// Whether a point fires now.

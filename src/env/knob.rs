@@ -51,7 +51,9 @@ knobs! {
     "caught-up-entries" CaughtUpEntries 50..=1_000, [50, 200], "entries that a node may lack which is to vote";
     "catching-up-entries" CatchingUpEntries 10_000..=600_000, [10_000], "entries kept for a node that catches up";
     "catching-up-bytes" CatchingUpBytes 16_777_216..=805_306_368, [16_777_216], "bytes of entries kept for it";
-    // node: inputs, writes, the state
+    // node: the log, inputs, writes, the state
+    "journal-bytes" JournalBytes 8_192..=524_288, [8_192, 65_536], "bytes of small commits of the log before the engine gets them";
+    "log-idle-ms" LogIdleMs 1..=1_000, [1, 1_000], "a log that is idle for so long notes that its last commit is durable";
     "inputs" Inputs 1..=256, [1, 4], "inputs that a node takes in one step";
     "events" Events 1..=256, [1, 8], "inputs that wait for a node";
     "proposals" Proposals 1..=20_000, [4, 50], "writes that wait at a leader";
@@ -60,15 +62,20 @@ knobs! {
     "replies-bytes" RepliesBytes 0..=16_777_216, [0, 1_000], "bytes of replies after which no more is applied together";
     "replayed-entries" ReplayedEntries 1..=1_000, [1, 10], "entries that a start applies together";
     "frozen-layers" FrozenLayers 1..=16, [1, 3], "layers of the state in memory before a flush";
+    "merged-bytes" MergedBytes 0..=2_097_152, [0, 1_000], "a smaller layer becomes part of the one below";
     "sync-bytes" SyncBytes 1_000..=67_108_864, [1_000, 100_000], "bytes of changes after which the state is flushed";
     "log-bytes" LogBytes 1_000..=268_435_456, [1_000, 20_000, 1_000_000], "bytes of a log that is not yet compacted";
     "backlog-bytes" BacklogBytes 1_000..=268_435_456, [1_000, 20_000], "committed bytes that wait for the state's disk: a quarter is flushed, and a follower takes no more";
+    "scrub-pause-ms" ScrubPauseMs 10..=3_600_000, [10, 1_000], "between two readings of the whole state";
+    "scrub-step-bytes" ScrubStepBytes 1..=262_144, [1, 4_096], "bytes of it that are read in one go";
     "session-idle-ms" SessionIdleMs 100..=3_600_000, [300, 2_000], "a session that is idle for longer is removed";
     // node: snapshots
     "snapshot-bytes-per-s" SnapshotBytesPerS 1_000_000..=67_108_864, [2_000_000], "the pace of a snapshot, at first";
+    "snapshot-retry-ms" SnapshotRetryMs 1..=1_000, [1, 1_000], "before a stream of a snapshot that broke goes on";
     "view-kept-ms" ViewKeptMs 1..=30_000, [1, 500], "a view of the state is kept so long for the next snapshot";
     // node: reads and answers
     "reads" Reads 1..=20_000, [4, 50], "reads under way at a node";
+    "reads-bytes" ReadsBytes 1..=67_108_864, [1, 1_000], "their requests' bytes; one is always taken";
     "long-reads" LongReads 1..=16, [1], "long reads under way";
     "read-slices" ReadSlices 1..=2, [1], "slices of them that are read at a time";
     "reads-per-round" ReadsPerRound 1..=1_024, [1, 8], "short reads that are served together";

@@ -34,7 +34,7 @@ pub use clock::{Clock, ClockControl, Elapsed, Moment};
 pub use health::{Condition, Health};
 #[cfg(madsim)]
 pub use hooks::{Hooked, Hooks, hook};
-pub(crate) use hooks::{buggify, buggify_pause, buggify_stall, knob, reached, sometimes};
+pub(crate) use hooks::{buggify, buggify_pause, buggify_stall, knob, knob_ms, reached, sometimes};
 pub use knob::Knob;
 pub use metric::Metric;
 pub use observer::{Nobody, Observer, Routing};

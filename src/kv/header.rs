@@ -5,12 +5,14 @@ use super::{
     codec::{Decoder, Encode},
     error::Corrupt,
     hash::{self, Digest},
+    record::EventId,
 };
 
 const KEY: &[u8] = b"header";
 
-/// Layout of every table. A program refuses a store of a layout that it does not know.
-const FORMAT: u8 = 3;
+/// Layout of every table, and what applying depends on beside the entry (`tests/format.rs` holds it). A program refuses a store of a format
+/// that it does not know.
+pub(super) const FORMAT: u8 = 3;
 
 /// Where the state machine stands: what it has applied, and what it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,6 +88,11 @@ impl Header {
             _ => None,
         };
         revision.is_some_and(|revision| i64::from_be_bytes(*revision) < self.compacted_revision)
+    }
+
+    /// Where the history begins, as far as it is part of the state. In the index what is compacted lies between the rest.
+    pub(crate) fn first_kept(&self) -> [u8; 12] {
+        EventId::first_of(self.compacted_revision).to_key()
     }
 
     /// One number that replicas compare: equal at equal applied index, whatever path led there.

@@ -90,7 +90,7 @@ impl<W: Write> Ledger<'_, W> {
 /// is no part of it, whether it has been removed yet or not.
 pub fn recompute_content<R: Read>(store: &R) -> Result<Digest, Error<R::Error>> {
     let header = Header::load(store)?;
-    let first_kept = EventId::first_of(header.compacted_revision).to_key();
+    let first_kept = header.first_kept();
     let mut content = Digest::default();
     for table in Table::ALL.into_iter().filter(|table| *table != Table::Header) {
         let start = if table == Table::History { Included(&first_kept[..]) } else { Unbounded };

@@ -29,7 +29,7 @@
 //! | `header.rs` | where the state stands |
 //! | `store.rs`, `memory.rs` | the tables that a store must have; a store in memory |
 //! | `error.rs` | failures of the store, and scans that find them |
-//! | `tests/` | stories, a model, sessions, damage |
+//! | `tests/` | stories, a model, sessions, damage, what a format promises |
 
 mod alarm;
 mod apply;

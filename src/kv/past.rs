@@ -12,8 +12,11 @@ use super::{
     span::{index_range, lend},
 };
 
+/// Searches that a key of the past costs at most, however many versions it has had: a step is charged as many records for it.
+pub(crate) const PAST_KEY_RECORDS: usize = 3;
+
 /// Shows the keys of a range that have a past, in their order, each with its version of that kind, if it has one. A key
-/// costs three searches at most, however many versions it has had.
+/// costs [`PAST_KEY_RECORDS`] searches at most.
 pub(crate) fn visit_past<R: Read>(
     store: &R,
     range: KeyRange<'_>,

@@ -18,7 +18,7 @@ use std::{
 use super::{
     Error, Header, KeyValue, RangeRejection, RangeRequest, RangeSummary, Read, SortTarget, Table,
     error::{Direction, scan},
-    past::visit_past,
+    past::{PAST_KEY_RECORDS, visit_past},
     range::SORTED_BYTES_MAX,
     record::Version,
     span::{OwnedRange, Span, lend},
@@ -155,8 +155,9 @@ impl RangeScan {
         Ok(reached.map(|key| beyond(rest, key, direction)))
     }
 
-    /// Looks at the versions that a key had at the revision: those that have ended since, and those that are current still.
-    /// Each kind is looked at as far as the budget goes, and taken up to the nearer end. Returns the keys that are left.
+    /// Looks at the versions that a key had at the revision: those that are current still, and those that have ended since.
+    /// The first kind is looked at as far as the budget goes, the second, which costs more, no further than that; both are taken
+    /// up to the nearer end, so that only the cheap look may be repeated. Returns the keys that are left.
     fn look_at_past<R: Read>(
         &mut self,
         store: &R,
@@ -165,21 +166,21 @@ impl RangeScan {
         found: &mut Vec<KeyValue>,
     ) -> Result<Option<OwnedRange>, Error<R::Error>> {
         let direction = self.request.direction();
-        let mut ended = Look::new(budget);
-        visit_past(store, lend(&rest), self.revision, direction, |key, version| {
-            ended.take(key, version.map(|version| version.to_key_value(key)))
+        let mut lasting = Look::new(budget);
+        scan(store, Table::Current, lend(&rest), direction, |key, record| {
+            let version = Version::decode(record)?;
+            let was_there = version.mod_revision <= self.revision;
+            Ok(lasting.take(1, key, was_there.then(|| version.to_key_value(key))))
         })?;
-        let part = match &ended.reached {
+        let part = match &lasting.reached {
             Some(key) => up_to(rest.clone(), key.clone(), direction),
             None => rest.clone(),
         };
-        let mut lasting = Look::new(budget);
-        scan(store, Table::Current, lend(&part), direction, |key, record| {
-            let version = Version::decode(record)?;
-            let was_there = version.mod_revision <= self.revision;
-            Ok(lasting.take(key, was_there.then(|| version.to_key_value(key))))
+        let mut ended = Look::new(budget);
+        visit_past(store, lend(&part), self.revision, direction, |key, version| {
+            ended.take(PAST_KEY_RECORDS, key, version.map(|version| version.to_key_value(key)))
         })?;
-        let reached = lasting.reached.or(ended.reached);
+        let reached = ended.reached.or(lasting.reached);
         // A version is of one kind only, so none is there twice.
         let mut pairs = lasting.pairs;
         pairs.extend(ended.pairs);
@@ -312,8 +313,9 @@ impl Look {
         Self { budget, records: 0, bytes: 0, pairs: Vec::new(), reached: None }
     }
 
-    fn take(&mut self, key: &[u8], pair: Option<KeyValue>) -> ControlFlow<()> {
-        self.records += 1;
+    /// Takes a key whose version cost as much as so many records.
+    fn take(&mut self, records: usize, key: &[u8], pair: Option<KeyValue>) -> ControlFlow<()> {
+        self.records += records;
         self.bytes += pair.as_ref().map_or(0, weight);
         self.pairs.extend(pair);
         if self.records < self.budget.records && self.bytes < self.budget.bytes {

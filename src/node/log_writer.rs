@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 
 use super::{links::Links, metrics::SyncMetrics, report::Report};
 use crate::{
-    env::{Alarm, Buggify, Environment, buggify, buggify_pause},
+    env::{Alarm, Buggify, Environment, Knob, buggify, buggify_pause, knob_ms},
     raft::{NodeId, Persist},
     storage::{self, Disk, LogStore, StorageError},
 };
@@ -61,7 +61,8 @@ pub(super) fn start(
     tokio::spawn(async move {
         let mut log = log;
         let mut batch = Vec::new();
-        let mut idle = Alarm::after(&clock, IDLE_AFTER);
+        let idle_after = knob_ms(Knob::LogIdleMs, IDLE_AFTER);
+        let mut idle = Alarm::after(&clock, idle_after);
         let mut is_over = Alarm::after(&clock, old_promise.map_or(Duration::ZERO, |promise| promise.span));
         // The number of its last commit may not be on the disk.
         let mut is_settled = false;
@@ -87,7 +88,7 @@ pub(super) fn start(
                 }
             };
             let now = clock.now();
-            idle.set(now + IDLE_AFTER);
+            idle.set(now + idle_after);
             if let Err(error) = result {
                 let _ = reports.send(Report::Failed(error.into()));
                 return;

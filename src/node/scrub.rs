@@ -7,7 +7,7 @@ use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::report::{Report, Scrubbed};
 use crate::{
-    env::{Clock, Environment},
+    env::{Clock, Environment, Knob, knob, knob_ms},
     storage::{self, Disk, Reader, STATE_FILE, Scrub, StorageError},
 };
 
@@ -29,10 +29,11 @@ pub(super) fn start(
 ) -> JoinHandle<()> {
     let clock = environment.clock.clone();
     tokio::spawn(async move {
-        let mut pause = FIRST_AFTER;
+        let between = knob_ms(Knob::ScrubPauseMs, PAUSE);
+        let mut pause = FIRST_AFTER.min(between);
         loop {
             clock.sleep(pause).await;
-            pause = PAUSE;
+            pause = between;
             let report = match pass(Scrub::new(&reader), &clock, &disk).await {
                 Ok(records) => {
                     tracing::info!(records, "read the whole state: it is sound");
@@ -50,6 +51,7 @@ pub(super) fn start(
 /// Returns how many records there are. What the system has in memory says nothing of the disk.
 async fn pass(mut scrub: Scrub, clock: &Clock, disk: &Arc<dyn Disk>) -> Result<u64, StorageError> {
     let mut forgetting = Some(disk.clone());
+    let step_bytes = knob(Knob::ScrubStepBytes, STEP_BYTES);
     let pass_began = clock.now();
     loop {
         let step_began = clock.now();
@@ -57,7 +59,7 @@ async fn pass(mut scrub: Scrub, clock: &Clock, disk: &Arc<dyn Disk>) -> Result<u
         let work = move || {
             let forgotten = forgetting.map_or(Ok(()), |disk| disk.forget(STATE_FILE));
             let forgotten = forgotten.map_err(|reason| failed(&reason));
-            let result = forgotten.and_then(|()| scrub.step(STEP_BYTES));
+            let result = forgotten.and_then(|()| scrub.step(step_bytes));
             (scrub, result)
         };
         let (returned, result) = storage::run_on(&**disk, work).await;
@@ -66,17 +68,17 @@ async fn pass(mut scrub: Scrub, clock: &Clock, disk: &Arc<dyn Disk>) -> Result<u
             return Ok(scrub.records);
         }
         let now = clock.now();
-        let pause = pause_after(now.since(step_began), now.since(pass_began), scrub.state_bytes);
+        let pause = pause_after(now.since(step_began), now.since(pass_began), step_bytes, scrub.state_bytes);
         clock.sleep(pause).await;
     }
 }
 
 /// How long nothing is read after a step that took so long, in a pass that has taken so long, of a state that weighs so much.
-fn pause_after(step_took: Duration, pass_took: Duration, state_bytes: u64) -> Duration {
+fn pause_after(step_took: Duration, pass_took: Duration, step_bytes: usize, state_bytes: u64) -> Duration {
     if pass_took >= PASS_MAX {
         return Duration::ZERO;
     }
-    let step_bytes = STEP_BYTES as f64;
+    let step_bytes = step_bytes as f64;
     let step_share = PASS_MAX.mul_f64(step_bytes / step_bytes.max(state_bytes as f64));
     step_share.saturating_sub(step_took).min(STEP_PAUSE)
 }
@@ -95,7 +97,7 @@ mod tests {
         while read < file_bytes {
             read += STEP_BYTES as u64;
             took += step;
-            took += pause_after(step, took, state_bytes);
+            took += pause_after(step, took, STEP_BYTES, state_bytes);
         }
         took
     }
@@ -128,7 +130,10 @@ mod tests {
 
     #[test]
     fn a_disk_that_cannot_read_it_in_time_is_given_no_pauses_and_an_empty_state_needs_none() {
-        assert_eq!(pause_after(Duration::from_secs(1), Duration::from_secs(1), 2 << 30), Duration::ZERO);
-        assert_eq!(pause_after(Duration::ZERO, Duration::ZERO, 0), STEP_PAUSE);
+        assert_eq!(
+            pause_after(Duration::from_secs(1), Duration::from_secs(1), STEP_BYTES, 2 << 30),
+            Duration::ZERO
+        );
+        assert_eq!(pause_after(Duration::ZERO, Duration::ZERO, STEP_BYTES, 0), STEP_PAUSE);
     }
 }

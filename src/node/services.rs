@@ -173,9 +173,12 @@ impl Services {
     }
 
     fn check_address(&self, from: NodeId, address: &str) -> Result<(), Status> {
-        match address.len() <= ADDRESS_BYTES_MAX {
+        if address.len() > ADDRESS_BYTES_MAX {
+            return Err(self.malformed(from, Malformed("an address that is too long")));
+        }
+        match address.is_empty() || rpc::check_address(address).is_ok() {
             true => Ok(()),
-            false => Err(self.malformed(from, Malformed("an address that is too long"))),
+            false => Err(self.malformed(from, Malformed("an address that is none"))),
         }
     }
 

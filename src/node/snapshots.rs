@@ -20,7 +20,7 @@ use super::{
     snapshot_pace::{Paces, Speed},
 };
 use crate::{
-    env::{Buggify, Environment, Knob, Moment, buggify, buggify_pause, knob, sometimes},
+    env::{Buggify, Environment, Knob, Moment, buggify, buggify_pause, knob_ms, sometimes},
     raft::{Body, Index, Message, NodeId, Origin, SendSnapshot, Snapshot, StreamId},
     rpc::{self, Channel, Expected, Target},
     storage::{self, Disk, Place, StateView},
@@ -130,7 +130,7 @@ impl Streams {
     /// Forgets the view that is kept, when nothing has needed it for long.
     pub(super) fn expire(&mut self) {
         let now = self.environment.clock.now();
-        let kept_for = Duration::from_millis(knob(Knob::ViewKeptMs, VIEW_KEPT.as_millis() as usize) as u64);
+        let kept_for = knob_ms(Knob::ViewKeptMs, VIEW_KEPT);
         let is_under_way = |id| self.under_way.get(&id).is_some_and(|streaming| !streaming.is_finished());
         self.paces.expire(now, is_under_way);
         let mut kept = locked(&self.kept);
@@ -218,7 +218,7 @@ impl Stream {
             }
             fruitless = if place == before { fruitless + 1 } else { 0 };
             sometimes!(SnapshotStreamRetried);
-            self.environment.clock.sleep(RETRY_PAUSE).await;
+            self.environment.clock.sleep(knob_ms(Knob::SnapshotRetryMs, RETRY_PAUSE)).await;
         }
         sometimes!(SnapshotStreamGivenUp);
         tracing::warn!(peer, %last, stream = %self.id, reason = reason.message(), "could not send its state");

@@ -3,8 +3,8 @@
 use super::{Channel, RpcError, Target, address, limits::CONNECT_TIMEOUT, transport};
 use crate::env::Clock;
 
-/// Connects, or says within [`CONNECT_TIMEOUT`] why not. When the connection breaks later
-/// on, the next call on the channel connects again.
+/// Connects, or says within [`CONNECT_TIMEOUT`] why not. When the connection breaks later on, calls on the channel fail, and those that
+/// begin then certainly did not arrive ([`was_not_sent`](super::was_not_sent)); in the simulated world the next one connects again.
 ///
 /// # Errors
 /// The address is malformed, nobody answers there, or another than should.

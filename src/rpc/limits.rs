@@ -20,10 +20,18 @@ pub struct ServerLimits {
     /// Calls of one client, by its certificate or else its address, in a second; `None`: as many as it likes. More are
     /// answered RESOURCE_EXHAUSTED.
     pub calls_per_second_max: Option<NonZeroU32>,
+    /// A caller that is silent is asked whether it lives, and its connection is given up when it does not answer within this. What it is
+    /// asked waits behind what it is sent: over a narrow line that takes its time.
+    pub silence_max: Duration,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
-        Self { connections_max: 10_000, streams_max: 16 * 1024, calls_per_second_max: None }
+        Self {
+            connections_max: 10_000,
+            streams_max: 16 * 1024,
+            calls_per_second_max: None,
+            silence_max: Duration::from_secs(2),
+        }
     }
 }

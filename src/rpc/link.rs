@@ -96,7 +96,8 @@ pub(crate) struct LinkOptions {
     pub(crate) target: Target,
     /// Bytes that may wait to be sent.
     pub(crate) outbox_bytes_max: usize,
-    /// A lost stream is dialled again.
+    /// A lost stream is dialled again. Where it is not, whoever calls may have named the address, and one after the other: such links are
+    /// not told apart.
     pub(crate) reconnects: bool,
     pub(crate) clock: Clock,
     /// What the jitter is drawn from.
@@ -117,7 +118,7 @@ impl Link {
     /// Starts a link.
     pub(crate) fn start<P: Protocol>(protocol: Arc<P>, options: LinkOptions) -> Self {
         let pause = Pause { random: options.random.clone(), next: PAUSE_MIN };
-        let metrics = LinkMetrics::new(&options.target.address);
+        let metrics = LinkMetrics::new(if options.reconnects { &options.target.address } else { "others" });
         Self(tokio::spawn(Dialer { protocol, options, pause, reported: None, metrics }.run()))
     }
 
@@ -215,7 +216,8 @@ impl<P: Protocol> Dialer<P> {
             let address = &self.options.target.address;
             match is_refusal {
                 true => tracing::warn!(address, reason, "refused"),
-                false => tracing::info!(address, reason, "link is down"),
+                false if self.options.reconnects => tracing::info!(address, reason, "link is down"),
+                false => tracing::debug!(address, reason, "link is down"),
             }
             self.reported = Some(reason);
         }

@@ -44,8 +44,6 @@ pub use identity::{Identity, Role};
 pub use limits::{CONNECT_TIMEOUT, SHUTDOWN_GRACE, ServerLimits};
 pub use security::Security;
 pub use target::{Expected, Target};
-#[cfg(all(test, not(madsim)))]
-pub(crate) use transport::swallowing;
 #[cfg(madsim)]
 pub use transport::{
     Astray, Duplicate, LineFaults, Lines, Network, Payload, Poor, Rhythm, Split, Straying, Watcher, swallow,
@@ -53,3 +51,5 @@ pub use transport::{
 pub use transport::{Bound, Channel, Server, respond_with, was_not_sent};
 #[cfg(not(madsim))]
 pub use transport::{Credentials, CredentialsError, OwnFiles, TlsFiles, identity_of};
+#[cfg(all(test, not(madsim)))]
+pub(crate) use transport::{filled, swallowing, with_little_room};

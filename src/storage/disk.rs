@@ -27,6 +27,11 @@ pub trait Disk: Send + Sync + 'static {
         Ok(())
     }
 
+    /// A restore was begun there and has not ended: whoever comes up must not begin an empty node in its place.
+    fn is_half_restored(&self) -> bool {
+        false
+    }
+
     /// Runs blocking work away from the tasks that must stay responsive, and completes when it is done. In
     /// simulation this is where the disk takes its time.
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>>;

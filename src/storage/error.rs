@@ -80,6 +80,13 @@ pub enum StorageError {
         /// The owner's cluster.
         found_cluster: String,
     },
+    /// A restore was begun there, and has not ended.
+    #[error(
+        "a restore into this --data-dir has not ended ({} is in it): give 'conclave snapshot restore' again, or, to begin an empty node, \
+         take away {0} and what lies beside it",
+        super::RESTORE_PART
+    )]
+    HalfRestored,
     /// What this node promised or stored is gone: it must not vote again.
     #[error("{what}: this node has lost what it promised the others; {}", WAY_OUT)]
     Lost {
@@ -93,6 +100,12 @@ pub enum StorageError {
         file: &'static str,
         /// Whose contents these are.
         found: &'static str,
+    },
+    /// The log holds what this program does not know.
+    #[error("cannot apply the log: {what}")]
+    Unknown {
+        /// Which entry, and what to do.
+        what: String,
     },
     /// The files were written by a program that this one does not know.
     #[error("{file} has format {found}, this program knows {known}: use the program that wrote it")]

@@ -1,7 +1,7 @@
 //! The production disk: a directory of real files, held by one process.
 
 use std::{
-    fs::{DirBuilder, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     future::Future,
     io,
     path::{Path, PathBuf},
@@ -11,7 +11,7 @@ use std::{
 use redb::{StorageBackend, backends::FileBackend};
 
 use super::{
-    Disk, Job, StorageError,
+    Disk, Job, LOG_FILE, RESTORE_PART, StorageError,
     access::{unusable, unusable_file},
 };
 
@@ -31,9 +31,11 @@ impl FileDisk {
     pub fn open(directory: &Path) -> Result<Self, StorageError> {
         let shown = directory.display().to_string();
         let of_directory = |reason| unusable(directory, reason);
+        let begun = begun_in(directory);
         create_directory(directory).map_err(of_directory)?;
-        if let Some(parent) = directory.canonicalize().map_err(of_directory)?.parent() {
-            sync_entries(parent).map_err(|reason| unusable(parent, reason))?;
+        let parent = directory.canonicalize().map_err(of_directory)?.parent().map(Path::to_owned);
+        for parent in begun.into_iter().chain(parent) {
+            sync_entries(&parent).map_err(|reason| unusable(&parent, reason))?;
         }
         let path = directory.join("LOCK");
         let lock = owners(OpenOptions::new().create(true).truncate(false).write(true)).open(&path);
@@ -77,6 +79,13 @@ fn create_directory(directory: &Path) -> io::Result<()> {
     builder.recursive(true).create(directory)
 }
 
+/// Where a directory is going to be made: the parents of all levels that are not there yet.
+fn begun_in(directory: &Path) -> Vec<PathBuf> {
+    let absolute = std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
+    let missing = absolute.ancestors().take_while(|level| !level.exists());
+    missing.filter_map(Path::parent).map(Path::to_owned).collect()
+}
+
 /// A crash right after the first start must not lose the directory's own entry. Where its parent may not be read, it was made by somebody
 /// else, before.
 fn sync_entries(parent: &Path) -> io::Result<()> {
@@ -114,6 +123,11 @@ impl Disk for FileDisk {
         }
     }
 
+    fn is_half_restored(&self) -> bool {
+        let is_there = |name| fs::symlink_metadata(self.directory.join(name)).is_ok();
+        is_there(RESTORE_PART) && !is_there(LOG_FILE)
+    }
+
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             tokio::task::spawn_blocking(job).await.expect("a disk job returns its errors and does not panic");
@@ -126,6 +140,18 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    /// Each level's entry is synced: without one of them all below it is lost.
+    #[test]
+    fn all_levels_of_a_new_directory_last() {
+        let folder = tempfile::tempdir().expect("a scratch directory");
+        let [one, two, three] = ["one", "one/two", "one/two/three"].map(|level| folder.path().join(level));
+        assert_eq!(begun_in(&three), [two.clone(), one.clone(), folder.path().to_owned()]);
+        fs::create_dir(&one).expect("it is new");
+        assert_eq!(begun_in(&three), [two, one]);
+        FileDisk::open(&three).expect("it is new");
+        assert!(begun_in(&three).is_empty());
+    }
 
     #[test]
     fn nobody_but_the_owner_reads_what_is_stored() {

@@ -80,3 +80,6 @@ pub use volume::Identity;
 pub const LOG_FILE: &str = "log.redb";
 /// The file of the state machine.
 pub const STATE_FILE: &str = "state.redb";
+/// Where a restore makes the log, in the data directory. It is there before anything else is: until the log is in its place the restore has
+/// not ended, and no node begins there.
+pub const RESTORE_PART: &str = "restore.part";

@@ -37,8 +37,11 @@ pub struct Opened {
 ///
 /// # Errors
 /// A file is another node's, damaged, of an unknown format, missing beside the other, or older than the other knows
-/// it; or the disk failed.
+/// it; a restore into the directory has not ended; or the disk failed.
 pub fn open(disk: &dyn Disk, founding: &Founding) -> Result<Opened, StorageError> {
+    if disk.is_half_restored() {
+        return Err(StorageError::HalfRestored);
+    }
     let mut log = Volume::open(disk, LOG_FILE)?;
     let mut state = Volume::open(disk, STATE_FILE)?;
     let incarnation = claim(&mut log, &mut state, founding)?;

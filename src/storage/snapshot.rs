@@ -63,28 +63,25 @@ impl StateView {
         &self.header
     }
 
-    /// The records that follow a place: about as many as weigh `bytes_max`, none at the end.
+    /// The records that follow a place: about as many as weigh `bytes_max`, none at the end. What is compacted does not travel; where it
+    /// has to be passed over it counts as well, but for what lies before the first record: an answer of none says that there is no more.
     ///
     /// # Errors
     /// The disk failed.
     pub fn records_after(&self, place: &Place, bytes_max: usize) -> Result<Vec<Record>, StorageError> {
         let mut records = Vec::new();
         let mut bytes = 0;
+        let first_kept = self.header.first_kept();
         for table in Table::ALL {
-            let start = match place {
-                Some((reached, _)) if table < *reached => continue,
-                Some((reached, key)) if table == *reached => Bound::Excluded(key.as_slice()),
-                _ => Bound::Unbounded,
-            };
+            let Some(start) = start(table, place, &first_kept) else { continue };
             self.scan(table, (start, Bound::Unbounded), &mut |key, value| {
-                if bytes >= bytes_max {
+                if bytes >= bytes_max && !records.is_empty() {
                     return ControlFlow::Break(());
                 }
-                if self.header.is_compacted(table, key) {
-                    return ControlFlow::Continue(());
-                }
                 bytes += key.len() + value.len();
-                records.push(Record { table, key: key.to_vec(), value: value.to_vec() });
+                if !self.header.is_compacted(table, key) {
+                    records.push(Record { table, key: key.to_vec(), value: value.to_vec() });
+                }
                 ControlFlow::Continue(())
             })?;
         }
@@ -93,6 +90,17 @@ impl StateView {
 
     fn newest_first(&self) -> Vec<&Layer> {
         self.layers.iter().rev().map(|layer| &**layer).collect()
+    }
+}
+
+/// From where on a table is read behind a place; `None`: all of it has been. The compacted beginning of the history may be long, and is
+/// left out.
+fn start<'a>(table: Table, place: &'a Place, first_kept: &'a [u8]) -> Option<Bound<&'a [u8]>> {
+    match place {
+        Some((reached, _)) if table < *reached => None,
+        Some((reached, key)) if table == *reached => Some(Bound::Excluded(key)),
+        _ if table == Table::History => Some(Bound::Included(first_kept)),
+        _ => Some(Bound::Unbounded),
     }
 }
 

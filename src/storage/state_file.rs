@@ -21,7 +21,7 @@ use super::{
     volume::Volume,
 };
 use crate::{
-    env::sometimes,
+    env::{Knob, knob, sometimes},
     kv::{self, Read, Table},
     raft::Configuration,
 };
@@ -41,6 +41,8 @@ pub(super) struct StateFile {
     database: Database,
     volume: Arc<Volume>,
     layers: RwLock<Layers>,
+    /// How many changes were made: see [`Reader::changes`](super::Reader::changes).
+    changes: AtomicU64,
     /// Changed by who holds the write transaction.
     commits: AtomicU64,
     generation: AtomicU64,
@@ -88,6 +90,7 @@ impl StateFile {
             database,
             volume,
             layers: RwLock::new(layers),
+            changes: AtomicU64::new(0),
             commits: AtomicU64::new(commits),
             generation: AtomicU64::new(0),
             log_commits,
@@ -101,6 +104,15 @@ impl StateFile {
 
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, Layers> {
         self.layers.write().expect("who changes the state does not panic")
+    }
+
+    /// Whoever applies goes on.
+    pub(super) fn note_change(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 
     /// The one write transaction: waits until nobody else has it.
@@ -117,7 +129,7 @@ impl StateFile {
             let transaction = self.begin()?;
             if self.generation.load(Ordering::Acquire) == generation {
                 for layer in &frozen {
-                    write_layer(&transaction, layer)?;
+                    write_layer(&transaction, layer, || ())?;
                 }
                 let durable = self.commit(transaction)?;
                 let mut layers = self.write();
@@ -226,7 +238,7 @@ impl Layers {
             return;
         }
         let mut newest = std::mem::take(&mut self.active);
-        while newest.bytes < MERGED_BYTES_MAX
+        while newest.bytes < knob(Knob::MergedBytes, MERGED_BYTES_MAX)
             && self.frozen.len() > self.flushing
             && let Some(mut below) = self.frozen.pop()
         {
@@ -259,8 +271,13 @@ pub(super) fn members_of(
     codec::decode_members(&record).map(Some).ok_or_else(corrupt)
 }
 
-/// What goes behind all that is stored, as the history does, is appended: to search its place would cost several times as much.
-pub(super) fn write_layer(transaction: &WriteTransaction, layer: &Layer) -> Result<(), StorageError> {
+/// What goes behind all that is stored, as the history does, is appended: to search its place would cost several times as much. `written`
+/// is told of each change.
+pub(super) fn write_layer(
+    transaction: &WriteTransaction,
+    layer: &Layer,
+    mut written: impl FnMut(),
+) -> Result<(), StorageError> {
     for table in Table::ALL {
         let mut changes = layer.changes(table).peekable();
         if changes.peek().is_none() {
@@ -274,12 +291,14 @@ pub(super) fn write_layer(transaction: &WriteTransaction, layer: &Layer) -> Resu
                 Some(value) => stored.insert(key, value).map_err(failed)?,
                 None => stored.remove(key).map_err(failed)?,
             };
+            written();
         }
         let mut end = stored.upper_bound_mut(Bound::<&[u8]>::Unbounded).map_err(failed)?;
         for (key, value) in changes {
             if let Some(value) = value {
                 end.insert_before(key, value).map_err(failed)?;
             }
+            written();
         }
         end.close().map_err(failed)?;
     }

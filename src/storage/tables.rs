@@ -25,6 +25,12 @@ impl Reader {
         Slice(self.0.read())
     }
 
+    /// How many changes of the tables were made since they were opened. It grows while entries are applied, and within each of them:
+    /// one may delete millions of keys. To look waits for nobody.
+    pub fn changes(&self) -> u64 {
+        self.0.changes()
+    }
+
     /// What the file holds.
     pub(super) fn durable(&self) -> Arc<Durable> {
         self.0.read().durable.clone()
@@ -82,7 +88,7 @@ impl Tables<'_> {
     /// The disk failed.
     pub fn finish(mut self) -> Result<(), StorageError> {
         if let Some(transaction) = self.spilled.take() {
-            write_layer(&transaction, &self.layers.active)?;
+            write_layer(&transaction, &self.layers.active, || self.file.note_change())?;
             self.file.replace_under(&mut self.layers, transaction)?;
         }
         self.layers.is_half_changed = false;
@@ -91,18 +97,21 @@ impl Tables<'_> {
 
     /// A change follows: makes room in memory, if the batch has become large.
     fn prepare(&mut self) -> Result<(), StorageError> {
+        let file = self.file;
+        file.note_change();
         self.layers.is_half_changed = true;
         if self.layers.active.bytes.saturating_sub(self.bytes_before) < BATCH_BYTES_MAX {
             return Ok(());
         }
         self.bytes_before = 0;
         if self.spilled.is_none() {
-            let transaction = self.file.begin()?;
-            self.layers.frozen.iter().try_for_each(|layer| write_layer(&transaction, layer))?;
+            let transaction = file.begin()?;
+            let frozen = &self.layers.frozen;
+            frozen.iter().try_for_each(|layer| write_layer(&transaction, layer, || file.note_change()))?;
             self.spilled = Some(transaction);
         }
         let transaction = self.spilled.as_ref().expect("it was just begun");
-        write_layer(transaction, &std::mem::take(&mut self.layers.active))
+        write_layer(transaction, &std::mem::take(&mut self.layers.active), || file.note_change())
     }
 
     /// The active layer, and what finds the records below it.

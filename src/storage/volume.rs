@@ -14,7 +14,7 @@ use std::{fmt, io};
 use redb::StorageBackend;
 
 use super::{Disk, LOG_FILE, STATE_FILE, StorageError};
-use crate::env::sometimes;
+use crate::env::{Knob, knob, sometimes};
 
 /// The unit of the file's layout, and of checksums. The engine's pages are multiples of it.
 pub(super) const BLOCK_BYTES: usize = 4096;
@@ -155,7 +155,8 @@ impl Volume {
 
     /// Room for the journal, in bytes; 0 where there is none.
     pub(super) fn journal_bytes(&self) -> usize {
-        self.engine_at - BLOCK_BYTES
+        let room = (self.engine_at - BLOCK_BYTES).min(knob(Knob::JournalBytes, JOURNAL_BYTES));
+        room / BLOCK_BYTES * BLOCK_BYTES
     }
 
     /// Reads a part of the journal.

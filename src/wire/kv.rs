@@ -3,6 +3,8 @@
 //! The same checks run twice, on borrowed data: at the proxy, so that a bad request costs no round trip, and at the
 //! node, so that nothing bad is worth a place in the log, whoever sends it.
 
+use std::fmt;
+
 use bytes::Bytes;
 use prost::Message as _;
 use tonic::Code;
@@ -23,13 +25,33 @@ use super::{
     proxy_stream::refusal,
 };
 
+/// Why an entry of the log is no command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoCommand {
+    /// What was committed is not what was proposed.
+    Corrupt,
+    /// Nothing is proposed without an operation: it is of a kind that this program does not know.
+    UnknownOperation,
+}
+
+impl fmt::Display for NoCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            NoCommand::Corrupt => "its command cannot be decoded",
+            NoCommand::UnknownOperation => {
+                "its command names no operation that this program knows: it may be of a later release, start that one here"
+            }
+        })
+    }
+}
+
 /// A command as the log carries it.
 ///
 /// # Errors
-/// The bytes are no command: what was committed is not what was proposed.
-pub(crate) fn decode_command(bytes: &[u8]) -> Result<Command, &'static str> {
-    let command = v1::Command::decode(bytes).map_err(|_| "its command cannot be decoded")?;
-    let operation = command.operation.ok_or("its command names no operation")?;
+/// The bytes are no command, or one that this program does not know.
+pub(crate) fn decode_command(bytes: &[u8]) -> Result<Command, NoCommand> {
+    let command = v1::Command::decode(bytes).map_err(|_| NoCommand::Corrupt)?;
+    let operation = command.operation.ok_or(NoCommand::UnknownOperation)?;
     let stamp = command.stamp.map(|stamp| Stamp {
         session: stamp.session,
         sequence: stamp.sequence,
@@ -273,6 +295,20 @@ mod tests {
 
     fn known((code, text): etcd::Known) -> (Code, String) {
         (code, text.to_owned())
+    }
+
+    #[test]
+    fn an_operation_of_a_later_release_is_told_from_damage() {
+        let known = v1::Command { operation: Some(put(b"k", 1)), ..Default::default() }.encode_to_vec();
+        assert!(decode_command(&known).is_ok());
+        assert_eq!(decode_command(&known[..known.len() - 1]), Err(NoCommand::Corrupt));
+        // A message of four bytes, as field 1000.
+        let later = [
+            &v1::Command { timestamp_ms: 7, ..Default::default() }.encode_to_vec()[..],
+            &[0xc2, 0x3e, 4],
+            b"keys",
+        ];
+        assert_eq!(decode_command(&later.concat()), Err(NoCommand::UnknownOperation));
     }
 
     #[test]

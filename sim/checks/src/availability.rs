@@ -22,20 +22,50 @@ use crate::{
     without_quorum,
 };
 
+/// When nobody looked for longer, nothing is known of what was between.
+const BLINK_MAX: Duration = Duration::from_millis(250);
+
 /// What was seen so far.
 #[derive(Debug)]
 pub struct Availability {
     bounds: Bounds,
     /// Voters that have been undisturbed together, and since when.
     quorum: Option<(BTreeMap<NodeId, u64>, Duration)>,
+    /// When it was last looked.
+    looked: Duration,
     /// When a leader with a quorum was last seen.
     led: Duration,
+    /// The quorum that is followed has none.
+    is_without_leader: bool,
     reign: Option<Reign>,
     /// The leaders that hear no quorum, and since when.
     unheard: BTreeMap<(NodeId, Term), Duration>,
     /// A leader that has committed more than its disk holds, and since when that holds no more.
     stalled: Option<(Stalled, Duration)>,
     service: Service,
+    stretches: Stretches,
+}
+
+/// How long things took that have a bound, each time that they came to an end, and for how long it was looked at them.
+#[derive(Clone, Debug, Default)]
+pub struct Stretches {
+    /// It was looked at the nodes for so long.
+    pub looked: Duration,
+    /// Of that, undisturbed voters that are a quorum were followed.
+    pub followed: Duration,
+    /// Of that, it was looked at how a leader serves.
+    pub served: Duration,
+    /// Undisturbed voters that are a quorum were without a leader which commits.
+    pub without_leader: Vec<Duration>,
+    /// A leader that heard no quorum led on.
+    pub without_quorum: Vec<Duration>,
+}
+
+impl Stretches {
+    fn count(&mut self, passed: Duration, is_followed: bool) {
+        self.looked += passed;
+        self.followed += if is_followed { passed } else { Duration::ZERO };
+    }
 }
 
 /// A leader whose disk holds entries up to an index, and no more of what it has committed: it answers nobody.
@@ -60,8 +90,14 @@ impl Availability {
     /// Nothing was seen yet.
     pub fn new(bounds: Bounds) -> Self {
         let (quorum, reign, stalled) = (None, None, None);
-        let (unheard, service) = (BTreeMap::new(), Service::default());
-        Self { bounds, quorum, led: Duration::ZERO, reign, unheard, stalled, service }
+        let (unheard, service, stretches) = (BTreeMap::new(), Service::default(), Stretches::default());
+        let (looked, led, is_without_leader) = (Duration::ZERO, Duration::ZERO, false);
+        Self { bounds, quorum, looked, led, is_without_leader, reign, unheard, stalled, service, stretches }
+    }
+
+    /// How long things took so far.
+    pub fn stretches(&self) -> &Stretches {
+        &self.stretches
     }
 
     /// Looks at how the nodes stand. What should have gone on and has not is a failure of the oracle's.
@@ -72,17 +108,24 @@ impl Availability {
     }
 
     fn judge(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
-        self.look_for_the_unheard(oracle, around)?;
+        let passed = around.now.saturating_sub(self.looked);
+        if passed > BLINK_MAX {
+            self.forget();
+        }
+        self.look_for_the_unheard(oracle, around, passed)?;
         let is_whole = !around.is_changing && FaultBudget::of(oracle).is_whole();
         let configuration = oracle.configuration();
         self.service.look_at_lines(&configuration.members().collect::<Vec<_>>(), around);
-        let quorum = if is_whole { self.followed(&configuration, around) } else { None };
+        let leader = Standings::of(oracle).leader_of(around.runs);
+        let quorum = if is_whole { self.followed(&configuration, leader, around) } else { None };
+        self.stretches.count(passed, quorum.is_some());
+        self.looked = around.now;
         let judged = match &quorum {
             Some((set, since)) => self
                 .look_at_reign(oracle, around, set)
                 .and_then(|()| self.look_for_leader(oracle, around, set, *since))
                 .and_then(|()| self.look_for_the_stalled(oracle, around, set, *since))
-                .and_then(|()| self.look_at_service(oracle, around, set)),
+                .and_then(|()| self.look_at_service(oracle, around, set, passed)),
             None => {
                 (self.reign, self.stalled) = (None, None);
                 self.service.forget();
@@ -93,10 +136,18 @@ impl Availability {
         judged
     }
 
+    /// What was so when it was last looked says nothing of today.
+    fn forget(&mut self) {
+        (self.quorum, self.reign, self.stalled, self.is_without_leader) = (None, None, None, false);
+        self.unheard.clear();
+        self.service.forget();
+    }
+
     /// Voters that are undisturbed together and a quorum, and since when: those of before, as long as enough of them still are.
     fn followed(
         &mut self,
         configuration: &Configuration,
+        present_leader: Option<NodeId>,
         around: &Surroundings<'_>,
     ) -> Option<(BTreeMap<NodeId, u64>, Duration)> {
         let is_quorum =
@@ -107,14 +158,26 @@ impl Availability {
         if let Some((set, since)) = self.quorum.take() {
             let leader = self.reign.map(|reign| reign.leader);
             let set = together(set.into_iter().filter(still), leader, around);
-            if is_quorum(&set) {
+            if is_quorum(&set) && !self.may_begin_anew(&set, present_leader, around) {
                 return Some((set, since));
             }
         }
         let voters = around.undisturbed.iter().filter(|(id, _)| configuration.is_voter(**id));
-        let set = together(voters.map(|(id, number)| (*id, *number)), None, around);
-        self.reign = None;
+        let set = together(voters.map(|(id, number)| (*id, *number)), present_leader, around);
+        (self.reign, self.is_without_leader) = (None, false);
         is_quorum(&set).then_some((set, around.now))
+    }
+
+    /// The leader was disturbed, and so is none of those that are followed, and is undisturbed again: with it, it can be judged how it
+    /// serves. Nothing is forgotten by that while they are led, and it does not stall.
+    fn may_begin_anew(
+        &self,
+        set: &BTreeMap<NodeId, u64>,
+        leader: Option<NodeId>,
+        around: &Surroundings<'_>,
+    ) -> bool {
+        let is_back = |id| !set.contains_key(&id) && around.undisturbed.contains_key(&id);
+        !self.is_without_leader && self.stalled.is_none() && leader.is_some_and(is_back)
     }
 
     /// A quorum must have a leader.
@@ -125,12 +188,21 @@ impl Availability {
         set: &BTreeMap<NodeId, u64>,
         since: Duration,
     ) -> Result<(), Failure> {
+        let without = around.now.saturating_sub(self.led.max(since));
         if is_led(oracle, around, set) {
-            self.led = around.now;
+            if self.is_without_leader {
+                self.stretches.without_leader.push(without);
+            }
+            (self.led, self.is_without_leader) = (around.now, false);
             return Ok(());
         }
-        let without = around.now.saturating_sub(self.led.max(since));
-        if without <= self.bounds.until_led {
+        self.is_without_leader = true;
+        let catching_up = match hold_all_committed(&oracle.inner().facts, set) {
+            true => Duration::ZERO,
+            false => self.bounds.until_caught_up,
+        };
+        let allowed = self.bounds.until_led + catching_up;
+        if without <= allowed {
             return Ok(());
         }
         let nodes: Vec<NodeId> = set.keys().copied().collect();
@@ -138,7 +210,7 @@ impl Availability {
             "nodes {nodes:?} run undisturbed and reach each other, and for {} ms no leader has had a quorum and committed anything \
              ({} ms are allowed): {}",
             without.as_millis(),
-            self.bounds.until_led.as_millis(),
+            allowed.as_millis(),
             Standings::of(oracle).what_is_missing(&nodes, around.runs),
         );
         Err(failure(Rule::QuorumIsLed, nodes, oracle, detail))
@@ -219,6 +291,7 @@ impl Availability {
         oracle: &Oracle,
         around: &Surroundings<'_>,
         set: &BTreeMap<NodeId, u64>,
+        passed: Duration,
     ) -> Result<(), Failure> {
         let lasts = |reign: &Reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled;
         let serving = self.reign.filter(|reign| lasts(reign) && serves(oracle, reign, set));
@@ -226,6 +299,7 @@ impl Availability {
             self.service.forget();
             return Ok(());
         };
+        self.stretches.served += passed;
         let followers: BTreeSet<NodeId> = set.keys().copied().collect();
         let judged =
             self.service.look(Led { term, leader, since, followers: &followers }, around, &self.bounds);
@@ -233,18 +307,35 @@ impl Availability {
     }
 
     /// Who cannot hear a quorum must not go on to lead.
-    fn look_for_the_unheard(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
+    fn look_for_the_unheard(
+        &mut self,
+        oracle: &Oracle,
+        around: &Surroundings<'_>,
+        passed: Duration,
+    ) -> Result<(), Failure> {
+        let at_work = |id| (around.runs)(id) && !(around.is_stopping)(id);
+        let leaders: BTreeMap<NodeId, Term> = {
+            let inner = oracle.inner();
+            let leaders = inner.facts.nodes().filter(|node| at_work(node.id));
+            leaders.filter_map(|node| Some((node.id, term_led(node)?))).collect()
+        };
         let unheard: BTreeMap<NodeId, Term> = {
             let inner = oracle.inner();
-            let at_work = |node: &&Node| (around.runs)(node.id) && !(around.is_stopping)(node.id);
-            let leaders =
-                inner.facts.nodes().filter(at_work).filter_map(|node| Some((node, term_led(node)?)));
-            let unheard = leaders.filter(|(node, _)| !hears_quorum(node, around));
-            unheard.map(|(node, term)| (node.id, term)).collect()
+            let is_unheard = |id| inner.facts.node(id).is_some_and(|node| !hears_quorum(node, around));
+            leaders.iter().map(|(id, term)| (*id, *term)).filter(|(id, _)| is_unheard(*id)).collect()
         };
-        self.unheard.retain(|(node, term), _| unheard.get(node) == Some(term));
+        for ((node, _), since) in
+            self.unheard.extract_if(.., |(node, term), _| unheard.get(node) != Some(term))
+        {
+            if at_work(node) && !leaders.contains_key(&node) {
+                self.stretches.without_quorum.push(around.now.saturating_sub(since));
+            }
+        }
         for (node, term) in unheard {
-            let since = *self.unheard.entry((node, term)).or_insert(around.now);
+            let since = self.unheard.entry((node, term)).or_insert(around.now);
+            // While it is held up it does not come to look either.
+            *since += if (around.is_held_up)(node) { passed } else { Duration::ZERO };
+            let since = *since;
             let lasted = around.now.saturating_sub(since);
             if lasted > self.bounds.until_stepped_down {
                 let detail = format!(

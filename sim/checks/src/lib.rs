@@ -55,7 +55,7 @@ mod trace;
 #[cfg(test)]
 mod trial;
 
-pub use availability::Availability;
+pub use availability::{Availability, Stretches};
 pub use event::{CoreEvent, StoredEntries, StoredVote};
 pub use failure::Failure;
 pub use fault_budget::FaultBudget;

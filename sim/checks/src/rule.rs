@@ -67,6 +67,7 @@ rules! {
     CancelledStreamIsOver, "the end of a snapshot stream that was cancelled changes nothing", "architecture";
     // invariants/reads.rs
     ReadIsLinearizable, "a read sees what was committed when it was asked for", "thesis §6.4";
+    LeaseIsExclusive, "while a leader may serve reads by itself, nobody leads a later term", "thesis §6.4.1";
     // invariants/configuration.rs
     LatestConfigurationInForce, "the latest configuration in the log is in force, committed or not", "§6";
     RemovalIsCommitted, "a node leaves when its removal is committed", "thesis §4.2.2";

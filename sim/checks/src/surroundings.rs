@@ -12,6 +12,8 @@ use conclave::raft::{NodeId, Term};
 pub struct Bounds {
     /// Until undisturbed voters that are a quorum have a leader which has committed an entry of its term.
     pub until_led: Duration,
+    /// And so much longer if too few of them hold all that is committed: a snapshot may have to cross first.
+    pub until_caught_up: Duration,
     /// Until a leader that hears no quorum leads no more.
     pub until_stepped_down: Duration,
     /// Until a leader whose own disk stands still, and whom others would be served by, has handed over.
@@ -44,8 +46,11 @@ pub struct Surroundings<'a> {
     pub answers_late: &'a dyn Fn(NodeId) -> bool,
     /// Whether a node runs, and its clock with it.
     pub runs: &'a dyn Fn(NodeId) -> bool,
-    /// Whether a node was told to stop. It decides nothing any more when it has handed over, or tried; its disk may take longer.
+    /// Whether a node is about to stop: it was told to, or its disk fails. It decides nothing any more when it has handed over, or tried;
+    /// its disk may take longer.
     pub is_stopping: &'a dyn Fn(NodeId) -> bool,
+    /// Whether a node was just kept from what it was at, by itself: whatever it does may be late.
+    pub is_held_up: &'a dyn Fn(NodeId) -> bool,
     /// Lines carry so little that whoever lags behind may take any time to catch up.
     pub are_lines_narrow: bool,
     /// Who belongs to the cluster is about to change.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, anyhow, ensure};
-use conclave_checks::Timed;
+use conclave_checks::{Timed, history::judge_while};
 use linearizability::{
     Drawn, Effort, Evidence, Model, Operation, Verdict, check_while, picture,
     recorded::{AppendMap, Register, read_append_map, read_register},
@@ -18,7 +18,7 @@ use serde::Deserialize;
 
 use super::output::say;
 use crate::{
-    judges::judge,
+    judges::judge_whether,
     trace::{Event, History},
     verdict::Rule,
 };
@@ -50,6 +50,21 @@ pub(super) struct Bounds {
     pub(super) memory_bytes: usize,
 }
 
+impl Bounds {
+    /// Whether a search that begins now may go on: asked before each of its steps.
+    fn begin(self) -> impl FnMut(Effort) -> bool {
+        let began = Instant::now();
+        let (mut steps, mut is_in_time) = (0, true);
+        move |effort| {
+            steps += 1;
+            if steps % STEPS_PER_LOOK == 0 {
+                is_in_time = began.elapsed() <= self.time;
+            }
+            is_in_time && effort.bytes <= self.memory_bytes
+        }
+    }
+}
+
 /// Judges a history, shows where it breaks, and returns the exit code that says so.
 pub(super) fn check(file: &Path, kind: Kind, bounds: Bounds) -> Result<ExitCode> {
     let name = file.display();
@@ -68,7 +83,9 @@ pub(super) fn check(file: &Path, kind: Kind, bounds: Bounds) -> Result<ExitCode>
                 Some(Some(seen)) => format!("{seen:?}"),
             },
         ),
-        Kind::Kv => judge_store(&read_store(&text).with_context(|| format!("{name} holds no history"))?),
+        Kind::Kv => {
+            judge_store(&read_store(&text).with_context(|| format!("{name} holds no history"))?, bounds)
+        }
     }
 }
 
@@ -82,13 +99,11 @@ where
 {
     ensure!(!history.is_empty(), "the file has no operations in this format: is it another --model?");
     let began = Instant::now();
-    let (mut steps, mut goes_on) = (0, true);
-    let verdict = check_while::<M>(history, &mut |effort: Effort| {
+    let mut steps = 0;
+    let mut is_within = bounds.begin();
+    let verdict = check_while::<M>(history, &mut |effort| {
         steps += 1;
-        if steps % STEPS_PER_LOOK == 0 {
-            goes_on = began.elapsed() <= bounds.time;
-        }
-        goes_on && effort.bytes <= bounds.memory_bytes
+        is_within(effort)
     });
     let took = began.elapsed();
     let unanswered = history.iter().filter(|operation| operation.returned.is_none()).count();
@@ -161,9 +176,11 @@ fn read_store(text: &str) -> Result<History> {
 }
 
 /// All judges of a run's history.
-fn judge_store(history: &History) -> Result<ExitCode> {
+fn judge_store(history: &History, bounds: Bounds) -> Result<ExitCode> {
+    let mut is_within = bounds.begin();
+    let is_linearizable = |operations: &[_]| judge_while(operations, &mut is_within);
     // Whether nodes compact by themselves is not part of the history.
-    match judge(&history.operations, &history.large, true) {
+    match judge_whether(&history.operations, &history.large, true, is_linearizable) {
         Ok(()) => {
             let unanswered = history.operations.iter().filter(|operation| operation.answer.is_none()).count();
             let count = counted(history.operations.len(), unanswered);

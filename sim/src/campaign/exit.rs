@@ -20,6 +20,8 @@ pub(super) const DIFFERENT: u8 = 4;
 const LIVENESS: u8 = 5;
 /// A program panicked, or ended by itself.
 const CRASH: u8 = 6;
+/// A campaign was as large as to meet every kind of fault and every rare state, and did not.
+const HOLES: u8 = 7;
 /// Interrupted before anything was red, as any interrupted program.
 pub(super) const INTERRUPTED: u8 = 130;
 
@@ -27,7 +29,7 @@ pub(super) const HELP: &str = "\
 Exit codes: 0 green; 1 safety: something wrong was told, or written; 5 liveness: what should come to be did not, or too late;
 6 crash: a program panicked, or ended by itself; of several the gravest: safety, crash, liveness.
 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for, 4 a run that differs from its repetition,
-130 interrupted before anything was red";
+7 a campaign of 20,000 seeds or more that never met a kind of fault or a rare state, 130 interrupted before anything was red";
 
 /// That of a run that failed.
 pub(super) fn of_failure(failure: &Failure) -> u8 {
@@ -39,6 +41,7 @@ pub(super) fn of_campaign(outcome: &Outcome) -> u8 {
     match outcome.by_rule().keys().next() {
         Some((gravest, _)) => of_class(*gravest),
         None if !explain::within_limits(&outcome.figures) => LIVENESS,
+        None if !outcome.holes().is_empty() => HOLES,
         None if outcome.interrupted => INTERRUPTED,
         None => 0,
     }
@@ -80,6 +83,12 @@ mod tests {
         assert_eq!(code(&[Rule::CoreElects, Rule::NoPanic]), CRASH);
         assert_eq!(code(&[Rule::NoPanic, Rule::Linearizable, Rule::CoreElects]), SAFETY);
         assert_eq!(code(&[Rule::Linearizable, Rule::SameTrace]), DIFFERENT);
+    }
+
+    #[test]
+    fn so_many_seeds_that_struck_nothing_are_not_green() {
+        assert_eq!(of_campaign(&Outcome { runs: 19_999, ..Outcome::default() }), 0);
+        assert_eq!(of_campaign(&Outcome { runs: 20_000, ..Outcome::default() }), HOLES);
     }
 
     #[test]

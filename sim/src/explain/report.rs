@@ -34,12 +34,15 @@ pub(crate) fn summary(outcome: &Outcome, seeds: &str, version: Version) -> Strin
     let _ = writeln!(text, "faults       {}", counts(faults));
     let _ = writeln!(text, "operations   {}", counts(operations));
     text += &cores(&outcome.figures);
+    text += &amid_faults(&outcome.figures);
     let _ = writeln!(text, "points       {}", points(buggify));
     let _ = writeln!(text, "knobs        {}", counts(knobs));
     let _ = writeln!(text, "probes       {}", reached(probes));
-    let never: Vec<&str> = never_reached(probes).map(Probe::name).collect();
-    if !never.is_empty() {
-        let _ = writeln!(text, "never        {} probes: {}", never.len(), never.join(", "));
+    let unreached: Vec<&str> = outcome.never_reached().into_iter().map(Probe::name).collect();
+    for (what, names) in [("kinds of faults", outcome.never_struck()), ("probes", unreached)] {
+        if !names.is_empty() {
+            let _ = writeln!(text, "never        {} {what}: {}", names.len(), names.join(", "));
+        }
     }
     if let Some(combinations) = outcome.combinations {
         let _ =
@@ -72,14 +75,18 @@ pub(super) fn confidence(outcome: &Outcome) -> Option<String> {
 }
 
 pub(super) fn is_green(outcome: &Outcome) -> bool {
-    outcome.failures.is_empty() && within_limits(&outcome.figures)
+    outcome.failures.is_empty() && within_limits(&outcome.figures) && outcome.holes().is_empty()
 }
 
 pub(super) fn verdict(outcome: &Outcome) -> String {
     let interrupted = if outcome.interrupted { " (interrupted)" } else { "" };
     match outcome.failures.len() {
-        0 if !is_green(outcome) => {
+        0 if !within_limits(&outcome.figures) => {
             format!("RED: healed cores take longer than the limits allow{interrupted}")
+        }
+        0 if !outcome.holes().is_empty() => {
+            let holes = outcome.holes().join(", ");
+            format!("RED: {} runs never met what they should have: {holes}{interrupted}", outcome.runs)
         }
         0 => format!("green{interrupted}"),
         count => format!("RED: {count} of {} runs failed{interrupted}", outcome.runs),
@@ -89,19 +96,43 @@ pub(super) fn verdict(outcome: &Outcome) -> String {
 /// How long healed cores took, and how long they may.
 fn cores(figures: &Figures) -> String {
     let mut text = format!("outsiders    {}\n", counts(&figures.outsiders));
-    for (what, times_ns, limits) in timed(figures) {
-        let Some(max_ns) = times_ns.iter().max() else { continue };
-        let seconds = |time_ns| Duration::from_nanos(time_ns).as_secs_f64();
-        let [p50, p99] = [50, 99].map(|percent| seconds(percentile(times_ns, percent)));
-        let max = seconds(*max_ns);
-        let Limits { p50: p50_max, p99: p99_max } = limits;
+    for (what, times_ns, Limits { p50, p99 }) in
+        timed(figures).into_iter().filter(|timed| !timed.1.is_empty())
+    {
         let _ = writeln!(
             text,
-            "{what}  p50 {p50:.3} s, p99 {p99:.3} s, max {max:.3} s in {} cores (limits: p50 {p50_max:?}, p99 {p99_max:?}, all: each run's own)",
+            "{what}  {} in {} cores (limits: p50 {p50:?}, p99 {p99:?}, all: each run's own)",
+            spread(times_ns),
             times_ns.len()
         );
     }
     text
+}
+
+/// How long things took while faults lasted elsewhere. Each run held all of them to its own bounds.
+fn amid_faults(figures: &Figures) -> String {
+    let stretches = [
+        ("leaderless ", &figures.without_leader_ns, "an undisturbed quorum had no leader that commits"),
+        ("unheard    ", &figures.without_quorum_ns, "a leader that heard no quorum led on"),
+    ];
+    let seconds = |ns| Duration::from_nanos(ns).as_secs();
+    let Figures { watched_ns, followed_ns, served_ns, .. } = *figures;
+    let mut text = format!(
+        "availability watched for {} s: in {} s an undisturbed quorum was followed, in {} s of these a leader that serves\n",
+        seconds(watched_ns),
+        seconds(followed_ns),
+        seconds(served_ns)
+    );
+    for (what, times_ns, told) in stretches.into_iter().filter(|stretches| !stretches.1.is_empty()) {
+        let _ = writeln!(text, "{what}  {} of {} times that {told}", spread(times_ns), times_ns.len());
+    }
+    text
+}
+
+fn spread(times_ns: &[u64]) -> String {
+    let seconds = |time_ns| Duration::from_nanos(time_ns).as_secs_f64();
+    let [p50, p99, max] = [50, 99, 100].map(|percent| seconds(percentile(times_ns, percent)));
+    format!("p50 {p50:.3} s, p99 {p99:.3} s, max {max:.3} s")
 }
 
 /// Healed cores take no longer than they may, if there are enough to tell.
@@ -149,11 +180,6 @@ fn reached(probes: &BTreeMap<Probe, u64>) -> String {
     rarest_first.sort_unstable();
     let each: Vec<String> = rarest_first.iter().map(|(runs, name)| format!("{name} {runs}")).collect();
     format!("{} of {} reached, in so many runs: {}", probes.len(), Probe::all().count(), each.join(", "))
-}
-
-/// The probes that no run reached.
-fn never_reached(probes: &BTreeMap<Probe, u64>) -> impl Iterator<Item = Probe> {
-    Probe::all().filter(|probe| !probes.contains_key(probe))
 }
 
 /// What a run reached, and what it was to reach and did not.

@@ -1,4 +1,4 @@
-//! A node's wall time is wrong: what it stamps into entries as a leader is, too.
+//! A machine's wall time is wrong: what a leader stamps into entries is, too.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     inject::Inject,
     roster::{Roster, check_deviation},
-    target::Target,
+    target::Aim,
 };
 use crate::{
     trace::Condition,
@@ -21,7 +21,8 @@ const MS_MAX: u64 = 1_000 * 60 * 60 * 24 * 365;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClockSkew {
-    pub node: Target,
+    #[serde(alias = "node")]
+    pub machine: Aim,
     /// How far ahead, in milliseconds; negative: behind.
     pub ms: i64,
 }
@@ -30,23 +31,24 @@ impl Inject for ClockSkew {
     const NAME: &'static str = "clock-skew";
 
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let node = roster.any_target(draw);
-        Self { node, ms: *draw.pick(&[-3_600_000, -500, 500, 7_200_000]) }
+        // Nobody else goes by it.
+        let machine = Aim::Node(roster.any_target(draw));
+        Self { machine, ms: *draw.pick(&[-3_600_000, -500, 500, 7_200_000]) }
     }
 
     fn check(&self, roster: &Roster) -> Result<(), String> {
-        roster.check_target("node", self.node)?;
+        roster.check_aim("machine", self.machine)?;
         check_deviation("ms", self.ms, MS_MAX)
     }
 
     fn strike(&self, world: &mut World) -> Healing {
-        let Some(machine) = self.node.machine(world) else { return Healing::missed() };
+        let Some(machine) = self.machine.machine(world) else { return Healing::missed() };
         world.hold([Condition::ClockSkew { machine, ms: self.ms }])
     }
 }
 
 impl fmt::Display for ClockSkew {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "wall time {} ms ahead at {}", self.ms, self.node)
+        write!(f, "wall time {} ms ahead at {}", self.ms, self.machine)
     }
 }

@@ -40,6 +40,7 @@ mod failing_disk;
 mod failing_sync;
 mod flapping;
 mod flood;
+mod forced_snapshot;
 mod format;
 mod full_disk;
 mod half_open;
@@ -242,6 +243,7 @@ families! {
     diverging_clocks::DivergingClocks,
     crash_loop::CrashLoop,
     out_of_space::OutOfSpace,
+    forced_snapshot::ForcedSnapshot,
 }
 
 /// One of each family, in a cluster of three nodes: how it is written.

@@ -12,7 +12,7 @@ use super::{
     target::Aim,
 };
 use crate::{
-    trace::{Condition, Poor, Range, Rhythm},
+    trace::{Condition, MachineId, Poor, Range, Rhythm},
     world::{Healing, World},
 };
 
@@ -31,11 +31,19 @@ impl Inject for PoorLine {
 
     /// Latencies from far below an election timeout to far above it.
     fn draw(draw: &mut Draw, roster: &Roster) -> Self {
-        let (from, to) = loop {
-            let (from, to) = (roster.any_server(draw), roster.any_server(draw));
-            if from != to {
-                break (from, to);
+        let (from, to) = match draw.chance(15) {
+            true => {
+                let (client, proxy) = (draw.below(roster.clients), draw.below(roster.proxies));
+                let (client, proxy) = (MachineId::Client(client), MachineId::Proxy(proxy));
+                let (from, to) = if draw.chance(50) { (client, proxy) } else { (proxy, client) };
+                (Aim::Machine(from), Aim::Machine(to))
             }
+            false => loop {
+                let (from, to) = (roster.any_server(draw), roster.any_server(draw));
+                if from != to {
+                    break (from, to);
+                }
+            },
         };
         let high = *draw.pick(&[2_000, 20_000, 100_000, 400_000, 1_500_000]);
         let latency_us = Range { low: *draw.pick(&[0, high / 2, high]), high };

@@ -13,7 +13,7 @@ use super::*;
 use crate::{
     scenario::generate,
     trace::{Condition, MachineId, Recorder},
-    world::{Leases, now_ns},
+    world::{Instruments, Leases, now_ns},
 };
 
 /// A node that dials before the others listen may wait for an answer for two seconds; then there are elections.
@@ -116,6 +116,24 @@ fn a_node_whose_power_fails_in_a_sync_after_the_fault_has_healed_comes_up_at_onc
         sync_somehow(&mut world).await;
         assert!(world.machines.is_running(NODE));
         assert_eq!(world.machines.machine(NODE).starts(), starts + 1);
+    });
+}
+
+#[test]
+fn a_node_that_was_cut_off_while_the_others_forgot_their_logs_is_sent_a_snapshot() {
+    in_world(async |mut world| {
+        let _attached = world.attach(&Instruments::default());
+        let leader = world.oracle.leader().expect("it is long enough");
+        let follower = if leader == 1 { 2 } else { 1 };
+        let forced = fault(&format!(r#"{{"forced-snapshot":{{"node":{follower}}}}}"#)).strike(&mut world);
+        world.machines.introduce(MachineId::Proxy(0));
+        assert!(put(&world, 0, "key").await);
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(world.oracle.counts().snapshots, 0, "it hears of none");
+        world.heal(forced);
+        sleep(UNTIL_A_LEADER).await;
+        assert_eq!(world.oracle.counts().snapshots, 1);
+        assert_eq!(world.oracle.applied_by(follower), world.oracle.committed());
     });
 }
 

@@ -19,6 +19,8 @@ mod ranges;
 
 use std::collections::BTreeMap;
 
+use conclave_checks::history::Broken;
+
 use crate::{
     trace::{Answer, Call, Flooded, LargeEvent, Operation},
     verdict::{Failure, Rule},
@@ -33,13 +35,26 @@ pub(crate) fn judge(
     large: &[LargeEvent],
     nodes_compact: bool,
 ) -> Result<(), Failure> {
+    judge_whether(operations, large, nodes_compact, conclave_checks::history::judge)
+}
+
+/// The same, by this judge of linearizability.
+///
+/// # Errors
+/// What has no explanation.
+pub(crate) fn judge_whether(
+    operations: &[Operation],
+    large: &[LargeEvent],
+    nodes_compact: bool,
+    is_linearizable: impl FnOnce(&[Operation]) -> Result<(), Broken>,
+) -> Result<(), Failure> {
     backups_are_whole(operations)?;
     ranges::judge(large)?;
     past::is_true(operations)?;
     past::is_compacted_as_asked(operations, nodes_compact)?;
     pages::are_true(operations)?;
     alarms::are_true(operations)?;
-    Ok(conclave_checks::history::judge(operations)?)
+    Ok(is_linearizable(operations)?)
 }
 
 /// A backup that arrived whole can be read.

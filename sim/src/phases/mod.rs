@@ -34,8 +34,7 @@ pub(crate) async fn live(
     times: &mut Times,
 ) -> Result<(), Failure> {
     enter(world, Phase::Chaos);
-    // Points in the programs make anybody late, for whatever reason.
-    if scenario.buggify.points().next().is_none() && !scenario.shape.beyond {
+    if !scenario.shape.beyond {
         world.watch = Some(Watch::new(ending::bounds::availability(world, scenario), &world.shape));
     }
     instruments.switch_on(scenario.shape.seed, &scenario.buggify);

@@ -255,10 +255,11 @@ fn knobs(seed: u64, workload: &Workload) -> Knobs {
     knobs
 }
 
-/// An open loop asks for more than is served by nodes that send or apply an entry at a time, or proxies that ask one call at a time:
+/// An open loop asks for more than is served by nodes that send or apply an entry, or serve a read, at a time, or proxies that ask one call at a time:
 /// what waits for it outlasts every patience, and nobody else is served.
 pub(super) fn may_set(knob: Knob, workload: &Workload) -> bool {
-    let serves_little = matches!(knob, Knob::AppliedBytes | Knob::AppendBytes | Knob::InFlightBytes);
+    let serves_little =
+        matches!(knob, Knob::AppliedBytes | Knob::AppendBytes | Knob::InFlightBytes | Knob::ReadsBytes);
     !serves_little || workload.open_loops == 0
 }
 

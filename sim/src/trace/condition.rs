@@ -39,6 +39,8 @@ pub enum Condition {
     ClockSkew { machine: MachineId, ms: i64 },
     /// A job of the machine's disk takes this many microseconds before and after it is done, or longer.
     SlowDisk { machine: MachineId, disk_us: Range },
+    /// The node forgets its log as far as that is durable in its state, at every tick, however short it is.
+    Compacts(MachineId),
     /// Jobs of the machine's disk stand still.
     StalledDisk(MachineId),
     /// The machine's disk fails now and then, or always.
@@ -151,6 +153,7 @@ impl Condition {
             | Self::Foreign(machine)
             | Self::Paused(machine)
             | Self::StalledDisk(machine)
+            | Self::Compacts(machine)
             | Self::Suspended(machine)
             | Self::ClockDrift { machine, .. }
             | Self::ClockSkew { machine, .. }
@@ -200,6 +203,7 @@ impl fmt::Display for Condition {
             Self::ClockDrift { machine, ppm } => write!(f, "the clock of {machine} runs {ppm} ppm fast"),
             Self::ClockSkew { machine, ms } => write!(f, "the wall time of {machine} is {ms} ms ahead"),
             Self::SlowDisk { machine, .. } => write!(f, "the disk of {machine} is slow"),
+            Self::Compacts(machine) => write!(f, "{machine} forgets its log"),
             Self::StalledDisk(machine) => write!(f, "the disk of {machine} stands still"),
             Self::FailingDisk { machine, .. } => write!(f, "the disk of {machine} fails"),
             Self::SlowLink { machine, .. } => write!(f, "the links of {machine} are slow"),

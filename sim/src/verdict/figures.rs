@@ -30,6 +30,16 @@ pub struct Figures {
     pub to_leader_ns: Vec<u64>,
     /// Nanoseconds until the first write in them.
     pub to_first_write_ns: Vec<u64>,
+    /// Nanoseconds for which it was looked at availability; and of that, for which undisturbed voters that are a quorum were followed, and
+    /// for which it was looked at how a leader serves.
+    pub watched_ns: u64,
+    pub followed_ns: u64,
+    pub served_ns: u64,
+    /// Nanoseconds for which undisturbed voters that were a quorum had no leader which commits, one of each stretch that ended, while
+    /// faults lasted elsewhere.
+    pub without_leader_ns: Vec<u64>,
+    /// Nanoseconds for which a leader that heard no quorum led on, until it stepped down.
+    pub without_quorum_ns: Vec<u64>,
     /// Machines that stayed outside of a core, by what became of them.
     pub outsiders: BTreeMap<String, u64>,
     /// The rare states that were reached, and in how many runs.
@@ -50,6 +60,11 @@ impl Figures {
         self.events += other.events;
         self.to_leader_ns.extend(&other.to_leader_ns);
         self.to_first_write_ns.extend(&other.to_first_write_ns);
+        self.watched_ns += other.watched_ns;
+        self.followed_ns += other.followed_ns;
+        self.served_ns += other.served_ns;
+        self.without_leader_ns.extend(&other.without_leader_ns);
+        self.without_quorum_ns.extend(&other.without_quorum_ns);
         add(&mut self.outsiders, &other.outsiders);
         add(&mut self.faults, &other.faults);
         add(&mut self.missed, &other.missed);

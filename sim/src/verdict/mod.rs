@@ -5,14 +5,16 @@
 //! | `rule.rs` | what must hold, and how grave it is when it does not |
 //! | `figures.rs` | what is counted; the figures of many runs add up |
 //! | `outcome.rs` | what many runs came to, and which of them failed |
+//! | `coverage.rs` | what many runs should have met, and did not |
 
+mod coverage;
 mod figures;
 mod outcome;
 mod rule;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
-use conclave_checks::Timed;
+use conclave_checks::{Stretches, Timed};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
@@ -63,11 +65,12 @@ pub struct Failure {
     pub detail: String,
 }
 
-/// How long a healed core took. `None`: it was not judged, or did not come to it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How long a healed core took (`None`: it was not judged, or did not come to it), and things that have a bound before that.
+#[derive(Clone, Debug, Default)]
 pub struct Times {
     pub to_leader: Option<Duration>,
     pub to_first_write: Option<Duration>,
+    pub stretches: Stretches,
 }
 
 impl Failure {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use super::{Class, Failure, Figures, Rule};
+use crate::scenario::BEYOND_SEEDS;
 
 /// What a run was of: what is typed to replay it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +66,8 @@ pub struct Outcome {
     pub runs: u64,
     /// Of these, not of seeds but of variations.
     pub variations: u64,
+    /// Of seeds that damage more than the system bears.
+    pub beyond: u64,
     /// Their figures together.
     pub figures: Figures,
     /// Combinations of a change of role, a fault and a log that they met. `None`: nobody counted.
@@ -91,6 +94,7 @@ impl Outcome {
     pub fn add(&mut self, subject: Subject, failure: Option<&Failure>, figures: &Figures, at: Duration) {
         self.runs += 1;
         self.variations += u64::from(!matches!(subject, Subject::Seed(_)));
+        self.beyond += u64::from(matches!(subject, Subject::Seed(BEYOND_SEEDS..)));
         self.figures.add(figures);
         self.failures.extend(Failed::of(subject, failure, figures));
         let (at_ms, before) = (at.as_millis() as u64, self.course.last().copied().unwrap_or_default());

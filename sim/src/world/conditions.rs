@@ -95,10 +95,11 @@ impl Conditions {
         self.is_held(Condition::Paused(machine)) || self.is_held(Condition::Suspended(machine))
     }
 
-    /// Whether something hampers a machine by itself. (Its wall time may be wrong: no timer goes by it.)
+    /// Whether something hampers a machine by itself. (Its wall time may be wrong: no timer goes by it. So may its log be short.)
     pub(super) fn is_disturbed(&self, machine: MachineId) -> bool {
         let hampers = |condition: &Condition| {
-            condition.machine() == Some(machine) && !matches!(condition, Condition::ClockSkew { .. })
+            let is_harmless = matches!(condition, Condition::ClockSkew { .. } | Condition::Compacts(_));
+            condition.machine() == Some(machine) && !is_harmless
         };
         self.0.keys().any(hampers)
     }

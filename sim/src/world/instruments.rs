@@ -12,7 +12,12 @@ use conclave_checks::draw::Draw;
 use madsim::{plugin, runtime::Handle, task::NodeId};
 use serde::{Deserialize, Serialize};
 
-use super::{knobs::Knobs, moments::Moments, rates::Rates};
+use super::{
+    clock::now_ns,
+    knobs::Knobs,
+    moments::Moments,
+    rates::{Rate, Rates},
+};
 use crate::trace::{MachineId, Moment};
 
 /// Whoever comes to a point that fires may pause so long, in microseconds: around a heartbeat.
@@ -35,10 +40,21 @@ struct State {
     clocks: BTreeMap<MachineId, ClockControl>,
     /// Machines that stand still within a poll, until their clocks go on.
     stalled: BTreeSet<MachineId>,
+    /// Machines that a point has kept from what they were at.
+    held_up: BTreeMap<MachineId, HeldUp>,
+    /// Points that fire as often as points may, when these machines come to them.
+    forced: BTreeSet<(MachineId, Buggify)>,
     draws: BTreeMap<(MachineId, Buggify), Draw>,
     fired: BTreeMap<Buggify, Fired>,
     reached: BTreeSet<Rare>,
     moments: Moments,
+}
+
+/// How often a machine was held up, and until when, at most, it may be by a pause, in nanoseconds of the run.
+#[derive(Clone, Copy, Default)]
+struct HeldUp {
+    times: u64,
+    until_ns: u64,
 }
 
 /// How often a point was come to while it was switched on, and how often it fired.
@@ -76,7 +92,9 @@ impl Instruments {
 
     /// No point fires any more. Who stands still does so until its clock goes on.
     pub(crate) fn switch_off(&self) {
-        self.0.borrow_mut().rates = Rates::default();
+        let mut state = self.0.borrow_mut();
+        state.rates = Rates::default();
+        state.forced.clear();
     }
 
     /// The machines that stand still within a poll.
@@ -90,6 +108,23 @@ impl Instruments {
         let clocks = &state.clocks;
         let over = |machine: &MachineId| clocks.get(machine).is_none_or(|clock| !clock.stands_still());
         state.stalled.extract_if(.., over).collect()
+    }
+
+    /// How often a point has kept a machine from what it was at. `None`: one does so now.
+    pub(super) fn held_up(&self, machine: MachineId) -> Option<u64> {
+        let state = self.0.borrow();
+        let HeldUp { times, until_ns } = state.held_up.get(&machine).copied().unwrap_or_default();
+        let is_held_up = now_ns() < until_ns || state.stalled.contains(&machine);
+        (!is_held_up).then_some(times)
+    }
+
+    /// A point fires as often as points may when this machine comes to it, or as it does in all of this run.
+    pub(super) fn force(&self, machine: MachineId, point: Buggify, is_forced: bool) {
+        let forced = &mut self.0.borrow_mut().forced;
+        match is_forced {
+            true => drop(forced.insert((machine, point))),
+            false => drop(forced.remove(&(machine, point))),
+        }
     }
 
     /// The rare states that the programs reached so far.
@@ -109,6 +144,12 @@ impl State {
         self.machines.get(&plugin::node()).copied().unwrap_or(MachineId::Console)
     }
 
+    fn hold_up(&mut self, machine: MachineId) {
+        let held_up = self.held_up.entry(machine).or_default();
+        held_up.times += 1;
+        held_up.until_ns = now_ns() + 1_000 * PAUSE_US.1;
+    }
+
     /// Each machine draws for each point from a stream of its own.
     fn draw(&mut self, point: Buggify) -> &mut Draw {
         let machine = self.machine();
@@ -124,6 +165,26 @@ impl State {
     }
 }
 
+/// Whether who comes to a point that fires is late by that, or refuses what it is asked: what must go on may then have to wait for it. All
+/// others cut work into smaller pieces, or do more of it.
+fn holds_up(point: Buggify) -> bool {
+    !matches!(
+        point,
+        Buggify::SpuriousWake
+            | Buggify::ShortInputs
+            | Buggify::EarlyReadRound
+            | Buggify::ShortLogBatch
+            | Buggify::ShortApply
+            | Buggify::EarlyFlush
+            | Buggify::ShortRead
+            | Buggify::EarlyCompaction
+            | Buggify::LostView
+            | Buggify::LostPageCache
+            | Buggify::ShortBatch
+            | Buggify::ShortSnapshotPiece
+    )
+}
+
 impl Hooks for Instruments {
     fn reached(&self, rare: Rare) {
         let mut state = self.0.borrow_mut();
@@ -133,8 +194,13 @@ impl Hooks for Instruments {
 
     fn fires(&self, point: Buggify) -> bool {
         let mut state = self.0.borrow_mut();
-        let Some(rate) = state.rates.of(point) else { return false };
+        let machine = state.machine();
+        let forced = state.forced.contains(&(machine, point)).then_some(Rate::MAX);
+        let Some(rate) = forced.or(state.rates.of(point)) else { return false };
         let fires = rate.includes(state.draw(point));
+        if fires && holds_up(point) {
+            state.hold_up(machine);
+        }
         let counted = state.fired.entry(point).or_default();
         counted.asked += 1;
         counted.fired += u64::from(fires);

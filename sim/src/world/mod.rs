@@ -37,7 +37,10 @@ mod surroundings;
 
 use std::{sync::Arc, time::Duration};
 
-use conclave::{env::Hooked, raft::Configuration};
+use conclave::{
+    env::{Buggify, Hooked},
+    raft::Configuration,
+};
 use conclave_checks::{FaultBudget, Oracle};
 
 pub(crate) use self::{
@@ -247,6 +250,11 @@ impl World {
                 let disk_us = self.conditions.disk_us(machine, self.shape.disk_us);
                 self.machines.machine(machine).set_disk_time(disk_us);
             }
+            Condition::Compacts(machine) => {
+                for point in [Buggify::EarlyCompaction, Buggify::EarlyFlush] {
+                    self.instruments.force(machine, point, is_held);
+                }
+            }
             Condition::StalledDisk(machine) => self.machines.machine(machine).disk.set_stalled(is_held),
             Condition::FailingDisk { machine, .. } => {
                 let errors = self.conditions.disk_errors(machine);
@@ -379,6 +387,7 @@ pub(crate) fn look_at_availability(world: &mut World) {
     let now = Duration::from_nanos(now_ns());
     let Some(mut watch) = world.watch.take_if(|watch| watch.is_due(now)) else { return };
     let is_changing = world.operators.are_changing_members() || !world.has_true_addresses();
-    watch.look(now, &world.conditions, &world.machines, &world.oracle, is_changing);
+    let World { conditions, machines, instruments, oracle, .. } = &*world;
+    watch.look(now, conditions, machines, instruments, oracle, is_changing);
     world.watch = Some(watch);
 }

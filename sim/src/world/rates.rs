@@ -20,6 +20,9 @@ pub struct Rates(BTreeMap<Buggify, Rate>);
 pub struct Rate(u64);
 
 impl Rate {
+    /// As often as not.
+    pub(super) const MAX: Self = Self((MILLION as f64 * RATE_MAX) as u64);
+
     pub const fn per_million(parts: u64) -> Self {
         Self(parts)
     }

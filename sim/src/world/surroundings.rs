@@ -6,9 +6,11 @@ use std::{
 };
 
 use conclave::env::Routing;
-use conclave_checks::{Availability, Bounds, Oracle, Proxy, Surroundings};
+use conclave_checks::{Availability, Bounds, Oracle, Proxy, Stretches, Surroundings};
 
-use super::{conditions::Conditions, machine::Machine, machines::Machines, shape::Shape};
+use super::{
+    conditions::Conditions, instruments::Instruments, machine::Machine, machines::Machines, shape::Shape,
+};
 use crate::trace::{Condition, MachineId};
 
 /// So much time passes between two looks: a fraction of any election timeout.
@@ -41,6 +43,11 @@ impl Watch {
         self.passing.extend(condition.line());
     }
 
+    /// How long things took that have a bound.
+    pub(crate) fn stretches(&self) -> &Stretches {
+        self.availability.stretches()
+    }
+
     pub(super) fn is_due(&self, now: Duration) -> bool {
         self.looks_at <= now
     }
@@ -51,6 +58,7 @@ impl Watch {
         now: Duration,
         conditions: &Conditions,
         machines: &Machines,
+        instruments: &Instruments,
         oracle: &Oracle,
         is_changing: bool,
     ) {
@@ -64,15 +72,16 @@ impl Watch {
         };
         let around = Surroundings {
             now,
-            undisturbed: undisturbed_nodes(conditions, machines),
+            undisturbed: undisturbed_nodes(conditions, machines, instruments),
             is_sound: &|from, to| is_sound(MachineId::Node(from), MachineId::Node(to)),
             may_arrive: &|from, to| conditions.may_arrive(MachineId::Node(from), MachineId::Node(to)),
             answers_late: &|id| conditions.has_slow_disk(MachineId::Node(id)),
             runs: &|id| node(id).is_some_and(is_at_work),
-            is_stopping: &|id| node(id).is_some_and(Machine::is_stopping),
+            is_stopping: &|id| node(id).is_some_and(is_to_end),
+            is_held_up: &|id| instruments.held_up(MachineId::Node(id)).is_none(),
             are_lines_narrow: self.are_lines_narrow,
             is_changing,
-            proxies: undisturbed_proxies(conditions, machines, oracle, &is_reached),
+            proxies: undisturbed_proxies(conditions, machines, instruments, oracle, &is_reached),
             is_reached: &is_reached,
         };
         self.availability.look(oracle, &around);
@@ -80,14 +89,19 @@ impl Watch {
 }
 
 /// The nodes whose machines run as they should, each with the number of its disturbances so far.
-fn undisturbed_nodes(conditions: &Conditions, machines: &Machines) -> BTreeMap<u64, u64> {
+fn undisturbed_nodes(
+    conditions: &Conditions,
+    machines: &Machines,
+    instruments: &Instruments,
+) -> BTreeMap<u64, u64> {
     if conditions.is_everybody_disturbed() {
         return BTreeMap::new();
     }
     let nodes = machines.introduced_nodes().filter_map(|id| {
         let machine = machines.machines.get(&MachineId::Node(id))?;
         let is_well = is_undisturbed(machine) && !conditions.is_disturbed(machine.id);
-        is_well.then_some((id, machine.disturbances))
+        let held_up = instruments.held_up(machine.id).filter(|_| is_well)?;
+        Some((id, machine.disturbances + held_up))
     });
     nodes.collect()
 }
@@ -97,6 +111,7 @@ fn undisturbed_nodes(conditions: &Conditions, machines: &Machines) -> BTreeMap<u
 fn undisturbed_proxies(
     conditions: &Conditions,
     machines: &Machines,
+    instruments: &Instruments,
     oracle: &Oracle,
     is_reached: &dyn Fn(u64, u64) -> bool,
 ) -> BTreeMap<u64, Proxy> {
@@ -116,7 +131,8 @@ fn undisturbed_proxies(
         let (at, routing) = machines.programs.routings.of(id).filter(|_| knows_enough)?;
         let Routing { leader, linked, first_wait } = routing;
         let asked = first_wait.map(|wait| at.saturating_sub(wait));
-        Some((id, Proxy { number: machine.disturbances, leader, linked, asked }))
+        let number = machine.disturbances + instruments.held_up(machine.id)?;
+        Some((id, Proxy { number, leader, linked, asked }))
     });
     proxies.collect()
 }
@@ -126,7 +142,12 @@ fn is_at_work(machine: &Machine) -> bool {
     machine.is_running() && !machine.is_paused && !machine.is_foreign
 }
 
+/// It was told to stop, or stops for its disk, which it may have to wait for.
+fn is_to_end(machine: &Machine) -> bool {
+    machine.is_stopping() || machine.disk.has_failed()
+}
+
 /// It is not about to stop either, nor may it find its disk damaged.
 fn is_undisturbed(machine: &Machine) -> bool {
-    is_at_work(machine) && !machine.is_stopping() && !machine.is_damaged && !machine.disk.has_failed()
+    is_at_work(machine) && !is_to_end(machine) && !machine.is_damaged
 }

@@ -37,15 +37,31 @@ pub(in crate::cli) struct Args {
 
 impl Args {
     pub(in crate::cli) fn run(&self) -> anyhow::Result<String> {
+        check_no_links(&self.directory)?;
         let before = sound(&ReadOnlyDisk::open(&self.directory)?, &self.directory)?;
         let _held = FileDisk::open(&self.directory)?;
         let part = self.directory.join(PART);
         let outcome = defrag_copy(&self.directory, &part, &before);
-        if outcome.is_err() {
-            let _ = fs::remove_dir_all(&part);
-        }
-        Ok(outcome?.iter().map(line).collect())
+        let removed = fs::remove_dir_all(&part).and_then(|()| sync_directory(&self.directory));
+        let files: String = outcome?.iter().map(line).collect();
+        removed.with_context(|| {
+            format!("the smaller files are in their place, but {} cannot be taken away", part.display())
+        })?;
+        Ok(files)
     }
+}
+
+/// A smaller file would take the place of the link, on another disk than the file that it stands for.
+fn check_no_links(directory: &Path) -> anyhow::Result<()> {
+    for file in [LOG_FILE, STATE_FILE].map(|file| directory.join(file)) {
+        if fs::symlink_metadata(&file).is_ok_and(|found| found.is_symlink()) {
+            bail!(
+                "{} is a symbolic link, whose place a smaller file would take: put the file itself there; nothing was changed",
+                file.display()
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The new files hold what the old ones do, so each may take the place of its own whatever becomes of the other.
@@ -80,7 +96,10 @@ fn put_in_place(directory: &Path, part: &Path) -> io::Result<()> {
     for file in [LOG_FILE, STATE_FILE] {
         fs::rename(part.join(file), directory.join(file))?;
     }
-    fs::remove_dir_all(part)?;
+    sync_directory(directory)
+}
+
+fn sync_directory(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
@@ -90,4 +109,26 @@ fn line(Defragged { file, before, after }: &Defragged) -> String {
         HumanBytes(*before),
         HumanBytes(*after)
     )
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::cli::testing::options;
+
+    #[test]
+    fn a_link_keeps_its_place() {
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let (directory, elsewhere) = (scratch.path().join("node"), scratch.path().join("elsewhere"));
+        fs::create_dir(&directory).expect("it is new");
+        for file in [LOG_FILE, STATE_FILE] {
+            fs::write(&elsewhere, "the file").expect("it can be written");
+            std::os::unix::fs::symlink(&elsewhere, directory.join(file)).expect("a link can be made");
+            let args = options::<Args>(&directory.display().to_string()).expect("good arguments");
+            let error = args.run().expect_err("it is a link").to_string();
+            assert!(error.contains(&format!("{file} is a symbolic link")), "{error}");
+            assert!(directory.join(file).is_symlink());
+            fs::remove_file(directory.join(file)).expect("it is there");
+        }
+    }
 }

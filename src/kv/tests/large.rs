@@ -4,16 +4,18 @@ use std::{cell::Cell, convert::Infallible};
 
 use super::*;
 
-/// A store that notes the most that one scan showed.
+/// A store that notes the most that one scan showed, and how often the past was searched.
 #[derive(Default)]
 struct Watched {
     store: MemoryStore,
     scan_bytes_max: Cell<usize>,
+    index_scans: Cell<usize>,
 }
 
 impl Watched {
-    fn watch(&self, visit: Visit<'_>, scan: impl FnOnce(&MemoryStore, Visit<'_>)) {
+    fn watch(&self, table: Table, visit: Visit<'_>, scan: impl FnOnce(&MemoryStore, Visit<'_>)) {
         let mut bytes = 0;
+        self.index_scans.set(self.index_scans.get() + usize::from(table == Table::Index));
         scan(&self.store, &mut |key, value| {
             bytes += key.len() + value.len();
             visit(key, value)
@@ -30,14 +32,14 @@ impl Read for Watched {
     }
 
     fn scan(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), Infallible> {
-        self.watch(visit, |store, visit| {
+        self.watch(table, visit, |store, visit| {
             let Ok(()) = store.scan(table, range, visit);
         });
         Ok(())
     }
 
     fn scan_back(&self, table: Table, range: KeyRange<'_>, visit: Visit<'_>) -> Result<(), Infallible> {
-        self.watch(visit, |store, visit| {
+        self.watch(table, visit, |store, visit| {
             let Ok(()) = store.scan_back(table, range, visit);
         });
         Ok(())
@@ -131,14 +133,54 @@ fn the_past_is_read_in_steps_though_all_of_it_was_deleted() {
     run(&mut store, 301, delete_all(false));
     for sort_order in [SortOrder::Ascend, SortOrder::Descend] {
         let past = RangeRequest { revision: 301, sort_order, ..everything() };
-        let mut scan = RangeScan::begin(&store, past).expect("the store is sound").expect("it is there");
-        let mut steps = Vec::new();
-        while !scan.is_done() {
-            let budget = StepBudget { records: 20, bytes: 10_000 };
-            let found = scan.step(&store, budget).expect("the store is sound").expect("it can be read");
-            steps.push(found.len());
-        }
+        let (steps, count) = read(&store, past, StepBudget { records: 20, bytes: 10_000 });
         assert!(steps.iter().all(|found| *found <= 10), "{steps:?}");
-        assert_eq!((steps.iter().sum::<usize>(), scan.summary().count), (300, 300));
+        assert_eq!((steps.iter().sum::<usize>(), count), (300, 300));
     }
+}
+
+/// How many pairs each step found, and the count.
+fn read(store: &Watched, request: RangeRequest, budget: StepBudget) -> (Vec<usize>, i64) {
+    let mut scan = RangeScan::begin(store, request).expect("the store is sound").expect("it is there");
+    let mut steps = Vec::new();
+    while !scan.is_done() {
+        let found = scan.step(store, budget).expect("the store is sound").expect("it can be read");
+        steps.push(found.len());
+    }
+    (steps, scan.summary().count)
+}
+
+/// Between two keys that last and weigh much, each of which nearly ends a step, lies one that weighed nothing and was deleted.
+#[test]
+fn what_has_ended_is_searched_once_however_soon_what_lasts_ends_a_step() {
+    let mut store = filled(300);
+    let key = |index: u64| [&index.to_be_bytes()[..], b"ended"].concat();
+    for index in 1..=300 {
+        run(&mut store, 300 + index, Operation::Put(Put { key: key(index), ..Put::default() }));
+    }
+    for index in 1..=300 {
+        let delete = DeleteRange { key: key(index), ..DeleteRange::default() };
+        run(&mut store, 600 + index, Operation::DeleteRange(delete));
+    }
+    for sort_order in [SortOrder::Ascend, SortOrder::Descend] {
+        store.index_scans.set(0);
+        let past = RangeRequest { revision: 601, sort_order, ..everything() };
+        let (steps, count) = read(&store, past, StepBudget { records: 1000, bytes: 3_000 });
+        assert_eq!((steps.iter().sum::<usize>(), count), (600, 600));
+        // Two for each key, and one at the end of each step.
+        let scans = store.index_scans.get();
+        assert!(scans <= 600 + steps.len(), "{scans} scans of the index in {} steps", steps.len());
+    }
+}
+
+#[test]
+fn a_key_of_the_past_costs_as_much_of_a_step_as_it_takes() {
+    let mut store = filled(300);
+    run(&mut store, 301, delete_all(false));
+    store.index_scans.set(0);
+    let past = RangeRequest { revision: 301, ..everything() };
+    let mut scan = RangeScan::begin(&store, past).expect("the store is sound").expect("it is there");
+    let budget = StepBudget { records: 30, bytes: usize::MAX };
+    let found = scan.step(&store, budget).expect("the store is sound").expect("it can be read");
+    assert_eq!((found.len(), store.index_scans.get()), (10, 20));
 }

@@ -2,6 +2,7 @@
 
 mod compaction;
 mod corruption;
+mod format;
 mod large;
 mod model;
 mod sessions;

@@ -5,7 +5,7 @@ use crate::{
     kv::{Applier as Transaction, Header, Reply, SESSION_IDLE_MS_MAX},
     raft::{Entry, Payload},
     storage::{self, Recovered, StateStore, StorageError, Tables},
-    wire::kv as wire,
+    wire::kv::{self as wire, NoCommand},
 };
 
 /// Entries that are applied in one transaction when nobody waits for them.
@@ -19,7 +19,7 @@ pub(super) fn apply_entry(
     let position = (entry.term, entry.index);
     match &entry.payload {
         Payload::Command(bytes) => {
-            let command = wire::decode_command(bytes).map_err(|what| corrupt(entry, what))?;
+            let command = wire::decode_command(bytes).map_err(|why| unreadable(entry, why))?;
             return Ok(Some(transaction.apply(position, &command)?));
         }
         Payload::Configuration(configuration) => {
@@ -53,7 +53,26 @@ pub fn replay(state: &StateStore, header: &Header, log: &Recovered) -> Result<()
     Ok(())
 }
 
-/// What was committed is not what was proposed.
-fn corrupt(entry: &Entry, what: &'static str) -> StorageError {
-    StorageError::Corrupt { file: "the log", what: format!("entry {}: {what}", entry.index) }
+fn unreadable(entry: &Entry, why: NoCommand) -> StorageError {
+    let what = format!("entry {}: {why}", entry.index);
+    match why {
+        NoCommand::Corrupt => StorageError::Corrupt { file: "the log", what },
+        NoCommand::UnknownOperation => StorageError::Unknown { what },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who is told that a disk is damaged replaces the node.
+    #[test]
+    fn an_operation_of_a_later_release_is_not_called_damage() {
+        let entry = Entry { term: 1, index: 7, payload: Payload::Noop };
+        let told = |why| unreadable(&entry, why).to_string();
+        let later = told(NoCommand::UnknownOperation);
+        assert!(later.contains("entry 7") && later.contains("later release"), "{later}");
+        assert!(!later.contains("corrupt") && !later.contains("conclave member replace"), "{later}");
+        assert!(told(NoCommand::Corrupt).contains("corrupt: entry 7"));
+    }
 }

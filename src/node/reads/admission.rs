@@ -42,9 +42,10 @@ impl Load {
                 "{count} reads are under way at this node, which is the most: try again later"
             ));
         }
-        if held > 0 && held + bytes > READS_BYTES_MAX {
+        let bytes_max = knob(Knob::ReadsBytes, READS_BYTES_MAX);
+        if held > 0 && held + bytes > bytes_max {
             return Err(format!(
-                "the reads under way at this node take {held} bytes, at most {READS_BYTES_MAX}: try again later"
+                "the reads under way at this node take {held} bytes, at most {bytes_max}: try again later"
             ));
         }
         self.count.fetch_add(1, Ordering::Relaxed);

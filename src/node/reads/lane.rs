@@ -23,6 +23,9 @@ use crate::{
 const READS_PER_ROUND_MAX: usize = 1024;
 /// Answers that leave together: as much as a batch on the stream. The next ones wait.
 const ROUND_BYTES_MAX: usize = 512 << 10;
+/// Reads of a round that turn out to be long: each took a whole step, and adds nothing to the answers that would end the round. It is as
+/// many as may go on at the same time.
+const ROUND_LONG_MAX: usize = 16;
 
 /// Pairs that weigh more travel as a piece: a proxy counts what pieces hold, until their caller has taken them. Smaller
 /// answers are bounded by the number of calls.
@@ -84,6 +87,7 @@ fn serve(server: &ReadServer, mut reads: VecDeque<Read>) -> Result<Round, Storag
     let now = server.now();
     let bytes_max = knob(Knob::ReadRoundBytes, ROUND_BYTES_MAX);
     while bytes < bytes_max
+        && round.long.len() < ROUND_LONG_MAX
         && let Some(mut read) = reads.pop_front()
     {
         if !read.is_awaited(now) {
@@ -132,4 +136,71 @@ fn answer(summary: RangeSummary, pairs: Vec<KeyValue>, header: ResponseHeader) -
     let mut piece = Vec::with_capacity(bytes + bytes / 8);
     wire::encode_pairs(pairs, &mut piece);
     vec![Outcome::Piece(piece.into()), wire::range_to_pb(summary, Vec::new(), header)]
+}
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::sync::mpsc;
+
+    use super::{
+        super::{admission::Load, read::Caller},
+        *,
+    };
+    use crate::{
+        env::Clock,
+        kv::{Applier, Command, Operation, Put},
+        node::{
+            config::{Config, ReadLimits},
+            reply,
+        },
+        raft::Configuration,
+        storage::{Founding, Identity, MemoryDisk, Opened, open},
+        wire::pb::etcdserverpb::RangeRequest,
+    };
+
+    /// Over a state of ten pairs; a read of more than two is long.
+    fn server() -> Arc<ReadServer> {
+        let disk = MemoryDisk::default();
+        let identity = Identity { cluster: "test".to_owned(), node: 1 };
+        let founding = Founding { identity, bootstrap: Configuration::of([1]), incarnation: 5 };
+        let Opened { state, .. } = open(&disk, &founding).unwrap_or_else(|error| panic!("{error}"));
+        let mut tables = state.tables();
+        let mut applier = Applier::begin(&mut tables).expect("the disk works");
+        for number in 0..10 {
+            let put = Put { key: vec![b'a' + number], ..Put::default() };
+            let command = Command { timestamp_ms: 1, stamp: None, operation: Operation::Put(put) };
+            applier.apply((1, u64::from(number) + 1), &command).expect("the disk works");
+        }
+        applier.finish().expect("the disk works");
+        tables.finish().expect("the disk works");
+        let reads = ReadLimits { short_records: 2, ..ReadLimits::default() };
+        let config = Config { reads, ..Config::plain(1) };
+        let (reports, _) = mpsc::unbounded_channel();
+        ReadServer::new(&config, state.reader(), &Clock::new(Duration::ZERO), Arc::new(disk), reports)
+    }
+
+    #[test]
+    fn a_round_ends_with_so_many_long_reads_though_they_add_nothing_to_its_answers() {
+        let server = server();
+        let (replies, read_replies, _receiver) = reply::channel();
+        let (caller, _end) = Caller::new(replies, read_replies);
+        let load = Arc::<Load>::default();
+        let short = RangeRequest { key: "a".into(), ..RangeRequest::default() };
+        let long = RangeRequest { range_end: "z".into(), ..short.clone() };
+        let reads = (0..80).map(|request| {
+            let range = if request % 2 == 0 { short.clone() } else { long.clone() };
+            let permit = load.admit(&range).expect("there is room");
+            Read::new(caller.clone(), request, range, None, permit)
+        });
+        let mut left: VecDeque<Read> = reads.collect();
+        let mut rounds = Vec::new();
+        while !left.is_empty() {
+            let round = serve(&server, left).expect("the disk works");
+            rounds.push((round.replies.len(), round.long.len()));
+            left = round.left;
+        }
+        assert_eq!(rounds, [(16, 16), (16, 16), (8, 8)]);
+    }
 }

@@ -24,7 +24,7 @@ mod stall;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use self::{admission::Load, lane::Lane, read::Read, server::Tasks, stall::Stall};
+use self::{admission::Load, lane::Lane, read::Read, server::Tasks, stall::Stalls};
 pub(super) use self::{
     read::{Caller, LaneEnd},
     server::ReadServer,
@@ -47,13 +47,10 @@ pub(super) struct Reads {
     /// Reads that may be served from the state at this index, or a later one.
     waiting: BTreeMap<Index, Vec<Read>>,
     lanes: Tasks,
-    /// Of the disk's jobs for reads.
-    reading: Stall,
-    /// Of entries that are committed and not applied: reads wait for them first.
-    applying: Stall,
+    stalls: Stalls,
 }
 
-/// A leader whose disk has not ended one read, or applied anything, for so many election timeouts hands over.
+/// A leader whose disk has not ended one read, or changed anything of what is to be applied, for so many election timeouts hands over.
 const STALL_ELECTION_TIMEOUTS: u32 = 8;
 
 impl Reads {
@@ -65,8 +62,7 @@ impl Reads {
             asked: BTreeMap::new(),
             waiting: BTreeMap::new(),
             lanes: Tasks::default(),
-            reading: Stall::default(),
-            applying: Stall::default(),
+            stalls: Stalls::default(),
         }
     }
 
@@ -105,11 +101,10 @@ impl Reads {
     /// and where nothing is written the core does not notice. Nor is it to take the lead back meanwhile.
     pub(super) fn tick(&mut self, core: &mut Raft, applied: Index, timing: &Timing) {
         let ticks = timing.ticks(STALL_ELECTION_TIMEOUTS * timing.election_timeout);
-        self.reading.tick(self.server.oldest_job());
-        self.applying.tick((applied < core.commit()).then_some(applied));
-        let stalls = [&self.reading, &self.applying];
-        core.set_stalled(stalls.iter().any(|stall| stall.lasts(ticks)));
-        if stalls.iter().any(|stall| stall.is_due(ticks))
+        let last = (applied < core.commit()).then_some(applied);
+        self.stalls.tick(self.server.oldest_job(), last, self.server.reader.changes(), ticks);
+        core.set_stalled(self.stalls.lasts(ticks));
+        if self.stalls.is_due(ticks)
             && let Some(successor) = core.hand_over()
         {
             sometimes!(ReadsStandStill);

@@ -1,6 +1,11 @@
 //! The channel of the real world: tonic over TCP or TLS.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpStream, lookup_host};
@@ -14,7 +19,7 @@ use super::{
 };
 use crate::{
     env::Clock,
-    rpc::{CONNECT_TIMEOUT, Target, happy_eyeballs::first_connected, root_cause},
+    rpc::{Target, happy_eyeballs::first_connected, root_cause},
 };
 
 /// How long the first attempt to connect is waited for. TCP itself repeats a lost SYN after a whole second (RFC 6298, section 2),
@@ -24,7 +29,6 @@ const ATTEMPT_MIN: Duration = Duration::from_millis(250);
 /// Connects, or says why not.
 pub(in crate::rpc) async fn establish(uri: Uri, target: &Target, clock: &Clock) -> Result<Channel, String> {
     let endpoint = Endpoint::from(uri)
-        .connect_timeout(CONNECT_TIMEOUT)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true)
@@ -36,9 +40,20 @@ pub(in crate::rpc) async fn establish(uri: Uri, target: &Target, clock: &Clock) 
         Some(_) => Missing::Trust,
     };
     let (target, dialling_clock) = (target.clone(), clock.clone());
-    let dialling = tower::service_fn(move |uri| dial(uri, target.clone(), dialling_clock.clone()));
+    let has_dialled = AtomicBool::new(false);
+    let dialling = tower::service_fn(move |uri| {
+        let is_again = has_dialled.swap(true, Ordering::Relaxed);
+        let (target, clock) = (target.clone(), dialling_clock.clone());
+        async move { if is_again { Err(broken()) } else { dial(uri, target, clock).await } }
+    });
     let connected = endpoint.connect_with_connector(dialling).await;
     connected.map(|channel| Channel::new(channel, clock.clone(), missing)).map_err(|error| root_cause(&error))
+}
+
+/// Who kept a channel chooses anew whom to connect to, and how long to wait for that: calls that queue at a channel which connects again
+/// would wait one behind the other for a process that is gone.
+fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, "the connection broke")
 }
 
 async fn dial(uri: Uri, target: Target, clock: Clock) -> io::Result<TokioIo<Gathering>> {
@@ -59,7 +74,7 @@ async fn connect(addresses: impl Iterator<Item = SocketAddr>, clock: &Clock) -> 
     first_connected(attempts, clock).await.map_err(|last| last.unwrap_or_else(no_address))
 }
 
-/// Each attempt is waited for twice as long as the one before: the way may be long. [`CONNECT_TIMEOUT`] ends them.
+/// Each attempt is waited for twice as long as the one before: the way may be long. `CONNECT_TIMEOUT` ends them (`rpc/channel.rs`).
 async fn attempt(address: SocketAddr, clock: &Clock) -> io::Result<TcpStream> {
     let mut patience = ATTEMPT_MIN;
     loop {
@@ -73,15 +88,29 @@ async fn attempt(address: SocketAddr, clock: &Clock) -> io::Result<TcpStream> {
 /// A socket that swallows everything: nobody accepts there, and once as many wait as may, the rest is not answered.
 #[cfg(test)]
 pub(crate) async fn swallowing() -> (SocketAddr, impl Sized) {
-    let full = tokio::net::TcpSocket::new_v4().expect("a socket");
-    full.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
-    let full = full.listen(1).expect("it is bound");
-    let address = full.local_addr().expect("it is bound");
+    let (listener, address) = with_little_room();
+    let waiting = filled(address).await;
+    (address, (listener, waiting))
+}
+
+/// A socket at which few may wait to be accepted.
+#[cfg(test)]
+pub(crate) fn with_little_room() -> (tokio::net::TcpListener, SocketAddr) {
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let listener = socket.listen(1).expect("it is bound");
+    let address = listener.local_addr().expect("it is bound");
+    (listener, address)
+}
+
+/// As many wait there as may.
+#[cfg(test)]
+pub(crate) async fn filled(address: SocketAddr) -> Vec<TcpStream> {
     let (clock, mut waiting) = (Clock::new(Duration::ZERO), Vec::new());
     while let Ok(connected) = clock.timeout(Duration::from_millis(100), TcpStream::connect(address)).await {
         waiting.push(connected.expect("it listens"));
     }
-    (address, (full, waiting))
+    waiting
 }
 
 #[cfg(test)]
@@ -89,6 +118,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::rpc::CONNECT_TIMEOUT;
 
     #[tokio::test]
     async fn an_address_that_swallows_everything_does_not_hide_the_others() {

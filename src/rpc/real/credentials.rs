@@ -89,7 +89,9 @@ pub(super) struct Loaded {
     /// Absent without a certificate of its own.
     pub(super) server: Option<Arc<ServerConfig>>,
     pub(super) client: Arc<ClientConfig>,
-    /// When the process's own certificate expires, in seconds since 1970.
+    /// When the process's own certificate begins to be valid, in seconds since 1970.
+    begin: Option<i64>,
+    /// When it expires.
     end: Option<i64>,
 }
 
@@ -169,6 +171,11 @@ impl Credentials {
 
     fn reload(&self) -> Result<Loaded, CredentialsError> {
         let (loaded, own) = read(&self.files, self.asks_clients)?;
+        if let Some(files) = &self.files.own
+            && loaded.begin.is_some_and(|begin| begin > UnixTime::now().as_secs() as i64)
+        {
+            return Err(refused(&files.certificate, "it is not valid yet"));
+        }
         match (&self.own, own, &self.files.own) {
             (Some(before), Some(now), Some(files)) if *before != now => {
                 Err(refused(&files.certificate, format!("it is for {now}, and this process is {before}")))
@@ -230,7 +237,7 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
     let builder = builder.with_root_certificates(roots.clone());
     let Some(own) = &files.own else {
         let client = with_http2(builder.with_no_client_auth(), |config| &mut config.alpn_protocols);
-        return Ok((Loaded { server: None, client, end: None }, None));
+        return Ok((Loaded { server: None, client, begin: None, end: None }, None));
     };
     let chain = read_certificates(&own.certificate)?;
     let identity = identity_of(&chain[0]).map_err(|reason| refused(&own.certificate, reason))?;
@@ -239,7 +246,7 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
         refused(&own.key, format!("{error}: is it the key of {}?", own.certificate.display()))
     };
     let client = builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(unfit)?;
-    let end = check_own(&chain, roots.clone(), files, &own.certificate)?;
+    let (begin, end) = check_own(&chain, roots.clone(), files, &own.certificate)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
     let verifier = if asks_clients { verifier } else { verifier.allow_unauthenticated() };
     let verifier = verifier.build().map_err(|error| refused(&files.ca, error))?;
@@ -255,19 +262,20 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
     let loaded = Loaded {
         server: Some(with_http2(server, |config| &mut config.alpn_protocols)),
         client: with_http2(client, |config| &mut config.alpn_protocols),
+        begin: Some(begin),
         end: Some(end),
     };
     Ok((loaded, Some(identity)))
 }
 
-/// Looks at a process's own certificate as the others will, and returns when it expires. What nobody will believe is refused at once;
+/// Looks at a process's own certificate as the others will, and returns when it begins to be valid and when it expires. What nobody will believe is refused at once;
 /// one that is not valid yet may be so by the clocks of the others.
 fn check_own(
     chain: &[CertificateDer<'_>],
     roots: Arc<RootCertStore>,
     files: &TlsFiles,
     path: &Path,
-) -> Result<i64, CredentialsError> {
+) -> Result<(i64, i64), CredentialsError> {
     let (_, first) = parse_x509_certificate(&chain[0]).map_err(|error| refused(path, error))?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
     let verifier = verifier.map_err(|error| refused(&files.ca, error))?;
@@ -281,7 +289,7 @@ fn check_own(
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             Err(refused(path, format!("it is not signed by the CA of {}", files.ca.display())))
         }
-        _ => Ok(first.validity().not_after.timestamp()),
+        _ => Ok((first.validity().not_before.timestamp(), first.validity().not_after.timestamp())),
     }
 }
 

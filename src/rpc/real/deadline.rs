@@ -19,7 +19,7 @@ use tonic::{
 };
 
 use crate::{
-    env::Clock,
+    env::{Clock, Moment},
     rpc::{
         deadline::{TIMEOUT_HEADER, parse_span},
         root_cause,
@@ -67,6 +67,7 @@ impl Service<http::Request<Body>> for Channel {
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         let span = request.headers().get(TIMEOUT_HEADER).and_then(|value| parse_span(value.to_str().ok()?));
+        let sent = self.clock.now();
         let answer = self.inner.call(request);
         let (clock, missing, has_answered) = (self.clock.clone(), self.missing, self.has_answered.clone());
         let answer = async move {
@@ -77,24 +78,26 @@ impl Service<http::Request<Body>> for Channel {
             answer.map_err(|error| explain(error, missing, has_answered.load(Ordering::Relaxed)))
         };
         match span {
-            Some(span) => Box::pin(async move { answer_within(&clock, span, answer).await }),
+            Some(span) => Box::pin(async move { answer_within(&clock, (sent, span), answer).await }),
             None => Box::pin(answer),
         }
     }
 }
 
-/// A server whose own timer rang answers CANCELLED. Its timer started after ours, so by then our time is up too.
+/// A server whose own timer rang answers CANCELLED. Its timer started after ours, so by then our time is up too. So does tonic's on this
+/// side, which may ring before ours is looked at.
 async fn answer_within(
     clock: &Clock,
-    span: Duration,
+    (sent, span): (Moment, Duration),
     answer: impl Future<Output = Result<HttpResponse, StdError>>,
 ) -> Result<HttpResponse, StdError> {
-    let sent = clock.now();
-    let answer = clock.timeout(span, answer).await;
+    let answer = clock.timeout(span.saturating_sub(clock.now().since(sent)), answer).await;
     let late = clock.now().since(sent) >= span;
     match answer {
         Ok(Ok(response)) if !(late && is_cancelled(&response)) => Ok(response),
-        Ok(Err(error)) if !late => Err(error),
+        Ok(Err(error)) if !(late || causes(Some(&*error)).any(<dyn Error>::is::<tonic::TimeoutExpired>)) => {
+            Err(error)
+        }
         _ => Err(Status::deadline_exceeded(format!("no answer within {span:?}")).into()),
     }
 }

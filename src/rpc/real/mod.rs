@@ -18,7 +18,7 @@ use std::time::Duration;
 
 pub(super) use channel::establish;
 #[cfg(test)]
-pub(crate) use channel::swallowing;
+pub(crate) use channel::{filled, swallowing, with_little_room};
 pub use credentials::{Credentials, CredentialsError, OwnFiles, TlsFiles, identity_of};
 pub use deadline::{Channel, was_not_sent};
 pub use fields::respond_with;

@@ -16,7 +16,7 @@ use tonic::{
 use tower::layer::util::{Identity, Stack};
 
 use super::{
-    CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
+    CONNECTION_WINDOW_BYTES, KEEPALIVE_INTERVAL, PENDING_RESETS_MAX, STREAM_WINDOW_BYTES,
     admission::{Admission, incoming},
     guard::{Guard, Guarded},
     status::UsualStatus,
@@ -136,7 +136,7 @@ impl Bound {
 fn builder(limits: &ServerLimits) -> transport::Server<Stack<UsualStatus, Identity>> {
     transport::Server::builder()
         .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .http2_keepalive_timeout(Some(limits.silence_max))
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
         .max_concurrent_streams(limits.streams_max)

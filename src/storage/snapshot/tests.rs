@@ -133,6 +133,49 @@ fn what_is_compacted_does_not_travel_whether_it_has_been_removed_or_not() {
     }
 }
 
+/// However long it is: nobody reads the compacted beginning of the history, piece by piece or at once.
+#[test]
+fn the_history_is_read_from_where_it_is_kept() {
+    let first_kept = Header { compacted_revision: 7, revision: 9, ..Header::default() }.first_kept();
+    let before: Place = Some((Table::Current, b"last".to_vec()));
+    for place in [&None, &before] {
+        assert_eq!(start(Table::History, place, &first_kept), Some(Bound::Included(&first_kept[..])));
+    }
+    let within: Place = Some((Table::History, b"reached".to_vec()));
+    assert_eq!(start(Table::History, &within, &first_kept), Some(Bound::Excluded(&b"reached"[..])));
+    assert_eq!(start(Table::Current, &within, &first_kept), None);
+    assert_eq!(start(Table::Index, &within, &first_kept), Some(Bound::Unbounded));
+}
+
+/// In the index what is compacted lies between what is not.
+#[test]
+fn what_is_passed_over_counts_and_only_the_end_is_empty() {
+    let mut from = Node::new();
+    from.fill(10);
+    let mut tables = from.state.tables();
+    let mut applier = Applier::begin(&mut tables).expect("the state is whole");
+    let again = [1u64, 2, 3, 4, 5, 6, 7, 8, 0, 9].map(|number| {
+        Operation::Put(Put { key: number.to_be_bytes().to_vec(), value: vec![8; 1000], ..Put::default() })
+    });
+    for (index, operation) in (12..).zip(again.into_iter().chain([Operation::Compact { revision: 20 }])) {
+        let command = Command { timestamp_ms: 9, stamp: None, operation };
+        applier.apply((1, index), &command).expect("the disk works");
+    }
+    applier.finish().expect("the disk works");
+    tables.finish().expect("the disk works");
+    let view = from.state.reader().view().expect("the disk works");
+    let mut place: Place = Some((Table::Members, vec![0xff]));
+    let mut pieces = Vec::new();
+    loop {
+        // Two records of the index.
+        let records = view.records_after(&place, 60).expect("the disk works");
+        let Some(last) = records.last() else { break };
+        place = Some((last.table, last.key.clone()));
+        pieces.push(records.len());
+    }
+    assert_eq!(pieces, [1, 1], "those of the first key and of the last");
+}
+
 #[test]
 fn a_stream_that_broke_off_goes_on_where_it_was() {
     let (mut from, mut to) = (Node::new(), Node::new());

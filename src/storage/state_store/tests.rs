@@ -65,6 +65,23 @@ fn changes_are_seen_at_once_and_say_what_they_replaced() {
     assert_eq!(tables.remove(Table::Current, b"k").expect("the disk works"), None);
 }
 
+/// One entry may change millions of records: that it goes on is seen meanwhile, by who does not wait for it.
+#[test]
+fn changes_are_counted_while_a_batch_goes_on() {
+    let scratch = scratch();
+    let state = open(&scratch);
+    let reader = state.reader();
+    let before = reader.changes();
+    let mut tables = state.tables();
+    tables.insert(Table::Current, b"k", b"1").expect("the disk works");
+    tables.append(Table::History, b"h", b"1").expect("the disk works");
+    assert_eq!(reader.changes(), before + 2);
+    tables.remove(Table::Current, b"k").expect("the disk works");
+    assert_eq!(reader.changes(), before + 3);
+    tables.finish().expect("the disk works");
+    assert_eq!(reader.changes(), before + 3);
+}
+
 #[test]
 fn scans_go_both_ways_within_bounds_and_stop_when_told() {
     let scratch = scratch();
@@ -219,6 +236,7 @@ fn a_batch_larger_than_memory_is_read_back_and_becomes_durable_at_its_end() {
     tables.scan_back(Table::Current, EVERYTHING, visit).expect("the disk works");
     assert_eq!(count, 199);
     tables.finish().expect("the disk works");
+    assert!(state.reader().changes() >= 400, "each is made once, and written once: that goes on, too");
     assert_eq!(state.unflushed().bytes, 0);
     drop(state);
     let state = open_on_memory(&disk);

@@ -5,7 +5,7 @@ use std::{
     ops::Bound,
 };
 
-use linearizability::{Evidence, Verdict, check};
+use linearizability::{Effort, Evidence, Verdict, check, check_while};
 
 use super::{
     Answer, Broken, Call, Found, HistoryRule, Operation, in_a_line,
@@ -18,9 +18,19 @@ const STEPS_MAX: usize = 2_000_000;
 
 type KeyOperation = linearizability::Operation<KeyCall, KeyReturn>;
 
-pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
+/// As far as a run's history needs.
+pub(super) fn is_within_steps(effort: Effort) -> bool {
+    effort.steps <= STEPS_MAX
+}
+
+pub(super) fn judge(operations: &[Operation], goes_on: &mut dyn FnMut(Effort) -> bool) -> Result<(), Broken> {
     let (kept, history) = for_search(operations);
-    match check::<KeyModel>(&history, STEPS_MAX) {
+    let mut steps = 0;
+    let verdict = check_while::<KeyModel>(&history, &mut |effort| {
+        steps = effort.steps;
+        goes_on(effort)
+    });
+    match verdict {
         Verdict::Linearizable => Ok(()),
         Verdict::NotLinearizable(evidence) => {
             let broken = unexplained(HistoryRule::Linearizable, "is not linearizable", &kept, &evidence);
@@ -32,7 +42,7 @@ pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
             Err(Broken { detail: broken.detail + read + &lines.concat(), ..broken })
         }
         Verdict::Exhausted(evidence) => {
-            let what = format!("is undecided after {STEPS_MAX} steps");
+            let what = format!("is undecided after {steps} steps");
             Err(unexplained(HistoryRule::Judged, &what, &kept, &evidence))
         }
     }

@@ -27,6 +27,8 @@ mod view;
 mod witness;
 mod words;
 
+use ::linearizability::Effort;
+
 pub use broken::{Broken, HistoryRule, in_a_line};
 pub use found::Found;
 pub use linearizability::{Unexplained, first_read_of, unexplained_part};
@@ -40,10 +42,18 @@ pub use view::{View, view};
 /// # Errors
 /// What has no explanation.
 pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
+    judge_while(operations, &mut linearizability::is_within_steps)
+}
+
+/// The same; each key's order is looked for as long as `goes_on` says so before each step.
+///
+/// # Errors
+/// What has no explanation, or none was found as long.
+pub fn judge_while(operations: &[Operation], goes_on: &mut dyn FnMut(Effort) -> bool) -> Result<(), Broken> {
     revisions::are_unique(operations)?;
     revisions::follow_time(operations)?;
     revisions::never_fall(operations)?;
     creations::are_true(operations)?;
     witness::judge(operations)?;
-    linearizability::judge(operations)
+    linearizability::judge(operations, goes_on)
 }

@@ -15,12 +15,11 @@ const PLACED_AGAIN: usize = 4;
 
 type KvOperation = linearizability::Operation<KvCall, KvReturn>;
 
-/// A history in which ranges are deleted is left to the other judges: the model deletes one key at a time.
+/// What was after the first delete of a range is left to the other judges: the model deletes one key at a time.
 pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
-    if operations.iter().any(|operation| matches!(operation.call, Call::DeleteRange { .. })) {
-        return Ok(());
-    }
-    let counted = operations.iter().filter_map(|it| Some((it, for_witness(it)?)));
+    let beginning = Beginning::of(operations);
+    let counted = operations.iter().filter(|it| beginning.includes(it));
+    let counted = counted.filter_map(|it| Some((it, for_witness(it)?)));
     let (kept, mut history): (Vec<&Operation>, Vec<KvOperation>) = counted.unzip();
     history.extend(of_others(&history));
     match check_witnessed::<Kv>(&history, PLACED_AGAIN * history.len() + 1) {
@@ -30,6 +29,33 @@ pub(super) fn judge(operations: &[Operation]) -> Result<(), Broken> {
                 [Some(operation), by].into_iter().flatten().filter_map(|it| kept.get(it).copied()).collect();
             let detail = format!("its place by its revision cannot be: {reason}");
             Err(Broken::new(HistoryRule::Linearizable, &detail, &shown))
+        }
+    }
+}
+
+/// The history before any range was deleted: up to the latest revision that was known when that was first asked for. Whatever it did has a
+/// later one.
+struct Beginning {
+    revision: i64,
+    until_ns: u64,
+}
+
+impl Beginning {
+    fn of(operations: &[Operation]) -> Self {
+        let deletes = operations.iter().filter(|it| matches!(it.call, Call::DeleteRange { .. }));
+        let Some(until_ns) = deletes.map(|it| it.called_ns).min() else {
+            return Self { revision: i64::MAX, until_ns: u64::MAX };
+        };
+        let answers = operations.iter().filter_map(|it| it.answer.as_ref());
+        let known = answers.filter(|(at, _)| *at < until_ns).map(|(_, answer)| answer.revision());
+        Self { revision: known.max().unwrap_or(0), until_ns }
+    }
+
+    /// Whether all of it is there, or it may be.
+    fn includes(&self, operation: &Operation) -> bool {
+        match &operation.answer {
+            None | Some((_, Answer::Unknown(_))) => operation.called_ns < self.until_ns,
+            Some((_, answer)) => answer.revision() <= self.revision,
         }
     }
 }
@@ -96,6 +122,23 @@ mod tests {
         assert_eq!(judge(&[absent("a", 0, 5), absent("b", 2, 5)]), Ok(()), "others wrote");
         let broken = judge(&[absent("a", 0, 5), absent("b", 2, 4)]).expect_err("no key was read twice");
         assert_eq!(broken.rule, HistoryRule::Linearizable);
+    }
+
+    #[test]
+    fn what_was_before_a_range_was_deleted_is_judged_and_what_was_after_that_is_left_to_others() {
+        let delete = |called_ns| {
+            let call = Call::DeleteRange { from: "a".to_owned(), to: "z".to_owned(), previous: false };
+            operation(
+                called_ns,
+                call,
+                called_ns + 1,
+                Answer::RangeDeleted { revision: 9, count: 2, previous: None },
+            )
+        };
+        let backwards = [absent("a", 0, 5), absent("b", 2, 4)];
+        let with = |called_ns| backwards.iter().cloned().chain([delete(called_ns)]).collect::<Vec<_>>();
+        assert!(judge(&with(4)).is_err());
+        assert_eq!(judge(&with(1)), Ok(()), "nothing was known of revision 4 or 5 when it was asked for");
     }
 
     #[test]

@@ -60,6 +60,7 @@ pub(crate) const OF_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
     durability::messages_keep_promises,
     state::handed_out_entries_are_on_disk,
     reads::reads_see_what_was_committed,
+    reads::leases_are_exclusive,
     configuration::latest_configuration_in_force,
     configuration::removal_is_committed,
     transfer::leaving_leader_hands_over,

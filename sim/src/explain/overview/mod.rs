@@ -85,8 +85,14 @@ fn data(outcome: &Outcome, seeds: &str, version: Version, pages: &BTreeMap<Rule,
         course: course.clone(),
         probes_in_all: Probe::all().count(),
         spreads: vec![
-            Spread::new("To a leader of a healed core", &figures.to_leader_ns, bounds::TO_LEADER),
-            Spread::new("To the first write in it", &figures.to_first_write_ns, bounds::TO_FIRST_WRITE),
+            Spread::new("To a leader of a healed core", &figures.to_leader_ns, Some(bounds::TO_LEADER)),
+            Spread::new("To the first write in it", &figures.to_first_write_ns, Some(bounds::TO_FIRST_WRITE)),
+            Spread::new(
+                "An undisturbed quorum without a leader, amid faults",
+                &figures.without_leader_ns,
+                None,
+            ),
+            Spread::new("A leader without a quorum, until it steps down", &figures.without_quorum_ns, None),
         ],
         probes: probes(&figures.probes),
         counts: vec![

@@ -1,5 +1,7 @@
 //! Times, as a histogram.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::report::percentile;
@@ -12,18 +14,18 @@ const COLUMNS: usize = 40;
 #[derive(Debug, PartialEq, Serialize)]
 pub(super) struct Spread {
     title: &'static str,
-    runs: usize,
+    times: usize,
     p50: f64,
     p99: f64,
     max: f64,
-    /// What the first two must not exceed.
-    limits: [f64; 2],
-    /// Of how many runs it was within each column, from nothing to the longest.
+    /// What the first two must not exceed, where a campaign has limits.
+    limits: Option<[f64; 2]>,
+    /// How often it was within each column, from nothing to the longest.
     columns: Vec<u64>,
 }
 
 impl Spread {
-    pub(super) fn new(title: &'static str, times_ns: &[u64], limits: Limits) -> Self {
+    pub(super) fn new(title: &'static str, times_ns: &[u64], limits: Option<Limits>) -> Self {
         let max_ns = times_ns.iter().copied().max().unwrap_or(0);
         let mut columns = vec![0; if times_ns.is_empty() { 0 } else { COLUMNS }];
         for &time_ns in times_ns {
@@ -31,8 +33,9 @@ impl Spread {
             columns[column as usize] += 1;
         }
         let [p50, p99] = [50, 99].map(|percent| percentile(times_ns, percent) as f64 / 1e6);
-        let limits = [limits.p50, limits.p99].map(|limit| limit.as_secs_f64() * 1e3);
-        Self { title, runs: times_ns.len(), p50, p99, max: max_ns as f64 / 1e6, limits, columns }
+        let in_ms = |Limits { p50, p99 }| [p50, p99].map(|limit: Duration| limit.as_secs_f64() * 1e3);
+        let limits = limits.map(in_ms);
+        Self { title, times: times_ns.len(), p50, p99, max: max_ns as f64 / 1e6, limits, columns }
     }
 }
 
@@ -43,7 +46,7 @@ mod tests {
 
     #[test]
     fn each_time_is_in_one_column() {
-        let spread = |times: &[u64]| Spread::new("", times, bounds::TO_LEADER);
+        let spread = |times: &[u64]| Spread::new("", times, Some(bounds::TO_LEADER));
         assert!(spread(&[]).columns.is_empty());
         assert_eq!(spread(&[0]).columns[0], 1);
         let spread = spread(&[0, 2_000_000, 38_000_000, 40_000_000]);

@@ -154,7 +154,10 @@ fn class(condition: &Condition) -> &'static str {
         Condition::Cut { .. } | Condition::Refused { .. } | Condition::Flapping { .. } => "cut",
         Condition::PoorLine { .. } | Condition::Astray { .. } => "poor",
         Condition::ClockDrift { .. } | Condition::ClockSkew { .. } => "clock",
-        Condition::SlowDisk { .. } | Condition::StalledDisk(_) | Condition::FailingDisk { .. } => "disk",
+        Condition::SlowDisk { .. }
+        | Condition::StalledDisk(_)
+        | Condition::FailingDisk { .. }
+        | Condition::Compacts(_) => "disk",
         Condition::SlowLink { .. } | Condition::SlowNetwork { .. } | Condition::Flood { .. } => "slow",
     }
 }

@@ -8,7 +8,13 @@ use conclave::{
 };
 use conclave_checks::Bounds;
 
-use crate::{faults::Fault, scenario::Scenario, workload::Workload, world::World};
+use crate::{
+    faults::Fault,
+    phases::recovery::{snapshots, snapshots_of},
+    scenario::Scenario,
+    workload::Workload,
+    world::World,
+};
 
 /// A stream of before is found dead by then (`SILENCE_MAX` of `src/rpc/link.rs`).
 const SILENCE: Duration = Duration::from_millis(1_000);
@@ -21,12 +27,15 @@ pub(crate) const LINKS: Duration =
 /// A connection without a stream of ours, as of a call, is found dead by HTTP/2's keepalive (`src/rpc/sim/network.rs`).
 const KEEPALIVE: Duration = Duration::from_secs(4);
 
-/// A call that is refused for the moment pauses for 0.32 s at most (`src/proxy/core/limits.rs`), and may be so once more; a flush that it
-/// waits for takes some hundred jobs of a quick disk.
-const PAUSES: Duration = Duration::from_millis(1_000);
+/// A call that is refused for the moment pauses for 0.32 s at most (`src/proxy/core/limits.rs`), and may be so once more.
+const PAUSES: Duration = Duration::from_millis(640);
 
-/// The slowest job of a disk that is not slow.
-const QUICK_DISK_US: u64 = 1_000;
+/// Jobs of the disk that a call waits for, with those of a flush before it and of a retry: each takes its time twice, before it is done
+/// and after.
+const JOBS: u32 = 24;
+
+/// Entries that a long run may commit.
+const ENTRIES: u64 = 2_000;
 
 /// A ballot takes the longest election timeout, twice the shortest, at most. Two candidates may split it, which happens to less than
 /// half of them: ten in a row fail in less than one of a thousand cases, and so many are allowed.
@@ -47,7 +56,7 @@ pub(super) fn until_leader(world: &World) -> Duration {
 
 /// Until every client of the core has written something.
 pub(super) fn until_written(world: &World, workload: &Workload) -> Duration {
-    until_leader(world) + KEEPALIVE + CALLS * Duration::from_millis(workload.patience_ms)
+    until_leader(world) + snapshots(world) + KEEPALIVE + CALLS * Duration::from_millis(workload.patience_ms)
 }
 
 /// Clients compete with large values for narrow lines, or for links that take few calls at a time: that a call gets through soon is
@@ -57,9 +66,28 @@ pub(super) fn are_calls_crowded(world: &World, workload: &Workload) -> bool {
     workload.large.is_some() && (world.shape.bandwidth_bytes_per_s.is_some() || takes_few_calls)
 }
 
-/// Nothing stands in the way of a call but what faults do: no limit is lowered, and lines and disks are quick.
+/// Nothing stands in the way of a call but what faults do, and the disk: no limit of what is served is lowered, and lines are wide.
 fn is_answered_soon(Scenario { shape, knobs, .. }: &Scenario) -> bool {
-    knobs.is_empty() && shape.bandwidth_bytes_per_s.is_none() && shape.disk_us.high <= QUICK_DISK_US
+    knobs.set_ones().all(serves_as_much) && shape.bandwidth_bytes_per_s.is_none()
+}
+
+/// Calls are served as without this knob: it is about what the past takes, or about others than those who are followed.
+fn serves_as_much(knob: Knob) -> bool {
+    matches!(
+        knob,
+        Knob::CompactionStep
+            | Knob::CaughtUpEntries
+            | Knob::CatchingUpEntries
+            | Knob::CatchingUpBytes
+            | Knob::ReplayedEntries
+            | Knob::SessionIdleMs
+            | Knob::SnapshotBytesPerS
+            | Knob::ViewKeptMs
+            | Knob::LogBytes
+            | Knob::Strangers
+            | Knob::Abandoned
+            | Knob::LargeCallsBytes
+    )
 }
 
 /// How long voters that nothing disturbs may be without a leader, who has lost its quorum may lead, and proxies that reach those that
@@ -76,6 +104,7 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
     let ballot = 2 * election_timeout;
     Bounds {
         until_led: until_leader(world) + ballot,
+        until_caught_up: snapshots_of(world, ENTRIES),
         // It looks once in the longest election timeout whether it was answered since it looked last; by a clock that may be slow.
         until_stepped_down: 3 * ballot + late,
         // It looks twice, and tries once or twice more if the one that it chose does not take over.
@@ -90,7 +119,7 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         // A node says at once who leads.
         until_told: ballot,
         until_answered: match is_answered_soon(scenario) {
-            true => ballot + PAUSES,
+            true => ballot + PAUSES + JOBS * Duration::from_micros(world.shape.disk_us.high),
             false => Duration::MAX,
         },
     }

@@ -28,7 +28,7 @@ mod writes;
 pub(super) use self::{
     read_out::read_out,
     stored::is_sound,
-    waiting::{ask_through, bound},
+    waiting::{ask_through, bound, snapshots, snapshots_of},
 };
 use crate::{trace::MachineId, verdict::Failure, workload::Workload, world::World};
 

@@ -37,10 +37,15 @@ pub(in crate::phases) fn bound(world: &World) -> Duration {
 
 /// Where pieces of snapshots are small each record crosses by itself: it is read from one disk, and staged on another. A leader may change
 /// meanwhile, and the next one begins anew.
-fn snapshots(world: &World) -> Duration {
+pub(in crate::phases) fn snapshots(world: &World) -> Duration {
+    snapshots_of(world, world.oracle.committed())
+}
+
+/// The same, for a state that so many entries have made.
+pub(in crate::phases) fn snapshots_of(world: &World, entries: u64) -> Duration {
     let shape = &world.shape;
     let records_of_a_piece = (shape.retention.piece_bytes / RECORD_BYTES).max(1);
-    let pieces = world.oracle.committed() * RECORDS_OF_AN_ENTRY / records_of_a_piece;
+    let pieces = entries * RECORDS_OF_AN_ENTRY / records_of_a_piece;
     let for_a_piece_us = shape.disk_us.high + shape.latency_us.high;
     Duration::from_micros(2 * pieces * for_a_piece_us).min(CATCHING_UP_MAX)
 }

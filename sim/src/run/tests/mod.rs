@@ -1,5 +1,6 @@
 //! Whole runs of scenarios that are made for one question each.
 
+mod leases;
 mod limits;
 mod load;
 mod moments;

@@ -13,6 +13,7 @@ use crate::{Availability, Bounds, Proxy, Surroundings};
 
 const BOUNDS: Bounds = Bounds {
     until_led: Duration::from_millis(100),
+    until_caught_up: Duration::from_millis(200),
     until_stepped_down: Duration::from_millis(50),
     until_handed_over: Duration::from_millis(60),
     until_settled: Duration::from_millis(20),
@@ -31,6 +32,8 @@ pub(super) struct Watched<'a> {
     cores: BTreeMap<NodeId, Raft>,
     /// Who was told to stop.
     stopping: Option<NodeId>,
+    /// Who was kept from what it was at.
+    held_up: Option<NodeId>,
     /// A way on which nothing arrives.
     cut: Option<(NodeId, NodeId)>,
     /// What the others send arrives, and their disks are slow.
@@ -57,6 +60,7 @@ impl<'a> Watched<'a> {
             availability: Availability::new(BOUNDS),
             cores,
             stopping: None,
+            held_up: None,
             cut: None,
             are_late: false,
             are_narrow: false,
@@ -187,6 +191,7 @@ impl<'a> Watched<'a> {
             answers_late: &|_| self.are_late,
             runs: &|_| true,
             is_stopping: &|id| self.stopping == Some(id),
+            is_held_up: &|id| self.held_up == Some(id),
             are_lines_narrow: self.are_narrow,
             is_changing: false,
             proxies: self.proxy.iter().map(|proxy| (0, proxy.clone())).collect(),
@@ -299,6 +304,14 @@ pub(super) const LEADER_HAS_FOLLOWERS: &[Story] = &[
         history: |cluster, version| {
             // Who was told to stop decides nothing any more, however long its disk takes.
             excused_by(cluster, version, |watched| watched.stopping = Some(1));
+        },
+    },
+    Story {
+        nodes: &[1],
+        term: 2,
+        history: |cluster, version| {
+            // Who was just kept from what it was at looks later whether it was answered.
+            excused_by(cluster, version, |watched| watched.held_up = Some(1));
         },
     },
     Story {

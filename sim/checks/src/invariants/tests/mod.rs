@@ -66,6 +66,7 @@ fn stories(rule: Rule) -> &'static [Story] {
         Rule::SnapshotIsCommitted => snapshot::SNAPSHOT_IS_COMMITTED,
         Rule::CancelledStreamIsOver => snapshot::CANCELLED_STREAM_IS_OVER,
         Rule::ReadIsLinearizable => reads::READ_IS_LINEARIZABLE,
+        Rule::LeaseIsExclusive => reads::LEASE_IS_EXCLUSIVE,
         Rule::LatestConfigurationInForce => configuration::LATEST_CONFIGURATION_IN_FORCE,
         Rule::RemovalIsCommitted => configuration::REMOVAL_IS_COMMITTED,
         Rule::LeavingLeaderHandsOver => transfer::LEAVING_LEADER_HANDS_OVER,

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use conclave::raft::{
-    Compacted, Configuration, Entry, Index, InitialState, NodeId, Options, Payload, Persist, Position, Raft,
-    Snapshot, Term, Vote,
+    Compacted, Configuration, Entry, Index, InitialState, Lease, NodeId, Options, Payload, Persist, Position,
+    Raft, Snapshot, Term, Vote,
 };
 
 pub(super) const ELECTION_TICKS: u32 = 2;
@@ -38,12 +38,17 @@ pub(super) fn change(index: Index, term: Term, configuration: Configuration) -> 
 #[derive(Clone)]
 pub(super) struct Node {
     pub(super) id: NodeId,
+    lease: Option<Lease>,
     found: InitialState,
 }
 
 pub(super) fn node(id: NodeId) -> Node {
     let applied = Snapshot { configuration: founders(), ..Snapshot::default() };
-    Node { id, found: InitialState { configuration: founders(), applied, ..InitialState::default() } }
+    Node {
+        id,
+        lease: None,
+        found: InitialState { configuration: founders(), applied, ..InitialState::default() },
+    }
 }
 
 impl Node {
@@ -90,9 +95,15 @@ impl Node {
         self
     }
 
+    /// It reads by lease.
+    pub(super) fn leasing(mut self, lease: Lease) -> Self {
+        self.lease = Some(lease);
+        self
+    }
+
     /// The core that comes up with it.
     pub(super) fn core(&self) -> Raft {
-        Raft::new(options(self.id), self.found.clone())
+        Raft::new(Options { lease: self.lease, ..options(self.id) }, self.found.clone())
     }
 
     /// The write that puts all of it on an empty disk.

@@ -29,22 +29,23 @@ function curve(title, points, up) {
   return chart(title, svg);
 }
 
-function histogram({ title, runs, p50, p99, max, limits, columns }) {
+function histogram({ title, times, p50, p99, max, limits, columns }) {
   const most = Math.max(1, ...columns);
   const { svg, x, y } = frame(title, max / 1000, most, "s");
   const wide = columns.length ? max / 1000 / columns.length : 0;
   columns.forEach((count, place) => {
     const bar = draw("rect", { class: "column", x: x(place * wide), y: y(count), width: Math.max(1, x(wide) - x(0) - 1), height: y(0) - y(count) });
-    bar.append(draw("title", {}, `${count} of ${runs} runs: ${short(place * wide)} to ${short((place + 1) * wide)} s`));
+    bar.append(draw("title", {}, `${count} of ${times}: ${short(place * wide)} to ${short((place + 1) * wide)} s`));
     svg.append(bar);
   });
   for (const [name, value] of [["p50", p50], ["p99", p99]]) {
-    if (!runs) break;
+    if (!times) break;
     svg.append(draw("line", { class: "mark", x1: x(value / 1000), x2: x(value / 1000), y1: TOP, y2: y(0) }));
     const isRight = value > max / 2;
     svg.append(draw("text", { x: x(value / 1000) + (isRight ? -4 : 4), y: name === "p50" ? TOP - 3 : TOP + 10, "text-anchor": isRight ? "end" : "start" }, name));
   }
   const seconds = (ms) => `${(ms / 1000).toFixed(3)} s`;
+  const atMost = (place) => limits ? ` (at most ${limits[place] / 1000} s)` : "";
   return chart(title, svg, make("div", { class: "soft" },
-    runs ? `${runs} runs: p50 ${seconds(p50)} (at most ${limits[0] / 1000} s), p99 ${seconds(p99)} (at most ${limits[1] / 1000} s), max ${seconds(max)}` : "no run had one"));
+    times ? `${times} times: p50 ${seconds(p50)}${atMost(0)}, p99 ${seconds(p99)}${atMost(1)}, max ${seconds(max)}` : "never"));
 }
