@@ -127,8 +127,9 @@ fn a_node_that_was_cut_off_while_the_others_forgot_their_logs_is_sent_a_snapshot
         let follower = if leader == 1 { 2 } else { 1 };
         let forced = fault(&format!(r#"{{"forced-snapshot":{{"node":{follower}}}}}"#)).strike(&mut world);
         world.machines.introduce(MachineId::Proxy(0));
-        assert!(put(&world, 0, "key").await);
-        sleep(Duration::from_secs(2)).await;
+        for number in 0..20 {
+            assert!(put(&world, 0, &format!("key-{number}")).await);
+        }
         assert_eq!(world.oracle.counts().snapshots, 0, "it hears of none");
         world.heal(forced);
         sleep(UNTIL_A_LEADER).await;
