@@ -77,6 +77,16 @@ impl<'a> Watched<'a> {
         watched
     }
 
+    /// Node 1 leads, and node 3 lacks what node 1 and node 2 have committed.
+    fn with_one_that_lags_behind(cluster: &'a Cluster) -> Self {
+        let mut watched = Self::new(cluster);
+        let term = watched.elects(1);
+        watched.commits(1, 2);
+        watched.is_told(1, 3, term + 1);
+        watched.elects(1);
+        watched
+    }
+
     /// Node 1 leads, and has committed what its own disk does not take.
     fn with_stalled_leader(cluster: &'a Cluster) -> Self {
         let mut watched = Self::new(cluster);
@@ -178,6 +188,13 @@ impl<'a> Watched<'a> {
         }
     }
 
+    /// It is looked at nodes 1 and 3, of which one lacks what is committed, from time 0 until then.
+    fn looks_at_some_that_catch_up(&mut self, ms: u64) {
+        for at in [0, 150, ms] {
+            self.look(at, &[1, 3]);
+        }
+    }
+
     /// It is looked at these nodes, which run undisturbed, at a time. Others run, and hear nobody.
     pub(super) fn look(&mut self, ms: u64, undisturbed: &[NodeId]) {
         let is_among = |id: NodeId| undisturbed.contains(&id);
@@ -267,15 +284,19 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
         nodes: &[1, 3],
         term: 4,
         history: |cluster, version| {
-            // Node 3 lacks what nodes 1 and 2 have committed, and it may take any time to cross a narrow line.
-            let mut watched = Watched::new(cluster);
-            let term = watched.elects(1);
-            watched.commits(1, 2);
-            watched.is_told(1, 3, term + 1);
-            watched.elects(1);
+            // What it lacks may take any time to cross a narrow line.
+            let mut watched = Watched::with_one_that_lags_behind(cluster);
             watched.are_narrow = !version.is_broken();
-            watched.look(0, &[1, 3]);
-            watched.look(101, &[1, 3]);
+            watched.looks_at_some_that_catch_up(301);
+        },
+    },
+    Story {
+        nodes: &[1, 3],
+        term: 4,
+        history: |cluster, version| {
+            // Over wide lines it takes no longer than a snapshot.
+            let mut watched = Watched::with_one_that_lags_behind(cluster);
+            watched.looks_at_some_that_catch_up(version.of(301, 300));
         },
     },
 ];
