@@ -29,7 +29,7 @@ pub(super) const HELP: &str = "\
 Exit codes: 0 green; 1 safety: something wrong was told, or written; 5 liveness: what should come to be did not, or too late;
 6 crash: a program panicked, or ended by itself; of several the gravest: safety, crash, liveness.
 2 a mistake of the caller, 3 a stored scenario that does not reach what it is kept for, 4 a run that differs from its repetition,
-7 a campaign of 20,000 seeds or more that never met a kind of fault or a rare state, 130 interrupted before anything was red";
+7 a campaign of 20,000 seeds or more that never met a kind of fault, a rare state, a point or a knob, 130 interrupted before anything was red";
 
 /// That of a run that failed.
 pub(super) fn of_failure(failure: &Failure) -> u8 {
