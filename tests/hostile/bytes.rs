@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -18,8 +19,8 @@ const LONGEST_FRAME: &[u8] = &[255, 255, 255, 0, 0, 0, 0, 0, 1];
 const BROKEN_HEADERS: &[u8] = &[0, 0, 2, 1, 4, 0, 0, 0, 1, 255, 255];
 /// RST_STREAM of a stream that was never opened.
 const RESET: &[u8] = &[0, 0, 4, 3, 0, 0, 0, 0, 9, 0, 0, 0, 8];
-/// Connections at a time that say half of something and no more.
-const CONNECTIONS: usize = 300;
+/// Connections at a time that say half of something and no more; fewer where the system lets a process have fewer files.
+const CONNECTIONS_MAX: usize = 3_000;
 /// Whoever writes to a program that has enough of it waits no longer.
 const PATIENCE: Duration = Duration::from_millis(50);
 
@@ -54,16 +55,24 @@ pub(crate) fn all(address: &str) {
     throw(address, &[PREFACE, &settings]);
 }
 
-/// Hundreds of connections that say nothing, half a preface, or a preface and no more.
+/// Thousands of connections that say nothing, half a preface, or a preface and no more.
 pub(crate) fn many_connections(address: &str) {
+    let connections = CONNECTIONS_MAX.min(files_max() / 2);
     let beginnings: [&[u8]; 4] = [&[], &PREFACE[..10], PREFACE, &[PREFACE, SETTINGS].concat()];
-    let open: Vec<TcpStream> = (0..CONNECTIONS)
+    let open: Vec<TcpStream> = (0..connections)
         .filter_map(|number| {
             let mut stream = TcpStream::connect(address).ok()?;
             stream.write_all(beginnings[number % beginnings.len()]).ok()?;
             Some(stream)
         })
         .collect();
-    assert!(open.len() > CONNECTIONS / 2, "it takes connections");
+    assert!(open.len() > connections / 2, "it takes connections");
     thread::sleep(Duration::from_millis(500));
+}
+
+/// As many files as this process may have open from now on.
+fn files_max() -> usize {
+    let (_, most) = getrlimit(Resource::RLIMIT_NOFILE).expect("it has a limit");
+    setrlimit(Resource::RLIMIT_NOFILE, most, most).expect("anybody may go to the limit");
+    usize::try_from(most).unwrap_or(usize::MAX)
 }

@@ -19,6 +19,7 @@ use super::{
     exit,
     failure::{shrink_and_store, store},
     guidance::Guidance,
+    memory::peak_bytes,
     output::say,
     overview,
     plan::Plan,
@@ -250,6 +251,7 @@ impl State {
         self.progress.end();
         self.outcome.end(self.progress.elapsed());
         self.outcome.combinations = Some(self.guidance.combinations());
+        self.outcome.peak_bytes = peak_bytes();
         let Outcome { took, repeated, interrupted, .. } = self.outcome;
         say(explain::summary(&self.outcome, &plan.seeds_of(self.outcome.seeds()), self.version).trim_end())?;
         self.results.end(Ended { took_ms: took.as_millis() as u64, repeated, interrupted })?;

@@ -18,6 +18,7 @@
 //! | `bugs/` | known bugs put back in, and hunted |
 //! | `bench/` | how fast the simulation is |
 //! | `subject.rs`, `replay.rs` | a seed or a file; one run again |
+//! | `memory.rs` | how much memory it takes |
 //! | `exit.rs` | exit codes |
 //! | `output.rs` | standard output that may be closed, folders that may have to be made |
 //! | `cli.rs` | the command line |
@@ -32,6 +33,7 @@ mod execution;
 mod exit;
 mod failure;
 mod guidance;
+mod memory;
 mod output;
 mod overview;
 mod plan;

@@ -27,6 +27,9 @@ pub(crate) fn summary(outcome: &Outcome, seeds: &str, version: Version) -> Strin
         "time         {simulated_s:.0} s simulated in {took_s:.1} s: {:.0} x real time",
         simulated_s / took_s.max(1e-9)
     );
+    if let Some(bytes) = outcome.peak_bytes {
+        let _ = writeln!(text, "memory       {} MiB at most at a time", bytes >> 20);
+    }
     let _ = writeln!(
         text,
         "consensus    {elections} elections, {committed} entries committed, {snapshots} snapshots, {events} events"

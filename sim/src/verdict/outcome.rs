@@ -74,6 +74,8 @@ pub struct Outcome {
     pub combinations: Option<usize>,
     /// Real time.
     pub took: Duration,
+    /// The most memory that the process had at a time. `None`: nobody knows.
+    pub peak_bytes: Option<u64>,
     /// Of so many it was seen whether they are the same in another process.
     pub repeated: u64,
     /// How it went on.

@@ -8,8 +8,8 @@ use super::{
 };
 
 const HEAD: &str = "\
-| bug | source | violates | found | by the rule | core-seconds: median, max | faults left when shrunk |
-| --- | --- | --- | --- | --- | --- | --- |
+| bug | source | violates | found | by the rule | seeds: median | core-seconds: median, 95 %, max | faults left when shrunk |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 ";
 
 pub(super) fn markdown(bugs: &[Bug], results: &Results) -> String {
@@ -20,22 +20,39 @@ pub(super) fn markdown(bugs: &[Bug], results: &Results) -> String {
 fn line(bug: &Bug, hunts: &[&HuntResult]) -> String {
     let begin = format!("| {} | {} | {} |", bug.name(), bug.source(), bug.violates());
     if hunts.is_empty() {
-        return format!("{begin} not hunted | | | |");
+        return format!("{begin} not hunted | | | | |");
     }
     let found: Vec<&Found> = hunts.iter().filter_map(|hunt| hunt.found.as_ref()).collect();
     let rules: BTreeSet<&str> = found.iter().map(|found| found.rule.as_str()).collect();
     let rules: Vec<&str> = rules.into_iter().collect();
-    let (median, max) = spread(hunts);
+    let core_seconds = |percent| percentile(hunts.iter().map(|hunt| hunt.core_seconds), percent);
+    let seeds = percentile(hunts.iter().map(|hunt| hunt.seeds as f64), 50);
+    let [median, most, max] = [50, 95, 100].map(core_seconds);
     let faults = found.iter().find_map(|found| found.faults.as_ref());
     let faults = faults.map_or_else(String::new, |faults| format!("{}: {}", faults.len(), faults.join(", ")));
     let count =
         if found.is_empty() { "**no**".to_owned() } else { format!("{} of {}", found.len(), hunts.len()) };
-    format!("{begin} {count} | {} | {median:.0}, {max:.0} | {faults} |", rules.join(", "))
+    format!(
+        "{begin} {count} | {} | {seeds:.0} | {median:.0}, {most:.0}, {max:.0} | {faults} |",
+        rules.join(", ")
+    )
 }
 
-/// What hunts took: half of them no more than the first, and none more than the second.
-fn spread(hunts: &[&HuntResult]) -> (f64, f64) {
-    let mut taken: Vec<f64> = hunts.iter().map(|hunt| hunt.core_seconds).collect();
+/// So many percent of hunts took no more: the smallest of which that is so.
+fn percentile(taken: impl Iterator<Item = f64>, percent: usize) -> f64 {
+    let mut taken: Vec<f64> = taken.collect();
     taken.sort_by(f64::total_cmp);
-    (taken[(taken.len() - 1) / 2], taken[taken.len() - 1])
+    taken[(taken.len() * percent).div_ceil(100).max(1) - 1]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_five_hunts_the_third_is_the_median_and_the_last_the_most() {
+        let of = |percent| percentile([9.0, 1.0, 5.0, 3.0, 7.0].into_iter(), percent);
+        assert_eq!([50, 95, 100].map(of), [5.0, 9.0, 9.0]);
+        assert_eq!(percentile([2.0].into_iter(), 50), 2.0);
+    }
 }

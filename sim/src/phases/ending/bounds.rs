@@ -45,7 +45,8 @@ const BALLOTS: u32 = 10;
 /// nothing with the leader of before.
 const CALLS: u32 = 4;
 
-/// The longest election timeout that a run may have (`scenario/generator.rs`): what the limits of campaigns are computed from.
+/// The longest election timeout of a run without leases (`scenario/generator.rs`; the few with long leases have longer ones): what the limits
+/// of campaigns are computed from.
 const ELECTION_TIMEOUT_MAX: Duration = Duration::from_millis(400);
 
 /// Until a quorum of the core follows a leader.
