@@ -9,7 +9,7 @@
 mod error;
 
 use std::{
-    sync::atomic::{AtomicUsize, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -75,22 +75,22 @@ pub struct Client {
 struct Proxy {
     target: Target,
     connection: Mutex<Connection>,
+    /// The connections up to this number are gone.
+    gone: AtomicU64,
 }
 
-/// A connection to a proxy: the how many-th it is, counted from 1, and whether it was there before the call that uses it.
+/// A connection to a proxy: the how many-th it is, counted from 1, and since when there is one.
 #[derive(Clone, Debug)]
 struct Connected {
     channel: Channel,
     number: u64,
-    is_kept: bool,
+    since: Moment,
 }
 
 /// What there is of a connection to a proxy.
 #[derive(Debug, Default)]
 struct Connection {
-    channel: Option<Channel>,
-    /// So many were made so far.
-    made: u64,
+    latest: Option<Connected>,
     /// When an attempt to make one ended in vain the last time, and why. (One that another proxy forestalled leaves no word.)
     failed: Option<(Moment, ClientError)>,
 }
@@ -116,6 +116,7 @@ impl Client {
                     security: options.security.clone(),
                 },
                 connection: Mutex::default(),
+                gone: AtomicU64::new(0),
             })
             .collect();
         Ok(Self { proxies, preferred: AtomicUsize::new(0), options, clock })
@@ -232,11 +233,14 @@ impl Client {
         message: Q,
         calling: impl AsyncFn(Channel, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, ClientError> {
-        let deadline = self.clock.now() + self.options.timeout;
+        let began = self.clock.now();
+        let deadline = began + self.options.timeout;
         let first = self.preferred.load(Ordering::Relaxed);
         let mut untried: Vec<usize> = (first..self.proxies.len()).chain(0..first).collect();
+        // Those whose connection of before the call was gone.
+        let mut found_gone = Vec::new();
         loop {
-            let (number, Connected { channel, number: connection, is_kept }) =
+            let (number, Connected { channel, number: connection, since }) =
                 self.connected(&untried, deadline).await?;
             sometimes!(number != first, ClientFailsOver);
             let proxy = &self.proxies[number];
@@ -254,8 +258,11 @@ impl Client {
                 proxy.forget(connection);
             }
             let was_not_sent = is_lost && rpc::was_not_sent(&status);
-            // The connection of before was gone: the proxy itself was not asked, and has its turn as any other.
+            // The connection of before was gone: the proxy itself was not asked, and has its turn as any other. One that takes
+            // connections and closes them had it already, though another call made that connection.
+            let is_kept = since < began && !found_gone.contains(&number);
             if was_not_sent && is_kept && self.clock.now() < deadline {
+                found_gone.push(number);
                 continue;
             }
             // A write that reached nobody has changed as little as a read.
@@ -310,8 +317,9 @@ impl Proxy {
         }
         let locked = clock.timeout(deadline.since(asked), self.connection.lock()).await;
         let mut connection = locked.map_err(|_| ClientError::unreachable(&late()))?;
-        if let Some(channel) = connection.channel.clone() {
-            return Ok(Connected { channel, number: connection.made, is_kept: true });
+        let is_there = |latest: &&Connected| latest.number > self.gone.load(Ordering::Relaxed);
+        if let Some(latest) = connection.latest.as_ref().filter(is_there) {
+            return Ok(latest.clone());
         }
         // It was tried while this call waited for its turn: to wait as long once more helps nobody.
         if let Some((_, error)) = connection.failed.as_ref().filter(|(failed, _)| *failed >= asked) {
@@ -320,9 +328,8 @@ impl Proxy {
         let connected = clock.timeout(deadline.since(clock.now()), rpc::connect(&self.target, clock)).await;
         match connected {
             Ok(Ok(channel)) => {
-                connection.channel = Some(channel.clone());
-                connection.made += 1;
-                Ok(Connected { channel, number: connection.made, is_kept: false })
+                let number = connection.latest.as_ref().map_or(1, |before| before.number + 1);
+                Ok(connection.latest.insert(Connected { channel, number, since: clock.now() }).clone())
             }
             Ok(Err(error)) => {
                 let error = ClientError::unreachable(&error.to_string());
@@ -334,13 +341,9 @@ impl Proxy {
         }
     }
 
-    /// This connection broke: the next request makes a new one, or learns that it cannot. Who has it at present makes one already.
+    /// This connection broke: the next request makes a new one, or learns that it cannot.
     fn forget(&self, number: u64) {
-        if let Ok(mut connection) = self.connection.try_lock()
-            && connection.made == number
-        {
-            connection.channel = None;
-        }
+        self.gone.fetch_max(number, Ordering::Relaxed);
     }
 }
 
@@ -412,6 +415,36 @@ mod tests {
         let told = error.to_string();
         assert!(told.contains(&other) && !told.contains(&endpoints[0]), "{told}");
         assert_eq!(client.preferred.load(Ordering::Relaxed), 0, "the next call begins with the first");
+    }
+
+    #[cfg(not(madsim))]
+    #[tokio::test]
+    async fn a_proxy_that_closes_what_it_takes_has_one_turn_of_all_calls_that_wait_for_it() {
+        let listeners = [(); 2].map(|()| tokio::net::TcpListener::bind("127.0.0.1:0"));
+        let [closes, silent] = listeners.map(async |bound| bound.await.expect("a free port"));
+        let (closes, silent) = (closes.await, silent.await);
+        let address =
+            |listener: &tokio::net::TcpListener| listener.local_addr().expect("it is bound").to_string();
+        let endpoints = [address(&closes), address(&silent)];
+        let options = Options { timeout: Duration::from_millis(1_500), ..Options::default() };
+        let client = Client::new(&endpoints, options, Clock::new(Duration::ZERO)).expect("good endpoints");
+        let taken = AtomicUsize::new(0);
+        let closing = async {
+            loop {
+                drop(closes.accept().await);
+                taken.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        let gets = (0..20).map(|_| client.get("key", GetOptions::default()));
+        let answers = tokio::select! {
+            () = closing => unreachable!("it goes on"),
+            answers = futures_util::future::join_all(gets) => answers,
+        };
+        for answer in answers {
+            let told = answer.expect_err("the other is silent").to_string();
+            assert!(told.contains(&endpoints[1]), "{told}");
+        }
+        assert!(taken.load(Ordering::Relaxed) < 5, "{taken:?} connections for twenty calls");
     }
 
     #[cfg(not(madsim))]

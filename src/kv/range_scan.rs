@@ -43,6 +43,8 @@ pub struct RangeScan {
     revision: i64,
     /// The keys that were not looked at yet. `None`: all were.
     rest: Option<OwnedRange>,
+    /// The part of it in which a read of the past may find versions that are current still. `None`: none are left.
+    rest_lasting: Option<OwnedRange>,
     count: i64,
     /// Pairs found so far that the request selects.
     selected: usize,
@@ -78,6 +80,7 @@ impl RangeScan {
             sorting: (!is_sorted_by_key).then(Sorting::default),
             store_revision: header.revision,
             revision,
+            rest_lasting: rest.clone(),
             rest,
             count: 0,
             selected: 0,
@@ -157,7 +160,8 @@ impl RangeScan {
 
     /// Looks at the versions that a key had at the revision: those that are current still, and those that have ended since.
     /// The first kind is looked at as far as the budget goes, the second, which costs more, no further than that; both are taken
-    /// up to the nearer end, so that only the cheap look may be repeated. Returns the keys that are left.
+    /// up to the nearer end, so that only the cheap look may be repeated, from the first one that it found behind there. (What lies
+    /// before that may cost much: a store passes what was removed and is not on the disk yet.) Returns the keys that are left.
     fn look_at_past<R: Read>(
         &mut self,
         store: &R,
@@ -167,11 +171,13 @@ impl RangeScan {
     ) -> Result<Option<OwnedRange>, Error<R::Error>> {
         let direction = self.request.direction();
         let mut lasting = Look::new(budget);
-        scan(store, Table::Current, lend(&rest), direction, |key, record| {
-            let version = Version::decode(record)?;
-            let was_there = version.mod_revision <= self.revision;
-            Ok(lasting.take(1, key, was_there.then(|| version.to_key_value(key))))
-        })?;
+        if let Some(rest) = &self.rest_lasting {
+            scan(store, Table::Current, lend(rest), direction, |key, record| {
+                let version = Version::decode(record)?;
+                let was_there = version.mod_revision <= self.revision;
+                Ok(lasting.take(1, key, was_there.then(|| version.to_key_value(key))))
+            })?;
+        }
         let part = match &lasting.reached {
             Some(key) => up_to(rest.clone(), key.clone(), direction),
             None => rest.clone(),
@@ -180,7 +186,8 @@ impl RangeScan {
         visit_past(store, lend(&part), self.revision, direction, |key, version| {
             ended.take(PAST_KEY_RECORDS, key, version.map(|version| version.to_key_value(key)))
         })?;
-        let reached = ended.reached.or(lasting.reached);
+        let reached = ended.reached.or_else(|| lasting.reached.clone());
+        self.rest_lasting = lasting.left_behind(reached.as_deref(), &rest, direction);
         // A version is of one kind only, so none is there twice.
         let mut pairs = lasting.pairs;
         pairs.extend(ended.pairs);
@@ -324,6 +331,21 @@ impl Look {
         self.reached = Some(key.to_vec());
         Break(())
     }
+
+    /// The part of the range in which this look found a version behind that key, or did not look.
+    fn left_behind(
+        &self,
+        key: Option<&[u8]>,
+        range: &OwnedRange,
+        direction: Direction,
+    ) -> Option<OwnedRange> {
+        let is_behind = |pair: &&KeyValue| key.is_some_and(|key| order(&pair.key, key, direction).is_gt());
+        match (self.pairs.iter().find(is_behind), &self.reached) {
+            (Some(pair), _) => Some(from(range.clone(), pair.key.clone(), direction)),
+            (None, Some(reached)) => Some(beyond(range.clone(), reached.clone(), direction)),
+            (None, None) => None,
+        }
+    }
 }
 
 /// How keys follow each other in a scan.
@@ -339,6 +361,14 @@ fn beyond((start, end): OwnedRange, key: Vec<u8>, direction: Direction) -> Owned
     match direction {
         Direction::Ascending => (Excluded(key), end),
         Direction::Descending => (start, Excluded(key)),
+    }
+}
+
+/// The part of a range from a key on, inclusive.
+fn from((start, end): OwnedRange, key: Vec<u8>, direction: Direction) -> OwnedRange {
+    match direction {
+        Direction::Ascending => (Included(key), end),
+        Direction::Descending => (start, Included(key)),
     }
 }
 

@@ -5,6 +5,8 @@ use std::{future::Future, io, pin::Pin};
 use redb::StorageBackend;
 use tokio::sync::oneshot;
 
+use super::StorageError;
+
 /// Work that blocks on the disk.
 pub type Job = Box<dyn FnOnce() + Send>;
 
@@ -30,6 +32,14 @@ pub trait Disk: Send + Sync + 'static {
     /// A restore was begun there and has not ended: whoever comes up must not begin an empty node in its place.
     fn is_half_restored(&self) -> bool {
         false
+    }
+
+    /// All of a restore is in its place, and a node came up from it: what said that it had not ended is taken away.
+    ///
+    /// # Errors
+    /// The disk failed.
+    fn end_restore(&self) -> Result<(), StorageError> {
+        Ok(())
     }
 
     /// Runs blocking work away from the tasks that must stay responsive, and completes when it is done. In

@@ -128,6 +128,15 @@ impl Disk for FileDisk {
         is_there(RESTORE_PART) && !is_there(LOG_FILE)
     }
 
+    fn end_restore(&self) -> Result<(), StorageError> {
+        let part = self.directory.join(RESTORE_PART);
+        match fs::remove_dir_all(&part) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.and_then(|()| File::open(&self.directory)?.sync_all()),
+        }
+        .map_err(|reason| unusable(&part, reason))
+    }
+
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             tokio::task::spawn_blocking(job).await.expect("a disk job returns its errors and does not panic");

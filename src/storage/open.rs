@@ -53,6 +53,8 @@ pub fn open(disk: &dyn Disk, founding: &Founding) -> Result<Opened, StorageError
     if let Some(what) = recovered.gap_after(applied_position(&header)) {
         return Err(StorageError::Lost { what });
     }
+    // Later, when the log may be lost, it would say that the state is half of a restore.
+    disk.end_restore()?;
     Ok(Opened { log, recovered, state, header, incarnation })
 }
 

@@ -106,7 +106,7 @@ impl StateFile {
         self.layers.write().expect("who changes the state does not panic")
     }
 
-    /// Whoever applies goes on.
+    /// Whoever applies, or makes room for that, goes on.
     pub(super) fn note_change(&self) {
         self.changes.fetch_add(1, Ordering::Relaxed);
     }
@@ -129,7 +129,8 @@ impl StateFile {
             let transaction = self.begin()?;
             if self.generation.load(Ordering::Acquire) == generation {
                 for layer in &frozen {
-                    write_layer(&transaction, layer, || ())?;
+                    // A batch of whoever applies may wait for this one.
+                    write_layer(&transaction, layer, || self.note_change())?;
                 }
                 let durable = self.commit(transaction)?;
                 let mut layers = self.write();

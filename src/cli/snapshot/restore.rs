@@ -260,6 +260,12 @@ mod tests {
         let error = restore(&file, &directory).expect_err("there is a node");
         assert!(error.contains("log.redb is in it"), "{error}");
         assert!(start_node(&directory).is_ok());
+        assert_eq!(names(&directory), ["LOCK", LOG_FILE, STATE_FILE], "the node has taken it away");
+        fs::remove_file(directory.join(LOG_FILE)).expect("it is there");
+        let error = start_node(&directory).map(drop).expect_err("the log is lost").to_string();
+        assert!(error.contains("log.redb is missing"), "{error}");
+        restore(&file, &directory).expect_err("the state is the node's own");
+        assert!(names(&directory).contains(&STATE_FILE.to_owned()));
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub(in crate::node) struct ReadServer {
     slices: Arc<Semaphore>,
     /// The latest view that a long read took, as long as any needs it.
     view: Mutex<Weak<StateView>>,
-    jobs: Jobs,
+    jobs: Arc<Jobs>,
 }
 
 impl ReadServer {
@@ -66,7 +66,7 @@ impl ReadServer {
             long_reads: Semaphore::new(knob(Knob::LongReads, LONG_READS_MAX)),
             slices: Arc::new(Semaphore::new(knob(Knob::ReadSlices, SLICES_MAX))),
             view: Mutex::new(Weak::new()),
-            jobs: Jobs::default(),
+            jobs: Arc::default(),
         })
     }
 
@@ -95,12 +95,16 @@ impl ReadServer {
         ResponseHeader { cluster_id, member_id, raft_term: term, ..Default::default() }
     }
 
-    /// Works away from the tasks that must stay responsive.
+    /// Works away from the tasks that must stay responsive. The work goes on, and is known to, when nobody waits for it any more.
     pub(in crate::node) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        let _job = self.jobs.begin();
+        let job = self.jobs.begin();
+        let work = move || {
+            let _job = job;
+            work()
+        };
         storage::run_on(&*self.disk, work).await
     }
 

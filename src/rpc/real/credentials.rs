@@ -89,8 +89,8 @@ pub(super) struct Loaded {
     /// Absent without a certificate of its own.
     pub(super) server: Option<Arc<ServerConfig>>,
     pub(super) client: Arc<ClientConfig>,
-    /// When the process's own certificate begins to be valid, in seconds since 1970.
-    begin: Option<i64>,
+    /// The process's own certificate, or one that vouches for it, is not valid yet by this machine's clock.
+    is_early: bool,
     /// When it expires.
     end: Option<i64>,
 }
@@ -172,7 +172,7 @@ impl Credentials {
     fn reload(&self) -> Result<Loaded, CredentialsError> {
         let (loaded, own) = read(&self.files, self.asks_clients)?;
         if let Some(files) = &self.files.own
-            && loaded.begin.is_some_and(|begin| begin > UnixTime::now().as_secs() as i64)
+            && loaded.is_early
         {
             return Err(refused(&files.certificate, "it is not valid yet"));
         }
@@ -237,7 +237,7 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
     let builder = builder.with_root_certificates(roots.clone());
     let Some(own) = &files.own else {
         let client = with_http2(builder.with_no_client_auth(), |config| &mut config.alpn_protocols);
-        return Ok((Loaded { server: None, client, begin: None, end: None }, None));
+        return Ok((Loaded { server: None, client, is_early: false, end: None }, None));
     };
     let chain = read_certificates(&own.certificate)?;
     let identity = identity_of(&chain[0]).map_err(|reason| refused(&own.certificate, reason))?;
@@ -246,7 +246,7 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
         refused(&own.key, format!("{error}: is it the key of {}?", own.certificate.display()))
     };
     let client = builder.with_client_auth_cert(chain.clone(), key.clone_key()).map_err(unfit)?;
-    let (begin, end) = check_own(&chain, roots.clone(), files, &own.certificate)?;
+    let (is_early, end) = check_own(&chain, roots.clone(), files, &own.certificate)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider());
     let verifier = if asks_clients { verifier } else { verifier.allow_unauthenticated() };
     let verifier = verifier.build().map_err(|error| refused(&files.ca, error))?;
@@ -262,20 +262,20 @@ fn read(files: &TlsFiles, asks_clients: bool) -> Result<(Loaded, Option<Identity
     let loaded = Loaded {
         server: Some(with_http2(server, |config| &mut config.alpn_protocols)),
         client: with_http2(client, |config| &mut config.alpn_protocols),
-        begin: Some(begin),
+        is_early,
         end: Some(end),
     };
     Ok((loaded, Some(identity)))
 }
 
-/// Looks at a process's own certificate as the others will, and returns when it begins to be valid and when it expires. What nobody will believe is refused at once;
-/// one that is not valid yet may be so by the clocks of the others.
+/// Looks at a process's own certificate as the others will, and returns whether it, or one that vouches for it, is not valid yet, and when
+/// it expires. What nobody will believe is refused at once; one that is not valid yet may be so by the clocks of the others.
 fn check_own(
     chain: &[CertificateDer<'_>],
     roots: Arc<RootCertStore>,
     files: &TlsFiles,
     path: &Path,
-) -> Result<(i64, i64), CredentialsError> {
+) -> Result<(bool, i64), CredentialsError> {
     let (_, first) = parse_x509_certificate(&chain[0]).map_err(|error| refused(path, error))?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
     let verifier = verifier.map_err(|error| refused(&files.ca, error))?;
@@ -289,7 +289,10 @@ fn check_own(
         Err(Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)) => {
             Err(refused(path, format!("it is not signed by the CA of {}", files.ca.display())))
         }
-        _ => Ok((first.validity().not_before.timestamp(), first.validity().not_after.timestamp())),
+        Err(Error::InvalidCertificate(
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+        )) => Ok((true, first.validity().not_after.timestamp())),
+        _ => Ok((false, first.validity().not_after.timestamp())),
     }
 }
 
@@ -370,7 +373,7 @@ mod tests {
 
     fn ca() -> Ca {
         let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(1));
         let key = KeyPair::generate().expect("a key");
         let pem = params.self_signed(&key).expect("a certificate").pem();
         Ca(Issuer::new(params, key), pem)
@@ -379,7 +382,18 @@ mod tests {
     /// What comes of a certificate that this CA has made, and expires then, where that CA is believed.
     fn load(maker: &Ca, end: OffsetDateTime, believed: &Ca) -> Result<Credentials, String> {
         let folder = tempfile::tempdir().expect("a scratch directory");
-        let path = |name: &str| folder.path().join(name);
+        write(folder.path(), &maker.0, end, "", believed);
+        let shown = format!("{}/", folder.path().display());
+        Credentials::load(files(folder.path()), true).map_err(|error| error.to_string().replace(&shown, ""))
+    }
+
+    fn files(folder: &Path) -> TlsFiles {
+        let own = OwnFiles { certificate: folder.join("own.crt"), key: folder.join("own.key") };
+        TlsFiles { ca: folder.join("ca.crt"), own: Some(own) }
+    }
+
+    /// Writes the files of a process: its certificate, which expires then, and others that vouch for it.
+    fn write(folder: &Path, maker: &Issuer<'_, KeyPair>, end: OffsetDateTime, others: &str, believed: &Ca) {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::default();
         let identity = "spiffe://conclave/node/1".try_into().expect("a URI");
@@ -388,14 +402,11 @@ mod tests {
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ClientAuth, ExtendedKeyUsagePurpose::ServerAuth];
         (params.not_before, params.not_after) = (end - 10 * DAY, end);
-        let certificate = params.signed_by(&key, &maker.0).expect("a certificate");
-        fs::write(path("ca.crt"), &believed.1).expect("it can be written");
-        fs::write(path("own.crt"), certificate.pem()).expect("it can be written");
-        fs::write(path("own.key"), key.serialize_pem()).expect("it can be written");
-        let own = OwnFiles { certificate: path("own.crt"), key: path("own.key") };
-        let files = TlsFiles { ca: path("ca.crt"), own: Some(own) };
-        let shown = format!("{}/", folder.path().display());
-        Credentials::load(files, true).map_err(|error| error.to_string().replace(&shown, ""))
+        let certificate = params.signed_by(&key, maker).expect("a certificate");
+        let write = |name: &str, text: &str| fs::write(folder.join(name), text).expect("it can be written");
+        write("ca.crt", &believed.1);
+        write("own.crt", &(certificate.pem() + others));
+        write("own.key", &key.serialize_pem());
     }
 
     #[test]
@@ -408,6 +419,25 @@ mod tests {
         assert!(load(&ours, now + DAY, &ours).is_ok());
         // By the clocks of the others it may be valid already.
         assert!(load(&ours, now + 20 * DAY, &ours).is_ok());
+    }
+
+    #[test]
+    fn what_is_not_valid_yet_takes_the_place_of_nothing_that_is() {
+        let (ours, now) = (ca(), OffsetDateTime::now_utc());
+        let folder = tempfile::tempdir().expect("a scratch directory");
+        write(folder.path(), &ours.0, now + DAY, "", &ours);
+        let credentials = Credentials::load(files(folder.path()), true).expect("good files");
+        let reloaded = || credentials.reload().map(drop).map_err(|error| error.reason);
+        assert_eq!(reloaded(), Ok(()));
+        write(folder.path(), &ours.0, now + 20 * DAY, "", &ours);
+        assert_eq!(reloaded(), Err("it is not valid yet".to_owned()));
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.not_before = now + DAY;
+        let key = KeyPair::generate().expect("a key");
+        let between = params.signed_by(&key, &ours.0).expect("a certificate").pem();
+        write(folder.path(), &Issuer::new(params, key), now + 2 * DAY, &between, &ours);
+        assert_eq!(reloaded(), Err("it is not valid yet".to_owned()), "whoever vouches for it is not");
     }
 
     #[tokio::test]
