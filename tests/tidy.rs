@@ -79,6 +79,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("sim/src/campaign/plan.rs", "rand::random", "draws the first seed of a campaign"),
     ("sim/src/campaign/progress.rs", "std::time::Instant", "real time, as the user of a campaign has it"),
     ("sim/src/campaign/refresh.rs", "std::time", "real time, as the user of a search has it"),
+    ("sim/src/campaign/memory.rs", "std::fs", "asks the system how much memory the process took"),
     ("sim/src/campaign/check.rs", "std::fs", "reads a stored history, outside of any simulation"),
     ("sim/src/campaign/check.rs", "std::time", "real time, as the user of a search has it"),
     ("sim/src/campaign/failure.rs", "std::fs", "stores a scenario that failed, outside of any simulation"),

@@ -17,6 +17,7 @@ use conclave::raft::{Configuration, Index, NodeId, Position, RoleName, Term};
 use crate::{
     Failure, FaultBudget, Oracle, Rule, Standings,
     facts::{Facts, Node},
+    invariants::Checked,
     service::{Led, Service, Unserved},
     surroundings::{Bounds, Surroundings},
     without_quorum,
@@ -102,17 +103,18 @@ impl Availability {
 
     /// Looks at how the nodes stand. What should have gone on and has not is a failure of the oracle's.
     pub fn look(&mut self, oracle: &Oracle, around: &Surroundings<'_>) {
-        if let Err(failure) = self.judge(oracle, around) {
+        for failure in self.judge(oracle, around).into_iter().filter_map(Result::err) {
             oracle.inner().note(failure);
         }
     }
 
-    fn judge(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> Result<(), Failure> {
+    /// What each rule says, in the order in which they are noted.
+    fn judge(&mut self, oracle: &Oracle, around: &Surroundings<'_>) -> [Checked; 5] {
         let passed = around.now.saturating_sub(self.looked);
         if passed > BLINK_MAX {
             self.forget();
         }
-        self.look_for_the_unheard(oracle, around, passed)?;
+        let unheard = self.look_for_the_unheard(oracle, around, passed);
         let is_whole = !around.is_changing && FaultBudget::of(oracle).is_whole();
         let configuration = oracle.configuration();
         self.service.look_at_lines(&configuration.members().collect::<Vec<_>>(), around);
@@ -121,15 +123,17 @@ impl Availability {
         self.stretches.count(passed, quorum.is_some());
         self.looked = around.now;
         let judged = match &quorum {
-            Some((set, since)) => self
-                .look_at_reign(oracle, around, set)
-                .and_then(|()| self.look_for_leader(oracle, around, set, *since))
-                .and_then(|()| self.look_for_the_stalled(oracle, around, set, *since))
-                .and_then(|()| self.look_at_service(oracle, around, set, passed)),
+            Some((set, since)) => [
+                unheard,
+                self.look_at_reign(oracle, around, set),
+                self.look_for_leader(oracle, around, set, *since),
+                self.look_for_the_stalled(oracle, around, set, *since),
+                self.look_at_service(oracle, around, set, passed),
+            ],
             None => {
                 (self.reign, self.stalled) = (None, None);
                 self.service.forget();
-                Ok(())
+                [unheard, Ok(()), Ok(()), Ok(()), Ok(())]
             }
         };
         self.quorum = quorum;
@@ -187,7 +191,7 @@ impl Availability {
         around: &Surroundings<'_>,
         set: &BTreeMap<NodeId, u64>,
         since: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Checked {
         let without = around.now.saturating_sub(self.led.max(since));
         if is_led(oracle, around, set) {
             if self.is_without_leader {
@@ -222,7 +226,7 @@ impl Availability {
         oracle: &Oracle,
         around: &Surroundings<'_>,
         set: &BTreeMap<NodeId, u64>,
-    ) -> Result<(), Failure> {
+    ) -> Checked {
         if let Some(reign) = self.reign
             && set.contains_key(&reign.leader)
         {
@@ -266,7 +270,7 @@ impl Availability {
         around: &Surroundings<'_>,
         set: &BTreeMap<NodeId, u64>,
         set_since: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Checked {
         let stalled = stalled_leader(oracle, around, set);
         let before = self.stalled.filter(|(before, _)| Some(*before) == stalled);
         self.stalled = before.or_else(|| Some((stalled?, around.now)));
@@ -292,7 +296,7 @@ impl Availability {
         around: &Surroundings<'_>,
         set: &BTreeMap<NodeId, u64>,
         passed: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Checked {
         let lasts = |reign: &Reign| around.now.saturating_sub(reign.since) > self.bounds.until_settled;
         let serving = self.reign.filter(|reign| lasts(reign) && serves(oracle, reign, set));
         let Some(Reign { leader, term, since, .. }) = serving else {
@@ -312,7 +316,7 @@ impl Availability {
         oracle: &Oracle,
         around: &Surroundings<'_>,
         passed: Duration,
-    ) -> Result<(), Failure> {
+    ) -> Checked {
         let at_work = |id| (around.runs)(id) && !(around.is_stopping)(id);
         let leaders: BTreeMap<NodeId, Term> = {
             let inner = oracle.inner();

@@ -10,6 +10,8 @@ use conclave::raft::{
     Configuration, Effects, Entry, Index, Message, NodeId, Persist, Raft, SendSnapshot, Snapshot, StreamId,
 };
 
+#[cfg(test)]
+use crate::Rule;
 use crate::{
     disk::Disk,
     event::CoreEvent,
@@ -45,6 +47,9 @@ pub(crate) struct Inner {
     /// `None`: what happens is not held against it.
     specification: Option<Specification>,
     failure: Option<Failure>,
+    /// Every rule that broke. A run needs the first failure only; what a rule is tried with must break no other one.
+    #[cfg(test)]
+    pub(crate) broken: BTreeSet<Rule>,
     reached: Reached,
     sink: Option<Sink>,
 }
@@ -208,13 +213,23 @@ impl Default for Inner {
     fn default() -> Self {
         let specification = Some(Specification::default());
         let (facts, reached) = (Facts::default(), Reached::default());
-        Self { facts, specification, failure: None, reached, sink: None }
+        Self {
+            facts,
+            specification,
+            failure: None,
+            #[cfg(test)]
+            broken: BTreeSet::new(),
+            reached,
+            sink: None,
+        }
     }
 }
 
 impl Inner {
     /// A rule broke that is about more than one thing that happened.
     pub(crate) fn note(&mut self, failure: Failure) {
+        #[cfg(test)]
+        self.broken.insert(failure.rule);
         self.failure.get_or_insert(failure);
     }
 
@@ -254,7 +269,12 @@ impl Inner {
     /// What happened passes the rules, and the probes look at it.
     fn look<T>(&mut self, rules: &rules::Rules<T>, probes: &probes::Probes<T>, id: NodeId, observation: &T) {
         let Some(node) = self.facts.node(id) else { return };
-        if let Err(failure) = rules::check(rules, &self.facts, node, observation) {
+        let mut broken = rules::broken(rules, &self.facts, node, observation);
+        let first = broken.next();
+        #[cfg(test)]
+        self.broken
+            .extend(first.iter().map(|failure| failure.rule).chain(broken.map(|failure| failure.rule)));
+        if let Some(failure) = first {
             self.failure.get_or_insert(failure);
         }
         for probe in probes {

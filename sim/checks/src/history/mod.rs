@@ -14,6 +14,7 @@
 //! | `creations.rs` | a pair tells since when its key has been there |
 //! | `view.rs` | what an answer tells of the store at a revision |
 //! | `broken.rs` | what has no explanation, with the operations that show it |
+//! | `tests.rs` | each judge with a history that it alone objects to, and the nearest one that none objects to |
 
 mod broken;
 mod creations;
@@ -23,6 +24,8 @@ mod linearizability;
 mod operation;
 mod page;
 mod revisions;
+#[cfg(test)]
+mod tests;
 mod view;
 mod witness;
 mod words;
@@ -50,10 +53,18 @@ pub fn judge(operations: &[Operation]) -> Result<(), Broken> {
 /// # Errors
 /// What has no explanation, or none was found as long.
 pub fn judge_while(operations: &[Operation], goes_on: &mut dyn FnMut(Effort) -> bool) -> Result<(), Broken> {
-    revisions::are_unique(operations)?;
-    revisions::follow_time(operations)?;
-    revisions::never_fall(operations)?;
-    creations::are_true(operations)?;
-    witness::judge(operations)?;
+    JUDGES.iter().try_for_each(|judge| judge(operations))?;
     linearizability::judge(operations, goes_on)
 }
+
+/// What a judge says of a history.
+type Judgement = fn(&[Operation]) -> Result<(), Broken>;
+
+/// All but the search, which comes last: it may take long.
+const JUDGES: &[Judgement] = &[
+    revisions::are_unique,
+    revisions::follow_time,
+    revisions::never_fall,
+    creations::are_true,
+    witness::judge,
+];

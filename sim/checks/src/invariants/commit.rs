@@ -15,7 +15,11 @@ pub(super) fn commits_grow(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     ensure(after.commit >= before, || {
         let detail = format!("node {id} went from commit index {before} to {}", after.commit);
         Failure::new(Rule::CommitOnlyGrows, id, term, detail)
-    })?;
+    })
+}
+
+pub(super) fn commits_are_within_log(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let (id, term, after) = (step.id(), step.after.term(), step.after);
     ensure(after.commit <= after.last.index, || {
         let detail = format!("node {id} commits {}, its log ends with {}", after.commit, after.last);
         Failure::new(Rule::CommitWithinLog, id, term, detail)

@@ -15,14 +15,21 @@ pub fn may_follow(before: Vote, after: Vote) -> bool {
     before.term < after.term || before.term == after.term && is_kept
 }
 
-pub(super) fn votes_stay(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+pub(super) fn terms_grow(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
     let Some(before) = step.before.map(|before| before.vote) else { return Ok(()) };
     let (id, after) = (step.id(), step.after.vote);
     ensure(after.term >= before.term, || {
         let detail = format!("node {id} went from term {} to {}", before.term, after.term);
         Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
-    })?;
-    ensure(may_follow(before, after), || voted_twice(id, after.term, before.candidate, after.candidate))
+    })
+}
+
+pub(super) fn votes_stay(_: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let Some(before) = step.before.map(|before| before.vote) else { return Ok(()) };
+    let (id, after) = (step.id(), step.after.vote);
+    ensure(before.term != after.term || may_follow(before, after), || {
+        voted_twice(id, after.term, before.candidate, after.candidate)
+    })
 }
 
 fn voted_twice(id: NodeId, term: Term, first: Option<NodeId>, second: Option<NodeId>) -> Failure {
@@ -31,30 +38,46 @@ fn voted_twice(id: NodeId, term: Term, first: Option<NodeId>, second: Option<Nod
     Failure::new(Rule::OneVotePerTerm, id, term, detail)
 }
 
-pub(super) fn stored_vote(facts: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
-    check_vote(facts, node.id, node.disk.vote(), observed.write).map(|_| ())
+pub(super) fn stored_term_grows(_: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    term_after(node.id, node.disk.vote().term, observed.write).map(drop)
 }
 
-/// Of the writes that reached the disk before the crash, and of which nobody had heard.
-pub(super) fn stored_votes(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
-    let mut writes = node.under_way.iter().take(start.writes.unwrap_or(0));
-    writes.try_fold(node.disk.vote(), |before, write| check_vote(facts, start.core.id(), before, write))?;
-    Ok(())
+pub(super) fn stored_vote_stays(facts: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
+    new_votes_stay(facts, node.id, observed.write)
 }
 
-fn check_vote(facts: &Facts, id: NodeId, before: Vote, write: &Persist) -> Result<Vote, Failure> {
-    let after = write.vote.unwrap_or(before);
-    ensure(after.term >= before.term, || {
-        let detail = format!("node {id} stored term {} after term {}", after.term, before.term);
-        Failure::new(Rule::TermsOnlyGrow, id, after.term, detail)
+/// The writes that reached the disk before the crash, and of which nobody had heard.
+fn unheard_writes<'a>(node: &'a Node, start: &Start<'_>) -> impl Iterator<Item = &'a Persist> {
+    node.under_way.iter().take(start.writes.unwrap_or(0))
+}
+
+pub(super) fn unheard_terms_grow(_: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    let id = start.core.id();
+    let mut writes = unheard_writes(node, start);
+    writes.try_fold(node.disk.vote().term, |before, write| term_after(id, before, write)).map(drop)
+}
+
+pub(super) fn unheard_votes_stay(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
+    unheard_writes(node, start).try_for_each(|write| new_votes_stay(facts, start.core.id(), write))
+}
+
+/// The term that a disk holds after a write.
+fn term_after(id: NodeId, before: Term, write: &Persist) -> Result<Term, Failure> {
+    let after = write.vote.map_or(before, |vote| vote.term);
+    ensure(after >= before, || {
+        let detail = format!("node {id} stored term {after} after term {before}");
+        Failure::new(Rule::TermsOnlyGrow, id, after, detail)
     })?;
-    for vote in votes(write) {
+    Ok(after)
+}
+
+fn new_votes_stay(facts: &Facts, id: NodeId, write: &Persist) -> Checked {
+    votes(write).try_for_each(|vote| {
         let earlier = facts.ballots.vote_of(id, vote.term);
         ensure(earlier.is_none() || earlier == vote.candidate, || {
             voted_twice(id, vote.term, earlier, vote.candidate)
-        })?;
-    }
-    Ok(after)
+        })
+    })
 }
 
 pub(super) fn one_leader(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {

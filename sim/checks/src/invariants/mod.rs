@@ -36,6 +36,7 @@ pub use self::{
     check::without_quorum, durability::is_promise_kept, election::may_follow, messages::may_wait,
 };
 use crate::{
+    Failure,
     facts::{Facts, Node},
     observation::{Apply, Install, Start, Step, StreamEnd, Tick, Write},
 };
@@ -44,7 +45,8 @@ use crate::{
 pub(crate) type Rules<T> = [fn(&Facts, &Node, &T) -> Checked];
 
 pub(crate) const OF_STARTS: &[fn(&Facts, &Node, &Start<'_>) -> Checked] = &[
-    election::stored_votes,
+    election::unheard_terms_grow,
+    election::unheard_votes_stay,
     log::recovered_entries_match,
     durability::recovered_as_promised,
     durability::recovered_committed_is_kept,
@@ -69,19 +71,26 @@ pub(crate) const OF_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
 
 /// Of steps that others can see.
 pub(crate) const OF_VISIBLE_STEPS: &[fn(&Facts, &Node, &Step<'_>) -> Checked] = &[
+    election::terms_grow,
     election::votes_stay,
     commit::commits_grow,
+    commit::commits_are_within_log,
     commit::commits_by_own_term,
     election::one_leader,
     election::leader_has_quorum,
     election::leader_is_complete,
     commit::committed_is_final,
     commit::committed_is_on_quorum,
-    snapshot::compacted_is_committed_and_applied,
+    snapshot::new_compacted_is_committed,
+    snapshot::new_compacted_is_applied,
 ];
 
-pub(crate) const OF_WRITES: &[fn(&Facts, &Node, &Write<'_>) -> Checked] =
-    &[election::stored_vote, durability::committed_is_kept, durability::promises_are_kept];
+pub(crate) const OF_WRITES: &[fn(&Facts, &Node, &Write<'_>) -> Checked] = &[
+    election::stored_term_grows,
+    election::stored_vote_stays,
+    durability::committed_is_kept,
+    durability::promises_are_kept,
+];
 
 pub(crate) const OF_APPLIES: &[fn(&Facts, &Node, &Apply<'_>) -> Checked] =
     &[state::applied_is_committed, state::applied_in_order, state::applied_states_are_equal];
@@ -94,9 +103,14 @@ pub(crate) const OF_STREAM_ENDS: &[fn(&Facts, &Node, &StreamEnd) -> Checked] =
 
 pub(crate) const OF_TICKS: &[fn(&Facts, &Node, &Tick<'_>) -> Checked] = &[silence::silence_ends_following];
 
-/// The first rule that an observation of a node breaks.
-pub(crate) fn check<T>(rules: &Rules<T>, facts: &Facts, node: &Node, observation: &T) -> Checked {
-    rules.iter().try_for_each(|rule| rule(facts, node, observation))
+/// The rules that an observation of a node breaks, in the order of the list: each is looked at when it is asked for.
+pub(crate) fn broken<T>(
+    rules: &Rules<T>,
+    facts: &Facts,
+    node: &Node,
+    observation: &T,
+) -> impl Iterator<Item = Failure> {
+    rules.iter().filter_map(move |rule| rule(facts, node, observation).err())
 }
 
 #[cfg(test)]

@@ -13,13 +13,21 @@ pub(super) fn recovered_log_begins_with_committed(facts: &Facts, _: &Node, start
     compacted_is_committed(facts, start.core.id(), start.core.term(), start.core.compacted())
 }
 
-pub(super) fn compacted_is_committed_and_applied(facts: &Facts, node: &Node, step: &Step<'_>) -> Checked {
-    let (id, term, compacted) = (step.id(), step.after.term(), step.after.compacted);
-    if step.before.is_some_and(|before| before.compacted == compacted) {
-        return Ok(());
-    }
-    compacted_is_committed(facts, id, term, compacted)?;
-    let applied = node.applied;
+/// Where the log begins, if a step has moved that, or is the first one in a life.
+fn new_compacted(step: &Step<'_>) -> Option<Position> {
+    let compacted = step.after.compacted;
+    let is_new = step.before.is_none_or(|before| before.compacted != compacted);
+    is_new.then_some(compacted)
+}
+
+pub(super) fn new_compacted_is_committed(facts: &Facts, _: &Node, step: &Step<'_>) -> Checked {
+    let (id, term) = (step.id(), step.after.term());
+    new_compacted(step).map_or(Ok(()), |compacted| compacted_is_committed(facts, id, term, compacted))
+}
+
+pub(super) fn new_compacted_is_applied(_: &Facts, node: &Node, step: &Step<'_>) -> Checked {
+    let (id, term, applied) = (step.id(), step.after.term(), node.applied);
+    let Some(compacted) = new_compacted(step) else { return Ok(()) };
     ensure(compacted.index <= applied, || {
         let detail = format!("node {id} compacts its log up to {compacted}, and has applied {applied}");
         Failure::new(Rule::CompactedIsApplied, id, term, detail)

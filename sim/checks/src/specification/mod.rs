@@ -100,9 +100,18 @@ pub(crate) struct Specification {
     drift_percent: u32,
     /// Something was not allowed: what follows from it is not judged.
     is_over: bool,
+    /// Every failure, if it is to note them all.
+    #[cfg(test)]
+    all: Option<Vec<crate::Failure>>,
 }
 
 impl Specification {
+    /// One that goes on after a failure, and notes all of them.
+    #[cfg(test)]
+    fn noting_all() -> Self {
+        Self { all: Some(Vec::new()), ..Self::default() }
+    }
+
     /// Whoever reads by lease was told that clocks may run faster or slower than true time by so many percent.
     pub(crate) fn state_drift(&mut self, percent: u32) {
         self.drift_percent = percent;
@@ -193,28 +202,45 @@ impl Specification {
     }
 
     fn judged(&mut self, checked: Checked) -> Checked {
+        let checked = self.decides(checked);
         self.is_over |= checked.is_err();
         checked
     }
 
+    /// What a guard says: it decides, unless all failures are noted.
+    fn decides(&mut self, checked: Checked) -> Checked {
+        #[cfg(test)]
+        if let Some(all) = &mut self.all {
+            all.extend(checked.err());
+            return Ok(());
+        }
+        checked
+    }
+
     fn check(&mut self, transition: &mut Transition<'_>) -> Checked {
-        OF_ELECTIONS.iter().try_for_each(|guard| guard(&self.terms, transition))?;
+        for guard in OF_ELECTIONS {
+            self.decides(guard(&self.terms, transition))?;
+        }
         transition.begun = election::begun_terms(&self.terms, transition);
         let transition = &*transition;
         for &number in &transition.begun {
-            election::leader_is_elected(&self.terms, transition, number)?;
+            self.decides(election::leader_is_elected(&self.terms, transition, number))?;
             let (leader, log) = (transition.id(), transition.log.up_to_term(number));
             self.terms.entry(number).or_default().leadership = Some(Leadership { leader, log });
         }
         if !transition.keeps_log() {
-            OF_LOGS.iter().try_for_each(|guard| guard(&self.terms, transition))?;
+            for guard in OF_LOGS {
+                self.decides(guard(&self.terms, transition))?;
+            }
             self.grow_leaders_log(transition);
         }
-        OF_STEPS.iter().try_for_each(|guard| guard(&self.terms, transition))?;
-        for message in &transition.step.effects.messages {
-            replication::promise_is_kept(&self.terms, &transition.before.durable, message)?;
+        for guard in OF_STEPS {
+            self.decides(guard(&self.terms, transition))?;
         }
-        snapshot::snapshot_is_sent(&self.terms, &self.committed, transition)
+        for message in &transition.step.effects.messages {
+            self.decides(replication::promise_is_kept(&self.terms, &transition.before.durable, message))?;
+        }
+        self.decides(snapshot::snapshot_is_sent(&self.terms, &self.committed, transition))
     }
 
     /// A leader may have sent what it appended and stepped down since.

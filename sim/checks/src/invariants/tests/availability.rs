@@ -254,6 +254,16 @@ pub(super) const QUORUM_IS_LED: &[Story] = &[
         },
     },
     Story {
+        nodes: &ALL,
+        term: 0,
+        history: |cluster, version| {
+            // Nobody looked for longer than that: nothing is known of what was between.
+            let mut watched = Watched::new(cluster);
+            watched.look(0, &ALL);
+            watched.look(version.of(250, 251), &ALL);
+        },
+    },
+    Story {
         nodes: &[1, 2],
         term: 0,
         history: |cluster, version| {
@@ -408,6 +418,22 @@ pub(super) const UNDISTURBED_LEADER_STAYS: &[Story] = &[
             watched.look(0, &[1, 2]);
             if !version.is_broken() {
                 watched.removes_leader(term);
+            }
+            watched.is_told(1, 3, term + 1);
+            watched.look(21, &[1, 2]);
+        },
+    },
+    Story {
+        nodes: &[1, 2],
+        term: 2,
+        history: |cluster, version| {
+            // It has asked another one to take over, which may do so late.
+            let mut watched = Watched::new(cluster);
+            let term = watched.elects(1);
+            watched.commits(1, 2);
+            watched.look(0, &[1, 2]);
+            if !version.is_broken() {
+                watched.hands_over(1, 2);
             }
             watched.is_told(1, 3, term + 1);
             watched.look(21, &[1, 2]);

@@ -1,6 +1,6 @@
 //! What a disk keeps across crashes, and what is promised of it.
 
-use conclave::raft::{Body, Effects, Message, Origin, Persist, Snapshot, Vote};
+use conclave::raft::{Body, Compacted, Effects, Message, Origin, Persist, Snapshot, Vote};
 
 use super::{
     Cluster, Story, Version,
@@ -26,6 +26,11 @@ fn a_node_that_stored_entries_comes_up(cluster: &Cluster, version: Version) {
 
 pub(super) const COMMITTED_IS_KEPT: &[Story] = &[
     Story { nodes: &[2], term: 1, history: a_disk_replaces_an_entry_that_is_committed_or_not },
+    Story {
+        nodes: &[2],
+        term: 1,
+        history: a_snapshot_cuts_off_what_is_committed_or_stands_for_what_is_there,
+    },
     Story { nodes: &[1], term: 1, history: a_node_dies_when_it_has_replaced_an_entry },
 ];
 
@@ -33,6 +38,13 @@ fn a_disk_replaces_an_entry_that_is_committed_or_not(cluster: &Cluster, version:
     cluster.commits(version.list(&[1, 1], &[1]));
     cluster.stores_entries(2, entries(2, &[1]));
     cluster.stores_entries(2, entries(2, &[2]));
+}
+
+/// What comes after it stays if the disk holds the entry with which it ends.
+fn a_snapshot_cuts_off_what_is_committed_or_stands_for_what_is_there(cluster: &Cluster, version: Version) {
+    cluster.commits(&[1, 1]);
+    let compacted = Some(Compacted { position: at(1, version.of(2, 1)), configuration: founders() });
+    cluster.stores(2, &Persist { compacted, ..nothing() });
 }
 
 /// Nobody has heard that its write was done.
@@ -83,6 +95,7 @@ fn a_node_comes_up_with_a_snapshot_in_place(cluster: &Cluster, version: Version)
 pub(super) const PROMISE_AFTER_WRITE: &[Story] = &[
     Story { nodes: &[2, 1], term: 1, history: an_append_is_acknowledged },
     Story { nodes: &[2, 3], term: 1, history: a_vote_is_stored_and_granted },
+    Story { nodes: &[1, 2], term: 1, history: a_candidate_asks_for_a_vote_with_its_own_or_without },
 ];
 
 /// With the write, or beside it.
@@ -103,4 +116,11 @@ fn a_vote_is_stored_and_granted(cluster: &Cluster, version: Version) {
     let promises = vec![Message { from: 2, to: version.of(3, 1), origin: Origin::default(), term: 1, body }];
     let vote = Some(Vote { term: 1, candidate: Some(1) });
     cluster.stores(2, &Persist { vote, promises, ..nothing() });
+}
+
+fn a_candidate_asks_for_a_vote_with_its_own_or_without(cluster: &Cluster, version: Version) {
+    let body = Body::VoteRequest { last: at(0, 0), leadership_transfer: false };
+    let promises = vec![Message { from: 1, to: 2, origin: Origin::default(), term: 1, body }];
+    let vote = Some(Vote { term: 1, candidate: version.of(None, Some(1)) });
+    cluster.stores(1, &Persist { vote, promises, ..nothing() });
 }

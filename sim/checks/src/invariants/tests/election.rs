@@ -4,7 +4,7 @@ use conclave::raft::{Body, Configuration, Effects, Message, Origin, Persist, Vot
 
 use super::{
     Cluster, Story, Version,
-    node::{node, nothing},
+    node::{change, entry, node, nothing},
 };
 
 pub(super) const TERMS_ONLY_GROW: &[Story] = &[
@@ -85,14 +85,13 @@ fn a_write_that_nobody_heard_of_has_another_vote(cluster: &Cluster, version: Ver
 }
 
 pub(super) const ONE_LEADER_PER_TERM: &[Story] =
-    &[Story { nodes: &[3, 1], term: 1, history: two_nodes_are_elected }];
+    &[Story { nodes: &[3, 1], term: 2, history: two_nodes_are_elected }];
 
+/// Each by a quorum of the configuration in its own log, which have no voter in common: in one term, or one after the other.
 fn two_nodes_are_elected(cluster: &Cluster, version: Version) {
-    cluster.elects(&node(1), &[2]);
-    match version {
-        Version::Broken => cluster.elects(&node(3), &[]),
-        Version::Lawful => cluster.elects(&node(3).term(1), &[2]),
-    };
+    cluster.elects(&node(1).term(1).log(&[1]), &[2]);
+    let log = vec![entry(1, 1), change(2, 1, Configuration::of([3, 4, 5]))];
+    cluster.elects(&node(3).term(version.of(1, 2)).entries(log), &[4]);
 }
 
 pub(super) const LEADER_HAS_QUORUM: &[Story] = &[

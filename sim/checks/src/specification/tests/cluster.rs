@@ -9,13 +9,13 @@ use conclave::raft::{
 
 use crate::{
     Failure,
+    invariants::Checked,
     observation::View,
     specification::{Specification, Started, Stepped, log::Log},
 };
 
 pub(super) struct Cluster {
     pub(super) specification: Specification,
-    pub(super) failure: Option<Failure>,
     /// Leaders hold leases, as they believe.
     pub(super) holds_leases: bool,
     /// What all clocks show.
@@ -47,9 +47,9 @@ impl Cluster {
     /// Nodes from 1 on, each in a term and with a log of these terms.
     pub(super) fn found(nodes: &[(Term, &[Term])]) -> Self {
         let configuration = Arc::new(Configuration::of(1..=nodes.len() as NodeId));
-        let specification = Specification::default();
+        let specification = Specification::noting_all();
         let (shown, holds_leases, time_us) = (BTreeMap::new(), false, 0);
-        let mut cluster = Self { specification, failure: None, holds_leases, time_us, shown, configuration };
+        let mut cluster = Self { specification, holds_leases, time_us, shown, configuration };
         for (id, (term, log)) in (1..).zip(nodes) {
             cluster.starts(id, Vote { term: *term, candidate: None }, log);
         }
@@ -76,10 +76,13 @@ impl Cluster {
         self.judge(|specification| specification.start(started));
     }
 
-    fn judge(&mut self, event: impl FnOnce(&mut Specification) -> Result<(), Failure>) {
-        if let Err(failure) = event(&mut self.specification) {
-            self.failure.get_or_insert(failure);
-        }
+    fn judge(&mut self, event: impl FnOnce(&mut Specification) -> Checked) {
+        event(&mut self.specification).expect("failures are noted, and it goes on");
+    }
+
+    /// All that was forbidden, in the order in which it happened.
+    pub(super) fn failures(self) -> Vec<Failure> {
+        self.specification.all.expect("they are noted")
     }
 }
 
@@ -192,6 +195,14 @@ impl Cluster {
     pub(super) fn replicates(&mut self) {
         self.sends(1, 2, at(0, 0), &[1]);
         self.takes(2, 1, (1, &[1]), 1);
+    }
+
+    /// A follower takes what it lacks of the log of leader 1, which is of term 1, and says so.
+    pub(super) fn catches_up(&mut self, id: NodeId) {
+        let (last, end) = (self.view(id).last, self.view(1).last.index);
+        let terms = vec![1; (end - last.index) as usize];
+        self.sends(1, id, last, &terms);
+        self.takes(id, 1, (last.index + 1, &terms), end);
     }
 
     pub(super) fn commits(&mut self, id: NodeId, commit: Index) {

@@ -1,6 +1,6 @@
 //! Terms, campaigns, votes, leaders, restarts.
 
-use conclave::raft::{Body, Vote};
+use conclave::raft::{Body, RoleName, Vote};
 
 use super::{
     Story,
@@ -8,11 +8,20 @@ use super::{
 };
 use crate::trial::Version;
 
-pub(super) const RESTART_REMEMBERS: &[Story] = &[Story { nodes: &[2], term: 1, history: a_voter_restarts }];
+pub(super) const RESTART_REMEMBERS: &[Story] = &[
+    Story { nodes: &[2], term: 1, history: a_voter_restarts },
+    Story { nodes: &[2], term: 2, history: a_voter_restarts_in_a_term_that_it_has_entered_or_another },
+];
 
 fn a_voter_restarts(version: Version) -> Cluster {
     let mut cluster = Cluster::led(3);
     cluster.starts(2, Vote { term: 1, candidate: version.of(None, Some(1)) }, &[]);
+    cluster
+}
+
+fn a_voter_restarts_in_a_term_that_it_has_entered_or_another(version: Version) -> Cluster {
+    let mut cluster = Cluster::led(3);
+    cluster.starts(2, Vote { term: version.of(2, 1), candidate: Some(1) }, &[]);
     cluster
 }
 
@@ -63,13 +72,22 @@ fn a_node_campaigns_whom_its_leader_asked_or_not(version: Version) -> Cluster {
     cluster
 }
 
-pub(super) const REQUEST_IS_TRUE: &[Story] =
-    &[Story { nodes: &[1, 2], term: 2, history: a_candidate_says_where_its_log_ends }];
+pub(super) const REQUEST_IS_TRUE: &[Story] = &[
+    Story { nodes: &[1, 2], term: 2, history: a_candidate_says_where_its_log_ends },
+    Story { nodes: &[1, 2], term: 2, history: a_node_that_asks_for_a_pre_vote_says_where_its_log_ends },
+];
 
 fn a_candidate_says_where_its_log_ends(version: Version) -> Cluster {
     let mut cluster = Cluster::found(&[(1, &[1, 1]), (0, &[]), (0, &[])]);
     cluster.grants_pre_vote(2, 1);
     cluster.campaigns(1, at(version.of(3, 2), 1));
+    cluster
+}
+
+fn a_node_that_asks_for_a_pre_vote_says_where_its_log_ends(version: Version) -> Cluster {
+    let mut cluster = Cluster::found(&[(1, &[1, 1]), (0, &[]), (0, &[])]);
+    let ask = message(1, 2, 2, Body::PreVoteRequest { last: at(version.of(3, 2), 1) });
+    cluster.does(1, Deed { messages: vec![ask], ..Deed::default() });
     cluster
 }
 
@@ -138,6 +156,7 @@ pub(super) const LEADER_IS_ELECTED: &[Story] = &[
     Story { nodes: &[1], term: 1, history: a_leader_has_a_vote_besides_its_own_or_none },
     Story { nodes: &[1], term: 1, history: a_leader_has_half_of_the_votes_or_more },
     Story { nodes: &[1], term: 2, history: a_leader_has_votes_of_its_term_or_of_another },
+    Story { nodes: &[1], term: 1, history: a_leader_counts_its_own_vote_before_it_is_durable_or_then },
     Story { nodes: &[3, 1], term: 1, history: a_node_leads_as_another_does },
 ];
 
@@ -174,6 +193,19 @@ fn a_leader_has_votes_of_its_term_or_of_another(version: Version) -> Cluster {
     cluster.campaigns(1, at(0, 0));
     if !version.is_broken() {
         cluster.votes(2, 1);
+    }
+    cluster.leads(1);
+    cluster
+}
+
+/// It is the only voter. (Where there are others its requests wait for the disk, too.)
+fn a_leader_counts_its_own_vote_before_it_is_durable_or_then(version: Version) -> Cluster {
+    let mut cluster = Cluster::of(1);
+    let vote = Some(Vote { term: 1, candidate: Some(1) });
+    let deed = Deed { vote, role: Some(RoleName::Candidate), ..Deed::default() };
+    match version {
+        Version::Broken => drop(cluster.begins(1, deed)),
+        Version::Lawful => cluster.does(1, deed),
     }
     cluster.leads(1);
     cluster

@@ -8,12 +8,20 @@ use super::{
 };
 use crate::trial::Version;
 
-pub(super) const LEADER_APPENDS: &[Story] =
-    &[Story { nodes: &[1], term: 1, history: a_leader_appends_or_replaces_an_entry }];
+pub(super) const LEADER_APPENDS: &[Story] = &[
+    Story { nodes: &[1], term: 1, history: a_leader_appends_or_replaces_an_entry },
+    Story { nodes: &[1], term: 1, history: a_leader_appends_an_entry_of_its_term_or_of_a_later_one },
+];
 
 fn a_leader_appends_or_replaces_an_entry(version: Version) -> Cluster {
     let mut cluster = Cluster::led(3);
     cluster.does(1, Deed { entries: entries(version.of(1, 2), &[1]), ..Deed::default() });
+    cluster
+}
+
+fn a_leader_appends_an_entry_of_its_term_or_of_a_later_one(version: Version) -> Cluster {
+    let mut cluster = Cluster::led(3);
+    cluster.does(1, Deed { entries: entries(2, version.list(&[2], &[1])), ..Deed::default() });
     cluster
 }
 
@@ -85,6 +93,7 @@ pub(super) const PROMISE_IS_TRUE: &[Story] = &[
     Story { nodes: &[2, 1], term: 1, history: an_acknowledgement_waits_for_the_disk_or_not },
     Story { nodes: &[3, 1], term: 2, history: a_follower_acknowledges_its_own_tail },
     Story { nodes: &[2, 1], term: 1, history: a_vote_waits_for_the_disk_or_not },
+    Story { nodes: &[1, 2], term: 1, history: a_request_for_a_vote_waits_for_the_disk_or_not },
 ];
 
 fn an_acknowledgement_waits_for_the_disk_or_not(version: Version) -> Cluster {
@@ -112,5 +121,16 @@ fn a_vote_waits_for_the_disk_or_not(version: Version) -> Cluster {
     let (messages, promises) = version.of((votes.clone(), Vec::new()), (Vec::new(), votes));
     let vote = Some(Vote { term: 1, candidate: Some(1) });
     cluster.does(2, Deed { vote, messages, promises, ..Deed::default() });
+    cluster
+}
+
+fn a_request_for_a_vote_waits_for_the_disk_or_not(version: Version) -> Cluster {
+    let mut cluster = Cluster::of(3);
+    cluster.grants_pre_vote(2, 1);
+    let body = Body::VoteRequest { last: at(0, 0), leadership_transfer: false };
+    let requests = vec![message(1, 2, 1, body)];
+    let (messages, promises) = version.of((requests.clone(), Vec::new()), (Vec::new(), requests));
+    let vote = Some(Vote { term: 1, candidate: Some(1) });
+    cluster.does(1, Deed { vote, messages, promises, ..Deed::default() });
     cluster
 }

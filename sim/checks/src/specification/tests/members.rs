@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use conclave::raft::{
     Body, Compacted, Configuration, Effects, Entry, Payload, Persist, Position, SendSnapshot, Snapshot,
-    StreamId,
+    StreamId, Vote,
 };
 
 use super::{
@@ -14,7 +14,7 @@ use super::{
 use crate::trial::Version;
 
 /// Node 1 leads term 1, and its first entry is committed.
-fn settled() -> Cluster {
+pub(super) fn settled() -> Cluster {
     let mut cluster = Cluster::led(3);
     cluster.replicates();
     cluster.commits(1, 1);
@@ -56,33 +56,56 @@ fn compacts(cluster: &mut Cluster, id: u64, position: Position) {
 
 pub(super) const SNAPSHOT_IS_SENT: &[Story] = &[
     Story { nodes: &[3], term: 1, history: a_snapshot_is_taken_that_was_streamed_or_was_not },
+    Story { nodes: &[3], term: 1, history: a_snapshot_is_taken_that_reaches_as_far_as_is_needed_or_not },
     Story { nodes: &[3], term: 1, history: a_snapshot_stands_for_what_is_committed_or_for_something_else },
+    Story {
+        nodes: &[3],
+        term: 1,
+        history: a_snapshot_has_the_configuration_that_is_committed_or_an_earlier_one,
+    },
 ];
 
 fn a_snapshot_is_taken_that_was_streamed_or_was_not(version: Version) -> Cluster {
     let mut cluster = settled();
-    streams(&mut cluster, version.of(2, 3));
-    installs(&mut cluster, at(1, 1));
+    streams(&mut cluster, version.of(2, 3), 1);
+    installs(&mut cluster, at(1, 1), founders());
+    cluster
+}
+
+fn a_snapshot_is_taken_that_reaches_as_far_as_is_needed_or_not(version: Version) -> Cluster {
+    let mut cluster = settled();
+    streams(&mut cluster, 3, version.of(2, 1));
+    installs(&mut cluster, at(1, 1), founders());
     cluster
 }
 
 /// Its term is that of the entry, or of its sender.
 fn a_snapshot_stands_for_what_is_committed_or_for_something_else(version: Version) -> Cluster {
     let mut cluster = settled();
-    streams(&mut cluster, 3);
-    installs(&mut cluster, at(1, version.of(2, 1)));
+    streams(&mut cluster, 3, 1);
+    installs(&mut cluster, at(1, version.of(2, 1)), founders());
     cluster
 }
 
-fn streams(cluster: &mut Cluster, to: u64) {
+fn a_snapshot_has_the_configuration_that_is_committed_or_an_earlier_one(version: Version) -> Cluster {
+    let mut cluster = settled();
+    changes(&mut cluster, 2, staged());
+    cluster.catches_up(2);
+    cluster.commits(1, 2);
+    streams(&mut cluster, 3, 2);
+    installs(&mut cluster, at(2, 1), version.of(founders(), Arc::new(staged())));
+    cluster
+}
+
+fn streams(cluster: &mut Cluster, to: u64, needed: u64) {
     let stream = StreamId { term: 1, number: 1 };
-    let snapshots = vec![SendSnapshot { to, stream, needed: 1, origin: Default::default() }];
+    let snapshots = vec![SendSnapshot { to, stream, needed, origin: Default::default() }];
     cluster.steps(1, cluster.view(1), &Effects { snapshots, ..Effects::default() });
 }
 
-fn installs(cluster: &mut Cluster, last: Position) {
-    let vote = conclave::raft::Vote { term: 1, candidate: None };
-    let install = Some(Snapshot { last, configuration: founders() });
+fn installs(cluster: &mut Cluster, last: Position, configuration: Arc<Configuration>) {
+    let vote = Vote { term: 1, candidate: None };
+    let install = Some(Snapshot { last, configuration });
     let after = crate::observation::View { vote, ..cluster.view(3) };
     cluster.steps(3, after, &Effects { install, ..Effects::default() });
 }
@@ -139,20 +162,33 @@ fn staged() -> Configuration {
     Configuration { learners: [4].into(), wanted: (1..=4).collect(), ..Configuration::of(1..=3) }
 }
 
-fn joint() -> Configuration {
+pub(super) fn joint() -> Configuration {
     Configuration { outgoing: (1..=3).collect(), ..Configuration::of(1..=4) }
 }
 
-fn changes(cluster: &mut Cluster, index: u64, configuration: Configuration) {
+/// Node 1 appends a configuration.
+pub(super) fn changes(cluster: &mut Cluster, index: u64, configuration: Configuration) {
     let entry = Entry { term: 1, index, payload: Payload::Configuration(Arc::new(configuration)) };
     cluster.does(1, Deed { entries: vec![entry], ..Deed::default() });
 }
 
-pub(super) const HAND_OVER_IS_READY: &[Story] =
-    &[Story { nodes: &[1, 3], term: 1, history: a_leader_hands_over_to_one_that_holds_its_log_or_not }];
+pub(super) const HAND_OVER_IS_READY: &[Story] = &[
+    Story { nodes: &[1, 3], term: 1, history: a_leader_hands_over_to_one_that_holds_its_log_or_not },
+    Story { nodes: &[1, 4], term: 1, history: a_leader_hands_over_to_a_voter_or_to_a_learner },
+];
 
 fn a_leader_hands_over_to_one_that_holds_its_log_or_not(version: Version) -> Cluster {
     let mut cluster = settled();
     cluster.says(1, version.of(3, 2), Body::TimeoutNow);
+    cluster
+}
+
+/// Both hold all of its log.
+fn a_leader_hands_over_to_a_voter_or_to_a_learner(version: Version) -> Cluster {
+    let mut cluster = settled();
+    cluster.starts(4, Vote::default(), &[]);
+    changes(&mut cluster, 2, staged());
+    [2, 4].into_iter().for_each(|follower| cluster.catches_up(follower));
+    cluster.says(1, version.of(4, 2), Body::TimeoutNow);
     cluster
 }
