@@ -286,4 +286,4 @@ pub(crate) fn damages(draw: &mut Draw, node: u64, new: u64) -> Fault {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

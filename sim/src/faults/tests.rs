@@ -12,14 +12,15 @@ use madsim::{Config, runtime::Runtime, time::sleep};
 use super::*;
 use crate::{
     scenario::generate,
-    trace::{Condition, MachineId, Recorder},
+    trace::{Condition, MachineId, Range, Recorder},
+    workload::{Spans, Workload},
     world::{Instruments, Leases, now_ns},
 };
 
 /// A node that dials before the others listen may wait for an answer for two seconds; then there are elections.
 const UNTIL_A_LEADER: Duration = Duration::from_secs(4);
 
-const NODE: MachineId = MachineId::Node(1);
+pub(crate) const NODE: MachineId = MachineId::Node(1);
 
 fn fault(stored: &str) -> Fault {
     serde_json::from_str(stored).expect("a fault")
@@ -27,22 +28,55 @@ fn fault(stored: &str) -> Fault {
 
 /// Runs a test in a world of three nodes that are up, without proxies and clients.
 fn in_world<F: Future<Output = ()>>(test: impl FnOnce(World) -> F) {
+    in_world_of(0, |world, _| test(world));
+}
+
+/// The same, with machines for so many clients. The test is handed what these do, too; it introduces them, and the two proxies, itself.
+pub(crate) fn in_world_of<T, F: Future<Output = T>>(
+    clients: u64,
+    test: impl FnOnce(World, Workload) -> F,
+) -> T {
     let mut scenario = generate(1);
     scenario.shape.priorities = vec![0; 3];
     scenario.shape.lease_reads = Leases::default();
-    (scenario.shape.proxies, scenario.shape.clients) = (2, 0);
+    (scenario.shape.proxies, scenario.shape.clients) = (2, clients);
+    let workload = simple(scenario.workload);
     let recorder = Recorder::new(now_ns, Trace::default());
     let runtime = Runtime::with_seed_and_config(1, Config::default());
     runtime.add_simulator::<Lines>();
     runtime.block_on(async {
         let oracle = Oracle::default();
-        let mut world = World::new(Arc::new(scenario.shape), &scenario.workload, &[4], &recorder, &oracle);
+        let mut world = World::new(Arc::new(scenario.shape), &workload, &[4], &recorder, &oracle);
         for id in 1..=3 {
             world.machines.introduce(MachineId::Node(id));
         }
         sleep(UNTIL_A_LEADER).await;
-        test(world).await;
-    });
+        test(world, workload).await
+    })
+}
+
+/// Puts and gets of a few keys, one after the other.
+fn simple(drawn: Workload) -> Workload {
+    Workload {
+        keys: 3,
+        reads_percent: 50,
+        deletes_percent: 0,
+        past_percent: 0,
+        compactions_percent: 0,
+        spans: Spans::default(),
+        pause_ms: Range { low: 5, high: 60 },
+        open_loops: 0,
+        is_pinned: false,
+        patience_ms: 1_000,
+        large: None,
+        ..drawn
+    }
+}
+
+/// A node that does not lead.
+pub(crate) fn follower(world: &World) -> u64 {
+    let leader = world.oracle.leader().expect("it is long enough");
+    if leader == 1 { 2 } else { 1 }
 }
 
 #[test]
@@ -123,8 +157,7 @@ fn a_node_whose_power_fails_in_a_sync_after_the_fault_has_healed_comes_up_at_onc
 fn a_node_that_was_cut_off_while_the_others_forgot_their_logs_is_sent_a_snapshot() {
     in_world(async |mut world| {
         let _attached = world.attach(&Instruments::default());
-        let leader = world.oracle.leader().expect("it is long enough");
-        let follower = if leader == 1 { 2 } else { 1 };
+        let follower = follower(&world);
         let forced = fault(&format!(r#"{{"forced-snapshot":{{"node":{follower}}}}}"#)).strike(&mut world);
         world.machines.introduce(MachineId::Proxy(0));
         for number in 0..20 {
@@ -366,7 +399,7 @@ fn found_anew(world: &mut World) {
     (1..=3).for_each(|id| world.machines.bring_up(MachineId::Node(id)));
 }
 
-async fn put(world: &World, proxy: u64, key: &str) -> bool {
+pub(crate) async fn put(world: &World, proxy: u64, key: &str) -> bool {
     let client = world.console.client_of_proxy(proxy, Duration::from_secs(5));
     let key = key.to_owned();
     world

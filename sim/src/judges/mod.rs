@@ -116,20 +116,4 @@ pub(crate) fn count(operations: &[Operation], large: &[LargeEvent]) -> BTreeMap<
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_backup_that_is_broken_is_caught_and_one_that_did_not_arrive_is_not() {
-        let backup = |answer| Operation {
-            client: 998,
-            called_ns: 1,
-            call: Call::Backup { from: "a".to_owned(), to: "b".to_owned() },
-            answer: Some((2, answer)),
-        };
-        let rule = |answer| backups_are_whole(&[backup(answer)]).err().map(|failure| failure.rule);
-        assert_eq!(rule(Answer::Broken("a sum".to_owned())), Some(Rule::BackupsAreWhole));
-        assert_eq!(rule(Answer::DidNotHappen("cut off".to_owned())), None);
-        assert_eq!(rule(Answer::Ranged { revision: 1, found: Vec::new() }), None);
-    }
-}
+pub(crate) mod tests;

@@ -428,11 +428,40 @@ mod tests {
     }
 
     #[test]
+    fn a_revision_that_its_client_has_seen_does_not_lie_in_the_future() {
+        let (from, to) = (|| "a".to_owned(), || "c".to_owned());
+        let page = |of_any_node| Call::Page {
+            from: from(),
+            to: to(),
+            revision: 4,
+            page: Page { of_any_node, ..Page::default() },
+        };
+        let rule = |call, words: &str| {
+            let refused = operation(0, call, Answer::DidNotHappen(words.to_owned()));
+            is_true(&[refused]).err().map(|failure| failure.rule)
+        };
+        let future = "etcdserver: mvcc: required revision is a future revision";
+        let get = || Call::GetPast { key: "k".into(), revision: 4 };
+        let range = Call::Range { from: from(), to: to(), revision: 4 };
+        for call in [get(), range, page(false)] {
+            assert_eq!(rule(call.clone(), future), Some(Rule::PastIsTrue), "{call:?}");
+        }
+        for call in [Call::RangeOfAny { from: from(), to: to() }, page(true)] {
+            assert_eq!(rule(call.clone(), future), None, "a node may lag behind: {call:?}");
+        }
+        assert_eq!(rule(get(), "overloaded"), None);
+    }
+
+    #[test]
     fn what_is_compacted_stays_so_and_nothing_else_is() {
-        let judge = |operations: &[Operation]| is_compacted_as_asked(operations, false);
-        assert!(judge(&[compact(0, 5), gone(2, 4), past(2, 5, None)]).is_ok());
-        assert!(judge(&[past(0, 4, None), compact(0, 5)]).is_ok(), "they overlap");
-        assert!(judge(&[compact(0, 5), past(2, 4, None)]).is_err());
+        let rule_where = |operations: &[Operation], nodes_compact| {
+            is_compacted_as_asked(operations, nodes_compact).err().map(|failure| failure.rule)
+        };
+        let rule = |operations: &[Operation]| rule_where(operations, false);
+        let broken = Some(Rule::CompactionHolds);
+        assert_eq!(rule(&[compact(0, 5), gone(2, 4), past(2, 5, None)]), None);
+        assert_eq!(rule(&[past(0, 4, None), compact(0, 5)]), None, "they overlap");
+        assert_eq!(rule(&[compact(0, 5), past(2, 4, None)]), broken);
         let page = |of_any_node| {
             let (from, to, page) = ("a".into(), "c".into(), Page { of_any_node, ..Page::default() });
             operation(
@@ -441,13 +470,16 @@ mod tests {
                 Answer::Paged { revision: 9, paged: Paged::default() },
             )
         };
-        assert!(judge(&[compact(0, 5), page(false)]).is_err());
-        assert!(judge(&[compact(0, 5), page(true)]).is_ok(), "a node that has not heard of it yet answers");
-        assert!(judge(&[gone(0, 4), compact(2, 5)]).is_err());
-        assert!(judge(&[compact(0, 5), gone(2, 5)]).is_err());
-        assert!(is_compacted_as_asked(&[gone(0, 4)], true).is_ok());
+        assert_eq!(rule(&[compact(0, 5), page(false)]), broken);
+        assert_eq!(rule(&[compact(0, 5), page(true)]), None, "a node that has not heard of it yet answers");
+        assert_eq!(rule(&[gone(0, 4), compact(2, 5)]), broken);
+        assert_eq!(rule(&[compact(0, 5), gone(2, 5)]), broken);
+        assert_eq!(rule(&[gone(0, 4)]), broken);
+        assert_eq!(rule_where(&[gone(0, 4)], true), None, "nodes do so by themselves");
         let again = operation(2, Call::Compact { revision: 5 }, Answer::Gone);
-        assert!(judge(&[compact(0, 5), again.clone()]).is_ok());
-        assert!(judge(&[again]).is_err());
+        assert_eq!(rule(&[compact(0, 5), again.clone()]), None);
+        assert_eq!(rule(&[again]), broken);
+        let present = operation(2, Call::Get { key: "k".into() }, Answer::Gone);
+        assert_eq!(rule(&[compact(0, 5), present]), broken, "the present is never compacted");
     }
 }

@@ -181,4 +181,85 @@ mod tests {
             assert_eq!(failure.rule, Rule::RangesAreSnapshots);
         }
     }
+
+    /// What is judged of an answer of revision 9: of the keys 1 and 3 writes are acknowledged (at 5 and 6), and of key 2 perhaps there is one.
+    fn told(asked: &Asked, (count, more): (i64, bool), parts: &[Part]) -> Result<(), Failure> {
+        let mut events = events(9, Vec::new());
+        events.pop();
+        events.extend([LargeEvent::Writes { write: 4, key: 3 }, LargeEvent::Wrote { write: 4, revision: 6 }]);
+        let (asked, parts) = (asked.clone(), parts.to_vec());
+        events.push(LargeEvent::Read { asked, revision: 9, count, more, parts });
+        judge(&events)
+    }
+
+    fn asked() -> Asked {
+        Asked::default()
+    }
+
+    fn first() -> Part {
+        part(1, 2, 5)
+    }
+
+    fn second() -> Part {
+        part(2, 1, 3)
+    }
+
+    fn third() -> Part {
+        part(3, 4, 6)
+    }
+
+    #[test]
+    fn what_is_asked_for_is_answered_so() {
+        let limited = Asked { limit: 1, ..asked() };
+        let counted = Asked { count_only: true, ..asked() };
+        let descending = Asked { descending: true, ..asked() };
+        let past = Asked { revision: 4, ..asked() };
+        for (asked, counts, parts) in [
+            (Asked { floor: 9, ..asked() }, (2, false), vec![first(), third()]),
+            (limited.clone(), (2, true), vec![first()]),
+            (Asked { limit: 2, ..asked() }, (2, false), vec![first(), third()]),
+            (counted.clone(), (2, false), vec![]),
+            (counted, (3, false), vec![]),
+            (descending.clone(), (3, false), vec![third(), second(), first()]),
+            (Asked { limit: 1, ..descending }, (2, true), vec![third()]),
+            (past.clone(), (1, false), vec![part(1, 0, 2)]),
+            (past, (2, false), vec![part(1, 0, 2), second()]),
+        ] {
+            assert_eq!(told(&asked, counts, &parts), Ok(()), "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_as_it_was_asked_for_is_caught() {
+        let limited = Asked { limit: 1, ..asked() };
+        let counted = Asked { count_only: true, ..asked() };
+        let descending = Asked { descending: true, ..asked() };
+        let past = Asked { revision: 4, ..asked() };
+        for (asked, counts, parts, says) in [
+            (
+                Asked { floor: 10, ..asked() },
+                (2, false),
+                vec![first(), third()],
+                "10 was acknowledged before",
+            ),
+            (limited.clone(), (2, false), vec![first()], "says that there are more: false"),
+            (limited.clone(), (2, true), vec![first(), third()], "says that there are more: true"),
+            (limited.clone(), (2, true), vec![], "says that there are more: true"),
+            (limited.clone(), (1, false), vec![first()], "it counts 1 keys, of 2 that are certain"),
+            (limited, (2, true), vec![third()], "key 1 is missing"),
+            (Asked { limit: 2, ..asked() }, (2, true), vec![first(), third()], "there are more: true"),
+            (counted.clone(), (1, false), vec![], "it counts 1 keys, of 2 that are certain"),
+            (counted, (2, false), vec![first(), third()], "it was asked for no pairs"),
+            (descending.clone(), (2, false), vec![first(), third()], "its keys are [1, 3]"),
+            (Asked { limit: 1, ..descending }, (2, true), vec![first()], "key 3 is missing"),
+            (asked(), (2, false), vec![third(), first()], "its keys are [3, 1]"),
+            (past.clone(), (1, false), vec![first()], "write 2 of revision 5 comes from later"),
+            (past.clone(), (0, false), vec![], "it counts 0 keys, of 1 that are certain"),
+            (past, (1, false), vec![second()], "key 1 is missing"),
+        ] {
+            let failure = told(&asked, counts, &parts).expect_err(&format!("{asked:?}, {parts:?}"));
+            assert_eq!(failure.rule, Rule::RangesAreSnapshots);
+            assert!(failure.detail.contains(says), "{asked:?}: {failure}");
+        }
+    }
 }

@@ -77,3 +77,6 @@ async fn come_right(
 fn enter(world: &World, phase: Phase) {
     world.recorder.record(Event::Phase(phase));
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

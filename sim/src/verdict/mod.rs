@@ -6,11 +6,14 @@
 //! | `figures.rs` | what is counted; the figures of many runs add up |
 //! | `outcome.rs` | what many runs came to, and which of them failed |
 //! | `coverage.rs` | what many runs should have met, and did not |
+//! | `trial.rs` | what rules are tried with, in tests |
 
 mod coverage;
 mod figures;
 mod outcome;
 mod rule;
+#[cfg(test)]
+pub(crate) mod trial;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 

@@ -54,3 +54,6 @@ fn outsiders(world: &World, ending: &Ending) -> Vec<(MachineId, Outside)> {
     }
     outsiders
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

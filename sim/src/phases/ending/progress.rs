@@ -102,7 +102,7 @@ fn present_leader(world: &World) -> Option<MachineId> {
     Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node)
 }
 
-/// The leader that a quorum follows, of the nodes of the core.
+/// The leader that a quorum follows, which are nodes of the core, and the leader itself, though it may be outside of it.
 fn leader(world: &World, core: &Core) -> Option<u64> {
     let counts = |id| core.contains(MachineId::Node(id)) && world.machines.is_running(MachineId::Node(id));
     Standings::of(&world.oracle)

@@ -64,3 +64,6 @@ pub(super) fn bring_up_everything(world: &mut World) {
     let proxies = (0..world.shape.proxies).map(MachineId::Proxy);
     nodes.chain(proxies).for_each(|id| world.machines.bring_up(id));
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

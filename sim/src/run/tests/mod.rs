@@ -5,3 +5,4 @@ mod limits;
 mod load;
 mod moments;
 mod operations;
+mod rules;
