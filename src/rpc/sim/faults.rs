@@ -94,11 +94,16 @@ impl LineFaults {
                 return Crossing::Breaks;
             }
             delay += draw.between(poor.latency);
-            let mut timeout = RETRANSMIT_MIN;
-            while timeout < RETRANSMIT_MAX && draw.below(100) < poor.lost_percent {
-                delay += timeout;
+            // What is sent again while the line is good arrives.
+            let (mut attempt_at, mut timeout) = (now, RETRANSMIT_MIN);
+            while timeout < RETRANSMIT_MAX
+                && poor.rhythm.is_bad(attempt_at)
+                && draw.below(100) < poor.lost_percent
+            {
+                attempt_at += timeout;
                 timeout *= 2;
             }
+            delay += attempt_at - now;
         }
         Crossing::Delayed(delay)
     }
@@ -178,4 +183,23 @@ fn mix(value: u64) -> u64 {
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All is lost while it is poor, for 70 ms of each 700.
+    #[test]
+    fn what_is_sent_again_while_a_line_is_good_arrives() {
+        let rhythm = Rhythm { period: Duration::from_millis(700), bad: Duration::from_millis(70) };
+        let poor = Poor { rhythm, latency: [Duration::ZERO; 2], lost_percent: 100, breaking_permille: 0 };
+        let faults = LineFaults { poor: vec![poor], ..LineFaults::default() };
+        let localhost = IpAddr::from([127, 0, 0, 1]);
+        let draw = || Draw::new(1, 1, Line { from: localhost, to: localhost }, 1);
+        let crossing = |now| faults.crossing(Duration::from_millis(now), draw());
+        assert_eq!(crossing(0), Crossing::Delayed(RETRANSMIT_MIN));
+        assert_eq!(crossing(69), Crossing::Delayed(RETRANSMIT_MIN));
+        assert_eq!(crossing(70), Crossing::Delayed(Duration::ZERO));
+    }
 }

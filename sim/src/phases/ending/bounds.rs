@@ -100,6 +100,10 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         _ => None,
     });
     let late = Duration::from_millis(late_ms.max().unwrap_or(0));
+    // What was late or lost on a poor line holds up what follows it on its stream, also when the line is good again, until that is
+    // found dead.
+    let has_poor_lines = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::PoorLine(_)));
+    let held_up = if has_poor_lines { LINKS } else { Duration::ZERO };
     let election_timeout = Duration::from_millis(world.shape.election_timeout_ms);
     // The longest election timeout is twice the shortest. Its first entry takes a round, and a sync or two.
     let ballot = 2 * election_timeout;
@@ -120,7 +124,7 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         // A node says at once who leads.
         until_told: ballot,
         until_answered: match is_answered_soon(scenario) {
-            true => ballot + PAUSES + JOBS * Duration::from_micros(world.shape.disk_us.high),
+            true => held_up + ballot + PAUSES + JOBS * Duration::from_micros(world.shape.disk_us.high),
             false => Duration::MAX,
         },
     }
