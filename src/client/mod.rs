@@ -91,6 +91,8 @@ struct Connected {
 #[derive(Debug, Default)]
 struct Connection {
     latest: Option<Connected>,
+    /// So many were made so far.
+    made: u64,
     /// When an attempt to make one ended in vain the last time, and why. (One that another proxy forestalled leaves no word.)
     failed: Option<(Moment, ClientError)>,
 }
@@ -233,13 +235,13 @@ impl Client {
         message: Q,
         calling: impl AsyncFn(Channel, Request<Q>) -> Result<Response<A>, Status>,
     ) -> Result<A, ClientError> {
-        let began = self.clock.now();
-        let deadline = began + self.options.timeout;
+        let deadline = self.clock.now() + self.options.timeout;
         let first = self.preferred.load(Ordering::Relaxed);
         let mut untried: Vec<usize> = (first..self.proxies.len()).chain(0..first).collect();
-        // Those whose connection of before the call was gone.
+        // Those whose connection of before was gone.
         let mut found_gone = Vec::new();
         loop {
+            let asked = self.clock.now();
             let (number, Connected { channel, number: connection, since }) =
                 self.connected(&untried, deadline).await?;
             sometimes!(number != first, ClientFailsOver);
@@ -260,7 +262,7 @@ impl Client {
             let was_not_sent = is_lost && rpc::was_not_sent(&status);
             // The connection of before was gone: the proxy itself was not asked, and has its turn as any other. One that takes
             // connections and closes them had it already, though another call made that connection.
-            let is_kept = since < began && !found_gone.contains(&number);
+            let is_kept = since < asked && !found_gone.contains(&number);
             if was_not_sent && is_kept && self.clock.now() < deadline {
                 found_gone.push(number);
                 continue;
@@ -328,7 +330,8 @@ impl Proxy {
         let connected = clock.timeout(deadline.since(clock.now()), rpc::connect(&self.target, clock)).await;
         match connected {
             Ok(Ok(channel)) => {
-                let number = connection.latest.as_ref().map_or(1, |before| before.number + 1);
+                connection.made += 1;
+                let number = connection.made;
                 Ok(connection.latest.insert(Connected { channel, number, since: clock.now() }).clone())
             }
             Ok(Err(error)) => {
@@ -344,6 +347,11 @@ impl Proxy {
     /// This connection broke: the next request makes a new one, or learns that it cannot.
     fn forget(&self, number: u64) {
         self.gone.fetch_max(number, Ordering::Relaxed);
+        if let Ok(mut connection) = self.connection.try_lock()
+            && connection.made == number
+        {
+            connection.latest = None;
+        }
     }
 }
 

@@ -159,9 +159,9 @@ impl RangeScan {
     }
 
     /// Looks at the versions that a key had at the revision: those that are current still, and those that have ended since.
-    /// The first kind is looked at as far as the budget goes, the second, which costs more, no further than that; both are taken
-    /// up to the nearer end, so that only the cheap look may be repeated, from the first one that it found behind there. (What lies
-    /// before that may cost much: a store passes what was removed and is not on the disk yet.) Returns the keys that are left.
+    /// The first kind is looked at as far as the budget goes; the second, which costs more, no further than that. Both are taken up to
+    /// the nearer end, and the next step begins the first look at the first version of its kind behind there: to come to that may cost
+    /// much, for a store passes what was removed and is not on the disk yet. Returns the keys that are left.
     fn look_at_past<R: Read>(
         &mut self,
         store: &R,

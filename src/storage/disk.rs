@@ -5,8 +5,6 @@ use std::{future::Future, io, pin::Pin};
 use redb::StorageBackend;
 use tokio::sync::oneshot;
 
-use super::StorageError;
-
 /// Work that blocks on the disk.
 pub type Job = Box<dyn FnOnce() + Send>;
 
@@ -34,13 +32,8 @@ pub trait Disk: Send + Sync + 'static {
         false
     }
 
-    /// All of a restore is in its place, and a node came up from it: what said that it had not ended is taken away.
-    ///
-    /// # Errors
-    /// The disk failed.
-    fn end_restore(&self) -> Result<(), StorageError> {
-        Ok(())
-    }
+    /// All of a restore is in its place, and a node came up from it: what said that it had not ended is taken away, if it can be.
+    fn end_restore(&self) {}
 
     /// Runs blocking work away from the tasks that must stay responsive, and completes when it is done. In
     /// simulation this is where the disk takes its time.

@@ -128,13 +128,20 @@ impl Disk for FileDisk {
         is_there(RESTORE_PART) && !is_there(LOG_FILE)
     }
 
-    fn end_restore(&self) -> Result<(), StorageError> {
+    fn end_restore(&self) {
         let part = self.directory.join(RESTORE_PART);
-        match fs::remove_dir_all(&part) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            removed => removed.and_then(|()| File::open(&self.directory)?.sync_all()),
+        let removed = match fs::symlink_metadata(&part) {
+            Err(_) => return,
+            Ok(found) if found.is_dir() => fs::remove_dir_all(&part),
+            Ok(_) => fs::remove_file(&part),
+        };
+        if let Err(error) = removed.and_then(|()| File::open(&self.directory)?.sync_all()) {
+            tracing::warn!(
+                %error,
+                "{} cannot be taken away, which a restore has left that has ended: take it away, or this directory counts as half restored if its log is lost",
+                part.display()
+            );
         }
-        .map_err(|reason| unusable(&part, reason))
     }
 
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {

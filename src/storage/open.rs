@@ -54,7 +54,7 @@ pub fn open(disk: &dyn Disk, founding: &Founding) -> Result<Opened, StorageError
         return Err(StorageError::Lost { what });
     }
     // Later, when the log may be lost, it would say that the state is half of a restore.
-    disk.end_restore()?;
+    disk.end_restore();
     Ok(Opened { log, recovered, state, header, incarnation })
 }
 

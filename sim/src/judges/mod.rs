@@ -9,7 +9,7 @@
 //! | `alarms.rs` | what an alarm forbids is refused while it is raised, and at no other time |
 //! | `evidence.rs` | a failure with the operations that show it |
 //!
-//! A new judge is a file here and a line in [`judge`].
+//! A new judge is a file here and a line in [`judges`].
 
 mod alarms;
 mod evidence;
@@ -48,13 +48,25 @@ pub(crate) fn judge_whether(
     nodes_compact: bool,
     is_linearizable: impl FnOnce(&[Operation]) -> Result<(), Broken>,
 ) -> Result<(), Failure> {
-    backups_are_whole(operations)?;
-    ranges::judge(large)?;
-    past::is_true(operations)?;
-    past::is_compacted_as_asked(operations, nodes_compact)?;
-    pages::are_true(operations)?;
-    alarms::are_true(operations)?;
+    let mut verdicts = judges(operations, large, nodes_compact).into_iter();
+    verdicts.try_for_each(|judge| judge())?;
     Ok(is_linearizable(operations)?)
+}
+
+/// All but that of linearizability, which comes last: it may take long.
+fn judges<'a>(
+    operations: &'a [Operation],
+    large: &'a [LargeEvent],
+    nodes_compact: bool,
+) -> [Box<dyn Fn() -> Result<(), Failure> + 'a>; 6] {
+    [
+        Box::new(|| backups_are_whole(operations)),
+        Box::new(|| ranges::judge(large)),
+        Box::new(|| past::is_true(operations)),
+        Box::new(move || past::is_compacted_as_asked(operations, nodes_compact)),
+        Box::new(|| pages::are_true(operations)),
+        Box::new(|| alarms::are_true(operations)),
+    ]
 }
 
 /// A backup that arrived whole can be read.

@@ -53,15 +53,8 @@ pub(crate) const RANGES_ARE_SNAPSHOTS: &[Trial] = &[Trial {
 
 /// What the judges say of a history. No two of them object to it.
 fn judge_alone(operations: &[Operation], large: &[LargeEvent]) -> Result<(), Failure> {
-    let verdicts = [
-        backups_are_whole(operations),
-        ranges::judge(large),
-        past::is_true(operations),
-        past::is_compacted_as_asked(operations, false),
-        pages::are_true(operations),
-        alarms::are_true(operations),
-        history::judge(operations).map_err(Failure::from),
-    ];
+    let others = judges(operations, large, false).into_iter().map(|judge| judge());
+    let verdicts: Vec<_> = others.chain([history::judge(operations).map_err(Failure::from)]).collect();
     let failures: Vec<&Failure> = verdicts.iter().filter_map(|verdict| verdict.as_ref().err()).collect();
     assert!(failures.len() <= 1, "another judge catches it too: {failures:?}");
     judge(operations, large, false)

@@ -139,7 +139,7 @@ fn answer(summary: RangeSummary, pairs: Vec<KeyValue>, header: ResponseHeader) -
 }
 
 #[cfg(all(test, not(madsim)))]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use tokio::sync::mpsc;
@@ -156,16 +156,17 @@ mod tests {
             reply,
         },
         raft::Configuration,
-        storage::{Founding, Identity, MemoryDisk, Opened, open},
+        storage::{Disk, Founding, Identity, MemoryDisk, Opened, open},
         wire::pb::etcdserverpb::RangeRequest,
     };
 
     /// Over a state of ten pairs; a read of more than two is long.
-    fn server() -> Arc<ReadServer> {
-        let disk = MemoryDisk::default();
+    /// It reads by this disk what another one holds.
+    pub(in super::super) fn server_on(disk: Arc<dyn Disk>) -> Arc<ReadServer> {
         let identity = Identity { cluster: "test".to_owned(), node: 1 };
         let founding = Founding { identity, bootstrap: Configuration::of([1]), incarnation: 5 };
-        let Opened { state, .. } = open(&disk, &founding).unwrap_or_else(|error| panic!("{error}"));
+        let Opened { state, .. } =
+            open(&MemoryDisk::default(), &founding).unwrap_or_else(|error| panic!("{error}"));
         let mut tables = state.tables();
         let mut applier = Applier::begin(&mut tables).expect("the disk works");
         for number in 0..10 {
@@ -178,12 +179,12 @@ mod tests {
         let reads = ReadLimits { short_records: 2, ..ReadLimits::default() };
         let config = Config { reads, ..Config::plain(1) };
         let (reports, _) = mpsc::unbounded_channel();
-        ReadServer::new(&config, state.reader(), &Clock::new(Duration::ZERO), Arc::new(disk), reports)
+        ReadServer::new(&config, state.reader(), &Clock::new(Duration::ZERO), disk, reports)
     }
 
     #[test]
     fn a_round_ends_with_so_many_long_reads_though_they_add_nothing_to_its_answers() {
-        let server = server();
+        let server = server_on(Arc::new(MemoryDisk::default()));
         let (replies, read_replies, _receiver) = reply::channel();
         let (caller, _end) = Caller::new(replies, read_replies);
         let load = Arc::<Load>::default();

@@ -167,3 +167,40 @@ impl Drop for Tasks {
         self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
+
+#[cfg(all(test, not(madsim)))]
+mod tests {
+    use std::{future::pending, io, pin::Pin};
+
+    use redb::StorageBackend;
+
+    use super::{super::lane::tests::server_on, *};
+    use crate::storage::Job;
+
+    /// It does what it is to do when it is let.
+    #[derive(Default)]
+    struct Slow(std::sync::Mutex<Option<Job>>);
+
+    impl Disk for Slow {
+        fn open(&self, _: &str) -> io::Result<Box<dyn StorageBackend>> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+
+        fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+            *self.0.lock().expect("nobody panics with it") = Some(job);
+            Box::pin(pending())
+        }
+    }
+
+    #[tokio::test]
+    async fn work_that_nobody_waits_for_any_more_is_known_until_it_ends() {
+        let disk = Arc::new(Slow::default());
+        let server = server_on(disk.clone());
+        let left = server.clock.timeout(std::time::Duration::from_millis(1), server.run(|| ())).await;
+        assert!(left.is_err());
+        assert_eq!(server.oldest_job(), Some(1), "the disk is at it");
+        let job = disk.0.lock().expect("nobody panics with it").take();
+        job.expect("it was begun")();
+        assert_eq!(server.oldest_job(), None);
+    }
+}

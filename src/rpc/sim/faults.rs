@@ -94,7 +94,7 @@ impl LineFaults {
                 return Crossing::Breaks;
             }
             delay += draw.between(poor.latency);
-            // What is sent again while the line is good arrives.
+            // What is sent again between two bad times arrives. (That the fault will be over by then, nobody knows yet.)
             let (mut attempt_at, mut timeout) = (now, RETRANSMIT_MIN);
             while timeout < RETRANSMIT_MAX
                 && poor.rhythm.is_bad(attempt_at)

@@ -19,6 +19,10 @@ use crate::{
 /// A stream of before is found dead by then (`SILENCE_MAX` of `src/rpc/link.rs`).
 const SILENCE: Duration = Duration::from_millis(1_000);
 
+/// What was lost is sent again after 0.2, 0.4 and 0.8 s (`RETRANSMIT_MIN` of `src/rpc/sim/faults.rs`); the pause after that is longer than
+/// [`SILENCE`].
+const RESENT: Duration = Duration::from_millis(1_400);
+
 /// A stream of before is found dead, a pause follows (`PAUSE_MAX` of `src/rpc/link.rs`), and then perhaps a connection is waited for
 /// that was begun when there was still nobody.
 pub(crate) const LINKS: Duration =
@@ -100,10 +104,6 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         _ => None,
     });
     let late = Duration::from_millis(late_ms.max().unwrap_or(0));
-    // What was late or lost on a poor line holds up what follows it on its stream, also when the line is good again, until that is
-    // found dead.
-    let has_poor_lines = scenario.faults.iter().any(|timed| matches!(timed.fault, Fault::PoorLine(_)));
-    let held_up = if has_poor_lines { LINKS } else { Duration::ZERO };
     let election_timeout = Duration::from_millis(world.shape.election_timeout_ms);
     // The longest election timeout is twice the shortest. Its first entry takes a round, and a sync or two.
     let ballot = 2 * election_timeout;
@@ -120,14 +120,24 @@ pub(crate) fn availability(world: &World, scenario: &Scenario) -> Bounds {
         until_heard: LINKS + 2 * ballot,
         // It may have to hear from another node first where the leader is.
         until_found: 2 * LINKS,
-        until_dead: SILENCE,
+        until_dead: SILENCE + held_up_by_poor_lines(scenario),
         // A node says at once who leads.
         until_told: ballot,
         until_answered: match is_answered_soon(scenario) {
-            true => held_up + ballot + PAUSES + JOBS * Duration::from_micros(world.shape.disk_us.high),
+            true => ballot + PAUSES + JOBS * Duration::from_micros(world.shape.disk_us.high),
             false => Duration::MAX,
         },
     }
+}
+
+/// For how long a stream still has signs of life now and then, after its line was poor: what was late arrives, and what was lost, after
+/// pauses that grow up to the silence in which it is found dead.
+fn held_up_by_poor_lines(scenario: &Scenario) -> Duration {
+    let latencies = scenario.faults.iter().filter_map(|timed| match &timed.fault {
+        Fault::PoorLine(line) => Some(Duration::from_micros(line.poor.latency_us.high) + RESENT),
+        _ => None,
+    });
+    latencies.sum()
 }
 
 /// What half of the runs of a campaign, and all but one of a hundred, must not exceed.

@@ -18,7 +18,7 @@ use super::{
     core::Core,
 };
 use crate::{
-    trace::{CLIENT_LIVES, Call, Condition, MachineId},
+    trace::{Answer, CLIENT_LIVES, Call, Condition, MachineId},
     verdict::{Failure, Rule, Times},
     workload::Workload,
     world::{World, now_ns, redirect_proxy},
@@ -102,7 +102,7 @@ fn present_leader(world: &World) -> Option<MachineId> {
     Standings::of(&world.oracle).leader_of(runs).map(MachineId::Node)
 }
 
-/// The leader that a quorum follows, which are nodes of the core, and the leader itself, though it may be outside of it.
+/// The leader that a quorum follows: nodes of the core, and the leader itself, wherever it is.
 fn leader(world: &World, core: &Core) -> Option<u64> {
     let counts = |id| core.contains(MachineId::Node(id)) && world.machines.is_running(MachineId::Node(id));
     Standings::of(&world.oracle)
@@ -131,25 +131,40 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
     }
 }
 
-/// Since when each client has written something that was asked for after this. Of who only reads, and of who competes with large
-/// values, any answer counts: that a write gets through within a short patience is not promised then. So it does of who asks so seldom that it may not come to a write. Whose patience is not worth
-/// two large values on such a line, for one may be before it to the leader and one from there, may not be answered in time at all. And a
-/// proxy that takes few calls at a time may be full of large values whenever somebody asks: it says so, and nobody is promised a turn.
+/// Since when each client has written something that was asked for after this. Any answer counts
+/// - of who only reads, or asks so seldom that it may not come to a write;
+/// - of who competes with large values: that a write gets through within a short patience is not promised then. Whose patience is not
+///   worth two large values on a narrow line, for one may be before it to the leader and one from there, may not be answered at all.
+///
+/// And where others are served, so does that a proxy is full of large values, if it takes few calls at a time: nobody is promised a turn.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
     let are_crowded = bounds::are_calls_crowded(world, workload);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
     let any_counts = are_crowded || asks_seldom || workload.reads_percent == 100;
-    let is_hasty = workload.patience_ms <= 2 * large_value_ms(world, workload);
-    let may_be_shut_out = are_crowded && (is_hasty || world.instruments.knob(Knob::Calls).is_some());
+    let is_hasty = are_crowded && workload.patience_ms <= 2 * large_value_ms(world, workload);
+    let takes_few_calls = are_crowded && world.instruments.knob(Knob::Calls).is_some();
+    let mut shut_out = BTreeMap::new();
     let mut written = BTreeMap::new();
     world.recorder.look_since(began_ns, |operation| {
         let Some((at_ns, answer)) = &operation.answer else { return };
         let is_written = is_write(&operation.call) && !answer.is_error();
-        if is_written || any_counts && !answer.is_error() || may_be_shut_out {
-            written.insert(operation.client % CLIENT_LIVES, *at_ns);
+        let client = operation.client % CLIENT_LIVES;
+        if is_written || any_counts && !answer.is_error() || is_hasty {
+            written.insert(client, *at_ns);
+        } else if takes_few_calls && is_refused_as_full(answer) {
+            shut_out.insert(client, *at_ns);
         }
     });
+    if !written.is_empty() {
+        shut_out.append(&mut written);
+        return shut_out;
+    }
     written
+}
+
+/// A proxy takes no more calls for now.
+fn is_refused_as_full(answer: &Answer) -> bool {
+    matches!(answer, Answer::DidNotHappen(why) if why.contains("calls wait at this proxy"))
 }
 
 /// How long the largest value takes on a line.
