@@ -13,7 +13,7 @@ use tonic::transport::{Endpoint, Uri};
 
 use super::{
     CONNECTION_WINDOW_BYTES, Channel, KEEPALIVE_INTERVAL, KEEPALIVE_TIMEOUT, STREAM_WINDOW_BYTES,
-    deadline::Missing,
+    deadline::{Missing, broken},
     secured::{self, Secured},
     stream::Gathering,
 };
@@ -48,12 +48,6 @@ pub(in crate::rpc) async fn establish(uri: Uri, target: &Target, clock: &Clock) 
     });
     let connected = endpoint.connect_with_connector(dialling).await;
     connected.map(|channel| Channel::new(channel, clock.clone(), missing)).map_err(|error| root_cause(&error))
-}
-
-/// Who kept a channel chooses anew whom to connect to, and how long to wait for that: calls that queue at a channel which connects again
-/// would wait one behind the other for a process that is gone.
-fn broken() -> io::Error {
-    io::Error::new(io::ErrorKind::NotConnected, "the connection broke")
 }
 
 async fn dial(uri: Uri, target: Target, clock: Clock) -> io::Result<TokioIo<Gathering>> {

@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    io,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -143,9 +144,8 @@ const REFUSALS: [AlertDescription; 11] = [
 /// keeps no more.
 fn is_refusal(error: &(dyn Error + 'static)) -> bool {
     let is_refusal = |alert: &str| REFUSALS.iter().any(|refusal| alert == format!("{refusal:?}"));
-    causes(Some(error)).any(|cause| {
-        cause.is::<std::io::Error>() && cause.to_string().strip_prefix(ALERT).is_some_and(is_refusal)
-    })
+    causes(Some(error))
+        .any(|cause| cause.is::<io::Error>() && cause.to_string().strip_prefix(ALERT).is_some_and(is_refusal))
 }
 
 /// What breaks off because one side speaks TLS and the other does not, or misses a certificate, is told so.
@@ -158,16 +158,32 @@ fn explain(error: transport::Error, missing: Missing, has_answered: bool) -> Std
     };
     let message = format!("{}; {advice}", root_cause(&error));
     let mut status = Status::unavailable(message.clone());
-    if is_refusal(&error) || causes(Some(&error)).any(is_unsent) {
+    if is_refusal(&error) || causes(Some(&error)).any(|cause| is_unsent(cause) || is_broken(cause)) {
         status.set_source(Arc::new(NeverRead(message)));
     }
     status.into()
 }
 
 /// It broke off after there was a connection. A server of TLS closes one that speaks HTTP/2; whether its alert is read before
-/// the end of the connection is seen is a race.
+/// the end of the connection is seen is a race, and so is whether that is seen before the request goes out.
 fn is_connected(error: &transport::Error) -> bool {
-    !causes(Some(error)).any(|cause| cause.is::<tonic::ConnectError>())
+    !causes(Some(error)).any(|cause| cause.is::<tonic::ConnectError>()) || causes(Some(error)).any(is_broken)
+}
+
+/// What a channel is told instead of being connected again. Who kept it chooses anew whom to connect to, and how long to wait for that: calls
+/// that queue at a channel which connects again would wait one behind the other for a process that is gone.
+pub(super) fn broken() -> io::Error {
+    io::Error::new(io::ErrorKind::NotConnected, Broken)
+}
+
+/// There was a connection, and it broke.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection broke")]
+struct Broken;
+
+fn is_broken(error: &(dyn Error + 'static)) -> bool {
+    let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    inner.is_some_and(|inner| inner.is::<Broken>())
 }
 
 /// An error and what lies beneath it.
@@ -181,7 +197,7 @@ fn is_cancelled(response: &HttpResponse) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::{future::poll_fn, io};
+    use std::future::poll_fn;
 
     use hyper_util::rt::TokioIo;
     use tokio_rustls::rustls;
@@ -208,6 +224,27 @@ mod tests {
         assert!(was_not_sent(&status), "{status:?}");
         assert!(status.message().ends_with("; if it wants TLS, give --tls-ca"), "{status:?}");
         assert_eq!(root_cause(&status), status.message(), "what its user is told");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_before_the_first_request_is_told_as_one_that_closes_it() {
+        let clock = Clock::new(Duration::ZERO);
+        let has_dialled = AtomicBool::new(false);
+        let dialling = tower::service_fn(move |_: transport::Uri| {
+            let is_again = has_dialled.swap(true, Ordering::Relaxed);
+            let closed = || TokioIo::new(tokio::io::join(tokio::io::empty(), tokio::io::sink()));
+            std::future::ready(if is_again { Err(broken()) } else { Ok(closed()) })
+        });
+        let endpoint = transport::Endpoint::from_static("http://proxy:1");
+        let inner = endpoint.connect_with_connector(dialling).await.expect("it is taken");
+        let mut channel = Channel::new(inner, clock.clone(), Missing::Certificate);
+        clock.sleep(Duration::from_millis(20)).await;
+        poll_fn(|context| channel.poll_ready(context)).await.expect("it takes a request");
+        let error = channel.call(http::Request::new(Body::empty())).await.expect_err("nobody answers");
+        let status = Status::from_error(error);
+        assert!(was_not_sent(&status), "{status:?}");
+        let told = "the connection broke; if it wants a certificate, give --tls-cert and --tls-key";
+        assert_eq!(status.message(), told);
     }
 
     #[test]
