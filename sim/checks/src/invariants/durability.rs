@@ -28,7 +28,8 @@ pub(super) fn recovered_as_promised(_: &Facts, node: &Node, start: &Start<'_>) -
     Err(Failure::new(rule, id, term, format!("node {id} {what}")))
 }
 
-/// Else a quorum that committed an entry would be none any more.
+/// Else a quorum that committed an entry would be none any more. What was decided in a term before that in which it was committed may come
+/// late: that quorum did without this node.
 pub(super) fn committed_is_kept(facts: &Facts, node: &Node, observed: &Write<'_>) -> Checked {
     let (disk, write) = (&node.disk, observed.write);
     let replaced = write.compacted.as_ref().filter(|compacted| !disk.matches(compacted.position));
@@ -44,7 +45,11 @@ pub(super) fn committed_is_kept(facts: &Facts, node: &Node, observed: &Write<'_>
             .and_then(|offset| write.entries.get(offset as usize))
             .is_some_and(|it| it.term == position.term)
     };
-    keeps_committed(facts, node, from, is_written)
+    let (vote, _) = disk.after(write);
+    let term = write.entries.last().map_or(vote.term, |last| last.term.max(vote.term));
+    let is_later =
+        |position: Position| facts.committed.at(position.index).is_some_and(|it| term < it.known_in);
+    keeps_committed(facts, node, from, |position| is_written(position) || is_later(position))
 }
 
 /// Also by the writes that had reached the disk when the node died.

@@ -32,12 +32,21 @@ pub(super) const COMMITTED_IS_KEPT: &[Story] = &[
         history: a_snapshot_cuts_off_what_is_committed_or_stands_for_what_is_there,
     },
     Story { nodes: &[1], term: 1, history: a_node_dies_when_it_has_replaced_an_entry },
+    Story { nodes: &[3], term: 1, history: a_leader_of_before_is_followed_late_or_one_of_today_wrongly },
 ];
 
 fn a_disk_replaces_an_entry_that_is_committed_or_not(cluster: &Cluster, version: Version) {
     cluster.commits(version.list(&[1, 1], &[1]));
     cluster.stores_entries(2, entries(2, &[1]));
     cluster.stores_entries(2, entries(2, &[2]));
+}
+
+/// The entry was committed in term 3, by others.
+fn a_leader_of_before_is_followed_late_or_one_of_today_wrongly(cluster: &Cluster, version: Version) {
+    cluster.boots(&node(3).term(1).log(&[1, 1]));
+    cluster.commits(&[1, 1, 3]);
+    let vote = Some(Vote { term: version.of(3, 2), candidate: None });
+    cluster.stores(3, &Persist { vote, entries: entries(2, &[2]), ..nothing() });
 }
 
 /// What comes after it stays if the disk holds the entry with which it ends.
