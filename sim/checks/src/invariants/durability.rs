@@ -1,7 +1,7 @@
 //! What a disk keeps across crashes, and what a node promises of it (figure 2: stable storage is updated before a message is
 //! answered).
 
-use conclave::raft::{AppendOutcome, Body, Index, Message, NodeId, Position, Vote};
+use conclave::raft::{AppendOutcome, Body, Index, Message, NodeId, Position, Term, Vote};
 
 use super::check::{Checked, ensure};
 use crate::{
@@ -47,19 +47,29 @@ pub(super) fn committed_is_kept(facts: &Facts, node: &Node, observed: &Write<'_>
     };
     let (vote, _) = disk.after(write);
     let term = write.entries.last().map_or(vote.term, |last| last.term.max(vote.term));
-    let is_later =
-        |position: Position| facts.committed.at(position.index).is_some_and(|it| term < it.known_in);
-    keeps_committed(facts, node, from, |position| is_written(position) || is_later(position))
+    keeps_committed(facts, node, from, term, is_written)
 }
 
 /// Also by the writes that had reached the disk when the node died.
 pub(super) fn recovered_committed_is_kept(facts: &Facts, node: &Node, start: &Start<'_>) -> Checked {
-    keeps_committed(facts, node, node.disk.compacted().index + 1, |position| start.found.holds(position))
+    let found = &start.found;
+    let term = found.last().term.max(found.vote().term);
+    keeps_committed(facts, node, node.disk.compacted().index + 1, term, |position| found.holds(position))
 }
 
-fn keeps_committed(facts: &Facts, node: &Node, from: Index, is_kept: impl Fn(Position) -> bool) -> Checked {
+/// Of what was committed by this term, from there on.
+fn keeps_committed(
+    facts: &Facts,
+    node: &Node,
+    from: Index,
+    by_term: Term,
+    is_kept: impl Fn(Position) -> bool,
+) -> Checked {
     let disk = &node.disk;
-    let committed = |index| Some(Position { term: facts.committed.at(index)?.term, index });
+    let committed = |index| {
+        let entry = facts.committed.at(index).filter(|entry| entry.known_in <= by_term)?;
+        Some(Position { term: entry.term, index })
+    };
     let indexes = from..=disk.last().index.min(facts.committed.last());
     let mut held = indexes.filter_map(committed).filter(|&position| disk.holds(position));
     match held.find(|&position| !is_kept(position)) {
