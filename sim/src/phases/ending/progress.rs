@@ -136,13 +136,15 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 /// - of who competes with large values: that a write gets through within a short patience is not promised then. Whose patience is not
 ///   worth two large values on a narrow line, for one may be before it to the leader and one from there, may not be answered at all.
 ///
-/// And where others are served, so does that a proxy is full of large values, if it takes few calls at a time: nobody is promised a turn.
+/// And where others are served, so does that a proxy is full of large values, if it takes few calls at a time: nobody is promised a turn. Nor
+/// is anybody where more is asked for than is taken.
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
     let are_crowded = bounds::are_calls_crowded(world, workload);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
     let any_counts = are_crowded || asks_seldom || workload.reads_percent == 100;
     let is_hasty = are_crowded && workload.patience_ms <= 2 * large_value_ms(world, workload);
     let takes_few_calls = are_crowded && world.instruments.knob(Knob::Calls).is_some();
+    let is_overloaded = workload.open_loops > 0 && takes_little_at_a_time(world);
     let mut shut_out = BTreeMap::new();
     let mut written = BTreeMap::new();
     world.recorder.look_since(began_ns, |operation| {
@@ -151,7 +153,7 @@ fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTre
         let client = operation.client % CLIENT_LIVES;
         if is_written || any_counts && !answer.is_error() || is_hasty {
             written.insert(client, *at_ns);
-        } else if takes_few_calls && is_refused_as_full(answer) {
+        } else if takes_few_calls && is_refused_as_full(answer) || is_overloaded && is_refused(answer) {
             shut_out.insert(client, *at_ns);
         }
     });
@@ -160,6 +162,17 @@ fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTre
         return shut_out;
     }
     written
+}
+
+/// Whoever leads takes so little at a time that clients who do not wait for answers ask for more than it can do.
+fn takes_little_at_a_time(world: &World) -> bool {
+    let knobs = [Knob::Inputs, Knob::ReadsPerRound, Knob::ReadRoundBytes];
+    knobs.into_iter().any(|knob| world.instruments.knob(knob).is_some())
+}
+
+/// It was not done, and the client knows.
+fn is_refused(answer: &Answer) -> bool {
+    matches!(answer, Answer::DidNotHappen(_))
 }
 
 /// A proxy takes no more calls for now.
