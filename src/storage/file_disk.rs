@@ -86,6 +86,15 @@ fn begun_in(directory: &Path) -> Vec<PathBuf> {
     missing.filter_map(Path::parent).map(Path::to_owned).collect()
 }
 
+/// Makes what was changed in a directory durable: that a file is there, under this name.
+///
+/// # Errors
+/// It cannot be read, or the disk failed.
+pub fn sync_directory(directory: &Path) -> io::Result<()> {
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    File::open(directory)?.sync_all()
+}
+
 /// A crash right after the first start must not lose the directory's own entry. Where its parent may not be read, it was made by somebody
 /// else, before.
 fn sync_entries(parent: &Path) -> io::Result<()> {
@@ -107,7 +116,7 @@ impl Disk for FileDisk {
         let handle =
             owners(OpenOptions::new().create(true).truncate(false).read(true).write(true)).open(&path);
         let handle = handle.map_err(|reason| unusable_file(&path, reason))?;
-        File::open(&self.directory)?.sync_all()?;
+        sync_directory(&self.directory)?;
         forget_clean_pages(&handle)?;
         Ok(Box::new(FileBackend::new(handle).map_err(io::Error::other)?))
     }
@@ -135,7 +144,7 @@ impl Disk for FileDisk {
             Ok(found) if found.is_dir() => fs::remove_dir_all(&part),
             Ok(_) => fs::remove_file(&part),
         };
-        if let Err(error) = removed.and_then(|()| File::open(&self.directory)?.sync_all()) {
+        if let Err(error) = removed.and_then(|()| sync_directory(&self.directory)) {
             tracing::warn!(
                 %error,
                 "{} cannot be taken away, which a restore has left that has ended: take it away, or this directory counts as half restored if its log is lost",

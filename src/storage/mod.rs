@@ -63,7 +63,7 @@ pub use defrag::{Defragged, defrag};
 pub use disk::{Disk, Job, run_on};
 pub use error::StorageError;
 #[cfg(not(madsim))]
-pub use file_disk::{FileDisk, forget_clean_pages};
+pub use file_disk::{FileDisk, forget_clean_pages, sync_directory};
 pub use log_store::{LogStore, Recovered};
 #[cfg(all(not(madsim), any(test, feature = "fuzzing")))]
 pub(crate) use memory_disk::MemoryDisk;

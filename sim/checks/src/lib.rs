@@ -25,7 +25,7 @@
 //! | `history/` | what clients were told, judged |
 //! | `host/` | carries out what a core asks for, in memory |
 //! | `event.rs`, `trace.rs` | what happened in a run, as data; its hash |
-//! | `trial.rs` | what rules are tried with, in tests |
+//! | `trial.rs` | what rules are tried with, in the tests of this package and of runs |
 //! | `hash.rs`, `draw.rs` | hashes and random draws that are the same everywhere |
 //!
 //! It needs nothing of Conclave but the core (`conclave::raft`), and builds with and without the simulator.
@@ -52,8 +52,7 @@ mod specification;
 mod standing;
 mod surroundings;
 mod trace;
-#[cfg(test)]
-mod trial;
+pub mod trial;
 
 pub use availability::{Availability, Stretches};
 pub use event::{CoreEvent, StoredEntries, StoredVote};

@@ -10,7 +10,9 @@ use anyhow::{Context, bail};
 use indicatif::HumanBytes;
 
 use super::verify::{failed, sound};
-use crate::storage::{self, Checkup, Defragged, FileDisk, LOG_FILE, ReadOnlyDisk, STATE_FILE};
+use crate::storage::{
+    self, Checkup, Defragged, FileDisk, LOG_FILE, ReadOnlyDisk, STATE_FILE, sync_directory,
+};
 
 const EXAMPLES: &str = "\
 EXAMPLES
@@ -97,10 +99,6 @@ fn put_in_place(directory: &Path, part: &Path) -> io::Result<()> {
         fs::rename(part.join(file), directory.join(file))?;
     }
     sync_directory(directory)
-}
-
-fn sync_directory(directory: &Path) -> io::Result<()> {
-    File::open(directory)?.sync_all()
 }
 
 fn line(Defragged { file, before, after }: &Defragged) -> String {

@@ -26,12 +26,6 @@ pub(super) fn verify(path: &Path) -> anyhow::Result<Summary> {
     open(path)?.finish().with_context(|| path.display().to_string())
 }
 
-/// Makes what was changed in a directory durable: that a file is there, under this name.
-pub(super) fn sync_directory(directory: &Path) -> std::io::Result<()> {
-    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
-    File::open(directory)?.sync_all()
-}
-
 /// The cluster that a backup is of.
 pub(super) fn cluster(summary: &Summary) -> String {
     format!("{} (id {:016x})", summary.about.cluster, summary.about.members.cluster)

@@ -16,10 +16,11 @@ use super::{
         node::{Peer, unique_peers},
         usage::UsageError,
     },
-    file::{keys, open, sync_directory, verify},
+    file::{keys, open, verify},
 };
 use crate::storage::{
     self, BackupError, FileDisk, Identity, LOG_FILE, RESTORE_PART, Restoration, STATE_FILE, Summary,
+    sync_directory,
 };
 
 const EXAMPLES: &str = "\

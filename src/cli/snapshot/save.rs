@@ -13,10 +13,13 @@ use tonic::Status;
 
 use super::{
     super::connection::Connection,
-    file::{cluster, hex, keys, sync_directory, verify, write},
+    file::{cluster, hex, keys, verify, write},
     offline::Offline,
 };
-use crate::client::{Client, ClientError, is_passing};
+use crate::{
+    client::{Client, ClientError, is_passing},
+    storage::sync_directory,
+};
 
 const EXAMPLES: &str = "\
 EXAMPLES

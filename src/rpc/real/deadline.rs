@@ -204,31 +204,8 @@ mod tests {
 
     use super::*;
 
-    /// A channel over connections whose other side takes them, and closes them at once.
-    async fn closed_at_once(clock: &Clock) -> Channel {
-        let dialling = tower::service_fn(async |_: transport::Uri| {
-            io::Result::Ok(TokioIo::new(tokio::io::join(tokio::io::empty(), tokio::io::sink())))
-        });
-        let endpoint = transport::Endpoint::from_static("http://proxy:1");
-        let inner = endpoint.connect_with_connector(dialling).await.expect("it is taken");
-        Channel::new(inner, clock.clone(), Missing::Tls)
-    }
-
-    #[tokio::test]
-    async fn what_a_connection_that_is_closed_at_once_did_not_carry_was_not_sent() {
-        let clock = Clock::new(Duration::ZERO);
-        let mut channel = closed_at_once(&clock).await;
-        poll_fn(|context| channel.poll_ready(context)).await.expect("it takes a request");
-        let error = channel.call(http::Request::new(Body::empty())).await.expect_err("nobody answers");
-        let status = Status::from_error(error);
-        assert!(was_not_sent(&status), "{status:?}");
-        assert!(status.message().ends_with("; if it wants TLS, give --tls-ca"), "{status:?}");
-        assert_eq!(root_cause(&status), status.message(), "what its user is told");
-    }
-
-    #[tokio::test]
-    async fn a_connection_that_was_closed_before_the_first_request_is_told_as_one_that_closes_it() {
-        let clock = Clock::new(Duration::ZERO);
+    /// A channel over a connection whose other side takes it, and closes it at once.
+    async fn closed_at_once(clock: &Clock, missing: Missing) -> Channel {
         let has_dialled = AtomicBool::new(false);
         let dialling = tower::service_fn(move |_: transport::Uri| {
             let is_again = has_dialled.swap(true, Ordering::Relaxed);
@@ -237,11 +214,30 @@ mod tests {
         });
         let endpoint = transport::Endpoint::from_static("http://proxy:1");
         let inner = endpoint.connect_with_connector(dialling).await.expect("it is taken");
-        let mut channel = Channel::new(inner, clock.clone(), Missing::Certificate);
-        clock.sleep(Duration::from_millis(20)).await;
+        Channel::new(inner, clock.clone(), missing)
+    }
+
+    /// What who asks by this channel is told.
+    async fn refused(channel: &mut Channel) -> Status {
         poll_fn(|context| channel.poll_ready(context)).await.expect("it takes a request");
-        let error = channel.call(http::Request::new(Body::empty())).await.expect_err("nobody answers");
-        let status = Status::from_error(error);
+        Status::from_error(channel.call(http::Request::new(Body::empty())).await.expect_err("nobody answers"))
+    }
+
+    #[tokio::test]
+    async fn what_a_connection_that_is_closed_at_once_did_not_carry_was_not_sent() {
+        let clock = Clock::new(Duration::ZERO);
+        let status = refused(&mut closed_at_once(&clock, Missing::Tls).await).await;
+        assert!(was_not_sent(&status), "{status:?}");
+        assert!(status.message().ends_with("; if it wants TLS, give --tls-ca"), "{status:?}");
+        assert_eq!(root_cause(&status), status.message(), "what its user is told");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_closed_before_the_first_request_is_told_as_one_that_closes_it() {
+        let clock = Clock::new(Duration::ZERO);
+        let mut channel = closed_at_once(&clock, Missing::Certificate).await;
+        clock.sleep(Duration::from_millis(20)).await;
+        let status = refused(&mut channel).await;
         assert!(was_not_sent(&status), "{status:?}");
         let told = "the connection broke; if it wants a certificate, give --tls-cert and --tls-key";
         assert_eq!(status.message(), told);
