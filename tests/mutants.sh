@@ -48,7 +48,7 @@ list() { sed -n "/^\[$1\]/,/^$/p" Cargo.toml | grep -v '^conclave\|^linearizabil
 # All that the package depends on: cargo builds it once, and links what the rooms use.
 dependencies() { sed -n '/^\[dependencies\]/,/^\[features\]/p' Cargo.toml | grep -v '^conclave-checks\|^\[features\]'; }
 # What the core and the state machine's tests need: they are pure.
-pure() { printf '[dev-dependencies]\n%s\n' 'goldenscript.workspace = true' 'proptest.workspace = true'; }
+pure() { printf '%s\n' '[dev-dependencies]' 'goldenscript.workspace = true' 'proptest.workspace = true'; }
 
 members='"conclave"'
 if [ "$room" = raft ]; then
