@@ -44,6 +44,11 @@ impl Recorder {
         self.records().notes = Some(Notes::default());
     }
 
+    /// The time of the run.
+    pub fn now_ns(&self) -> u64 {
+        (self.records().now_ns)()
+    }
+
     /// Records an event of the present moment.
     pub fn record(&self, event: Event) {
         self.records().record(event);

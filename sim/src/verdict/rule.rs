@@ -78,7 +78,7 @@ rules! {
     StoredStateIsSound, Safety, "what nodes have on their disks can be read, and is what its digest says";
     ProcessesRunOn, Crash, "nodes and proxies run until they are told to stop, or have left";
     CoreElects, Liveness, "a healed core has a leader within its bound";
-    CoreServes, Liveness, "every client of a healed core writes something within its bound";
+    CoreServes, Liveness, "every client of a healed core writes something within its bound, or reads if it does nothing else";
     CoreConverges, Liveness, "all nodes of a healed core apply what was committed";
     WritesSucceed, Liveness, "a healed cluster accepts writes through every proxy";
     ChangesEnd, Liveness, "what operators ask for comes to be";
