@@ -27,7 +27,7 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// The rooms of the simulated world, in order: a room may import those before it, and none behind it.
 const ROOMS_OF_SIM: &[&str] = &[
-    "trace", "probes", "workload", "world", "faults", "scenario", "verdict", "judges", "phases", "run",
+    "trace", "probes", "workload", "world", "faults", "scenario", "verdict", "phases", "run",
     "shrink", "explain", "campaign",
 ];
 

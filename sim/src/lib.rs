@@ -1,7 +1,7 @@
 //! The deterministic simulation testbed of Conclave.
 //!
 //! ```text
-//!   seed ─▶ scenario ─▶ phases ( world, faults, workload; watched by the oracle ) ─▶ trace ─▶ judges ─▶ verdict
+//!   seed ─▶ scenario ─▶ phases ( world, faults, workload; watched by the oracle ) ─▶ trace ─▶ verdict
 //! ```
 //!
 //! | room | idea |
@@ -13,14 +13,13 @@
 //! | `faults/` | what can go wrong: a file a family |
 //! | `scenario/` | everything a run will do, as data, from a seed or a file |
 //! | `verdict/` | what a run came to: which rule broke, and where |
-//! | `judges/` | the clients' history, judged |
 //! | `phases/` | chaos, recovery, judgement |
 //! | `run.rs` | one run: a scenario in, a verdict out |
 //! | `shrink/` | the smallest scenario that still fails the same way |
 //! | `explain/` | what a person reads |
 //! | `campaign/` | many runs, the command line |
 //!
-//! A room knows those above it in this list, and none below. The checks of the consensus itself are a package of their own
+//! A room knows those above it in this list, and none below. The checks of the consensus and of what clients were told are a package of their own
 //! (`sim/checks`), and so is the search for a linear order (`sim/linearizability`). Outside of the simulated world this
 //! package is empty.
 #![cfg(madsim)]
@@ -29,7 +28,6 @@
 pub mod campaign;
 mod explain;
 pub mod faults;
-mod judges;
 mod phases;
 pub mod probes;
 pub mod run;

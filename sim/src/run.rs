@@ -16,11 +16,11 @@ use conclave_checks::{Counts, Oracle, Probe as OfConsensus, Trace};
 use madsim::{Config, runtime::Runtime};
 
 use crate::{
-    judges, phases,
+    phases,
     probes::{Combinations, Probe, Watch},
     scenario::Scenario,
     trace::{Event, Recorder},
-    verdict::{Failure, Figures, Rule, Times, Verdict},
+    verdict::{Failure, Figures, Rule, Times, Verdict, count},
     world::{Instruments, World, latency, now_ns},
 };
 
@@ -81,7 +81,7 @@ fn run_here(scenario: &Scenario, keep_story: bool, limit: Option<Duration>) -> V
         events: trace.length(),
         faults: named(watch.struck()),
         missed: named(watch.missed()),
-        operations: named(judges::count(&recorder.operations(), &recorder.large())),
+        operations: named(count(&recorder.history())),
         to_leader_ns: times.to_leader.map(nanoseconds).into_iter().collect(),
         to_first_write_ns: times.to_first_write.map(nanoseconds).into_iter().collect(),
         watched_ns: nanoseconds(times.stretches.looked),

@@ -20,7 +20,7 @@ use std::{
 };
 
 use anyhow::Result;
-use conclave_checks::history::{Answer, Call, Operation, judge as judge_history};
+use conclave_checks::history::{Answer, Call, History, Operation, judge as judge_history};
 
 pub(crate) use availability::Availability;
 pub(crate) use convergence::has_converged;
@@ -55,10 +55,11 @@ pub(crate) fn judge(
     took: Duration,
 ) -> Result<Report> {
     let began = Instant::now();
-    if let Err(broken) = judge_history(&operations) {
-        evidence.failures.push(format!("{:?}: {broken}", broken.rule));
+    let history = History { operations, nodes_compact: true, ..History::default() };
+    if let Err(broken) = judge_history(&history) {
+        evidence.failures.push(format!("{}: {broken}", broken.rule));
     }
-    let judged_in = began.elapsed();
+    let (judged_in, operations) = (began.elapsed(), history.operations);
     evidence.failures.extend(loss::lost(&operations));
     let mut successes: Vec<u64> = operations.iter().filter_map(success).collect();
     successes.sort_unstable();

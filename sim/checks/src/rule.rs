@@ -1,21 +1,19 @@
 //! The rules that must always hold, each with what it says and where it comes from. `invariants/` and `specification/` hold
 //! them.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 /// Name, statement, source: a row a rule.
 macro_rules! rules {
-    ($($rule:ident, $statement:literal, $source:literal;)*) => {
-        /// A rule that must always hold. Each is one way to be wrong: two failures are the same when their rules are.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+    ($(#[$what:meta])* $name:ident: $($rule:ident, $statement:literal, $source:literal;)*) => {
+        $(#[$what])*
+        ///
+        /// Each rule is one way to be wrong: two failures are the same when their rules are.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
         #[serde(rename_all = "kebab-case")]
-        pub enum Rule {
+        pub enum $name {
             $(#[doc = $statement] $rule,)*
         }
 
-        impl Rule {
+        impl $name {
             /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$rule,)*];
 
@@ -29,10 +27,21 @@ macro_rules! rules {
                 match self { $(Self::$rule => $source,)* }
             }
         }
+
+        /// The rule's name, as in a stored failure.
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                serde::Serialize::serialize(self, f)
+            }
+        }
     };
 }
 
+pub(crate) use rules;
+
 rules! {
+    /// What must always hold, of whatever a run is made of.
+    Rule:
     // invariants/election.rs
     TermsOnlyGrow, "a node's term never goes back, in memory or on disk", "§5.1";
     OneVotePerTerm, "a node votes for one candidate a term, across crashes", "§5.2";
@@ -128,12 +137,5 @@ impl Rule {
     /// Whether it is a guard of the specification: they are the last.
     pub(crate) fn is_guard(self) -> bool {
         self >= Self::RestartRemembers
-    }
-}
-
-/// The rule's name, as in a stored failure.
-impl fmt::Display for Rule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
     }
 }

@@ -18,9 +18,8 @@ use serde::Deserialize;
 
 use super::output::say;
 use crate::{
-    judges::judge_whether,
-    trace::{Event, History},
-    verdict::Rule,
+    trace::{Event, History, take},
+    verdict::{Failure, HistoryRule, Rule},
 };
 
 /// Not linearizable.
@@ -161,11 +160,12 @@ enum Line {
 
 /// The events of a run, one a line; what is about no client says nothing.
 fn read_store(text: &str) -> Result<History> {
-    let mut history = History::default();
+    // Whether nodes compact by themselves is not part of what is stored.
+    let mut history = History { nodes_compact: true, ..History::default() };
     for (place, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let line: Line = serde_json::from_str(line).with_context(|| format!("line {}", place + 1))?;
         if let Line::Event(Timed { at_ns, event }) = line {
-            history.add(at_ns, &event).map_err(|what| anyhow!("line {}: {what}", place + 1))?;
+            take(&mut history, at_ns, &event).map_err(|what| anyhow!("line {}: {what}", place + 1))?;
         }
     }
     ensure!(
@@ -178,16 +178,15 @@ fn read_store(text: &str) -> Result<History> {
 /// All judges of a run's history.
 fn judge_store(history: &History, bounds: Bounds) -> Result<ExitCode> {
     let mut is_within = bounds.begin();
-    let is_linearizable = |operations: &[_]| judge_while(operations, &mut is_within);
-    // Whether nodes compact by themselves is not part of the history.
-    match judge_whether(&history.operations, &history.large, true, is_linearizable) {
+    match judge_while(history, &mut is_within) {
         Ok(()) => {
             let unanswered = history.operations.iter().filter(|operation| operation.answer.is_none()).count();
             let count = counted(history.operations.len(), unanswered);
             say(&format!("linearizable: {count}")).map(|()| ExitCode::SUCCESS)
         }
-        Err(failure) => {
-            let code = if failure.rule == Rule::Judged { UNDECIDED } else { BROKEN };
+        Err(broken) => {
+            let failure = Failure::from(broken);
+            let code = if failure.rule == Rule::History(HistoryRule::Judged) { UNDECIDED } else { BROKEN };
             say(&failure.to_string()).map(|()| ExitCode::from(code))
         }
     }

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
     use crate::{
         phases::ending::bounds::CORES_MIN,
-        verdict::{Failed, Figures, Rule, Subject},
+        verdict::{Failed, Figures, HistoryRule, Rule, Subject},
     };
 
     fn code(rules: &[Rule], figures: Figures) -> u8 {
@@ -81,8 +81,11 @@ mod tests {
         assert_eq!(code(&[]), 0);
         assert_eq!(code(&[Rule::CoreElects]), LIVENESS);
         assert_eq!(code(&[Rule::CoreElects, Rule::NoPanic]), CRASH);
-        assert_eq!(code(&[Rule::NoPanic, Rule::Linearizable, Rule::CoreElects]), SAFETY);
-        assert_eq!(code(&[Rule::Linearizable, Rule::SameTrace]), DIFFERENT);
+        assert_eq!(
+            code(&[Rule::NoPanic, Rule::History(HistoryRule::Linearizable), Rule::CoreElects]),
+            SAFETY
+        );
+        assert_eq!(code(&[Rule::History(HistoryRule::Linearizable), Rule::SameTrace]), DIFFERENT);
     }
 
     #[test]

@@ -304,7 +304,7 @@ fn counts(counts: &BTreeMap<String, u64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Failure;
+    use crate::verdict::{Failure, HistoryRule};
 
     /// The rule of three: 3 / runs, for many runs.
     #[test]
@@ -344,7 +344,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_told_with_the_lines_that_show_it_again() {
-        let told = failure(&failed(Rule::Linearizable), version());
+        let told = failure(&failed(Rule::History(HistoryRule::Linearizable)), version());
         assert!(told.starts_with("seed 7 failed (safety): linearizable: "), "{told}");
         assert!(told.contains("cargo sim replay 7 --version 0000002a\n"), "{told}");
         assert!(told.contains("cargo sim shrink 7 --version 0000002a\n"), "{told}");

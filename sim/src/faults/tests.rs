@@ -66,6 +66,8 @@ fn simple(drawn: Workload) -> Workload {
         spans: Spans::default(),
         pause_ms: Range { low: 5, high: 60 },
         open_loops: 0,
+        asks_anew: false,
+        writes_end_ms: None,
         is_pinned: false,
         patience_ms: 1_000,
         large: None,

@@ -15,10 +15,11 @@ pub(crate) mod ending;
 mod recovery;
 mod supervise;
 
+use conclave_checks::history;
+
 use crate::{
-    judges,
     scenario::Scenario,
-    trace::{Event, Phase},
+    trace::{Event, History, Phase},
     verdict::{Failure, Times},
     world::{Instruments, Watch, World},
 };
@@ -52,7 +53,7 @@ pub(crate) async fn live(
     }
     enter(world, Phase::Judgement);
     let nodes_compact = world.shape.kept_revisions.is_some();
-    judges::judge(&world.recorder.operations(), &world.recorder.large(), nodes_compact)
+    Ok(history::judge(&History { nodes_compact, ..world.recorder.history() })?)
 }
 
 /// A core gets on alone, then everything is healed, and the cluster comes right.

@@ -129,6 +129,9 @@ impl ScenarioFile {
         check_within("workload.deletes_percent", *deletes_percent, 0..=100 - reads_percent)?;
         check_within("workload.hot_percent", self.workload.hot_percent, 0..=100)?;
         check_within("workload.open_loops", self.workload.open_loops, 0..=NUMBER_MAX)?;
+        if let Some(end_ms) = self.workload.writes_end_ms {
+            check_within("workload.writes_end_ms", end_ms, 0..=WAIT_MS_MAX)?;
+        }
         for (share, percent) in self.workload.spans.shares() {
             let others = self.workload.spans.total() - percent;
             check_within(&format!("workload.spans.{share}"), percent, 0..=100_u64.saturating_sub(others))?;

@@ -26,9 +26,9 @@ pub fn generate(seed: u64) -> Scenario {
 }
 
 fn within(seed: u64) -> Scenario {
-    let mut workload = workload(seed);
-    let shape = shape(seed, &workload);
     let chaos_ms = chaos_ms(seed);
+    let mut workload = workload(seed, chaos_ms);
+    let shape = shape(seed, &workload);
     if shape.clients * chaos_ms > BUSY_MS_MAX && !is_quiet(seed) {
         workload.pause_ms = CALM_PAUSE;
     }
@@ -289,15 +289,25 @@ fn spans(seed: u64) -> Spans {
     }
 }
 
-fn workload(seed: u64) -> Workload {
+/// In some runs clients only read in the end, and in the last part of the chaos: nothing that a leader has to write tells it then how its
+/// disk stands.
+fn writes_end_ms(seed: u64, chaos_ms: u64) -> Option<u64> {
+    let mut draw = Draw::new(seed, "writes end", 0);
+    draw.chance(20).then(|| draw.between(chaos_ms / 2, chaos_ms))
+}
+
+fn workload(seed: u64, chaos_ms: u64) -> Workload {
     let mut draw = Draw::new(seed, "workload", 0);
     let mut past = Draw::new(seed, "past", 0);
     let mut loops = Draw::new(seed, "loops", 0);
+    let asks_anew = Draw::new(seed, "connections", 0).chance(15);
     Workload {
         keys: *draw.pick(&[1, 3, 8, 20, 200]),
         hot_percent: *loops.pick(&[0, 0, 50, 90]),
         open_loops: if is_quiet(seed) { 0 } else { *loops.pick(&[0, 0, 0, 1, 2]) },
         is_pinned: loops.chance(20),
+        asks_anew,
+        writes_end_ms: writes_end_ms(seed, chaos_ms),
         spans: spans(seed),
         reads_percent: *draw.pick(&[20, 50, 80]),
         deletes_percent: *draw.pick(&[0, 5, 20]),
@@ -311,7 +321,8 @@ fn workload(seed: u64) -> Workload {
                 Range { low: 50, high: 200 },
             ]),
         },
-        patience_ms: *draw.pick(&[500, 2_000, 5_000]),
+        // Who connects anew may have to wait for silent proxies each time.
+        patience_ms: (*draw.pick(&[500, 2_000, 5_000])).max(if asks_anew { 2_000 } else { 0 }),
         large: large_values(seed),
     }
 }

@@ -58,6 +58,8 @@ pub fn reference(seed: u64, load: Load) -> Scenario {
             hot_percent: 0,
             spans: Spans::default(),
             open_loops: 0,
+            asks_anew: false,
+            writes_end_ms: None,
             is_pinned: false,
             pause_ms: Range { low: 30, high: 80 },
             patience_ms: 2_000,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use conclave::raft::{Effects, Message, NodeId, Raft, Term};
 use conclave_checks::Trace;
 
-use super::{Answer, Call, ClientEvent, Event, History, LargeEvent, Notes, Operation};
+use super::{Answer, Call, ClientEvent, Event, History, Notes, Operation, history};
 
 /// Records the events of a run. Cheap to clone; all clones are one.
 #[derive(Clone)]
@@ -44,6 +44,11 @@ impl Recorder {
         self.records().notes = Some(Notes::default());
     }
 
+    /// The time of the run.
+    pub fn now_ns(&self) -> u64 {
+        (self.records().now_ns)()
+    }
+
     /// Records an event of the present moment.
     pub fn record(&self, event: Event) {
         self.records().record(event);
@@ -62,9 +67,9 @@ impl Recorder {
         self.record(Event::Client { client, operation, event: ClientEvent::Answered(answer) });
     }
 
-    /// The operations of all clients so far.
-    pub fn operations(&self) -> Vec<Operation> {
-        self.records().history.operations.clone()
+    /// What clients asked and were told so far.
+    pub fn history(&self) -> History {
+        self.records().history.clone()
     }
 
     /// The operations that were asked from this moment on, latest first, are shown to `look`.
@@ -72,11 +77,6 @@ impl Recorder {
         let records = self.records();
         let operations = records.history.operations.iter().rev();
         operations.take_while(|operation| operation.called_ns >= began_ns).for_each(look);
-    }
-
-    /// What clients of large values did and were told so far.
-    pub fn large(&self) -> Vec<LargeEvent> {
-        self.records().history.large.clone()
     }
 
     /// The trace so far. The recorder begins another one.
@@ -137,7 +137,7 @@ impl Recorder {
 impl Records {
     fn record(&mut self, event: Event) {
         let at_ns = (self.now_ns)();
-        self.history.add(at_ns, &event).expect("operations are numbered here");
+        history::take(&mut self.history, at_ns, &event).expect("operations are numbered here");
         self.watchers.iter_mut().for_each(|watcher| watcher(&event));
         self.trace.push(at_ns, event);
     }

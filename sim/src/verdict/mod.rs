@@ -3,6 +3,7 @@
 //! | file | idea |
 //! | --- | --- |
 //! | `rule.rs` | what must hold, and how grave it is when it does not |
+//! | `told.rs` | how many operations ended how |
 //! | `figures.rs` | what is counted; the figures of many runs add up |
 //! | `outcome.rs` | what many runs came to, and which of them failed |
 //! | `coverage.rs` | what many runs should have met, and did not |
@@ -12,14 +13,17 @@ mod coverage;
 mod figures;
 mod outcome;
 mod rule;
+mod told;
 #[cfg(test)]
 pub(crate) mod trial;
 
 use std::{collections::BTreeSet, fmt, time::Duration};
 
-use conclave_checks::{Stretches, Timed};
+pub use conclave_checks::history::HistoryRule;
+use conclave_checks::{Stretches, Timed, history::Broken};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::told::count;
 pub use self::{
     figures::Figures,
     outcome::{Failed, Moment, Outcome, Subject},
@@ -93,6 +97,12 @@ impl From<conclave_checks::Failure> for Failure {
             term: Some(failure.term),
             detail,
         }
+    }
+}
+
+impl From<Broken> for Failure {
+    fn from(Broken { rule, clients, detail }: Broken) -> Self {
+        Self::new(Rule::History(rule), clients.into_iter().map(MachineId::Client), detail)
     }
 }
 

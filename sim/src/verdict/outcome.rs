@@ -131,6 +131,7 @@ impl Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::verdict::HistoryRule;
 
     #[test]
     fn failures_are_grouped_by_their_rule_the_gravest_and_the_shortest_first() {
@@ -140,10 +141,10 @@ mod tests {
         };
         let failures = vec![
             failed(1, Rule::CoreElects, 1, 1),
-            failed(2, Rule::Linearizable, 9, 5),
+            failed(2, Rule::History(HistoryRule::Linearizable), 9, 5),
             failed(3, Rule::NoPanic, 1, 1),
-            failed(4, Rule::Linearizable, 9, 4),
-            failed(5, Rule::Linearizable, 2, 5),
+            failed(4, Rule::History(HistoryRule::Linearizable), 9, 4),
+            failed(5, Rule::History(HistoryRule::Linearizable), 2, 5),
         ];
         let outcome = Outcome { failures, ..Outcome::default() };
         let groups = outcome.by_rule();
@@ -157,7 +158,7 @@ mod tests {
         assert_eq!(
             shown,
             [
-                (Rule::Linearizable, seeds(&["4", "5", "2"])),
+                (Rule::History(HistoryRule::Linearizable), seeds(&["4", "5", "2"])),
                 (Rule::NoPanic, seeds(&["3"])),
                 (Rule::CoreElects, seeds(&["1"])),
             ]

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::HistoryRule;
+
 /// How grave it is that a rule is broken. The gravest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -26,22 +28,27 @@ macro_rules! rules {
         #[serde(rename_all = "kebab-case")]
         pub enum Rule {
             $(#[doc = $statement] $rule,)*
+            /// What must hold of what clients were told.
+            #[serde(untagged)]
+            History(HistoryRule),
             /// What must always hold of the consensus, of durability and of the state machine.
             #[serde(untagged)]
             Invariant(conclave_checks::Rule),
         }
 
         impl Rule {
-            /// Every one: those of the run first.
+            /// Every one: those of histories, of the run, of the consensus.
             pub fn all() -> impl Iterator<Item = Self> {
+                let of_histories = HistoryRule::ALL.iter().copied().map(Self::History);
                 let invariants = conclave_checks::Rule::ALL.iter().copied().map(Self::Invariant);
-                [$(Self::$rule,)*].into_iter().chain(invariants)
+                of_histories.chain([$(Self::$rule,)*]).chain(invariants)
             }
 
             /// What the rule says.
             pub fn statement(self) -> &'static str {
                 match self {
                     $(Self::$rule => $statement,)*
+                    Self::History(rule) => rule.statement(),
                     Self::Invariant(rule) => rule.statement(),
                 }
             }
@@ -51,7 +58,7 @@ macro_rules! rules {
                 match self {
                     $(Self::$rule => Class::$class,)*
                     Self::Invariant(rule) if rule.is_of_availability() => Class::Liveness,
-                    Self::Invariant(_) => Class::Safety,
+                    Self::History(_) | Self::Invariant(_) => Class::Safety,
                 }
             }
 
@@ -59,7 +66,7 @@ macro_rules! rules {
             pub fn source(self) -> &'static str {
                 match self {
                     Self::Invariant(rule) => rule.source(),
-                    Self::Linearizable | Self::Judged => "Herlihy and Wing 1990",
+                    Self::History(rule) => rule.source(),
                     _ => "what Conclave promises",
                 }
             }
@@ -68,21 +75,10 @@ macro_rules! rules {
 }
 
 rules! {
-    Linearizable, Safety, "the history of each key has a linear order";
-    Judged, Safety, "the judge came to a verdict within its bound of steps";
-    RevisionsAreUnique, Safety, "each write has a revision of its own";
-    RangesAreSnapshots, Safety, "a range is the store as it was at one revision, however large it is";
-    RevisionsFollowTime, Safety, "a write that was answered has a lower revision than one asked for later";
-    CreationsAreTrue, Safety, "a pair tells since when its key has been there, and how many writes ago that was";
-    PastIsTrue, Safety, "reads of the past tell what was written then";
-    PagesAreTrue, Safety, "a page of a range is what was asked for of it";
-    CompactionHolds, Safety, "what is compacted cannot be read, and what nobody compacted can";
     StoredStateIsSound, Safety, "what nodes have on their disks can be read, and is what its digest says";
-    AlarmsHold, Safety, "while an alarm says that there is no space nothing is put; nothing else, and no put at another time, is refused for that";
-    BackupsAreWhole, Safety, "a backup that arrived whole is sound";
     ProcessesRunOn, Crash, "nodes and proxies run until they are told to stop, or have left";
     CoreElects, Liveness, "a healed core has a leader within its bound";
-    CoreServes, Liveness, "every client of a healed core writes something within its bound";
+    CoreServes, Liveness, "every client of a healed core writes something within its bound, or reads if it does nothing else";
     CoreConverges, Liveness, "all nodes of a healed core apply what was committed";
     WritesSucceed, Liveness, "a healed cluster accepts writes through every proxy";
     ChangesEnd, Liveness, "what operators ask for comes to be";
@@ -100,6 +96,7 @@ rules! {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::History(rule) => rule.fmt(f),
             Self::Invariant(rule) => rule.fmt(f),
             other => other.serialize(f),
         }

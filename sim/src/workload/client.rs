@@ -60,10 +60,17 @@ impl Client {
             timeout: Duration::from_millis(self.workload.patience_ms),
             ..client::Options::default()
         };
-        let connection = client::Client::new(&self.endpoints, options, self.clock.clone())
-            .expect("simulated addresses are well formed");
+        let (endpoints, clock) = (self.endpoints.clone(), self.clock.clone());
+        let connect = move || {
+            let connection = client::Client::new(&endpoints, options.clone(), clock.clone());
+            Arc::new(connection.expect("simulated addresses are well formed"))
+        };
+        let connection = match self.workload.asks_anew {
+            true => Connection::Anew(Arc::new(connect)),
+            false => Connection::Kept(connect()),
+        };
         let asking = Asking {
-            connection: Arc::new(connection),
+            connection,
             client: self.number,
             recorder: self.recorder.clone(),
             seen_revision: Arc::new(AtomicI64::new(1)),
@@ -123,6 +130,14 @@ impl Client {
 
     /// It knows that the store has had a revision.
     fn next_call(&self, draws: &mut Draws, count: u64, revision: i64) -> Call {
+        let call = self.drawn_call(draws, count, revision);
+        match call.changes_the_store() && self.workload.only_reads(self.recorder.now_ns()) {
+            true => Call::Get { key: self.workload.draw_key(&mut draws.plain) },
+            false => call,
+        }
+    }
+
+    fn drawn_call(&self, draws: &mut Draws, count: u64, revision: i64) -> Call {
         let Draws { plain: draw, spans } = draws;
         let value = || format!("c{}-{count}", self.number);
         if self.workload.spans.total() > 0
@@ -157,10 +172,27 @@ struct Draws {
     spans: Draw,
 }
 
+/// What a client asks through.
+#[derive(Clone)]
+enum Connection {
+    Kept(Arc<client::Client>),
+    /// Another one for each call.
+    Anew(Arc<dyn Fn() -> Arc<client::Client> + Send + Sync>),
+}
+
+impl Connection {
+    fn for_a_call(&self) -> Arc<client::Client> {
+        match self {
+            Self::Kept(connection) => connection.clone(),
+            Self::Anew(connect) => connect(),
+        }
+    }
+}
+
 /// How a client asks. Cheap to clone.
 #[derive(Clone)]
 struct Asking {
-    connection: Arc<client::Client>,
+    connection: Connection,
     client: u64,
     recorder: Recorder,
     seen_revision: Arc<AtomicI64>,
@@ -190,7 +222,7 @@ impl Asking {
 
     /// Returns whether it failed, and the revision that it was told of; 0 if of none.
     async fn ask_once(&self, call: Call) -> (bool, i64) {
-        let answer = ask_and_tell(&self.connection, &self.recorder, self.client, call).await;
+        let answer = ask_and_tell(&self.connection.for_a_call(), &self.recorder, self.client, call).await;
         let told = (answer.is_error(), answer.revision());
         self.seen_revision.fetch_max(told.1, Ordering::Relaxed);
         told

@@ -1,6 +1,6 @@
 //! Clients of large values: one writes them, others read all of them at once, in whatever way a range can be asked for. Each
 //! value names the write that it comes from, so that an answer shows at which revision its every part was read: the judge
-//! is `judges/ranges.rs`.
+//! is `conclave_checks::history`.
 
 use std::{
     sync::{

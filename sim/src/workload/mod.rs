@@ -63,6 +63,12 @@ pub struct Workload {
     /// So many clients, the first ones, do not wait for an answer before they ask again: an open loop.
     #[serde(default)]
     pub open_loops: u64,
+    /// Each call is that of a program of its own, which connects anew, as scripts ask: what was learnt of the proxies is forgotten.
+    #[serde(default)]
+    pub asks_anew: bool,
+    /// From this moment of the run on clients only read, so that nobody but operators changes the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes_end_ms: Option<u64>,
     /// Each client knows one proxy, and no other.
     #[serde(default)]
     pub is_pinned: bool,
@@ -74,6 +80,12 @@ pub struct Workload {
 }
 
 impl Workload {
+    /// Whether clients only read at this time of the run.
+    pub(crate) fn only_reads(&self, now_ns: u64) -> bool {
+        let is_over = self.writes_end_ms.is_some_and(|end_ms| now_ns >= end_ms * 1_000_000);
+        is_over || self.reads_percent == 100
+    }
+
     /// Bytes of the largest value, or so.
     pub(crate) fn largest_value(&self) -> u64 {
         self.large.map_or(0, |large| large.bytes.high)

@@ -249,13 +249,15 @@ impl Disk for SimDisk {
     fn run(&self, job: Job) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let (before, after) = self.delays();
         let disk = self.clone();
-        Box::pin(async move {
+        let work = async move {
             tokio::time::sleep(before).await;
             disk.go_on().await;
             job();
             tokio::time::sleep(after).await;
             disk.go_on().await;
-        })
+        };
+        // It goes on when nobody waits for it any more, as a thread's work does, and ends with its process.
+        Box::pin(async { tokio::spawn(work).await.expect("a disk job returns its errors and does not panic") })
     }
 }
 

@@ -95,14 +95,16 @@ impl ReadServer {
         ResponseHeader { cluster_id, member_id, raft_term: term, ..Default::default() }
     }
 
-    /// Works away from the tasks that must stay responsive. The work goes on, and is known to, when nobody waits for it any more.
+    /// Works away from the tasks that must stay responsive. The work goes on, and is known to, when nobody waits for it any more; and it is
+    /// known to until whoever waits has heard of its end.
     pub(in crate::node) async fn run<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> T {
-        let job = self.jobs.begin();
+        let job = Arc::new(self.jobs.begin());
+        let (_heard, ended) = (job.clone(), job);
         let work = move || {
-            let _job = job;
+            let _ended = ended;
             work()
         };
         storage::run_on(&*self.disk, work).await

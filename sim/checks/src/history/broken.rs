@@ -3,20 +3,22 @@
 use std::fmt;
 
 use super::Operation;
+use crate::rule::rules;
 
-/// What must hold of a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HistoryRule {
-    /// The history of each key has a linear order.
-    Linearizable,
-    /// The judge came to a verdict within its bound of steps.
-    Judged,
-    /// Each write has a revision of its own.
-    RevisionsAreUnique,
-    /// A write that was answered has a lower revision than one asked for later.
-    RevisionsFollowTime,
-    /// A pair tells since when its key has been there.
-    CreationsAreTrue,
+rules! {
+    /// What must hold of a history.
+    HistoryRule:
+    Linearizable, "the history of each key has a linear order", "Herlihy and Wing 1990";
+    Judged, "the judge came to a verdict within its bound of steps", "Herlihy and Wing 1990";
+    RevisionsAreUnique, "each write has a revision of its own", "what Conclave promises";
+    RevisionsFollowTime, "a write that was answered has a lower revision than one asked for later", "what Conclave promises";
+    CreationsAreTrue, "a pair tells since when its key has been there, and how many writes ago that was", "what Conclave promises";
+    PastIsTrue, "reads of the past tell what was written then", "what Conclave promises";
+    PagesAreTrue, "a page of a range is what was asked for of it", "what Conclave promises";
+    CompactionHolds, "what is compacted cannot be read, and what nobody compacted can", "what Conclave promises";
+    AlarmsHold, "while an alarm says that there is no space nothing is put; nothing else, and no put at another time, is refused for that", "what Conclave promises";
+    BackupsAreWhole, "a backup that arrived whole is sound", "what Conclave promises";
+    RangesAreSnapshots, "a range is the store as it was at one revision, however large it is", "what Conclave promises";
 }
 
 /// A rule that a history breaks.

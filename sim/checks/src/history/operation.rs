@@ -163,6 +163,11 @@ impl Call {
         }
     }
 
+    /// It is a write: what a leader has to propose.
+    pub fn changes_the_store(&self) -> bool {
+        self.puts().is_some() || self.is_delete() || matches!(self, Self::Compact { .. } | Self::Alarm { .. })
+    }
+
     /// The revision of the past that it reads, if it reads one.
     pub fn past_revision(&self) -> Option<i64> {
         match self {

@@ -13,7 +13,7 @@ use super::lanes::{Lanes, Whose};
 use crate::{
     scenario::Scenario,
     trace::{ClientEvent, Event, FaultEvent, MachineEvent, MachineId, Operation},
-    verdict::{Failure, Rule, Verdict},
+    verdict::{Failure, HistoryRule, Rule, Verdict},
 };
 
 /// So many nodes that stored an entry are named.
@@ -84,7 +84,7 @@ pub(super) fn broken(
 
 /// The operations that a failure names. A failure of any judge has them in its words.
 fn picture(failure: &Failure, operations: &[Operation]) -> Option<Picture> {
-    if failure.rule == Rule::Linearizable
+    if failure.rule == Rule::History(HistoryRule::Linearizable)
         && let Some(Unexplained { part, order, stuck }) = unexplained_part(operations)
     {
         return Some(Picture { part, order, stuck });

@@ -36,7 +36,7 @@ use self::{
 use super::{html, report, story as words_of};
 use crate::{
     scenario::Scenario,
-    trace::{Event, History, MessageKind},
+    trace::{Event, History, MessageKind, take},
     verdict::Verdict,
 };
 
@@ -103,7 +103,7 @@ pub(crate) fn what_led_to_it(scenario: &Scenario, verdict: &Verdict) -> Vec<(u64
 fn history(story: &[Timed<Event>]) -> History {
     let mut history = History::default();
     for timed in story {
-        history.add(timed.at_ns, &timed.event).expect("it was added to a history before");
+        take(&mut history, timed.at_ns, &timed.event).expect("it was added to a history before");
     }
     history
 }

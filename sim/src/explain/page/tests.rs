@@ -7,7 +7,7 @@ use crate::{
     run::run,
     scenario::generate,
     trace::{Answer, ClientEvent},
-    verdict::{Failure, Rule},
+    verdict::{Failure, HistoryRule, Rule},
 };
 
 const SEED: u64 = 7;
@@ -83,7 +83,7 @@ fn a_read_that_cannot_be_is_marked() {
         _ => None,
     });
     let forged = forged.expect("somebody read something");
-    verdict.failure = Some(Failure::new(Rule::Linearizable, [], "made up".to_owned()));
+    verdict.failure = Some(Failure::new(Rule::History(HistoryRule::Linearizable), [], "made up".to_owned()));
     let data = data_of(&page("7", &scenario, &verdict).expect("a page"));
     let stuck = data["broken"]["history"]["stuck"].as_array().expect("a list");
     assert!(stuck.contains(&forged.into()), "{forged} is not among {stuck:?}");

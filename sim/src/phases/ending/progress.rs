@@ -39,12 +39,8 @@ pub(super) async fn judge(
 ) -> Result<(), Failure> {
     let began_ns = now_ns();
     let since = || Duration::from_nanos(now_ns() - began_ns);
-    // Who knows one proxy, and that is outside, is promised nothing.
-    let proxies = world.shape.proxies;
-    let knows_one = |client: &u64| {
-        workload.proxies_of(*client, proxies).any(|proxy| core.contains(MachineId::Proxy(proxy)))
-    };
-    let served: Vec<u64> = core.clients().into_iter().filter(knows_one).collect();
+    let comes_to_one = |client: &u64| comes_to_the_core(world, core, workload, *client, stays);
+    let served: Vec<u64> = core.clients().into_iter().filter(comes_to_one).collect();
     let (leader_bound, write_bound) = (bounds::until_leader(world), bounds::until_written(world, workload));
     let is_measured = !is_led_from_a_stalled_disk(world, stays);
     loop {
@@ -65,9 +61,10 @@ pub(super) async fn judge(
             None if since() > leader_bound && is_led_from_outside(world, core, stays) => return Ok(()),
             None if since() > leader_bound => return Err(no_leader(world, core, leader_bound)),
             Some(_) if waiting.is_empty() => break,
-            Some(_) if is_late && is_led_from_outside(world, core, stays) => return Ok(()),
+            Some(_) if is_late && may_serve_nobody(world, core, stays) => return Ok(()),
             Some(_) if is_late => {
-                return Err(no_writes(world, core, write_bound, began_ns, &waiting));
+                let what = if workload.only_reads(began_ns) { "read" } else { "write" };
+                return Err(not_served(world, core, what, write_bound, began_ns, &waiting));
             }
             _ => {}
         }
@@ -82,6 +79,29 @@ pub(super) async fn judge(
     converge(world, core, stays).await
 }
 
+/// Who knows proxies outside alone is promised nothing. Nor is who connects anew for each call, and each time comes to one outside that takes
+/// it: one that is silent, or is down, leaves it to the next.
+fn comes_to_the_core(
+    world: &World,
+    core: &Core,
+    workload: &Workload,
+    client: u64,
+    stays: &[Condition],
+) -> bool {
+    let (from, is_inside) = (MachineId::Client(client), |proxy: &MachineId| core.contains(*proxy));
+    let mut known = workload.proxies_of(client, world.shape.proxies).map(MachineId::Proxy);
+    let is_silent = |proxy: MachineId| {
+        let lines = [(from, proxy), (proxy, from)].map(|(from, to)| Condition::Cut { from, to });
+        stays.contains(&Condition::Down(proxy)) || lines.iter().any(|line| stays.contains(line))
+    };
+    match workload.asks_anew {
+        true => {
+            known.find(|proxy| is_inside(proxy) || !is_silent(*proxy)).is_some_and(|proxy| is_inside(&proxy))
+        }
+        false => known.any(|proxy| is_inside(&proxy)),
+    }
+}
+
 /// Who leads hands over when somebody writes what its disk does not take: how soon that is, is for the clients to choose. Until then
 /// their reads wait.
 fn is_led_from_a_stalled_disk(world: &World, stays: &[Condition]) -> bool {
@@ -92,8 +112,21 @@ fn is_led_from_a_stalled_disk(world: &World, stays: &[Condition]) -> bool {
 /// those whom it does not reach. (Nor do proxies go by way of a follower.) Nodes outside belong to that quorum as well: with one node of
 /// the core they may be one, and that node elects nobody else.
 fn is_led_from_outside(world: &World, core: &Core, stays: &[Condition]) -> bool {
-    let outside = present_leader(world).filter(|&leader| !core.contains(leader));
+    let outside = leader_outside(world, core);
     outside.is_some_and(|leader| stays.iter().any(|condition| condition.is_about(leader)))
+}
+
+/// The same, of something that keeps calls from that leader, or answers from who called. One whose disk stands still hears what it is asked,
+/// and hands over when that does not come to be.
+fn may_serve_nobody(world: &World, core: &Core, stays: &[Condition]) -> bool {
+    let tells = |leader, condition: &Condition| {
+        condition.is_about(leader) && *condition != Condition::StalledDisk(leader)
+    };
+    leader_outside(world, core).is_some_and(|leader| stays.iter().any(|condition| tells(leader, condition)))
+}
+
+fn leader_outside(world: &World, core: &Core) -> Option<MachineId> {
+    present_leader(world).filter(|&leader| !core.contains(leader))
 }
 
 /// The leader that a quorum follows, wherever it is.
@@ -131,8 +164,9 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
     }
 }
 
-/// Since when each client has written something that was asked for after this. Any answer counts
-/// - of who only reads, or asks so seldom that it may not come to a write;
+/// Since when each client has written something that was asked for after this. Of who only reads what the leader answered counts. Any answer
+/// counts
+/// - of who asks so seldom that it may not come to a write;
 /// - of who competes with large values: that a write gets through within a short patience is not promised then. Whose patience is not
 ///   worth two large values on a narrow line, for one may be before it to the leader and one from there, may not be answered at all.
 ///
@@ -141,7 +175,8 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
     let are_crowded = bounds::are_calls_crowded(world, workload);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
-    let any_counts = are_crowded || asks_seldom || workload.reads_percent == 100;
+    let only_reads = workload.only_reads(began_ns);
+    let any_counts = are_crowded || asks_seldom;
     let is_hasty = are_crowded && workload.patience_ms <= 2 * large_value_ms(world, workload);
     let takes_few_calls = are_crowded && world.instruments.knob(Knob::Calls).is_some();
     let is_overloaded = workload.open_loops > 0 && takes_little_at_a_time(world);
@@ -151,7 +186,8 @@ fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTre
         let Some((at_ns, answer)) = &operation.answer else { return };
         let is_written = is_write(&operation.call) && !answer.is_error();
         let client = operation.client % CLIENT_LIVES;
-        if is_written || any_counts && !answer.is_error() || is_hasty {
+        let is_read = only_reads && !answer.is_error() && !operation.call.is_of_any_node();
+        if is_written || is_read || any_counts && !answer.is_error() || is_hasty {
             written.insert(client, *at_ns);
         } else if takes_few_calls && is_refused_as_full(answer) || is_overloaded && is_refused(answer) {
             shut_out.insert(client, *at_ns);
@@ -212,11 +248,18 @@ fn no_leader(world: &World, core: &Core, bound: Duration) -> Failure {
     Failure::new(Rule::CoreElects, nodes.into_iter().map(MachineId::Node), detail)
 }
 
-fn no_writes(world: &World, core: &Core, bound: Duration, began_ns: u64, waiting: &[u64]) -> Failure {
+fn not_served(
+    world: &World,
+    core: &Core,
+    what: &str,
+    bound: Duration,
+    began_ns: u64,
+    waiting: &[u64],
+) -> Failure {
     let told: Vec<String> = waiting.iter().map(|&client| last_answer(world, began_ns, client)).collect();
     let led = leader(world, core).map_or("nobody leads".to_owned(), |id| format!("node {id} leads"));
     let detail = format!(
-        "no write of clients {waiting:?} {bound:?} after they were healed: {}; {led}; {}",
+        "no {what} of clients {waiting:?} {bound:?} after they were healed: {}; {led}; {}",
         told.join("; "),
         why(world, core)
     );

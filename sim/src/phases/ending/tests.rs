@@ -18,6 +18,8 @@ pub(crate) const CORE_ELECTS: &[Trial] = &[
 pub(crate) const CORE_SERVES: &[Trial] = &[
     Trial { judge: a_client_has_no_proxy, says: "no write of clients [0] " },
     Trial { judge: a_client_knows_one_proxy, says: "no write of clients [0] " },
+    Trial { judge: a_client_comes_to_a_silent_proxy_first, says: "no write of clients [0] " },
+    Trial { judge: a_leader_outside_answers_no_reads, says: "no read of clients [0] " },
 ];
 pub(crate) const CORE_CONVERGES: &[Trial] = &[
     Trial { judge: a_follower_is_down, says: " ago, and nodes [" },
@@ -86,6 +88,17 @@ fn a_client_knows_one_proxy(version: Version) -> Result<(), Failure> {
     })
 }
 
+/// Nobody serves. Who connects anew for each call is promised nothing if it comes to a proxy outside first; unless that one is silent.
+fn a_client_comes_to_a_silent_proxy_first(version: Version) -> Result<(), Failure> {
+    in_world_of(1, async |mut world, workload| {
+        let workload = Workload { asks_anew: true, is_pinned: false, ..workload };
+        let (client, proxy) = (MachineId::Client(0), MachineId::Proxy(0));
+        world.machines.introduce(client);
+        let stays = version.of(vec![Condition::Cut { from: client, to: proxy }], vec![]);
+        judge_without(world, Some(proxy), &stays, &workload).await
+    })
+}
+
 fn a_follower_is_down(version: Version) -> Result<(), Failure> {
     in_world_of(0, async |mut world, workload| {
         write_without_a_follower(&mut world, version).await;
@@ -100,5 +113,17 @@ fn a_leader_outside_is_in_order(version: Version) -> Result<(), Failure> {
         let leader = leader(&world);
         let stays = version.of(vec![], vec![Condition::StalledDisk(leader)]);
         judge_without(world, Some(leader), &stays, &workload).await
+    })
+}
+
+/// A client only reads, and no proxy runs. That is excused if nobody reaches a leader outside, and not if its disk stands still.
+fn a_leader_outside_answers_no_reads(version: Version) -> Result<(), Failure> {
+    in_world_of(1, async |mut world, workload| {
+        introduce_proxies(&mut world, Version::Broken);
+        world.machines.introduce(MachineId::Client(0));
+        let leader = leader(&world);
+        let stays = version.of(Condition::StalledDisk(leader), Condition::Paused(leader));
+        let workload = Workload { writes_end_ms: Some(0), ..workload };
+        judge_without(world, Some(leader), &[stays], &workload).await
     })
 }

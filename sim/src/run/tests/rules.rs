@@ -4,7 +4,6 @@ use serde_json::json;
 
 use super::super::*;
 use crate::{
-    judges::tests as judges,
     phases::tests::{self as phases, ending, recovery},
     scenario::{Ending, generate},
     verdict::{
@@ -24,24 +23,13 @@ enum Tried {
         text: &'static str,
         test: &'static str,
     },
-    /// In `conclave_checks`, of which a test of its own demands it.
+    /// In `conclave_checks`, whose own tests demand it.
     ByChecks,
 }
 
 /// Every rule somewhere.
 fn tried(rule: Rule) -> Tried {
     Tried::Here(match rule {
-        Rule::Linearizable => judges::LINEARIZABLE,
-        Rule::Judged => judges::JUDGED,
-        Rule::RevisionsAreUnique => judges::REVISIONS_ARE_UNIQUE,
-        Rule::RangesAreSnapshots => judges::RANGES_ARE_SNAPSHOTS,
-        Rule::RevisionsFollowTime => judges::REVISIONS_FOLLOW_TIME,
-        Rule::CreationsAreTrue => judges::CREATIONS_ARE_TRUE,
-        Rule::PastIsTrue => judges::PAST_IS_TRUE,
-        Rule::PagesAreTrue => judges::PAGES_ARE_TRUE,
-        Rule::CompactionHolds => judges::COMPACTION_HOLDS,
-        Rule::AlarmsHold => judges::ALARMS_HOLD,
-        Rule::BackupsAreWhole => judges::BACKUPS_ARE_WHOLE,
         Rule::StoredStateIsSound => recovery::STORED_STATE_IS_SOUND,
         Rule::ProcessesRunOn => phases::PROCESSES_RUN_ON,
         Rule::CoreElects => ending::CORE_ELECTS,
@@ -62,7 +50,7 @@ fn tried(rule: Rule) -> Tried {
                 test: "a_run_that_differs_is_a_failure_of_its_own_rule",
             };
         }
-        Rule::Invariant(_) => return Tried::ByChecks,
+        Rule::History(_) | Rule::Invariant(_) => return Tried::ByChecks,
     })
 }
 

@@ -7,7 +7,7 @@ use crate::{
         results::line::{Ended, Line},
         shard::Shard,
     },
-    verdict::{Failure, Figures, Rule},
+    verdict::{Failure, Figures, HistoryRule, Rule},
 };
 
 const VERSIONS: [&str; 2] = ["0000002a", "0000002b"];
@@ -123,7 +123,7 @@ fn a_campaign_that_was_killed_counts_up_to_its_last_whole_line() {
         begins,
         run(1, 10, None),
         hangs,
-        run(3, 30, Some(Rule::Linearizable)),
+        run(3, 30, Some(Rule::History(HistoryRule::Linearizable))),
     ];
     let (outcome, notes) = read(&[folder.file("torn", &lines, "{\"run\":{\"sub")]).expect("all but one line");
     assert_eq!((outcome.runs, outcome.failures.len()), (2, 1));

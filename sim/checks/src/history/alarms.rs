@@ -1,11 +1,7 @@
 //! While a member's alarm is raised that there is no space, nothing is put. No put is refused for that at any other time, and nothing else
 //! ever: deletions and compactions are the way out.
 
-use super::evidence::broken;
-use crate::{
-    trace::{Answer, Call, Operation},
-    verdict::{Failure, Rule},
-};
+use super::{Answer, Broken, Call, HistoryRule, Operation};
 
 /// etcd's words for it.
 const NO_SPACE: &str = "database space exceeded";
@@ -54,7 +50,7 @@ fn done_ns(operation: &Operation) -> Option<u64> {
 }
 
 /// Checks every operation.
-pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
+pub(super) fn are_true(operations: &[Operation]) -> Result<(), Broken> {
     let may_have_happened = |operation: &&Operation| {
         matches!(operation.call, Call::Alarm { .. })
             && !matches!(operation.answer, Some((_, Answer::DidNotHappen(_))))
@@ -73,15 +69,15 @@ pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
         let is_refused = matches!(answer, Answer::DidNotHappen(why) if why.contains(NO_SPACE));
         if let Some(alarm) = alarms.iter().find(|alarm| is_done && alarm.holds(from_ns, *to_ns)) {
             let detail = "it is put while there is no space";
-            return Err(broken(Rule::AlarmsHold, detail, &[alarm.raised, operation]));
+            return Err(Broken::new(HistoryRule::AlarmsHold, detail, &[alarm.raised, operation]));
         }
         if is_refused && !is_put {
             let detail = "it is refused for lack of space, and needs none";
-            return Err(broken(Rule::AlarmsHold, detail, &[operation]));
+            return Err(Broken::new(HistoryRule::AlarmsHold, detail, &[operation]));
         }
         if is_refused && !alarms.iter().any(|alarm| alarm.may_hold(from_ns, *to_ns)) {
             let detail = "it is refused for lack of space, and no alarm says so";
-            return Err(broken(Rule::AlarmsHold, detail, &[operation]));
+            return Err(Broken::new(HistoryRule::AlarmsHold, detail, &[operation]));
         }
     }
     Ok(())
@@ -113,7 +109,7 @@ mod tests {
         Operation { answer: Some((alarm.called_ns + 1, Answer::Unknown("lost".to_owned()))), ..alarm }
     }
 
-    fn rule(operations: &[Operation]) -> Option<Rule> {
+    fn rule(operations: &[Operation]) -> Option<HistoryRule> {
         are_true(operations).err().map(|failure| failure.rule)
     }
 
@@ -125,21 +121,21 @@ mod tests {
             assert_eq!(of(lawful.clone()), None, "{lawful:?}");
         }
         for unlawful in [put(15), refused(5), refused(25)] {
-            assert_eq!(of(unlawful.clone()), Some(Rule::AlarmsHold), "{unlawful:?}");
+            assert_eq!(of(unlawful.clone()), Some(HistoryRule::AlarmsHold), "{unlawful:?}");
         }
     }
 
     #[test]
     fn what_makes_room_is_never_refused() {
         let refused = Operation { call: Call::Delete { key: "k".to_owned() }, ..refused(15) };
-        assert_eq!(rule(&[alarm(10, 1, true), refused]), Some(Rule::AlarmsHold));
+        assert_eq!(rule(&[alarm(10, 1, true), refused]), Some(HistoryRule::AlarmsHold));
     }
 
     #[test]
     fn each_member_has_an_alarm_of_its_own() {
         let of_others = [alarm(10, 1, true), alarm(12, 2, true), alarm(20, 1, false)];
         assert_eq!(rule(&[&of_others[..], &[refused(25)]].concat()), None);
-        assert_eq!(rule(&[&of_others[..], &[put(25)]].concat()), Some(Rule::AlarmsHold));
+        assert_eq!(rule(&[&of_others[..], &[put(25)]].concat()), Some(HistoryRule::AlarmsHold));
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
-    trace::{Asked, LargeEvent, Part},
-    verdict::{Failure, Rule},
+use super::{
+    Broken, HistoryRule,
+    large::{Asked, LargeEvent, Part},
 };
 
 /// The writes, as their client was told of them.
@@ -21,7 +21,7 @@ struct Writes {
 }
 
 /// Judges what clients of large values were told.
-pub(super) fn judge(events: &[LargeEvent]) -> Result<(), Failure> {
+pub(super) fn are_snapshots(events: &[LargeEvent]) -> Result<(), Broken> {
     let writes = Writes::of(events);
     for event in events {
         if let LargeEvent::Read { asked, revision, count, more, parts } = event
@@ -29,7 +29,7 @@ pub(super) fn judge(events: &[LargeEvent]) -> Result<(), Failure> {
         {
             let detail =
                 format!("{what}, in an answer of {} pairs as of revision {revision} to {asked}", parts.len());
-            return Err(Failure::new(Rule::RangesAreSnapshots, [], detail));
+            return Err(Broken::new(HistoryRule::RangesAreSnapshots, &detail, &[]));
         }
     }
     Ok(())
@@ -156,7 +156,7 @@ mod tests {
             (5, vec![part(1, 2, 5)]),
             (9, vec![part(1, 2, 5), part(2, 1, 7)]),
         ] {
-            assert_eq!(judge(&events(revision, parts.clone())), Ok(()), "{parts:?} at {revision}");
+            assert_eq!(are_snapshots(&events(revision, parts.clone())), Ok(()), "{parts:?} at {revision}");
         }
     }
 
@@ -176,20 +176,20 @@ mod tests {
             (2, vec![part(2, 0, 2)]),
             (6, vec![part(1, 2, 5), part(2, 3, 6)]),
         ] {
-            let failure =
-                judge(&events(revision, parts.clone())).expect_err(&format!("{parts:?} at {revision}"));
-            assert_eq!(failure.rule, Rule::RangesAreSnapshots);
+            let failure = are_snapshots(&events(revision, parts.clone()))
+                .expect_err(&format!("{parts:?} at {revision}"));
+            assert_eq!(failure.rule, HistoryRule::RangesAreSnapshots);
         }
     }
 
     /// What is judged of an answer of revision 9: of the keys 1 and 3 writes are acknowledged (at 5 and 6), and of key 2 perhaps there is one.
-    fn told(asked: &Asked, (count, more): (i64, bool), parts: &[Part]) -> Result<(), Failure> {
+    fn told(asked: &Asked, (count, more): (i64, bool), parts: &[Part]) -> Result<(), Broken> {
         let mut events = events(9, Vec::new());
         events.pop();
         events.extend([LargeEvent::Writes { write: 4, key: 3 }, LargeEvent::Wrote { write: 4, revision: 6 }]);
         let (asked, parts) = (asked.clone(), parts.to_vec());
         events.push(LargeEvent::Read { asked, revision: 9, count, more, parts });
-        judge(&events)
+        are_snapshots(&events)
     }
 
     fn asked() -> Asked {
@@ -258,7 +258,7 @@ mod tests {
             (past, (1, false), vec![second()], "key 1 is missing"),
         ] {
             let failure = told(&asked, counts, &parts).expect_err(&format!("{asked:?}, {parts:?}"));
-            assert_eq!(failure.rule, Rule::RangesAreSnapshots);
+            assert_eq!(failure.rule, HistoryRule::RangesAreSnapshots);
             assert!(failure.detail.contains(says), "{asked:?}: {failure}");
         }
     }

@@ -1,18 +1,12 @@
 //! What answers tell of the store at a revision is what was written by then: reads of the present and of the past, ranges, reads of
-//! any node, and what was there before a write. And what is compacted cannot be read.
+//! any node, and what was there before a write.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::Bound,
 };
 
-use conclave_checks::history::{view, writes};
-
-use super::evidence::broken;
-use crate::{
-    trace::{Answer, Call, Found, Operation},
-    verdict::{Failure, Rule},
-};
+use super::{Answer, Broken, Call, Found, HistoryRule, Operation, view, writes};
 
 /// What is known of the writes of a run.
 struct Known<'o> {
@@ -38,12 +32,12 @@ struct Sight<'o> {
 
 /// Each answer tells of the last write that is not later than its revision, as far as writes are known; and one revision of
 /// a key reads the same each time, as does the revision of one value.
-pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
+pub(super) fn is_true(operations: &[Operation]) -> Result<(), Broken> {
     // (A node that lags behind has not had every revision that was seen.)
     let from_the_future = |operation: &&Operation| matches!(&operation.answer, Some((_, Answer::DidNotHappen(words))) if words.contains("future revision") && !operation.call.is_of_any_node());
     if let Some(operation) = operations.iter().find(from_the_future) {
         let detail = "a revision that its client has seen is said to lie in the future";
-        return Err(broken(Rule::PastIsTrue, detail, &[operation]));
+        return Err(Broken::new(HistoryRule::PastIsTrue, detail, &[operation]));
     }
     let known = Known::of(operations);
     let mut seen: BTreeMap<(&str, i64), Sight<'_>> = BTreeMap::new();
@@ -55,13 +49,13 @@ pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
             let earlier = seen.entry((sight.key, sight.revision)).or_insert(sight);
             if earlier.found != sight.found {
                 let detail = format!("{} at revision {} reads so, and otherwise", sight.key, sight.revision);
-                return Err(broken(Rule::PastIsTrue, &detail, &[earlier.operation, operation]));
+                return Err(Broken::new(HistoryRule::PastIsTrue, &detail, &[earlier.operation, operation]));
             }
             let Some(found) = sight.found else { continue };
             let earlier = revisions.entry((sight.key, &found.value)).or_insert(sight);
             if earlier.found.map(|found| found.mod_revision) != Some(found.mod_revision) {
                 let detail = "one value was written at two revisions";
-                return Err(broken(Rule::PastIsTrue, detail, &[earlier.operation, operation]));
+                return Err(Broken::new(HistoryRule::PastIsTrue, detail, &[earlier.operation, operation]));
             }
         }
     }
@@ -69,12 +63,16 @@ pub(super) fn is_true(operations: &[Operation]) -> Result<(), Failure> {
 }
 
 /// A delete says how many keys it has deleted, and which.
-fn counts_what_it_shows(operation: &Operation) -> Result<(), Failure> {
+fn counts_what_it_shows(operation: &Operation) -> Result<(), Broken> {
     match &operation.answer {
         Some((_, Answer::RangeDeleted { count, previous: Some(previous), .. }))
             if *count != previous.len() as i64 =>
         {
-            Err(broken(Rule::PastIsTrue, "as many keys were not there as were deleted", &[operation]))
+            Err(Broken::new(
+                HistoryRule::PastIsTrue,
+                "as many keys were not there as were deleted",
+                &[operation],
+            ))
         }
         _ => Ok(()),
     }
@@ -128,14 +126,14 @@ impl<'o> Known<'o> {
     }
 
     /// What an answer shows, key by key: those that it does not show were absent, if it shows all.
-    fn sights(&self, operation: &'o Operation) -> Result<Vec<Sight<'o>>, Failure> {
+    fn sights(&self, operation: &'o Operation) -> Result<Vec<Sight<'o>>, Broken> {
         let Some(view) = view(operation) else { return Ok(Vec::new()) };
         let mut found: BTreeMap<&str, &Found> = BTreeMap::new();
         for (key, pair) in &view.found {
             let is_twice = found.insert(key, pair).is_some();
             if is_twice || !view.covers(key) || !self.keys.contains(key) {
                 let detail = format!("{key} is shown twice, or unasked, or was never written");
-                return Err(broken(Rule::PastIsTrue, &detail, &[operation]));
+                return Err(Broken::new(HistoryRule::PastIsTrue, &detail, &[operation]));
             }
         }
         let keys = match view.span {
@@ -147,21 +145,23 @@ impl<'o> Known<'o> {
         Ok(keys.into_iter().map(sight).collect())
     }
 
-    fn judge(&self, sight: &Sight<'o>) -> Result<(), Failure> {
+    fn judge(&self, sight: &Sight<'o>) -> Result<(), Broken> {
         let shown_ns = sight.operation.answer.as_ref().map_or(u64::MAX, |(at, _)| *at);
         let was_put = |found: &Found| {
             self.puts.get(&(sight.key, found.value.as_str())).is_some_and(|called_ns| *called_ns <= shown_ns)
         };
         if !sight.found.is_none_or(was_put) {
-            return Err(broken(
-                Rule::PastIsTrue,
+            return Err(Broken::new(
+                HistoryRule::PastIsTrue,
                 "nobody has put the value that is shown, or it was said not to have happened",
                 &[sight.operation],
             ));
         }
         match self.contradiction(sight) {
             None => Ok(()),
-            Some((detail, other)) => Err(broken(Rule::PastIsTrue, detail, &[sight.operation, other])),
+            Some((detail, other)) => {
+                Err(Broken::new(HistoryRule::PastIsTrue, detail, &[sight.operation, other]))
+            }
         }
     }
 
@@ -192,61 +192,11 @@ impl<'o> Known<'o> {
 fn wrote(operation: &Operation, sight: &Sight<'_>) -> bool {
     operation.call.puts() == sight.found.map(|found| (sight.key, found.value.as_str()))
 }
-/// Once a compaction was answered nothing older is read; and nothing is refused as compacted that nobody compacted
-/// (unless nodes do so by themselves).
-pub(super) fn is_compacted_as_asked(operations: &[Operation], nodes_compact: bool) -> Result<(), Failure> {
-    let compactions: Vec<(i64, &Operation)> = operations
-        .iter()
-        .filter_map(|asked| match asked.call {
-            Call::Compact { revision } => Some((revision, asked)),
-            _ => None,
-        })
-        .collect();
-    for operation in operations {
-        let Some((answered_ns, answer)) = &operation.answer else { continue };
-        let read = operation.call.past_revision();
-        match (read, answer) {
-            // A node that lags behind has not heard of the compaction yet.
-            (Some(revision), Answer::Got { .. } | Answer::Ranged { .. } | Answer::Paged { .. })
-                if !operation.call.is_of_any_node() =>
-            {
-                let later = |(to, asked): &&(i64, &Operation)| {
-                    let done_ns = match &asked.answer {
-                        Some((at, Answer::Compacted)) => *at,
-                        _ => u64::MAX,
-                    };
-                    *to > revision && done_ns < operation.called_ns
-                };
-                if let Some((_, compaction)) = compactions.iter().find(later) {
-                    let detail = "what was compacted before is read";
-                    return Err(broken(Rule::CompactionHolds, detail, &[compaction, operation]));
-                }
-            }
-            (_, Answer::Gone) if !nodes_compact => {
-                let explains = |&(to, asked): &(i64, &Operation)| {
-                    let reaches = match (read, &operation.call) {
-                        (Some(revision), _) => to > revision,
-                        (None, Call::Compact { revision }) => to >= *revision,
-                        // The present is never compacted.
-                        (None, _) => false,
-                    };
-                    reaches && !std::ptr::eq(asked, operation) && asked.called_ns < *answered_ns
-                };
-                if !compactions.iter().any(explains) {
-                    let detail = "it is refused as compacted, and nobody asked for that";
-                    return Err(broken(Rule::CompactionHolds, detail, &[operation]));
-                }
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Page, Paged};
+    use crate::history::Page;
 
     fn operation(called_ns: u64, call: Call, answer: Answer) -> Operation {
         Operation { client: 1, called_ns, call, answer: Some((called_ns + 1, answer)) }
@@ -380,14 +330,6 @@ mod tests {
         assert!(judge(replace(None)).is_err());
     }
 
-    fn gone(at: u64, revision: i64) -> Operation {
-        operation(at, Call::GetPast { key: "k".into(), revision }, Answer::Gone)
-    }
-
-    fn compact(at: u64, revision: i64) -> Operation {
-        operation(at, Call::Compact { revision }, Answer::Compacted)
-    }
-
     #[test]
     fn a_true_past_passes() {
         let operations = [
@@ -415,7 +357,7 @@ mod tests {
         ] {
             let operations = [&writes[..], &[read]].concat();
             let failure = is_true(&operations).expect_err("it is untrue");
-            assert_eq!(failure.rule, Rule::PastIsTrue);
+            assert_eq!(failure.rule, HistoryRule::PastIsTrue);
         }
         let refused = operation(2, put(2, "c", 0).call, Answer::DidNotHappen("overloaded".into()));
         let shown = [put(0, "a", 2), refused, past(4, 3, Some(("c", 3))), put(6, "b", 4)];
@@ -444,42 +386,11 @@ mod tests {
         let get = || Call::GetPast { key: "k".into(), revision: 4 };
         let range = Call::Range { from: from(), to: to(), revision: 4 };
         for call in [get(), range, page(false)] {
-            assert_eq!(rule(call.clone(), future), Some(Rule::PastIsTrue), "{call:?}");
+            assert_eq!(rule(call.clone(), future), Some(HistoryRule::PastIsTrue), "{call:?}");
         }
         for call in [Call::RangeOfAny { from: from(), to: to() }, page(true)] {
             assert_eq!(rule(call.clone(), future), None, "a node may lag behind: {call:?}");
         }
         assert_eq!(rule(get(), "overloaded"), None);
-    }
-
-    #[test]
-    fn what_is_compacted_stays_so_and_nothing_else_is() {
-        let rule_where = |operations: &[Operation], nodes_compact| {
-            is_compacted_as_asked(operations, nodes_compact).err().map(|failure| failure.rule)
-        };
-        let rule = |operations: &[Operation]| rule_where(operations, false);
-        let broken = Some(Rule::CompactionHolds);
-        assert_eq!(rule(&[compact(0, 5), gone(2, 4), past(2, 5, None)]), None);
-        assert_eq!(rule(&[past(0, 4, None), compact(0, 5)]), None, "they overlap");
-        assert_eq!(rule(&[compact(0, 5), past(2, 4, None)]), broken);
-        let page = |of_any_node| {
-            let (from, to, page) = ("a".into(), "c".into(), Page { of_any_node, ..Page::default() });
-            operation(
-                2,
-                Call::Page { from, to, revision: 4, page },
-                Answer::Paged { revision: 9, paged: Paged::default() },
-            )
-        };
-        assert_eq!(rule(&[compact(0, 5), page(false)]), broken);
-        assert_eq!(rule(&[compact(0, 5), page(true)]), None, "a node that has not heard of it yet answers");
-        assert_eq!(rule(&[gone(0, 4), compact(2, 5)]), broken);
-        assert_eq!(rule(&[compact(0, 5), gone(2, 5)]), broken);
-        assert_eq!(rule(&[gone(0, 4)]), broken);
-        assert_eq!(rule_where(&[gone(0, 4)], true), None, "nodes do so by themselves");
-        let again = operation(2, Call::Compact { revision: 5 }, Answer::Gone);
-        assert_eq!(rule(&[compact(0, 5), again.clone()]), None);
-        assert_eq!(rule(&[again]), broken);
-        let present = operation(2, Call::Get { key: "k".into() }, Answer::Gone);
-        assert_eq!(rule(&[compact(0, 5), present]), broken, "the present is never compacted");
     }
 }

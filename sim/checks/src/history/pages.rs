@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::evidence::broken;
-use crate::{
-    trace::{Answer, Call, Found, Operation},
-    verdict::{Failure, Rule},
-};
+use super::{Answer, Broken, Call, Found, HistoryRule, Operation};
 
 /// The keys from one to before another, at a revision.
 type Place<'o> = (&'o str, &'o str, i64);
@@ -14,13 +10,13 @@ type Place<'o> = (&'o str, &'o str, i64);
 type Whole<'o> = (&'o Operation, &'o [(String, Found)]);
 
 /// Each page is so, if the whole range was read; and in any case such a page as was asked for.
-pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
+pub(super) fn are_true(operations: &[Operation]) -> Result<(), Broken> {
     let wholes: BTreeMap<Place<'_>, Whole<'_>> = operations.iter().filter_map(whole).collect();
     for operation in operations {
         let Call::Page { from, to, page, .. } = &operation.call else { continue };
         let Some((_, Answer::Paged { revision: present, paged })) = &operation.answer else { continue };
         if !page.may_be((from, to), paged) {
-            return Err(broken(Rule::PagesAreTrue, "no range has such a page", &[operation]));
+            return Err(Broken::new(HistoryRule::PagesAreTrue, "no range has such a page", &[operation]));
         }
         let revision = operation.call.read_revision(*present);
         let Some(&(whole, pairs)) = wholes.get(&(from.as_str(), to.as_str(), revision)) else { continue };
@@ -28,7 +24,7 @@ pub(super) fn are_true(operations: &[Operation]) -> Result<(), Failure> {
         if *paged != expected {
             let expected = Answer::Paged { revision: *present, paged: expected };
             let detail = format!("a page is not what was asked for of its range, which is {expected}");
-            return Err(broken(Rule::PagesAreTrue, &detail, &[whole, operation]));
+            return Err(Broken::new(HistoryRule::PagesAreTrue, &detail, &[whole, operation]));
         }
     }
     Ok(())
@@ -45,7 +41,7 @@ fn whole(operation: &Operation) -> Option<(Place<'_>, Whole<'_>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::{Page, Paged};
+    use crate::history::{Page, Paged};
 
     fn found(value: &str) -> Found {
         Found { value: value.into(), mod_revision: 2, version: 1, create_revision: 2 }
@@ -56,7 +52,7 @@ mod tests {
     }
 
     /// At revision 5 there are two keys.
-    fn judge(revision: i64, page: Page, shown: &[&str], count: i64, more: bool) -> Result<(), Failure> {
+    fn judge(revision: i64, page: Page, shown: &[&str], count: i64, more: bool) -> Result<(), Broken> {
         let (from, to) = ("a".to_owned(), "z".to_owned());
         let pair = |key: &&str| ((*key).to_owned(), found(key));
         let range = Call::Range { from: from.clone(), to: to.clone(), revision: 5 };
@@ -81,7 +77,7 @@ mod tests {
                 (&["b", "c"], 2, true),
             ] {
                 let failure = judge(revision, first, shown, count, more).expect_err("it is another page");
-                assert_eq!(failure.rule, Rule::PagesAreTrue);
+                assert_eq!(failure.rule, HistoryRule::PagesAreTrue);
             }
         }
         assert_eq!(judge(6, first, &["c"], 2, true), Ok(()), "nobody knows what there was then");
