@@ -27,8 +27,8 @@ const DOORS: &[(&str, &[&str])] = &[
 
 /// The rooms of the simulated world, in order: a room may import those before it, and none behind it.
 const ROOMS_OF_SIM: &[&str] = &[
-    "trace", "probes", "workload", "world", "faults", "scenario", "verdict", "phases", "run",
-    "shrink", "explain", "campaign",
+    "trace", "probes", "workload", "world", "faults", "scenario", "verdict", "phases", "run", "shrink",
+    "explain", "campaign",
 ];
 
 /// Package of the testbed -> the rooms of `src` that it may import, and no others.

@@ -89,3 +89,40 @@ fn weighs_more_than<R: Read>(
     })?;
     Ok(bytes > bytes_max)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ops::Bound::Unbounded;
+
+    use super::*;
+    use crate::kv::MemoryStore;
+
+    const ALL: KeyRange<'static> = (Unbounded, Unbounded);
+
+    /// So many records that weigh as much each, key and value.
+    fn store_of(records: usize, bytes: usize) -> MemoryStore {
+        let mut store = MemoryStore::default();
+        for key in (b'a'..).take(records) {
+            let Ok(_) = store.insert(Table::Current, &[key], &vec![0; bytes - 1]);
+        }
+        store
+    }
+
+    #[test]
+    fn a_step_ends_with_the_record_that_fills_it() {
+        let taken = |bytes| {
+            let Ok(records) = first_records(&store_of(4, bytes), ALL) else { panic!("nothing is decoded") };
+            records.len()
+        };
+        let half = 128 << 10;
+        assert_eq!([2, half - 1, half, 2 * half, 9 * half].map(taken), [4, 3, 2, 1, 1]);
+    }
+
+    #[test]
+    fn what_weighs_as_much_as_it_may_does_not_weigh_more() {
+        let store = store_of(3, 100);
+        let weighs =
+            [0, 299, 300, 301].map(|most| weighs_more_than(&store, ALL, most).expect("nothing is decoded"));
+        assert_eq!(weighs, [true, true, false, false]);
+    }
+}

@@ -150,3 +150,53 @@ impl Header {
         Ok(header)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn a_header_is_read_as_it_was_written_and_an_impossible_one_is_refused() {
+        let header = Header { applied_term: 2, applied_index: 7, revision: 5, ..Header::default() };
+        let read = |header: &Header| Header::of_record(&header.encode());
+        for (compacted_revision, is_possible) in [(0, true), (4, true), (5, true), (6, false)] {
+            let header = Header { compacted_revision, ..header.clone() };
+            assert_eq!(
+                read(&header).ok(),
+                is_possible.then(|| header.clone()),
+                "compacted to {compacted_revision}"
+            );
+        }
+        assert!(read(&Header { revision: 0, ..header }).is_err(), "the first revision is 1");
+    }
+
+    #[test]
+    fn replicas_that_differ_in_anything_have_different_hashes() {
+        let of = |hash| Digest { hash, bytes: 1 };
+        let (one, low, high) = (of(1), of(2), of(1 | 1 << 64));
+        let headers = [one, low, high].map(|content| Header { content, ..Header::default() });
+        let hashes: BTreeSet<u64> = headers.iter().map(Header::state_hash).collect();
+        assert_eq!(hashes.len(), headers.len());
+    }
+
+    #[test]
+    fn what_is_compacted_is_no_part_of_the_state_in_the_history_or_in_the_index() {
+        let header = Header { revision: 9, compacted_revision: 5, ..Header::default() };
+        let event = |revision| EventId::first_of(revision).to_key();
+        let index = |revision: i64| [b"key", &revision.to_be_bytes()[..]].concat();
+        for (revision, is_compacted) in [(4, true), (5, false), (6, false)] {
+            assert_eq!(
+                header.is_compacted(Table::History, &event(revision)),
+                is_compacted,
+                "event {revision}"
+            );
+            assert_eq!(header.is_compacted(Table::Index, &index(revision)), is_compacted, "index {revision}");
+            assert!(!header.is_compacted(Table::Current, &event(revision)));
+            let nothing = header.digest_of(Table::History, &event(revision), b"") == Digest::default();
+            assert_eq!(nothing, is_compacted);
+        }
+        assert_eq!(header.first_kept(), event(5));
+    }
+}

@@ -257,7 +257,9 @@ impl Disk for SimDisk {
             disk.go_on().await;
         };
         // It goes on when nobody waits for it any more, as a thread's work does, and ends with its process.
-        Box::pin(async { tokio::spawn(work).await.expect("a disk job returns its errors and does not panic") })
+        Box::pin(async {
+            tokio::spawn(work).await.expect("a disk job returns its errors and does not panic")
+        })
     }
 }
 

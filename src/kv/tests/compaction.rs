@@ -35,6 +35,28 @@ fn what_is_older_cannot_be_read_and_the_revision_itself_can() {
     }
 }
 
+/// As much as one step of the removal reads, about (`compaction.rs`).
+const STEP_BYTES: usize = 1 << 20;
+
+#[test]
+fn a_step_of_the_removal_ends_at_so_many_events_or_bytes() {
+    let removed = |bytes: usize, events_max: usize| {
+        let mut machine = Machine::default();
+        let value = "x".repeat(bytes);
+        machine.put_all([("a", value.as_str()); 6]);
+        machine.compact(7);
+        let before = machine.records(Table::History);
+        let is_more = Pruner::default().step(&mut machine.store, events_max).expect("the store is sound");
+        (before - machine.records(Table::History), is_more)
+    };
+    // An event holds the value that it ended; the first one ended none.
+    assert_eq!(removed(10, 100), (5, false), "all but the present");
+    assert_eq!(removed(10, 3), (3, true));
+    assert_eq!(removed(10, 1), (1, true));
+    assert_eq!(removed(STEP_BYTES / 3 + 1, 100), (4, true), "three values fill a step");
+    assert_eq!(removed(STEP_BYTES + 1, 100), (2, true), "one does");
+}
+
 #[test]
 fn what_is_compacted_already_and_what_is_yet_to_come_is_refused_in_etcds_words() {
     let mut machine = machine();

@@ -33,6 +33,22 @@ fn a_retry_in_the_same_batch_applies_once_too() {
 }
 
 #[test]
+fn a_session_that_is_idle_for_longer_than_its_log_allows_goes_when_another_is_opened() {
+    for (idle_ms, expected) in [(11, true), (10, false)] {
+        let mut store = MemoryStore::default();
+        let mut applier = Applier::begin(&mut store).expect("the store is sound").with_session_idle_ms(10);
+        let mut run = |index, timestamp_ms, stamp, operation| {
+            let command = Command { timestamp_ms, stamp, operation };
+            applier.apply((1, index), &command).expect("the store is sound")
+        };
+        run(1, 5, None, Operation::OpenSession { id: 1 });
+        run(2, 5 + idle_ms, None, Operation::OpenSession { id: 2 });
+        let reply = run(3, 5 + idle_ms, stamp(1, 1, 0), put("a", "1"));
+        assert_eq!(reply == Reply::Rejected(Rejection::SessionExpired), expected, "{idle_ms} ms: {reply:?}");
+    }
+}
+
+#[test]
 fn writes_of_a_session_may_arrive_out_of_order() {
     let mut machine = Machine::default();
     let session = machine.open_session();

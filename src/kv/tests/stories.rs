@@ -7,6 +7,22 @@ fn pair(key: &str, value: &str, create_revision: i64, mod_revision: i64, version
 }
 
 #[test]
+fn members_are_kept_as_they_are_given_and_are_part_of_the_state() {
+    let mut store = MemoryStore::default();
+    assert_eq!(members(&store), Ok(None));
+    let mut applier = Applier::begin(&mut store).expect("the store is sound");
+    applier.set_members((1, 1), b"one to three").expect("the store is sound");
+    let header = applier.finish().expect("the store is sound");
+    assert_eq!(members(&store), Ok(Some(b"one to three".to_vec())));
+    assert_eq!((header.applied_index, header.revision), (1, Header::default().revision));
+    replace_members(&mut store, b"four").expect("the store is sound");
+    assert_eq!(members(&store), Ok(Some(b"four".to_vec())));
+    let replaced = Header::load(&store).expect("the store is sound");
+    assert_eq!(recompute_content(&store), Ok(replaced.content));
+    assert_ne!(replaced.state_hash(), header.state_hash());
+}
+
+#[test]
 fn an_empty_store_has_revision_1_and_the_first_put_makes_it_2() {
     let mut machine = Machine::default();
     assert_eq!(machine.read(one("a")), RangeReply { revision: 1, ..RangeReply::default() });
