@@ -52,8 +52,8 @@ pub use large::{Asked, Flooded, LargeEvent, Part};
 pub use linearizability::{Unexplained, first_read_of, unexplained_part};
 pub use operation::{Answer, Call, Operation};
 pub use page::{Order, Page, Paged, RevisionBounds, Shown};
-pub use revisions::writes;
-pub use view::{View, view};
+use revisions::writes;
+use view::view;
 
 /// The history of all clients.
 #[derive(Clone, Debug, Default)]

@@ -53,7 +53,7 @@ pub(super) fn never_fall(operations: &[Operation]) -> Result<(), Broken> {
 }
 
 /// The writes that are known to have changed something, by revision.
-pub fn writes(operations: &[Operation]) -> Vec<(i64, &Operation)> {
+pub(super) fn writes(operations: &[Operation]) -> Vec<(i64, &Operation)> {
     let revision = |operation: &Operation| operation.answer.as_ref().and_then(|(_, answer)| answer.written());
     let mut writes: Vec<_> = operations.iter().filter_map(|op| Some((revision(op)?, op))).collect();
     writes.sort_by_key(|(revision, _)| *revision);

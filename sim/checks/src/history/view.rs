@@ -4,12 +4,12 @@ use super::{Answer, Call, Found, Operation, Page, Shown};
 
 /// Keys at a revision: those that it covers and does not show were absent, if it shows all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct View<'o> {
+pub(super) struct View<'o> {
     /// A key, or the keys from one to before another.
-    pub span: (&'o str, Option<&'o str>),
-    pub revision: i64,
-    pub shows_all: bool,
-    pub found: Vec<(&'o str, &'o Found)>,
+    pub(super) span: (&'o str, Option<&'o str>),
+    pub(super) revision: i64,
+    pub(super) shows_all: bool,
+    pub(super) found: Vec<(&'o str, &'o Found)>,
 }
 
 impl<'o> View<'o> {
@@ -38,7 +38,7 @@ impl<'o> View<'o> {
         (page.shown == Shown::Pairs).then_some(Self { shows_all: page.shows_all(), ..view })
     }
 
-    pub fn covers(&self, key: &str) -> bool {
+    pub(super) fn covers(&self, key: &str) -> bool {
         match self.span {
             (only, None) => key == only,
             (from, Some(to)) => from <= key && key < to,
@@ -47,7 +47,7 @@ impl<'o> View<'o> {
 }
 
 /// What an answer tells, if it tells of any key. What was there before a write is told of the revision before its own.
-pub fn view(operation: &Operation) -> Option<View<'_>> {
+pub(super) fn view(operation: &Operation) -> Option<View<'_>> {
     let (_, answer) = operation.answer.as_ref()?;
     let read = |present: &i64| operation.call.read_revision(*present);
     match (&operation.call, answer) {
