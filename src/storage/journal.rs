@@ -70,6 +70,10 @@ impl Journal {
         let bytes = journal.read()?;
         let (commits, end) = journal.turn(&bytes);
         let Some(&(last, _)) = commits.last() else { return Ok(()) };
+        // These are commits of an earlier turn where the first one of this turn is missing: what shows that stays, for `open` to see.
+        if journal.shown(&bytes) > last {
+            return Ok(());
+        }
         journal.end = end;
         match journal.is_full() {
             true if last > volume.commits => volume.check_commits(last)?,
@@ -96,8 +100,7 @@ impl Journal {
             }
             journal.end = end;
         }
-        let blocks = (0..bytes.len()).step_by(BLOCK_BYTES);
-        let shown = blocks.filter_map(|at| journal.shown_by(&bytes[at..])).max().unwrap_or(0);
+        let shown = journal.shown(&bytes);
         sometimes!(shown > last, JournalDamaged);
         if shown > last {
             return Err(journal.corrupt(format!("one of the commits {} to {shown}", last + 1)));
@@ -139,7 +142,13 @@ impl Journal {
         (number > 0 && *header == self.header(number, length, body)).then_some((number, body))
     }
 
-    /// The last commit that was durable, by what begins there.
+    /// The last commit that was durable, by all that is there.
+    fn shown(&self, bytes: &[u8]) -> u64 {
+        let blocks = (0..bytes.len()).step_by(BLOCK_BYTES);
+        blocks.filter_map(|at| self.shown_by(&bytes[at..])).max().unwrap_or(0)
+    }
+
+    /// The same, by what begins there.
     fn shown_by(&self, bytes: &[u8]) -> Option<u64> {
         let note = bytes.first_chunk()?;
         let (noted, _) = numbers_of(note);

@@ -92,7 +92,9 @@ fn comes_to_the_core(
     let mut known = workload.proxies_of(client, world.shape.proxies).map(MachineId::Proxy);
     let is_silent = |proxy: MachineId| {
         let lines = [(from, proxy), (proxy, from)].map(|(from, to)| Condition::Cut { from, to });
-        stays.contains(&Condition::Down(proxy)) || lines.iter().any(|line| stays.contains(line))
+        // (One that is about to stop may take calls for as long as it is paused.)
+        let is_down = stays.contains(&Condition::Down(proxy)) && !world.machines.is_running(proxy);
+        is_down || lines.iter().any(|line| stays.contains(line))
     };
     match workload.asks_anew {
         true => {
@@ -193,7 +195,8 @@ fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTre
             shut_out.insert(client, *at_ns);
         }
     });
-    if !written.is_empty() {
+    // Where nobody writes all may wait for the same: each read is refused when its turn comes, for it has waited too long by then.
+    if !written.is_empty() || only_reads && is_overloaded {
         shut_out.append(&mut written);
         return shut_out;
     }
