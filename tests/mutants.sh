@@ -4,7 +4,7 @@
 #   tests/mutants.sh raft                            # all of the consensus core: an hour or two
 #   tests/mutants.sh kv --file '**/range_scan.rs'    # of one file; what follows is cargo-mutants' own
 #   tests/mutants.sh storage
-#   tests/mutants.sh proxy                           # its core, src/proxy/core: what is around it has no unit tests
+#   tests/mutants.sh proxy                           # its core: what is around it is for the simulation and the real programs
 #
 # A room is copied, with those rooms that it needs, into a small workspace of its own below target/mutants, where a mutant is built in
 # seconds. cargo-mutants changes the room there, one place at a time, and runs the room's unit tests. The consensus core has more: the
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 
 room=${1:-}
 shift || true
-# What else of src it needs, and what has no unit tests.
+# What else of src it needs, and what of it is left out.
 needs=() around=()
 case $room in
     raft | kv) ;;
@@ -41,6 +41,8 @@ for name in "$room" ${needs[@]+"${needs[@]}"}; do
     cp -r "src/$name" "$work/conclave/src/"
     echo "pub mod $name;" >>"$work/conclave/src/lib.rs"
 done
+# cargo-mutants knows tests by this attribute alone.
+find "$work/conclave/src" -name '*.rs' -exec sed -i -E 's/^( *)#\[cfg\(all\((test, .*|not\(madsim\), any\(test, .*)\)\)\]$/\1#[cfg(test)]/' {} +
 cp Cargo.lock "$work/"
 
 # A list of the root's Cargo.toml, without what it says of other packages.

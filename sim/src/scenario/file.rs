@@ -130,7 +130,7 @@ impl ScenarioFile {
         check_within("workload.hot_percent", self.workload.hot_percent, 0..=100)?;
         check_within("workload.open_loops", self.workload.open_loops, 0..=NUMBER_MAX)?;
         if let Some(end_ms) = self.workload.writes_end_ms {
-            check_within("workload.writes_end_ms", end_ms, 0..=WAIT_MS_MAX)?;
+            check_within("workload.writes_end_ms", end_ms, 0..=self.chaos_ms)?;
         }
         for (share, percent) in self.workload.spans.shares() {
             let others = self.workload.spans.total() - percent;

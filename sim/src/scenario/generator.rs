@@ -289,8 +289,8 @@ fn spans(seed: u64) -> Spans {
     }
 }
 
-/// In some runs clients only read in the end, and in the last part of the chaos: nothing that a leader has to write tells it then how its
-/// disk stands.
+/// In some runs clients only read in the end, and in the last part of the chaos: where nobody else writes, nothing that a leader has to write
+/// tells it then how its disk stands.
 fn writes_end_ms(seed: u64, chaos_ms: u64) -> Option<u64> {
     let mut draw = Draw::new(seed, "writes end", 0);
     draw.chance(20).then(|| draw.between(chaos_ms / 2, chaos_ms))

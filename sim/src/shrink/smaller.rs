@@ -29,7 +29,7 @@ pub(super) fn cut_at(scenario: &Scenario, at_ms: u64) -> Vec<Scenario> {
     let mut without_faults = scenario.clone();
     without_faults.faults.retain(|timed| timed.at_ms <= at_ms);
     let chaos_ms = scenario.chaos_ms.min(at_ms.saturating_add(1));
-    let ended = Scenario { chaos_ms, ..without_faults.clone() };
+    let ended = with_chaos(&without_faults, chaos_ms);
     [ended, without_faults].into_iter().filter(|cut| cut != scenario && is_valid(cut)).collect()
 }
 
@@ -37,9 +37,14 @@ pub(super) fn cut_at(scenario: &Scenario, at_ms: u64) -> Vec<Scenario> {
 pub(super) fn with_less_chaos(scenario: &Scenario) -> Vec<Scenario> {
     let last_ms = scenario.faults.last().map_or(0, |timed| timed.at_ms);
     let ends = CHAOS_AFTER_MS.iter().map(|after_ms| last_ms + after_ms);
-    ends.filter(|&end| end < scenario.chaos_ms)
-        .map(|chaos_ms| Scenario { chaos_ms, ..scenario.clone() })
-        .collect()
+    ends.filter(|&end| end < scenario.chaos_ms).map(|chaos_ms| with_chaos(scenario, chaos_ms)).collect()
+}
+
+/// Nothing of the chaos comes after it.
+fn with_chaos(scenario: &Scenario, chaos_ms: u64) -> Scenario {
+    let mut shorter = Scenario { chaos_ms, ..scenario.clone() };
+    shorter.workload.writes_end_ms = shorter.workload.writes_end_ms.map(|end_ms| end_ms.min(chaos_ms));
+    shorter
 }
 
 /// With one fault that lasts a quarter, or half, as long.

@@ -66,7 +66,7 @@ pub struct Workload {
     /// Each call is that of a program of its own, which connects anew, as scripts ask: what was learnt of the proxies is forgotten.
     #[serde(default)]
     pub asks_anew: bool,
-    /// From this moment of the run on clients only read, so that nobody but operators changes the store.
+    /// From this moment of the run on clients only read. (Those of large values and of floods write on, as operators do.)
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes_end_ms: Option<u64>,
     /// Each client knows one proxy, and no other.

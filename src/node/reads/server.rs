@@ -205,4 +205,18 @@ mod tests {
         job.expect("it was begun")();
         assert_eq!(server.oldest_job(), None);
     }
+
+    #[tokio::test]
+    async fn work_that_has_ended_is_known_until_its_waiter_hears_of_it() {
+        let disk = Arc::new(Slow::default());
+        let server = server_on(disk.clone());
+        let mut waiting = Box::pin(server.run(|| ()));
+        let short = std::time::Duration::from_millis(1);
+        assert!(server.clock.timeout(short, &mut waiting).await.is_err());
+        let job = disk.0.lock().expect("nobody panics with it").take();
+        job.expect("it was begun")();
+        assert_eq!(server.oldest_job(), Some(1), "the disk keeps the answer back");
+        drop(waiting);
+        assert_eq!(server.oldest_job(), None);
+    }
 }

@@ -12,6 +12,7 @@ use crate::{
     faults::Fault,
     phases::recovery::{snapshots, snapshots_of},
     scenario::Scenario,
+    trace::Condition,
     workload::Workload,
     world::World,
 };
@@ -59,9 +60,19 @@ pub(super) fn until_leader(world: &World) -> Duration {
     LINKS + BALLOTS * ballot
 }
 
-/// Until every client of the core has written something.
-pub(super) fn until_written(world: &World, workload: &Workload) -> Duration {
-    until_leader(world) + snapshots(world) + KEEPALIVE + CALLS * Duration::from_millis(workload.patience_ms)
+/// A leader whose disk keeps reads waiting hands over after so many election timeouts (`src/node/reads/mod.rs`); and again after as many, if
+/// whom it chose does not take over.
+const STALL_ELECTION_TIMEOUTS: u32 = 8;
+
+/// Until every client of the core has written something. A leader whose disk stands still may choose others first that have such a disk.
+pub(super) fn until_written(world: &World, workload: &Workload, stays: &[Condition]) -> Duration {
+    let stalled = stays.iter().filter(|condition| matches!(condition, Condition::StalledDisk(_))).count();
+    let election_timeout = Duration::from_millis(world.shape.election_timeout_ms);
+    until_leader(world)
+        + snapshots(world)
+        + KEEPALIVE
+        + CALLS * Duration::from_millis(workload.patience_ms)
+        + stalled as u32 * STALL_ELECTION_TIMEOUTS * election_timeout
 }
 
 /// Clients compete with large values for narrow lines, or for links that take few calls at a time: that a call gets through soon is

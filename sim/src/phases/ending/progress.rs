@@ -41,8 +41,9 @@ pub(super) async fn judge(
     let since = || Duration::from_nanos(now_ns() - began_ns);
     let comes_to_one = |client: &u64| comes_to_the_core(world, core, workload, *client, stays);
     let served: Vec<u64> = core.clients().into_iter().filter(comes_to_one).collect();
-    let (leader_bound, write_bound) = (bounds::until_leader(world), bounds::until_written(world, workload));
-    let is_measured = !is_led_from_a_stalled_disk(world, stays);
+    let (leader_bound, write_bound) =
+        (bounds::until_leader(world), bounds::until_written(world, workload, stays));
+    let is_measured = !is_led_from_a_stalled_disk(world, stays) && !workload.only_reads(began_ns);
     loop {
         look(world)?;
         if times.to_leader.is_none() && leader(world, core).is_some() {
@@ -63,7 +64,7 @@ pub(super) async fn judge(
             Some(_) if waiting.is_empty() => break,
             Some(_) if is_late && may_serve_nobody(world, core, stays) => return Ok(()),
             Some(_) if is_late => {
-                let what = if workload.only_reads(began_ns) { "read" } else { "write" };
+                let what = if workload.only_reads(now_ns()) { "read" } else { "write" };
                 return Err(not_served(world, core, what, write_bound, began_ns, &waiting));
             }
             _ => {}
@@ -177,7 +178,7 @@ async fn converge(world: &mut World, core: &Core, stays: &[Condition]) -> Result
 fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTreeMap<u64, u64> {
     let are_crowded = bounds::are_calls_crowded(world, workload);
     let asks_seldom = Duration::from_millis(workload.pause_ms.high) >= SELDOM;
-    let only_reads = workload.only_reads(began_ns);
+    let only_reads = workload.only_reads(now_ns());
     let any_counts = are_crowded || asks_seldom;
     let is_hasty = are_crowded && workload.patience_ms <= 2 * large_value_ms(world, workload);
     let takes_few_calls = are_crowded && world.instruments.knob(Knob::Calls).is_some();
@@ -224,20 +225,23 @@ fn large_value_ms(world: &World, workload: &Workload) -> u64 {
     world.shape.bandwidth_bytes_per_s.map_or(0, |bandwidth| workload.largest_value() * 1_000 / bandwidth)
 }
 
-/// Those who were answered, and have drawn no write in all that time; one that is younger than a client's patience may still wait.
+/// Those who were answered, and have asked for nothing that counts in all that time: for no write, or (of who only reads) for no read of the
+/// leader. One that is younger than a client's patience may still wait.
 fn clients_that_only_read(world: &World, workload: &Workload, began_ns: u64) -> BTreeSet<u64> {
     let recent_ns = now_ns().saturating_sub(workload.patience_ms * 1_000_000);
-    let (mut answered, mut wrote) = (BTreeSet::new(), BTreeSet::new());
+    let (mut answered, mut asked) = (BTreeSet::new(), BTreeSet::new());
+    let only_reads = workload.only_reads(now_ns());
     world.recorder.look_since(began_ns, |operation| {
         let client = operation.client % CLIENT_LIVES;
         if operation.answer.as_ref().is_some_and(|(_, answer)| !answer.is_error()) {
             answered.insert(client);
         }
-        if is_write(&operation.call) && operation.called_ns < recent_ns {
-            wrote.insert(client);
+        let counts = if only_reads { !operation.call.is_of_any_node() } else { is_write(&operation.call) };
+        if counts && operation.called_ns < recent_ns {
+            asked.insert(client);
         }
     });
-    &answered - &wrote
+    &answered - &asked
 }
 
 fn is_write(call: &Call) -> bool {
