@@ -69,7 +69,7 @@ const LINEARIZABLE: &[Story] = &[
         // A read is at the revision of a write that was not asked for yet, or was.
         told(vec![get("a", (0, 1), 2, None), put("b", "x", (version.of(2, 1), 9), 2)])
     }),
-    story(&[Judge::Witness], "its place by its revision cannot be", |version| {
+    story(&[Judge::Witness, Judge::Search], "its place by its revision cannot be", |version| {
         // A key is deleted, and is there to be deleted again, or is not.
         let delete = |time, (revision, count)| {
             operation(Call::Delete { key: "k".to_owned() }, time, Answer::Deleted { revision, count })
