@@ -19,9 +19,9 @@
 //! | `explain/` | what a person reads |
 //! | `campaign/` | many runs, the command line |
 //!
-//! A room knows those above it in this list, and none below. The checks of the consensus and of what clients were told are a package of their own
-//! (`sim/checks`), and so is the search for a linear order (`sim/linearizability`). Outside of the simulated world this
-//! package is empty.
+//! A room knows those above it in this list, and none below. The checks of the consensus and of what clients were told are
+//! a package of their own (`sim/checks`), and so is the search for a linear order (`sim/linearizability`). Outside of the
+//! simulated world this package is empty.
 #![cfg(madsim)]
 #![allow(missing_docs, reason = "the fields of events, scenarios and faults are named for what they are")]
 

@@ -19,7 +19,7 @@ use serde::Deserialize;
 use super::output::say;
 use crate::{
     trace::{Event, History, take},
-    verdict::{Failure, HistoryRule, Rule},
+    verdict::{Failure, HistoryRule},
 };
 
 /// Not linearizable.
@@ -185,9 +185,8 @@ fn judge_store(history: &History, bounds: Bounds) -> Result<ExitCode> {
             say(&format!("linearizable: {count}")).map(|()| ExitCode::SUCCESS)
         }
         Err(broken) => {
-            let failure = Failure::from(broken);
-            let code = if failure.rule == Rule::History(HistoryRule::Judged) { UNDECIDED } else { BROKEN };
-            say(&failure.to_string()).map(|()| ExitCode::from(code))
+            let code = if broken.rule == HistoryRule::Judged { UNDECIDED } else { BROKEN };
+            say(&Failure::from(broken).to_string()).map(|()| ExitCode::from(code))
         }
     }
 }

@@ -115,21 +115,25 @@ fn is_led_from_a_stalled_disk(world: &World, stays: &[Condition]) -> bool {
 /// those whom it does not reach. (Nor do proxies go by way of a follower.) Nodes outside belong to that quorum as well: with one node of
 /// the core they may be one, and that node elects nobody else.
 fn is_led_from_outside(world: &World, core: &Core, stays: &[Condition]) -> bool {
-    let outside = leader_outside(world, core);
-    outside.is_some_and(|leader| stays.iter().any(|condition| condition.is_about(leader)))
+    is_led_from_outside_where(world, core, stays, |_| true)
 }
 
 /// The same, of something that keeps calls from that leader, or answers from who called. One whose disk stands still hears what it is asked,
 /// and hands over when that does not come to be.
 fn may_serve_nobody(world: &World, core: &Core, stays: &[Condition]) -> bool {
-    let tells = |leader, condition: &Condition| {
-        condition.is_about(leader) && *condition != Condition::StalledDisk(leader)
-    };
-    leader_outside(world, core).is_some_and(|leader| stays.iter().any(|condition| tells(leader, condition)))
+    is_led_from_outside_where(world, core, stays, |condition| !matches!(condition, Condition::StalledDisk(_)))
 }
 
-fn leader_outside(world: &World, core: &Core) -> Option<MachineId> {
-    present_leader(world).filter(|&leader| !core.contains(leader))
+/// A node outside leads, and one of the conditions that count is about that node.
+fn is_led_from_outside_where(
+    world: &World,
+    core: &Core,
+    stays: &[Condition],
+    counts: impl Fn(&Condition) -> bool,
+) -> bool {
+    let outside = present_leader(world).filter(|&leader| !core.contains(leader));
+    let mut counting = stays.iter().filter(|condition| counts(condition));
+    outside.is_some_and(|leader| counting.any(|condition| condition.is_about(leader)))
 }
 
 /// The leader that a quorum follows, wherever it is.
@@ -187,10 +191,9 @@ fn clients_that_wrote(world: &World, workload: &Workload, began_ns: u64) -> BTre
     let mut written = BTreeMap::new();
     world.recorder.look_since(began_ns, |operation| {
         let Some((at_ns, answer)) = &operation.answer else { return };
-        let is_written = is_write(&operation.call) && !answer.is_error();
         let client = operation.client % CLIENT_LIVES;
-        let is_read = only_reads && !answer.is_error() && !operation.call.is_of_any_node();
-        if is_written || is_read || any_counts && !answer.is_error() || is_hasty {
+        let counts = any_counts || is_for_the_leader(&operation.call, only_reads);
+        if counts && !answer.is_error() || is_hasty {
             written.insert(client, *at_ns);
         } else if takes_few_calls && is_refused_as_full(answer) || is_overloaded && is_refused(answer) {
             shut_out.insert(client, *at_ns);
@@ -236,16 +239,19 @@ fn clients_that_only_read(world: &World, workload: &Workload, began_ns: u64) -> 
         if operation.answer.as_ref().is_some_and(|(_, answer)| !answer.is_error()) {
             answered.insert(client);
         }
-        let counts = if only_reads { !operation.call.is_of_any_node() } else { is_write(&operation.call) };
-        if counts && operation.called_ns < recent_ns {
+        if is_for_the_leader(&operation.call, only_reads) && operation.called_ns < recent_ns {
             asked.insert(client);
         }
     });
     &answered - &asked
 }
 
-fn is_write(call: &Call) -> bool {
-    call.puts().is_some() || call.is_delete()
+/// What shows that a client is served: a write, or of who only reads whatever a follower does not answer.
+fn is_for_the_leader(call: &Call, only_reads: bool) -> bool {
+    match only_reads {
+        true => !call.is_of_any_node(),
+        false => call.puts().is_some() || call.is_delete(),
+    }
 }
 
 fn no_leader(world: &World, core: &Core, bound: Duration) -> Failure {
